@@ -1,0 +1,98 @@
+// First-word-fall-through FIFO in distributed RAM with a registered head: an item is visible in the
+// cycle after its push, and `valid_o` and `data_o` come straight from registers.
+
+module kvcpu_fifo #(
+  /// Bits of an item, 1 and up.
+  parameter int unsigned Width = 32,
+  /// Items it holds, a power of two, 2 and up.
+  parameter int unsigned Depth = 4,
+  localparam int unsigned LevelW = $clog2(Depth) + 1
+) (
+  /// Clock.
+  input  logic              clk_i,
+  /// Reset, active low, released synchronously.
+  input  logic              rst_ni,
+  /// Empties the FIFO; wins over a push in the same cycle.
+  input  logic              clear_i,
+  /// Puts `data_i` at the end; has no effect while `full_o`.
+  input  logic              push_i,
+  /// Item to push.
+  input  logic [Width-1:0]  data_i,
+  /// Depth items are stored.
+  output logic              full_o,
+  /// `data_o` is the oldest item.
+  output logic              valid_o,
+  /// Oldest item; not defined while `valid_o` is low.
+  output logic [Width-1:0]  data_o,
+  /// Removes the oldest item; has no effect while `valid_o` is low.
+  input  logic              pop_i,
+  /// Items stored, 0 to Depth.
+  output logic [LevelW-1:0] level_o
+);
+
+  if (Width < 1) begin : g_check_width
+    $error("kvcpu_fifo: Width must be at least 1");
+  end
+  if (Depth < 2 || (Depth & (Depth - 1)) != 0) begin : g_check_depth
+    $error("kvcpu_fifo: Depth must be a power of two and at least 2");
+  end
+
+  localparam int unsigned AddrW = $clog2(Depth);
+
+  logic [Width-1:0]  mem[Depth];
+  logic [AddrW-1:0]  wptr_q, rptr_q;
+  logic [LevelW-1:0] level_q;
+  logic              valid_q, full_q, behind_q;  // behind_q: items wait in `mem`
+  logic [Width-1:0]  head_q;
+  logic              push, pop, to_head, from_mem, to_mem;
+
+  assign push     = push_i && !full_q;
+  assign pop      = pop_i && valid_q;
+  assign from_mem = pop && behind_q;
+  assign to_head  = push && !behind_q && (pop || !valid_q);
+  assign to_mem   = push && !to_head;
+
+  always_ff @(posedge clk_i) begin
+    if (to_mem) mem[wptr_q] <= data_i;
+    if (from_mem) head_q <= mem[rptr_q];
+    else if (to_head) head_q <= data_i;
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      wptr_q   <= '0;
+      rptr_q   <= '0;
+      level_q  <= '0;
+      valid_q  <= 1'b0;
+      full_q   <= 1'b0;
+      behind_q <= 1'b0;
+    end else if (clear_i) begin
+      wptr_q   <= '0;
+      rptr_q   <= '0;
+      level_q  <= '0;
+      valid_q  <= 1'b0;
+      full_q   <= 1'b0;
+      behind_q <= 1'b0;
+    end else begin
+      if (to_mem) wptr_q <= wptr_q + 1'b1;
+      if (from_mem) rptr_q <= rptr_q + 1'b1;
+      if (push && !pop) begin
+        level_q  <= level_q + 1'b1;
+        valid_q  <= 1'b1;
+        behind_q <= valid_q;
+        full_q   <= level_q == LevelW'(Depth - 1);
+      end else if (pop && !push) begin
+        level_q  <= level_q - 1'b1;
+        valid_q  <= behind_q;
+        behind_q <= level_q > LevelW'(2);
+        full_q   <= 1'b0;
+      end
+    end
+  end
+
+  assign full_o  = full_q;
+  assign valid_o = valid_q;
+  assign data_o  = head_q;
+  assign level_o = level_q;
+
+endmodule

@@ -1,0 +1,41 @@
+// Memory with one write port and one synchronous read port. Not reset. A read of the address that is
+// written in the same cycle gives the old word.
+
+module kvcpu_ram_1r1w #(
+  /// Bits of a word, 1 and up.
+  parameter int unsigned Width = 32,
+  /// Words, 2 and up.
+  parameter int unsigned Depth = 64,
+  localparam int unsigned AddrW = $clog2(Depth)
+) (
+  /// Clock.
+  input  logic             clk_i,
+  /// Write enable.
+  input  logic             we_i,
+  /// Write address, below Depth.
+  input  logic [AddrW-1:0] waddr_i,
+  /// Word to write.
+  input  logic [Width-1:0] wdata_i,
+  /// Read enable; `rdata_o` holds while it is low.
+  input  logic             re_i,
+  /// Read address, below Depth.
+  input  logic [AddrW-1:0] raddr_i,
+  /// Word read, one cycle after `re_i`.
+  output logic [Width-1:0] rdata_o
+);
+
+  if (Width < 1) begin : g_check_width
+    $error("kvcpu_ram_1r1w: Width must be at least 1");
+  end
+  if (Depth < 2) begin : g_check_depth
+    $error("kvcpu_ram_1r1w: Depth must be at least 2");
+  end
+
+  logic [Width-1:0] mem[Depth];
+
+  always_ff @(posedge clk_i) begin
+    if (we_i) mem[waddr_i] <= wdata_i;
+    if (re_i) rdata_o <= mem[raddr_i];
+  end
+
+endmodule
