@@ -1,0 +1,1 @@
+"""Software of the KV-CPU device: transports, driver."""
