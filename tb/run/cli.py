@@ -1,0 +1,125 @@
+"""Command line of the testbench: every make target ends here.
+
+Exit status: 0 all checks hold, 1 a check failed, 2 wrong use, 130 interrupted.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from tb.run.errors import CheckError, UsageError
+from tb.run.manifest import Leg, Manifest, load
+from tb.run.paths import MANIFEST, shown
+from tb.run.process import no_process_left
+
+
+def seed_number(text: str) -> int:
+    """A seed from the command line: 1 to 2^31-1. Raises UsageError."""
+    from tb.run.leg import MAX_SEED  # noqa: PLC0415
+
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_SEED:
+        raise UsageError(f"SEED={text}: a seed is a whole number from 1 to {MAX_SEED}")
+    return int(text)
+
+
+def count_number(text: str, name: str) -> int:
+    """A positive count from the command line. Raises UsageError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"{name}={text}: a whole number of 1 or more is needed")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tb.run", description=__doc__)
+    parser.add_argument("--manifest", type=Path, default=MANIFEST, help="another manifest than tb/manifest.toml")
+    parser.add_argument("--verilator", help="a Verilator to use instead of the environment's own")
+    parser.add_argument("--cxx", help="a C++ compiler to use instead of c++, g++ or clang++")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("run", help="run one test, or every test of a leg")
+    run.add_argument("--leg", help="the leg")
+    run.add_argument("--test", help="the test, or <leg>.<test>")
+    run.add_argument("--seed", default="1", help="the first seed (default 1)")
+    run.add_argument("--seeds", default="1", help="how many seeds from there (default 1)")
+    run.add_argument("--debug", action="store_true", help="every signal visible to Python")
+    run.add_argument("--waves", action="store_true", help="write waves from time 0")
+
+    commands.add_parser("list", help="all legs and tests")
+    for name, text in (("build", "build one top"), ("lint", "Verilator -Wall and slang on one top, or on all")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--top", help="a top of the manifest")
+        command.add_argument("-P", "--parameter", action="append", default=[], help="NAME=VALUE, overrides the manifest")
+
+    regress = commands.add_parser("regress", help="all legs over all cores, with reports")
+    regress.add_argument("--seeds", help="seeds of each test (default: the manifest's)")
+    regress.add_argument("--quick", action="store_true", help="quick legs only, one seed (part of `make test`)")
+    regress.add_argument("--level", help="block, top or system only")
+    regress.add_argument("--coverage", action="store_true", help="collect code coverage")
+    regress.add_argument("--workers", help="tests at the same time (default: the cores)")
+
+    commands.add_parser("audit", help="do the manifest and the test modules agree")
+    commands.add_parser("doctor", help="what this machine has and lacks")
+    return parser
+
+
+def _manifest(options: argparse.Namespace) -> Manifest:
+    manifest = load(options.manifest.resolve())
+    if not (options.verilator or options.cxx):
+        return manifest
+
+    def with_tools(leg: Leg) -> Leg:
+        return replace(leg, top=replace(leg.top, spec=replace(leg.top.spec, verilator=options.verilator, cxx=options.cxx)))
+
+    tops = {name: replace(top, spec=replace(top.spec, verilator=options.verilator, cxx=options.cxx)) for name, top in manifest.tops.items()}
+    return replace(manifest, legs=tuple(map(with_tools, manifest.legs)), tops=tops)
+
+
+def _command(options: argparse.Namespace) -> int:  # each command imports what it alone needs, to start fast
+    if options.command == "doctor":
+        from tb.run.doctor import doctor  # noqa: PLC0415
+
+        return doctor()
+    manifest = _manifest(options)
+    if options.command == "run":
+        from tb.run.commands import run_tests  # noqa: PLC0415
+
+        return run_tests(manifest, options.leg, options.test, seed_number(options.seed), count_number(options.seeds, "SEEDS"), options.debug, options.waves)
+    if options.command == "list":
+        from tb.run.commands import list_tests  # noqa: PLC0415
+
+        return list_tests(manifest)
+    if options.command == "build":
+        from tb.run.commands import build_top  # noqa: PLC0415
+
+        return build_top(manifest, options.top, options.parameter)
+    if options.command == "lint":
+        from tb.run.lint import lint  # noqa: PLC0415
+
+        return lint(manifest, options.top, options.parameter)
+    if options.command == "audit":
+        from tb.run.commands import audit_manifest  # noqa: PLC0415
+
+        return audit_manifest(manifest)
+    from tb.run.regress import regress  # noqa: PLC0415
+
+    seeds = count_number(options.seeds, "SEEDS") if options.seeds else None
+    workers = count_number(options.workers, "WORKERS") if options.workers else None
+    return regress(manifest, seeds=seeds, quick=options.quick, level=options.level, coverage=options.coverage, workers=workers)
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; every foreseeable error is one line and a status."""
+    options = _parser().parse_args(argv)
+    try:
+        with no_process_left():
+            return _command(options)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except CheckError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"interrupted: no process left behind, finished runs stay in {shown(MANIFEST.parents[1] / 'sim_build')}", file=sys.stderr)
+        return 130

@@ -1,0 +1,127 @@
+"""Run one test of a leg: one process, one seed, one verdict."""
+
+import json
+import re
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tb.run import process
+from tb.run.build import Built, build
+from tb.run.manifest import Leg
+from tb.run.paths import ROOT, RUNS, VENV, shown
+from tb.run.tools import find_libpython
+from tb.run.verdict import Evidence, Request, Verdict, judge
+
+MAX_SEED = 2**31 - 1  # Verilator's +verilator+seed+ takes no more, and 0 means "any"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One test to run: a leg's test with a seed; waves from `waves_from_ps` on when that is set."""
+
+    leg: Leg
+    test: str
+    seed: int
+    waves_from_ps: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Name in tables."""
+        return f"{self.leg.name}.{self.test} seed {self.seed}"
+
+    @property
+    def repeat(self) -> str:
+        """The command that repeats this run exactly."""
+        return f"make sim TEST={self.leg.name}.{self.test} SEED={self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the run leaves its log, results and waves."""
+        name = re.sub(r"[^\w.=-]", "_", self.test)
+        return RUNS / self.leg.name / name / f"seed{self.seed}" / ("" if self.waves_from_ps is None else "waves")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A judged run."""
+
+    job: Job
+    verdict: Verdict
+    seconds: float
+    log: Path
+    waves: Path | None = None
+
+
+def _environment(job: Job, folder: Path) -> dict[str, str]:
+    import cocotb_tools.config as cocotb_config  # noqa: PLC0415 - 0.1 s that other commands do not need
+
+    leg = job.leg
+    return process.clean_env(
+        {
+            "PATH": f"{VENV / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+            "PYTHONPATH": str(leg.spec.root if leg.spec.root == ROOT else f"{leg.spec.root}:{ROOT}"),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONHASHSEED": "0",
+            "PYGPI_PYTHON_BIN": str(VENV / "bin" / "python"),
+            "GPI_USERS": f"{find_libpython()};{cocotb_config.pygpi_entry_point()}",
+            "COCOTB_TOPLEVEL": leg.spec.module,
+            "COCOTB_TEST_MODULES": leg.module,
+            "COCOTB_TEST_FILTER": f"^{re.escape(f'{leg.module}.{job.test}')}$",
+            "COCOTB_RANDOM_SEED": str(job.seed),
+            "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
+            "COCOTB_TRUST_INERTIAL_WRITES": "1",
+            "COCOTB_ANSI_OUTPUT": "0",
+            "TOPLEVEL_LANG": "verilog",
+            "KVCPU_SEED": str(job.seed),
+            "KVCPU_PARAMETERS": json.dumps(dict(leg.spec.parameters)),
+            "KVCPU_SETTINGS": json.dumps(dict(leg.settings)),
+            "KVCPU_CLOCK_PS": str(leg.top.clock_ps),
+            "KVCPU_RUN_DIR": str(folder),
+        }
+    )
+
+
+def _plusargs(job: Job, built: Built, folder: Path) -> list[str]:
+    args = [f"+verilator+seed+{job.seed}", "+verilator+rand+reset+2", f"+verilator+coverage+file+{folder / 'coverage.dat'}"]
+    if job.waves_from_ps is not None:
+        args += [f"+kvcpu_trace={folder / f'waves.{built.waves}'}", f"+kvcpu_trace_from={job.waves_from_ps}"]
+    return [*args, *(f"+{arg.lstrip('+')}" for arg in job.leg.plusargs)]
+
+
+def run_built(job: Job, built: Built) -> Outcome:
+    """Run a job on its finished build and judge it. Raises nothing for a failing test: see `verdict`."""
+    folder = job.folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    log = folder / "sim.log"
+    timeout_s = job.leg.timeout_s * (1 if job.waves_from_ps is None else 10)
+    ended = process.run(
+        [str(built.binary), *_plusargs(job, built, folder)], env=_environment(job, folder), cwd=folder, log=log, timeout_s=timeout_s
+    )
+    request = Request(((job.leg.module, job.test),), job.leg.expect, job.leg.expect_message, timeout_s)
+    text = log.read_text(errors="replace")
+    verdict = judge(request, Evidence(ended.status, ended.timed_out, ended.seconds, text, folder / "results.xml"))
+    (folder / "verdict.json").write_text(json.dumps({**asdict(verdict), "seconds": ended.seconds, "repeat": job.repeat}, indent=1))
+    waves = folder / f"waves.{built.waves}"
+    return Outcome(job, verdict, ended.seconds, log, waves if waves.exists() else None)
+
+
+def run_test(leg: Leg, test: str, seed: int = 1, *, coverage: bool = False, debug: bool = False) -> Outcome:
+    """Build what is needed and run one test. Raises UsageError, CheckError (the build failed)."""
+    spec = replace(leg.spec, coverage=coverage, debug=debug)
+    return run_built(Job(leg, test, seed), build(spec))
+
+
+def explain(outcome: Outcome) -> str:
+    """What a person needs to know about a failed run: what, where, why, and how to see it again."""
+    verdict = outcome.verdict
+    where = f" at cycle {verdict.failure_cycle}" if verdict.failure_cycle is not None else ""
+    if not where and verdict.failure_ps is not None:
+        where = f" at {verdict.failure_ps / 1000:g} ns"
+    lines = [f"FAILED {outcome.job.title}{where}"]
+    if verdict.failure_text:
+        lines.append(f"  {verdict.failure_text}")
+    lines += [f"  - {reason}" for reason in verdict.reasons if verdict.failure_text not in reason or not verdict.failure_text]
+    lines += [f"  log    {shown(outcome.log)}", f"  repeat {outcome.job.repeat}"]
+    return "\n".join(lines)

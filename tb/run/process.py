@@ -1,0 +1,131 @@
+"""Child processes that always end: each in a group of its own, killed as a group.
+
+A time limit, Ctrl-C, SIGTERM and the end of the interpreter all take the whole group with them, so
+no simulator, make or compiler outlives the command that started it.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+PASSED_ON = ("HOME", "TMPDIR", "LD_LIBRARY_PATH", "CPATH", "LIBRARY_PATH", "SSL_CERT_FILE")
+GRACE_S = 2.0
+
+_live: set[int] = set()
+_lock = threading.Lock()
+_stopping = threading.Event()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child ended: `status` as the shell counts it (128 + signal), seconds it took."""
+
+    status: int
+    timed_out: bool
+    seconds: float
+
+
+def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Environment of every child: a short list of the caller's variables, then `extra`.
+
+    PYTHONPATH, VERILATOR_ROOT, MAKEFLAGS, COCOTB_* and all the rest stay outside, so that a run
+    does not depend on the shell it was started from.
+    """
+    env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    env["PATH"] = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    env["LC_ALL"] = "C.UTF-8"
+    env.update(extra or {})
+    return env
+
+
+def _kill_group(pid: int, sig: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, sig)
+
+
+def kill_all() -> None:
+    """End every group that is still running and refuse new ones."""
+    _stopping.set()
+    with _lock:
+        groups = list(_live)
+    for pid in groups:
+        _kill_group(pid, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_S
+    while time.monotonic() < deadline and any(_group_exists(pid) for pid in groups):
+        time.sleep(0.02)
+    for pid in groups:
+        _kill_group(pid, signal.SIGKILL)
+
+
+def _group_exists(pid: int) -> bool:
+    try:
+        os.killpg(pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def no_process_left() -> Iterator[None]:
+    """Whatever way the block ends (Ctrl-C, SIGTERM, SIGHUP, error), its children end with it."""
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
+
+    previous = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    _stopping.clear()
+    try:
+        yield
+    finally:
+        kill_all()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def run(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    timeout_s: float | None = None,
+) -> Ended:
+    """Run `command` with stdout and stderr in `log`; at the limit ask for stacks, then kill the group."""
+    if _stopping.is_set():
+        return Ended(128 + signal.SIGTERM, False, 0.0)
+    start = time.monotonic()
+    timed_out = False
+    with log.open("wb") as out:
+        child = subprocess.Popen(
+            command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        with _lock:
+            _live.add(child.pid)
+        try:
+            child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            _kill_group(child.pid, signal.SIGUSR1)  # tb.context dumps the Python stacks on it
+            time.sleep(0.3)
+        finally:
+            _end_group(child)
+            with _lock:
+                _live.discard(child.pid)
+    code = child.returncode
+    return Ended(code if code >= 0 else 128 - code, timed_out, time.monotonic() - start)
+
+
+def _end_group(child: "subprocess.Popen[bytes]") -> None:
+    """End what is left of a child's group, also when the child itself has ended already."""
+    _kill_group(child.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(GRACE_S)
+    _kill_group(child.pid, signal.SIGKILL)
+    child.wait()

@@ -1,0 +1,1 @@
+"""Self-tests of the infrastructure: every guard is seen to fire."""
