@@ -1,0 +1,74 @@
+"""`python -m sw.regs_gen` writes the generated files; with `--check` it only compares them.
+
+Exit status: 0 written or all fresh, 1 a file is stale, 2 wrong use or an illegal description.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from systemrdl import RDLCompileError
+
+from sw.regs_gen import cheader, docs, python, systemverilog
+from sw.regs_gen.load import load
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = Path("rtl/regs/kvcpu.rdl")
+
+
+def outputs(source: Path) -> dict[Path, str]:
+    """Every generated file, relative to the project, with the text it must have.
+
+    Raises:
+        systemrdl.RDLCompileError: the description is not legal.
+        OSError: the description cannot be read.
+    """
+    description = load(source)
+    files = {
+        Path("rtl/regs") / name: text
+        for name, text in systemverilog.emit_regblock(description).items()
+    }
+    files[Path("rtl/regs/kvcpu_regs_map_pkg.sv")] = systemverilog.emit_map(description)
+    files[Path("sw/regs.py")] = python.emit(description)
+    files[Path("sw/include/kvcpu_regs.h")] = cheader.emit(description)
+    files[Path("docs/registers.md")] = docs.emit(description)
+    return files
+
+
+def stale(root: Path, files: dict[Path, str]) -> list[Path]:
+    """The files under `root` that are missing or differ from `files`."""
+    return [
+        path
+        for path, text in files.items()
+        if not (root / path).is_file() or (root / path).read_text() != text
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m sw.regs_gen", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; name stale files")
+    parser.add_argument("--root", type=Path, default=ROOT, help="project root")
+    options = parser.parse_args(arguments)
+    try:
+        files = outputs(options.root / SOURCE)
+    except (RDLCompileError, OSError) as error:
+        print(f"regs: {error}", file=sys.stderr)
+        return 2
+    old = stale(options.root, files)
+    if options.check:
+        for path in old:
+            print(f"regs: {path} is stale: run `make regs`", file=sys.stderr)
+        return 1 if old else 0
+    for path in old:
+        target = options.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(files[path])
+        print(f"regs: wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
