@@ -1,0 +1,408 @@
+"""The state that all transactions share, and what they do to it alike."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterator
+
+from model.entries import Entries, EntryView
+from model.placement import Placement
+from model.scoring import ScanConfig
+from model.slots import SlotPool
+from model.types import (
+    QUEUE_DEPTH,
+    TIER_COUNT,
+    U32,
+    BadParity,
+    Channel,
+    Completion,
+    Config,
+    Counters,
+    DmaError,
+    InsertPlan,
+    Irq,
+    Item,
+    ItemState,
+    Mismatch,
+)
+
+
+def stride_of(block_bytes: int) -> int:
+    """Distance between slots: the next power of two at or above BLOCK_BYTES."""
+    return 1 << (block_bytes - 1).bit_length()
+
+
+class StateBase:
+    """Architectural state of the device at the boundary between two atomic operations.
+
+    `entries`: the directory (fields by index); `index_of`: key to index of every entry that can
+    be found; `items`: key to the live item of a block in flight; `queues`, `waiting`: per
+    channel, in order; `pools`: per tier; `bad`: index to `BadParity` of entries with bad parity.
+    """
+
+    def __init__(
+        self, *, entries: int = 65536, lanes: int = 16, ports: int = 3, block_tokens: int = 16
+    ) -> None:
+        def power(n: int) -> bool:
+            return n > 0 and n & (n - 1) == 0
+
+        if not (power(entries) and 1024 <= entries <= 65536):
+            raise ValueError(f"ENTRIES must be a power of two from 1024 to 65536, not {entries}")
+        if lanes not in (4, 8, 16):
+            raise ValueError(f"LANES must be 4, 8 or 16, not {lanes}")
+        if not 1 <= ports <= 8:
+            raise ValueError(f"PORTS must be 1 to 8, not {ports}")
+        if not (power(block_tokens) and block_tokens <= 256):
+            raise ValueError(
+                f"BLOCK_TOKENS must be a power of two from 1 to 256, not {block_tokens}"
+            )
+        self.entry_count = entries
+        self.lanes = lanes
+        self.rows = entries // lanes
+        self.ports = ports
+        self.block_tokens = block_tokens
+        self._token_bits = block_tokens.bit_length() - 1
+        self._token_mask = block_tokens - 1
+        self._placement = Placement(entries, lanes)
+        self.entries = Entries(entries)
+        self.pools = [SlotPool(tier) for tier in range(TIER_COUNT)]
+        self.reset()
+
+    # ------------------------------------------------------------------ reset
+
+    def reset(self) -> None:
+        """Reset: everything empty, configuration at its reset values."""
+        self.config = Config()
+        for pool in self.pools:
+            pool.resize(0)
+        self.soft_reset()
+
+    def soft_reset(self) -> None:
+        """Soft reset: everything empty; configuration registers (SLOTS among them) stay."""
+        self.stride = stride_of(self.config.block_bytes)
+        self.entries.clear()
+        for pool in self.pools:
+            pool.resize(pool.slots)
+        self.index_of: dict[int, int] = {}
+        self.items: dict[int, Item] = {}
+        self.waiting: tuple[deque[Item], deque[Item]] = (deque(), deque())
+        self.lane_waiting = ([0] * self.lanes, [0] * self.lanes)
+        self.queues: tuple[deque[Item], deque[Item]] = (deque(), deque())
+        self.departures = [0] * TIER_COUNT
+        self.miss_queue: deque[int] = deque()
+        self.completion_queue: deque[Completion] = deque()
+        self.counters = Counters()
+        self.step = 0
+        self.irq_status = Irq(0)
+        self.dma_error: DmaError | None = None
+        self.bad: dict[int, BadParity] = {}
+        self.parity_index: int | None = None
+        self.scan: ScanConfig | None = None
+        self.scan_pending = False
+        self.scan_number = 0
+        self.pressure = [False, False, False]
+        self.auto_thresh = [0, 0, 0]
+        self._reset_histograms()
+
+    def _reset_histograms(self) -> None:
+        raise NotImplementedError
+
+    def _before_relocation(self, index: int) -> None:
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ names and places
+
+    def key_of(self, kv_addr: int) -> int:
+        """Key of the block that holds a KV address (any token of it)."""
+        token = kv_addr & U32
+        return kv_addr ^ token | token >> self._token_bits
+
+    def kv_addr_of(self, key: int) -> int:
+        """KV address of a block's first token."""
+        block = key & U32
+        return key ^ block | block << self._token_bits
+
+    def find(self, kv_addr: int) -> int | None:
+        """Index of the block's entry, None when it is not in the directory or not readable."""
+        index = self.index_of.get(self.key_of(kv_addr))
+        return None if index is None or index in self.bad else index
+
+    def phys_addr(self, tier: int, slot: int) -> int:
+        """Byte address of a slot inside its tier (device.md 5)."""
+        return self.config.base[tier] + slot * self.stride
+
+    def set_slots(self, tier: int, slots: int) -> None:
+        """SLOTS of an unused tier; Mismatch when the register would have refused."""
+        if self.pools[tier].in_use:
+            raise Mismatch(f"write of tier {tier} SLOTS in use", "SLVERR", "accepted")
+        if not 0 <= slots <= self.entry_count:
+            raise Mismatch(f"tier {tier} SLOTS", f"at most {self.entry_count}", slots)
+        self.pools[tier].resize(slots)
+
+    def set_block_bytes(self, block_bytes: int) -> None:
+        """BLOCK_BYTES, while no slot is in use; Mismatch when the register would have refused."""
+        if any(pool.in_use for pool in self.pools):
+            raise Mismatch("write of BLOCK_BYTES in use", "SLVERR", "accepted")
+        self.config.block_bytes = block_bytes
+        self.stride = stride_of(block_bytes)
+
+    # ------------------------------------------------------------------ looking at entries
+
+    def entry(self, index: int) -> EntryView:
+        """The entry at an index; all zero when it is invalid or has bad parity."""
+        e = self.entries
+        if not e.valid[index] or index in self.bad:
+            return EntryView(*[0] * 18)
+        key = e.key[index]
+        start = (key & U32) << self._token_bits
+        tier = e.tier[index]
+        return EntryView(
+            request_id=key >> 48,
+            layer=key >> 40 & 0xFF,
+            head=key >> 32 & 0xFF,
+            token_start=start,
+            token_end=start + e.token_end[index],
+            tier=tier,
+            phys_addr=self.phys_addr(tier, e.slot[index]),
+            priority=e.prio[index],
+            access_step=e.access_step[index],
+            ref_count=e.ref_count[index],
+            r=e.r[index],
+            f=e.f[index],
+            prefix=e.prefix[index],
+            dirty=e.dirty[index],
+            hot=e.hot[index],
+            evictable=e.evictable[index],
+            hint=e.hint[index],
+            valid=1,
+        )
+
+    def entry_bytes(self, index: int) -> bytes:
+        """The 32-byte image of BAR2 at an index."""
+        return self.entry(index).pack()
+
+    def read_entry(self, index: int) -> bytes:
+        """BAR2's read of word 0: the image, and the count of bad parity that a read brings."""
+        if index in self.bad:
+            self._parity_read(index)
+        return self.entry_bytes(index)
+
+    def dump(self) -> Iterator[tuple[int, EntryView]]:
+        """(index, entry) of every valid entry with good parity, by index."""
+        for index in sorted(self.index_of.values()):
+            if index not in self.bad:
+                yield index, self.entry(index)
+
+    def image(self) -> bytes:
+        """ENTRIES * 32 bytes, as BAR2 shows them."""
+        out = bytearray(self.entry_count * 32)
+        for index in self.index_of.values():
+            out[index * 32 : index * 32 + 32] = self.entry_bytes(index)
+        return bytes(out)
+
+    def digest(self) -> str:
+        """SHA-256 of the image, for comparing two final states in one line."""
+        return hashlib.sha256(self.image()).hexdigest()
+
+    # ------------------------------------------------------------------ parity
+
+    def inject_parity(self, index: int, which: BadParity) -> None:
+        """Bad parity from now on in the tag or meta word of an entry, until reset."""
+        self.bad[index] = self.bad.get(index, BadParity(0)) | which
+        key = self.entries.key[index]
+        if which & BadParity.TAG and self.index_of.get(key) == index:
+            del self.index_of[key]  # its name cannot be compared any more
+            item = self.items.pop(key, None)
+            if item is not None:
+                item.alive = False
+
+    def _parity_read(self, index: int) -> None:
+        self.counters.parity += 1
+        if self.parity_index is None:
+            self.parity_index = index
+        self.irq_status |= Irq.PARITY
+
+    def _parity_of_key(self, key: int) -> bool:
+        """Count the bad words that looking for a key reads; whether its entry is unreadable."""
+        for place in self._placement.places(key):
+            if self.bad.get(place, BadParity(0)) & BadParity.TAG:
+                self._parity_read(place)
+        index = self.index_of.get(key)
+        if index is None or index not in self.bad:
+            return False
+        self._parity_read(index)
+        return True
+
+    def _readable(self, kv_addr: int) -> int | None:
+        """`find` by an operation: also counts the bad parity it meets."""
+        key = self.key_of(kv_addr)
+        if self.bad and self._parity_of_key(key):
+            return None
+        return self.index_of.get(key)
+
+    # ------------------------------------------------------------------ items and entries
+
+    def _new_item(
+        self, index: int, channel: Channel, target: int | None, by_migrate: bool = False
+    ) -> Item:
+        """An item for an entry that has none: the block is in flight from here."""
+        e = self.entries
+        key = e.key[index]
+        tier = e.tier[index]
+        item = Item(
+            self.kv_addr_of(key), key, channel, tier, target, by_migrate, to_tier=tier
+        )
+        e.in_flight[index] = 1
+        self.items[key] = item
+        return item
+
+    def _push(
+        self,
+        index: int,
+        channel: Channel,
+        target: int | None,
+        pushed: bool | None,
+        by_migrate: bool = False,
+    ) -> Item | None:
+        """An operation's item enters a queue, or is dropped and counted when that is full.
+
+        `pushed`, where given, is what was seen.
+        """
+        room = len(self.queues[channel]) < QUEUE_DEPTH
+        if pushed is not None and pushed != room:
+            kv_addr = self.kv_addr_of(self.entries.key[index])
+            level = len(self.queues[channel])
+            raise Mismatch(
+                f"{channel.name.lower()} queue at level {level} takes the item of {kv_addr:#018x}",
+                room,
+                pushed,
+            )
+        if not room:
+            self.counters.dropped[channel] += 1
+            return None
+        item = self._new_item(index, channel, target, by_migrate)
+        self.queues[channel].append(item)
+        self.departures[item.from_tier] += 1
+        return item
+
+    def _remove_entry(self, index: int) -> None:
+        """The entry goes, its slot is free at once, its item (if any) will end CANCELLED."""
+        e = self.entries
+        key = e.key[index]
+        self.pools[e.tier[index]].give_back(e.slot[index])
+        item = self.items.pop(key, None)
+        if item is not None:
+            item.alive = False
+        del self.index_of[key]
+        e.erase(index)
+
+    # ------------------------------------------------------------------ placement
+
+    def plan_insert(self, kv_addr: int) -> InsertPlan:
+        """Where INSERT would put a key that is not in the directory, and what it moves first.
+
+        The search of docs/microarchitecture.md: a free place; one relocation; two relocations.
+        """
+        places = self._placement.places(self.key_of(kv_addr))
+        free = self._free_place(places)
+        if free is not None:
+            return InsertPlan(free)
+        occupants = [p for p in places if self._movable(p)]
+        probed: list[int] = []
+        for place in occupants:
+            probed.append(place)
+            target = self._free_place(self._places_of(place))
+            if target is not None:
+                return InsertPlan(place, ((place, target),), tuple(probed))
+        for place in occupants[:3]:
+            for second in self._places_of(place):
+                if second == place or not self._movable(second):
+                    continue
+                probed.append(second)
+                target = self._free_place(self._places_of(second))
+                if target is not None:
+                    return InsertPlan(place, ((second, target), (place, second)), tuple(probed))
+        return InsertPlan(None, (), tuple(probed))
+
+    def _movable(self, index: int) -> bool:
+        return bool(self.entries.valid[index]) and index not in self.bad
+
+    def _places_of(self, index: int) -> list[int]:
+        return self._placement.places(self.entries.key[index])
+
+    def _free_place(self, places: list[int]) -> int | None:
+        valid = self.entries.valid
+        for place in places:
+            if not valid[place] and place not in self.bad:
+                return place
+        return None
+
+    # ------------------------------------------------------------------ interrupts
+
+    def clear_irq(self, mask: int) -> None:
+        """Write 1 to clear IRQ_STATUS; the latches that hang on bits 4 and 7 go with them."""
+        self.irq_status &= ~Irq(mask & 0xFF)
+        if mask & Irq.PARITY:
+            self.parity_index = None
+        if mask & Irq.DMA_ERR:
+            self.dma_error = None
+
+    # ------------------------------------------------------------------ invariants
+
+    def check(self) -> None:
+        """The contract's invariants over the whole state; Mismatch names the broken one."""
+        e = self.entries
+        keys: dict[int, int] = {}
+        places: dict[tuple[int, int], int] = {}
+        occupied = [0] * TIER_COUNT
+        for index in e.arrays["valid"].nonzero()[0].tolist():
+            key, place = e.key[index], (e.tier[index], e.slot[index])
+            occupied[place[0]] += 1
+            if place in places:
+                raise Mismatch(
+                    f"entries at tier {place[0]} slot {place[1]}", "one", [places[place], index]
+                )
+            places[place] = index
+            if self.bad.get(index, BadParity(0)) & BadParity.TAG:
+                continue
+            if key in keys:
+                raise Mismatch(f"entries of key {key:#018x}", "one", [keys[key], index])
+            keys[key] = index
+            if e.hot[index] and e.evictable[index]:
+                raise Mismatch(f"entry {index}", "never both HOT and EVICTABLE", "both")
+            if e.token_end[index] > self._token_mask:
+                raise Mismatch(f"entry {index} TOKEN_END", "in the block", e.token_end[index])
+            if self._placement.places(key)[index % self.lanes] != index:
+                raise Mismatch(f"key {key:#018x}", "at one of its places", index)
+            if bool(e.in_flight[index]) != (key in self.items) and index not in self.bad:
+                raise Mismatch(
+                    f"entry {index} in flight", key in self.items, bool(e.in_flight[index])
+                )
+        if keys != self.index_of:
+            raise Mismatch("keys in the directory", len(keys), len(self.index_of))
+        for pool in self.pools:
+            total = pool.free + pool.occupied + pool.in_flight + pool.held
+            if total != pool.slots:
+                raise Mismatch(f"tier {pool.tier} slots in all", pool.slots, total)
+            if pool.occupied != occupied[pool.tier]:
+                raise Mismatch(
+                    f"tier {pool.tier} occupied slots", occupied[pool.tier], pool.occupied
+                )
+        for (tier, slot), index in places.items():
+            if self.pools[tier].state(slot).name != "OCCUPIED":
+                raise Mismatch(
+                    f"slot {slot} of tier {tier} (entry {index})",
+                    "OCCUPIED",
+                    self.pools[tier].state(slot).name,
+                )
+        for key, item in self.items.items():
+            if not item.alive or item.state >= ItemState.ENDED:
+                raise Mismatch(f"item of {item.kv_addr:#018x}", "alive", item.state.name)
+            if key not in keys:
+                raise Mismatch(f"item of {item.kv_addr:#018x}", "its entry", "none")
+        for channel in Channel:
+            if len(self.queues[channel]) > QUEUE_DEPTH:
+                raise Mismatch(
+                    f"{channel.name.lower()} queue level", "at most 64", len(self.queues[channel])
+                )
