@@ -1,0 +1,327 @@
+// Types and constants shared by the whole device. Field and command names are the contract's
+// (docs/device.md); widths are those of the largest legal device, modules trim what a smaller one
+// does not need.
+
+package kvcpu_pkg;
+
+  // ---------------------------------------------------------------- sizes fixed by the contract
+  localparam int unsigned TierCount = 4;
+  localparam int unsigned MaxPorts = 8;
+  localparam int unsigned MaxLanes = 16;
+  localparam int unsigned MaxEntries = 65536;
+  localparam int unsigned IndexW = 16;  // entry index, row * LANES + bank
+  localparam int unsigned RowW = 14;  // 65,536 entries over 4 banks
+  localparam int unsigned SlotW = 16;  // slot number inside a tier
+  localparam int unsigned CountW = 17;  // 0 .. 65,536 of anything
+  localparam int unsigned MoveIdW = 7;  // DMA moves in flight, at most 128
+  localparam int unsigned LifeW = 16;  // see item_t.life
+  localparam int unsigned QueueDepth = 64;  // evict, prefetch, miss and completion queues
+  localparam int unsigned CmdQueueDepth = 16;
+  localparam int unsigned LaneWaitDepth = 4;  // decisions per lane that may wait before a queue
+
+  typedef enum logic [1:0] {
+    TierHbm  = 2'd0,
+    TierT1   = 2'd1,
+    TierHost = 2'd2,
+    TierNvme = 2'd3
+  } tier_e;
+
+  // ---------------------------------------------------------------- names of places
+  /// A KV address: the name of a token's place.
+  typedef struct packed {
+    logic [15:0] request_id;
+    logic [7:0]  layer;
+    logic [7:0]  head;
+    logic [31:0] token;
+  } kv_addr_t;
+
+  // ---------------------------------------------------------------- the directory entry, split
+  /// What a lookup must compare or answer: kept in the tag memory.
+  /// `block` is TOKEN_START / BLOCK_TOKENS, `token_end` is TOKEN_END's offset inside the block.
+  typedef struct packed {
+    logic             valid;
+    logic [15:0]      request_id;
+    logic [15:0]      layer_head;
+    logic [31:0]      block;
+    logic [7:0]       token_end;
+    tier_e            tier;
+    logic [SlotW-1:0] slot;
+  } tag_t;
+
+  /// What a scan or a touch reads and writes: kept in the meta memory.
+  /// valid, request_id, tier and slot are kept in both, always equal.
+  typedef struct packed {
+    logic               valid;
+    logic [15:0]        request_id;
+    tier_e              tier;
+    logic [SlotW-1:0]   slot;
+    logic [15:0]        prio;
+    logic [31:0]        access_step;
+    logic [7:0]         ref_count;
+    logic [7:0]         r;
+    logic [7:0]         f;
+    logic               prefix;
+    logic               dirty;
+    logic               hot;
+    logic               evictable;
+    logic               hint;
+    logic               epoch;      // parity of the last scan that scored it (or that it was born in)
+    logic               in_flight;  // an item of this entry waits, is queued or moves
+    logic               moving;     // its copy runs, as DMA move `move_id`
+    logic               voided;     // a write lookup hit it while it moved
+    logic [MoveIdW-1:0] move_id;
+    logic [LifeW-1:0]   life;       // see item_t.life
+  } meta_t;
+
+  /// The 240 architectural bits (bits 255:240 of the 32-byte slot are zero).
+  typedef struct packed {
+    logic        valid;        // 239
+    logic        hint;         // 238
+    logic        evictable;    // 237
+    logic        hot;          // 236
+    logic        dirty;        // 235
+    logic        prefix;       // 234
+    logic [7:0]  f;            // 233:226
+    logic [7:0]  r;            // 225:218
+    logic [7:0]  ref_count;    // 217:210
+    logic [31:0] access_step;  // 209:178
+    logic [15:0] prio;         // 177:162
+    logic [63:0] phys_addr;    // 161:98
+    tier_e       tier;         // 97:96
+    logic [31:0] token_end;    // 95:64
+    logic [31:0] token_start;  // 63:32
+    logic [15:0] layer_head;   // 31:16
+    logic [15:0] request_id;   // 15:0
+  } entry_t;
+
+  // ---------------------------------------------------------------- queue items and completions
+  /// A decision on its way to the DMA. It names its block by KV address; `life` tells a block from
+  /// a later one of the same address (INSERT gives each entry the device's life count, which
+  /// advances whenever an entry with an item is removed).
+  typedef struct packed {
+    logic [15:0]      request_id;
+    logic [15:0]      layer_head;
+    logic [31:0]      block;
+    tier_e            from;      // tier when the item was made
+    logic             fixed;     // 1: only `target`; 0: nearest slower tier with a free slot
+    tier_e            target;
+    logic             by_migrate; // asked for by MIGRATE
+    logic [LifeW-1:0] life;
+  } item_t;
+
+  localparam int unsigned ChEvict = 0;
+  localparam int unsigned ChPrefetch = 1;
+
+  typedef enum logic [2:0] {
+    ComplOk        = 3'd0,
+    ComplCancelled = 3'd1,
+    ComplNoSlot    = 3'd2,
+    ComplVoid      = 3'd3,
+    ComplError     = 3'd4
+  } compl_e;
+
+  typedef struct packed {
+    kv_addr_t kv_addr;  // first token of the block
+    tier_e    from;
+    tier_e    to;
+    compl_e   status;
+  } completion_t;
+
+  // ---------------------------------------------------------------- directory commands, statuses
+  typedef enum logic [2:0] {
+    StOk         = 3'd0,
+    StMiss       = 3'd1,
+    StExists     = 3'd2,
+    StFull       = 3'd3,
+    StNoSlot     = 3'd4,
+    StReferenced = 3'd5,
+    StBadArg     = 3'd6,
+    StBusy       = 3'd7
+  } status_e;
+
+  /// Commands in the command queue: the range commands, then the directory commands.
+  typedef enum logic [3:0] {
+    CmdBoost       = 4'd0,
+    CmdImevict     = 4'd1,
+    CmdCool        = 4'd2,
+    CmdPrefetch    = 4'd3,
+    CmdShare       = 4'd4,
+    CmdRelease     = 4'd5,
+    CmdInsert      = 4'd8,
+    CmdLookup      = 4'd9,
+    CmdRemove      = 4'd10,
+    CmdFreeRequest = 4'd11,
+    CmdMigrate     = 4'd12
+  } cmd_e;
+
+  typedef struct packed {
+    cmd_e        cmd;
+    kv_addr_t    kv_addr;    // FREE_REQUEST: request_id only
+    logic [32:0] len;        // range commands: tokens, already checked
+    logic [31:0] step;       // PREFETCH
+    logic [7:0]  span_layers;  // already 1 where the register holds 0
+    logic [7:0]  span_heads;
+    logic [31:0] token_end;  // INSERT
+    tier_e       tier;       // INSERT, MIGRATE
+    logic        prefix;     // INSERT
+    logic        hot;        // INSERT
+    logic        touch;      // LOOKUP: touch (1) or peek (0)
+  } cmd_t;
+
+  typedef struct packed {
+    status_e     status;
+    tier_e       tier;       // LOOKUP
+    logic [15:0] index;      // INSERT, LOOKUP
+    logic [63:0] phys_addr;  // INSERT, LOOKUP
+    logic [16:0] removed;    // FREE_REQUEST: how many went
+    logic [16:0] stayed;     // FREE_REQUEST: how many stayed
+  } dir_result_t;
+
+  // ---------------------------------------------------------------- operations on the directory
+  /// One atomic operation on one entry, as it enters the RTBD pipeline.
+  typedef enum logic [4:0] {
+    OpNone     = 5'd0,
+    OpLookup   = 5'd1,   // a port's lookup, or LOOKUP touch
+    OpPeek     = 5'd2,   // LOOKUP peek
+    OpBoost    = 5'd3,
+    OpImevict  = 5'd4,
+    OpCool     = 5'd5,
+    OpPrefetch = 5'd6,
+    OpShare    = 5'd7,
+    OpRelease  = 5'd8,
+    OpInsert   = 5'd9,   // writes into the first free bank, if there is one
+    OpProbe    = 5'd10,  // looks for a free place of a key that is in the directory
+    OpRemove   = 5'd11,
+    OpMigrate  = 5'd12,
+    OpStart    = 5'd13,  // start checks of a move, takes the target slot
+    OpEnd      = 5'd14,  // commit of a move, or its end
+    OpRead     = 5'd15   // BAR2: the entry at an index
+  } op_e;
+
+  typedef enum logic [1:0] {
+    ClPort = 2'd0,
+    ClCmd  = 2'd1,
+    ClDma  = 2'd2,
+    ClBar2 = 2'd3
+  } client_e;
+
+  typedef struct packed {
+    op_e                op;
+    client_e            client;
+    logic [2:0]         port;       // ClPort
+    kv_addr_t           kv_addr;
+    logic               write;      // OpLookup
+    logic               denied;     // OpLookup: outside the port's tenant window
+    logic [31:0]        step;       // OpPrefetch
+    logic [7:0]         token_end;  // OpInsert: offset inside the block
+    tier_e              tier;       // OpInsert, OpMigrate
+    logic               prefix;     // OpInsert
+    logic               hot;        // OpInsert
+    item_t              item;       // OpStart, OpEnd
+    logic               retry;      // OpStart: a later try of a running item
+    logic [MoveIdW-1:0] move_id;    // OpStart, OpEnd
+    tier_e              dst_tier;   // OpEnd
+    logic [SlotW-1:0]   dst_slot;   // OpEnd
+    logic               error;      // OpEnd: this try met an AXI error
+    logic               last_try;   // OpEnd: no try is left
+    logic [IndexW-1:0]  index;      // OpRead
+  } op_t;
+
+  /// How a start check or the end of a try came out.
+  typedef enum logic [2:0] {
+    MvOk        = 3'd0,  // OpStart: the copy may run; OpEnd: committed
+    MvCancelled = 3'd1,
+    MvNoSlot    = 3'd2,
+    MvVoid      = 3'd3,
+    MvError     = 3'd4,
+    MvRetry     = 3'd5   // OpEnd: the try failed, the next one begins from the start checks
+  } move_e;
+
+  /// What an operation came to; one cycle after its commit point (stage S3).
+  typedef struct packed {
+    op_e                op;
+    client_e            client;
+    logic [MoveIdW-1:0] move_id;
+    logic               hit;
+    status_e            status;     // directory commands
+    move_e              move;       // OpStart, OpEnd
+    tier_e              tier;       // of the entry (before an OpEnd)
+    logic [63:0]        phys_addr;  // of the entry; OpInsert: of the new entry
+    logic [IndexW-1:0]  index;
+    tier_e              dst_tier;   // OpStart: reserved place
+    logic [SlotW-1:0]   dst_slot;
+    logic [63:0]        dst_phys;
+    logic               underflow;  // OpRelease at REF_COUNT 0
+    logic               saturated;  // OpShare at REF_COUNT 255
+    entry_t             entry;      // OpRead
+  } rsp_t;
+
+  // ---------------------------------------------------------------- configuration, as CSRs hold it
+  typedef struct packed {
+    logic                                enable;
+    logic                                demand;
+    logic [7:0]                          contend_policy;  // 0 round-robin, else fixed priority
+    logic [7:0]                          w_r;
+    logic [7:0]                          w_f;
+    logic [7:0]                          w_s;
+    logic [7:0]                          w_d;
+    logic [15:0]                         evict_thresh;
+    logic [15:0]                         prefetch_thresh;
+    logic [2:0]                          r_shift;
+    logic [4:0]                          f_age;
+    logic [30:0]                         lookahead;
+    tier_e                               promote_tier;
+    logic [TierCount-1:0]                evict_tiers;
+    logic [7:0]                          max_retry;
+    logic [16:0]                         block_bytes;   // 256 .. 65,536, multiple of 64
+    logic [4:0]                          stride_shift;  // log2 of a slot's stride, 8 .. 16
+    logic [MaxPorts-1:0][15:0]           req_lo;
+    logic [MaxPorts-1:0][15:0]           req_hi;
+    logic [TierCount-1:0][63:0]          base;
+    logic [TierCount-1:0][CountW-1:0]    slots;
+    logic [TierCount-1:0][CountW-1:0]    reserve;
+    logic [TierCount-1:0][CountW-1:0]    low;   // tiers 0 to 2
+    logic [TierCount-1:0][CountW-1:0]    high;
+  } cfg_t;
+
+  /// What a scan uses, as it stood at the scan's start.
+  typedef struct packed {
+    logic [31:0]                 step;
+    logic [7:0]                  w_r;
+    logic [7:0]                  w_f;
+    logic [7:0]                  w_s;
+    logic [7:0]                  w_d;
+    logic [15:0]                 evict_thresh;
+    logic [15:0]                 prefetch_thresh;
+    logic [2:0]                  r_shift;
+    logic                        age;       // this scan halves F
+    logic [30:0]                 lookahead;
+    tier_e                       promote_tier;
+    logic [TierCount-1:0]        evict_tiers;
+    logic [2:0]                  pressure;  // tiers 0 to 2
+    logic [2:0][16:0]            auto_thresh;  // T, 0 .. 65,535
+    logic                        epoch;     // of this scan
+  } scan_cfg_t;
+
+  /// 64-bit counters, cleared by resets only.
+  typedef struct packed {
+    logic [63:0] hit;
+    logic [63:0] miss;
+    logic [63:0] denied;
+    logic [63:0] miss_dropped;        // miss queue full
+    logic [63:0] completion_dropped;  // completion queue full
+    logic [63:0] evict_dropped;       // decisions for the evict queue
+    logic [63:0] prefetch_dropped;    // decisions and promotions for the prefetch queue
+    logic [63:0] scan_coalesced;
+    logic [63:0] scan_done;
+    logic [63:0] hint_miss;
+    logic [63:0] ref_saturated;
+    logic [63:0] ref_underflow;
+    logic [63:0] cmd_refused;         // writes refused because the command queue was full
+    logic [63:0] parity;
+    logic [1:0][63:0] bytes_moved;    // per channel, OK completions
+    logic [1:0][63:0] errors;         // per channel, tries ended by an AXI error
+    logic [1:0][63:0] voids;          // per channel
+  } counters_t;
+
+endpackage

@@ -1,0 +1,1070 @@
+// RTBD, the directory: one operation a cycle through T0..T3 (find the entry) and S0..S5 (change it),
+// one scan step a cycle and bank beside it. docs/microarchitecture.md 2 has the stages.
+
+module kvcpu_rtbd #(
+  /// Entries (device.md 1). Power of two, 1,024 to 65,536.
+  parameter int unsigned ENTRIES = 65536,
+  /// Lanes and banks (device.md 1). Legal: 4, 8, 16.
+  parameter int unsigned LANES = 16,
+  /// Lookup ports (device.md 1). Legal: 1 to 8.
+  parameter int unsigned PORTS = 3,
+  /// Tokens per block (device.md 1). Power of two, 1 to 256.
+  parameter int unsigned BLOCK_TOKENS = 16,
+  /// DMA moves in flight. Power of two, 2 to 128.
+  parameter int unsigned MOVES = 64
+) (
+  /// Clock.
+  input  logic                                clk_i,
+  /// Reset, active low.
+  input  logic                                rst_ni,
+  /// Soft reset: nothing new enters the pipeline.
+  input  logic                                halt_i,
+  /// Soft reset: clear (one cycle, with the pipeline empty).
+  input  logic                                clear_i,
+  /// The pipeline is empty.
+  output logic                                quiet_o,
+  /// Slots are being configured: no operation that takes a slot may enter.
+  input  logic                                takes_hold_i,
+  /// No operation that takes a slot is in the pipeline.
+  output logic                                takes_quiet_o,
+  /// The directory has been cleared; launches are welcome.
+  output logic                                ready_o,
+  /// No lookup is on its way and no answer waits.
+  output logic                                ports_idle_o,
+
+  /// Configuration registers.
+  input  kvcpu_pkg::cfg_t                     cfg_i,
+  /// Current step.
+  input  logic [31:0]                         step_i,
+
+  /// Lookup ports: request valid (device.md 3).
+  input  logic [PORTS-1:0]                    lookup_valid_i,
+  /// Lookup ports: request taken.
+  output logic [PORTS-1:0]                    lookup_ready_o,
+  /// Lookup ports: KV address.
+  input  logic [PORTS-1:0][63:0]              lookup_kv_addr_i,
+  /// Lookup ports: write lookup.
+  input  logic [PORTS-1:0]                    lookup_write_i,
+  /// Answers, in order per port.
+  output logic [PORTS-1:0]                    answer_valid_o,
+  /// Answers: taken.
+  input  logic [PORTS-1:0]                    answer_ready_i,
+  /// Answers: hit.
+  output logic [PORTS-1:0]                    answer_hit_o,
+  /// Answers: outside the tenant window.
+  output logic [PORTS-1:0]                    answer_denied_o,
+  /// Answers: tier.
+  output logic [PORTS-1:0][1:0]               answer_tier_o,
+  /// Answers: PHYS_ADDR, bytes.
+  output logic [PORTS-1:0][63:0]              answer_phys_addr_o,
+  /// Answers: index of the entry.
+  output logic [PORTS-1:0][15:0]              answer_index_o,
+
+  /// Commands: operation.
+  input  logic                                cmd_valid_i,
+  /// Commands: taken.
+  output logic                                cmd_ready_o,
+  /// Commands: the operation.
+  input  kvcpu_pkg::op_t                      cmd_op_i,
+  /// DMA: operation.
+  input  logic                                dma_valid_i,
+  /// DMA: taken.
+  output logic                                dma_ready_o,
+  /// DMA: the operation.
+  input  kvcpu_pkg::op_t                      dma_op_i,
+  /// BAR2: operation.
+  input  logic                                bar2_valid_i,
+  /// BAR2: taken.
+  output logic                                bar2_ready_o,
+  /// BAR2: the operation.
+  input  kvcpu_pkg::op_t                      bar2_op_i,
+  /// Result, one cycle after the commit point: for commands.
+  output logic                                cmd_rsp_valid_o,
+  /// Result: for the DMA.
+  output logic                                dma_rsp_valid_o,
+  /// Result: for BAR2.
+  output logic                                bar2_rsp_valid_o,
+  /// Result for the DMA and BAR2.
+  output kvcpu_pkg::rsp_t                     rsp_o,
+  /// Result for commands.
+  output kvcpu_pkg::rsp_t                     cmd_rsp_o,
+
+  /// FREE_REQUEST: start (pulse).
+  input  logic                                free_start_i,
+  /// FREE_REQUEST: request.
+  input  logic [15:0]                         free_request_id_i,
+  /// FREE_REQUEST: done (pulse).
+  output logic                                free_done_o,
+  /// FREE_REQUEST: entries that went; valid with `free_done_o`.
+  output logic [kvcpu_pkg::CountW-1:0]        free_removed_o,
+  /// FREE_REQUEST: entries that stayed; valid with `free_done_o`.
+  output logic [kvcpu_pkg::CountW-1:0]        free_stayed_o,
+
+  /// Scan: start (pulse).
+  input  logic                                scan_start_i,
+  /// Scan: start row.
+  input  logic [kvcpu_pkg::RowW-1:0]          scan_row_i,
+  /// Scan: runs.
+  input  logic                                scan_busy_i,
+  /// Scan: configuration.
+  input  kvcpu_pkg::scan_cfg_t                scan_cfg_i,
+  /// Scan: the bank has walked all its rows.
+  output logic [LANES-1:0]                    lane_done_o,
+  /// Scan decisions (S5), to kvcpu_moveq.
+  output logic [LANES-1:0]                    dec_valid_o,
+  /// Scan decisions: evict (1) or prefetch (0).
+  output logic [LANES-1:0]                    dec_evict_o,
+  /// Scan decisions: items.
+  output kvcpu_pkg::item_t [LANES-1:0]        dec_item_o,
+  /// Scan decisions: taken.
+  input  logic [LANES-1:0]                    dec_accept_i,
+  /// Scan decisions: dropped.
+  input  logic [LANES-1:0]                    dec_drop_i,
+  /// Histogram: valid (S5).
+  output logic [LANES-1:0]                    hist_valid_o,
+  /// Histogram: tier.
+  output logic [LANES-1:0][1:0]               hist_tier_o,
+  /// Histogram: P[15:8].
+  output logic [LANES-1:0][7:0]               hist_bin_o,
+
+  /// Item of an operation (S3).
+  output logic                                push_valid_o,
+  /// Its channel.
+  output logic                                push_channel_o,
+  /// The item.
+  output kvcpu_pkg::item_t                    push_item_o,
+  /// The evict queue has no place.
+  input  logic                                evict_full_i,
+  /// The prefetch queue has no place.
+  input  logic                                prefetch_full_i,
+
+  /// Slot pools: take (S3).
+  output logic [kvcpu_pkg::TierCount-1:0]     take_o,
+  /// Slot pools: a slot can be taken.
+  input  logic [kvcpu_pkg::TierCount-1:0]     slot_avail_i,
+  /// Slot pools: free slots.
+  input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::CountW-1:0] slot_free_i,
+  /// Slot pools: the slot that would be taken.
+  input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::SlotW-1:0]  slot_i,
+  /// Slot pools: give back (one tier at a time).
+  output logic [kvcpu_pkg::TierCount-1:0]     put_o,
+  /// Slot pools: held until the fence.
+  output logic                                put_held_o,
+  /// Slot pools: the slot given back.
+  output logic [kvcpu_pkg::SlotW-1:0]         put_slot_o,
+
+  /// DMA: stop these moves.
+  output logic [MOVES-1:0]                    abort_o,
+
+  /// Miss queue: push.
+  output logic                                miss_valid_o,
+  /// Miss queue: KV address.
+  output kvcpu_pkg::kv_addr_t                 miss_kv_addr_o,
+  /// Counter event: a hit.
+  output logic                                count_hit_o,
+  /// Counter event: a miss.
+  output logic                                count_miss_o,
+  /// Counter event: a denial.
+  output logic                                count_denied_o,
+  /// Counter event: entries read with bad parity in this cycle.
+  output logic [5:0]                          count_parity_o,
+  /// Index of one of them.
+  output logic [15:0]                         parity_index_o
+);
+  import kvcpu_pkg::*;
+
+  localparam int unsigned ROWS = ENTRIES / LANES;
+  localparam int unsigned RowBits = $clog2(ROWS);
+  localparam int unsigned BankBits = $clog2(LANES);
+  localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
+
+  if (ENTRIES < 1024 || ENTRIES > MaxEntries || (ENTRIES & (ENTRIES - 1)) != 0) begin : gen_entries
+    $error("ENTRIES must be a power of two from 1,024 to 65,536");
+  end
+  if (LANES != 4 && LANES != 8 && LANES != 16) begin : gen_lanes
+    $error("LANES must be 4, 8 or 16");
+  end
+  if (PORTS < 1 || PORTS > MaxPorts) begin : gen_ports
+    $error("PORTS must be 1 to 8");
+  end
+  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 || (BLOCK_TOKENS & (BLOCK_TOKENS - 1)) != 0)
+  begin : gen_block_tokens
+    $error("BLOCK_TOKENS must be a power of two from 1 to 256");
+  end
+
+  typedef logic [LANES-1:0] banks_t;
+
+  // ------------------------------------------------------------------ clearing
+  logic            sweep_q;
+  logic [RowW-1:0] sweep_row_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      sweep_q     <= 1'b1;
+      sweep_row_q <= '0;
+    end else if (clear_i) begin
+      sweep_q     <= 1'b1;
+      sweep_row_q <= '0;
+    end else if (sweep_q) begin
+      sweep_row_q <= sweep_row_q + 1'b1;
+      if (sweep_row_q == RowW'(ROWS - 1)) sweep_q <= 1'b0;
+    end
+  end
+  assign ready_o = !sweep_q;
+
+  // ------------------------------------------------------------------ T0
+  logic t1_open, t1_takes, advance, freeze;
+  logic enter_valid;
+  op_t enter_op, enter_op_keyed;
+  logic [PORTS-1:0] credit;
+  logic probe_valid, probe_ready;
+  op_t probe_op;
+
+  kvcpu_rtbd_issue #(
+    .PORTS(PORTS)
+  ) u_issue (
+    .clk_i           (clk_i),
+    .rst_ni          (rst_ni),
+    .cfg_i           (cfg_i),
+    .open_i          (t1_open),
+    .advance_i       (advance),
+    .t1_takes_i      (t1_takes),
+    .takes_hold_i    (takes_hold_i),
+    .freeze_i        (freeze),
+    .halt_i          (halt_i || sweep_q || clear_i),
+    .lookup_valid_i  (lookup_valid_i),
+    .lookup_ready_o  (lookup_ready_o),
+    .lookup_kv_addr_i(lookup_kv_addr_i),
+    .lookup_write_i  (lookup_write_i),
+    .lookup_credit_i (credit),
+    .probe_valid_i   (probe_valid),
+    .probe_ready_o   (probe_ready),
+    .probe_op_i      (probe_op),
+    .dma_valid_i     (dma_valid_i),
+    .dma_ready_o     (dma_ready_o),
+    .dma_op_i        (dma_op_i),
+    .cmd_valid_i     (cmd_valid_i),
+    .cmd_ready_o     (cmd_ready_o),
+    .cmd_op_i        (cmd_op_i),
+    .bar2_valid_i    (bar2_valid_i),
+    .bar2_ready_o    (bar2_ready_o),
+    .bar2_op_i       (bar2_op_i),
+    .valid_o         (enter_valid),
+    .op_o            (enter_op)
+  );
+
+  // Operations that name their block by an item get its KV address here.
+  always_comb begin
+    enter_op_keyed = enter_op;
+    if (enter_op.op == OpStart || enter_op.op == OpEnd || enter_op.op == OpProbe) begin
+      enter_op_keyed.kv_addr.request_id = enter_op.item.request_id;
+      {enter_op_keyed.kv_addr.layer, enter_op_keyed.kv_addr.head} = enter_op.item.layer_head;
+      enter_op_keyed.kv_addr.token = enter_op.item.block << OffBits;
+    end
+  end
+
+  // ------------------------------------------------------------------ T1..S0: find the entry
+  logic t1_valid_q, t2_valid_q, t3_valid_q, s0_valid_q;
+  op_t t1_op_q, t2_op_q, t3_op_q, s0_op_q;
+  logic [LANES-1:0][RowW-1:0] t1_hash_row, t1_row, t2_row_q, t3_row_q, s0_row_q;
+  logic t1_hold;
+
+  assign t1_open = !t1_valid_q || (advance && !t1_hold);
+  assign t1_takes = takes(t1_valid_q, t1_op_q.op);
+
+  kvcpu_hash #(
+    .LANES(LANES),
+    .ROWS (ROWS)
+  ) u_hash (
+    .request_id_i(t1_op_q.kv_addr.request_id),
+    .layer_head_i({t1_op_q.kv_addr.layer, t1_op_q.kv_addr.head}),
+    .block_i     (t1_op_q.kv_addr.token >> OffBits),
+    .row_o       (t1_hash_row)
+  );
+
+  always_comb begin
+    t1_row = t1_hash_row;
+    if (t1_op_q.op == OpRead) begin
+      for (int unsigned b = 0; b < LANES; b++) t1_row[b] = RowW'(t1_op_q.index >> BankBits);
+    end
+  end
+
+  // Same-key interlock: an operation waits in T1 until no older one that may write the tag of its
+  // key is under way. Keys are told apart by a signature; a false alarm only costs time.
+  typedef struct packed {
+    logic        writes;
+    logic [15:0] sig;
+  } lock_t;
+
+  function automatic logic [15:0] signature(kv_addr_t a);
+    logic [31:0] block;
+    block = a.token >> OffBits;
+    return a.request_id ^ {a.head, a.layer} ^ block[15:0] ^ block[31:16];
+  endfunction
+
+  function automatic logic may_write_tag(op_t o);
+    return (o.op == OpLookup && o.write && !o.denied) || o.op == OpInsert || o.op == OpRemove ||
+           o.op == OpEnd;
+  endfunction
+
+  lock_t t2_lock_q, t3_lock_q, s0_lock_q, s1_lock_q, s2_lock_q, s3_lock_q, s4_lock_q, s5_lock_q;
+  lock_t t1_lock;
+  logic t1_named;
+
+  assign t1_lock = '{writes: t1_valid_q && may_write_tag(t1_op_q), sig: signature(t1_op_q.kv_addr)};
+  assign t1_named = (t1_op_q.op != OpRead) && (t1_op_q.op != OpProbe);
+
+  function automatic logic locked(lock_t l, logic [15:0] sig);
+    return l.writes && (l.sig == sig);
+  endfunction
+
+  assign t1_hold = t1_valid_q && t1_named &&
+                   (locked(t2_lock_q, t1_lock.sig) || locked(t3_lock_q, t1_lock.sig) ||
+                    locked(s0_lock_q, t1_lock.sig) || locked(s1_lock_q, t1_lock.sig) ||
+                    locked(s2_lock_q, t1_lock.sig) || locked(s3_lock_q, t1_lock.sig) ||
+                    locked(s4_lock_q, t1_lock.sig) || locked(s5_lock_q, t1_lock.sig));
+
+  // T3
+  tag_t [LANES-1:0] t3_tag;
+  banks_t t3_tag_ok, t3_match, t3_free, t3_first_free, t3_bad, t3_target;
+  logic [31:0] t3_block;
+  logic [7:0] t3_offset;
+  logic t3_by_token;
+
+  assign t3_block = t3_op_q.kv_addr.token >> OffBits;
+  assign t3_offset = (OffBits == 0) ? 8'd0 : 8'(t3_op_q.kv_addr.token & 32'(BLOCK_TOKENS - 1));
+  // Lookups ask for a token; all other operations take any token of the block (device.md 8).
+  assign t3_by_token = (t3_op_q.op == OpLookup) || (t3_op_q.op == OpPeek);
+
+  for (genvar b = 0; b < LANES; b++) begin : gen_match
+    logic same_key, has_token;
+    assign same_key = t3_tag[b].valid && t3_tag_ok[b] &&
+                      (t3_tag[b].request_id == t3_op_q.kv_addr.request_id) &&
+                      (t3_tag[b].layer_head == {t3_op_q.kv_addr.layer, t3_op_q.kv_addr.head}) &&
+                      (t3_tag[b].block == t3_block);
+    assign has_token = !t3_by_token || (t3_offset <= t3_tag[b].token_end) ||
+                       (t3_op_q.write && t3_offset == t3_tag[b].token_end + 8'd1);
+    assign t3_match[b] = same_key && has_token && !t3_op_q.denied && (t3_op_q.op != OpRead);
+    assign t3_free[b] = !t3_tag[b].valid && t3_tag_ok[b];
+    assign t3_bad[b] = !t3_tag_ok[b] && (t3_op_q.op != OpRead) && !t3_op_q.denied;
+  end
+  assign t3_first_free = t3_free & (~t3_free + 1'b1);
+
+  always_comb begin
+    t3_target = t3_match;
+    if (t3_op_q.op == OpInsert && t3_match == '0) t3_target = t3_first_free;
+    if (t3_op_q.op == OpRead) begin
+      t3_target = '0;
+      t3_target[t3_op_q.index[BankBits-1:0]] = 1'b1;
+    end
+    if (t3_op_q.op == OpProbe) t3_target = '0;
+  end
+
+  // S0
+  banks_t s0_target_q, s0_match_q, s0_first_free_q, bank_s0_valid, bank_s0_ready;
+  logic s0_exists_q, s0_place_q;
+  logic [LANES-1:0][7:0] s0_token_end_q;
+  logic [LANES-1:0][1:0] s0_tier_q;
+  logic [LANES-1:0][SlotW-1:0] s0_slot_q;
+
+  logic eng_valid, eng_write, eng_final, eng_ready, eng_meta_bad;
+  banks_t eng_bank;
+  logic [RowW-1:0] eng_row;
+  tag_t eng_tag;
+  meta_t eng_meta;
+  op_t eng_op;
+  logic [SlotW-1:0] eng_slot;
+
+  assign advance = !s0_valid_q || (s0_target_q == '0) || |(s0_target_q & bank_s0_ready);
+  assign bank_s0_valid = eng_valid ? eng_bank : (s0_valid_q ? s0_target_q : '0);
+  assign eng_ready = |(eng_bank & bank_s0_ready) && eng_valid;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      t1_valid_q <= 1'b0;
+      t2_valid_q <= 1'b0;
+      t3_valid_q <= 1'b0;
+      s0_valid_q <= 1'b0;
+      t2_lock_q  <= '0;
+      t3_lock_q  <= '0;
+      s0_lock_q  <= '0;
+    end else begin
+      if (t1_open) t1_valid_q <= enter_valid;
+      if (advance) begin
+        t2_valid_q <= t1_valid_q && !t1_hold;
+        t3_valid_q <= t2_valid_q;
+        s0_valid_q <= t3_valid_q;
+        t2_lock_q  <= t1_hold ? '0 : t1_lock;
+        t3_lock_q  <= t2_lock_q;
+        s0_lock_q  <= t3_lock_q;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (t1_open) t1_op_q <= enter_op_keyed;
+    if (advance) begin
+      t2_op_q         <= t1_op_q;
+      t2_row_q        <= t1_row;
+      t3_op_q         <= t2_op_q;
+      t3_row_q        <= t2_row_q;
+      s0_op_q         <= t3_op_q;
+      s0_row_q        <= t3_row_q;
+      s0_target_q     <= t3_target;
+      s0_match_q      <= t3_match;
+      s0_first_free_q <= t3_first_free;
+      s0_exists_q     <= |t3_match;
+      s0_place_q      <= |t3_free;
+      for (int unsigned b = 0; b < LANES; b++) begin
+        s0_token_end_q[b] <= t3_tag[b].token_end;
+        s0_tier_q[b]      <= t3_tag[b].tier;
+        s0_slot_q[b]      <= t3_tag[b].slot;
+      end
+    end
+  end
+
+  // ------------------------------------------------------------------ S1..S3
+  typedef struct packed {
+    op_t             op;
+    banks_t          bank;    // of the entry, one-hot; 0: no entry
+    logic [3:0]      bank_no;
+    logic [RowW-1:0] row;
+    logic            match;
+    logic            exists;
+    logic            place;
+    logic [7:0]      token_end;
+    logic [1:0]      tier;
+    logic [SlotW-1:0] slot;
+    logic            eng_read;
+    logic            eng_write;
+    logic            eng_final;
+  } s_stage_t;
+
+  s_stage_t s0, s1_q, s2_q, s3_q;
+  logic s0_go, s1_valid_q, s2_valid_q, s3_valid_q;
+
+  banks_t s0_bank;
+  assign s0_bank = eng_valid ? eng_bank : s0_target_q;
+
+  always_comb begin
+    s0 = '0;
+    s0_go = eng_valid ? eng_ready : (s0_valid_q && advance && s0_op_q.op != OpProbe);
+    s0.op = eng_valid ? eng_op : s0_op_q;
+    s0.bank = s0_bank;
+    s0.match = !eng_valid && |(s0_match_q & s0_target_q);
+    s0.exists = !eng_valid && s0_exists_q;
+    s0.place = !eng_valid && s0_place_q;
+    s0.eng_read = eng_valid && !eng_write && !eng_final;
+    s0.eng_write = eng_valid && eng_write;
+    s0.eng_final = eng_valid && eng_final;
+    for (int unsigned b = 0; b < LANES; b++) begin
+      if (s0_bank[b]) begin
+        s0.bank_no |= 4'(b);
+        s0.row |= s0_row_q[b];
+        s0.token_end |= s0_token_end_q[b];
+        s0.tier |= s0_tier_q[b];
+        s0.slot |= s0_slot_q[b];
+      end
+    end
+    if (eng_valid) s0.row = eng_row;
+  end
+
+  lock_t s0_lock;
+  assign s0_lock = '{writes: s0_lock_q.writes && s0_valid_q && advance, sig: s0_lock_q.sig};
+
+  // PHYS_ADDR = BASE + slot * stride
+  logic [63:0] s2_base_q, s2_phys, s3_phys_q;
+  logic [31:0] s2_offset_q;
+  assign s2_phys = s2_base_q + 64'(s2_offset_q);
+
+  // Entry values of the one bank that the operation is in.
+  meta_t [LANES-1:0] bank_s2_meta;
+  tag_t [LANES-1:0] bank_s2_tag;
+  banks_t bank_s2_meta_ok;
+  meta_t s2_meta, s3_meta_q;
+  tag_t s2_tag, s3_tag_b_q;
+  logic s2_meta_ok, s2_hit, s3_hit_q, s3_meta_bad_q;
+
+  always_comb begin
+    s2_meta = '0;
+    s2_tag = '0;
+    s2_meta_ok = 1'b0;
+    for (int unsigned b = 0; b < LANES; b++) begin
+      if (s2_q.bank[b]) begin
+        s2_meta |= bank_s2_meta[b];
+        s2_tag |= bank_s2_tag[b];
+        s2_meta_ok |= bank_s2_meta_ok[b];
+      end
+    end
+  end
+  // The meta word has the last word on VALID: FREE_REQUEST may have removed the entry since T3.
+  assign s2_hit = s2_q.match && s2_meta_ok && s2_meta.valid;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      s1_valid_q <= 1'b0;
+      s2_valid_q <= 1'b0;
+      s3_valid_q <= 1'b0;
+      s1_lock_q  <= '0;
+      s2_lock_q  <= '0;
+      s3_lock_q  <= '0;
+      s4_lock_q  <= '0;
+      s5_lock_q  <= '0;
+    end else begin
+      s1_valid_q <= s0_go;
+      s2_valid_q <= s1_valid_q;
+      s3_valid_q <= s2_valid_q;
+      s1_lock_q  <= s0_lock;
+      s2_lock_q  <= s1_lock_q;
+      s3_lock_q  <= s2_lock_q;
+      s4_lock_q  <= s3_lock_q;
+      s5_lock_q  <= s4_lock_q;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    s1_q          <= s0;
+    s2_q          <= s1_q;
+    s3_q          <= s2_q;
+    s2_base_q     <= cfg_i.base[s1_q.tier];
+    s2_offset_q   <= 32'(s1_q.slot) << cfg_i.stride_shift;
+    s3_phys_q     <= s2_phys;
+    s3_meta_q     <= s2_meta;
+    s3_tag_b_q    <= s2_tag;
+    s3_hit_q      <= s2_hit;
+    s3_meta_bad_q <= !s2_meta_ok;
+  end
+
+  // ------------------------------------------------------------------ S2: answers
+  logic [IndexW-1:0] s2_index, s3_index;
+  assign s2_index = IndexW'({s2_q.row[RowBits-1:0], s2_q.bank_no[BankBits-1:0]});
+  assign s3_index = IndexW'({s3_q.row[RowBits-1:0], s3_q.bank_no[BankBits-1:0]});
+
+  typedef struct packed {
+    logic        hit;
+    logic        denied;
+    logic [1:0]  tier;
+    logic [63:0] phys_addr;
+    logic [15:0] index;
+  } answer_t;
+
+  answer_t s2_answer;
+  logic s2_port_lookup;
+  logic [PORTS-1:0] answers_idle;
+
+  assign s2_port_lookup = s2_valid_q && (s2_q.op.op == OpLookup) && (s2_q.op.client == ClPort);
+  always_comb begin
+    s2_answer = '0;
+    s2_answer.hit = s2_hit;
+    s2_answer.denied = s2_q.op.denied;
+    if (s2_hit) begin
+      s2_answer.tier = s2_q.tier;
+      s2_answer.phys_addr = s2_phys;
+      s2_answer.index = s2_index;
+    end
+  end
+
+  for (genvar p = 0; p < PORTS; p++) begin : gen_answer
+    answer_t answer;
+    kvcpu_rtbd_answer #(
+      .Width($bits(answer_t)),
+      .Depth(16)
+    ) u_answer (
+      .clk_i   (clk_i),
+      .rst_ni  (rst_ni),
+      .accept_i(lookup_valid_i[p] && lookup_ready_o[p]),
+      .credit_o(credit[p]),
+      .valid_i (s2_port_lookup && (s2_q.op.port == 3'(p))),
+      .data_i  (s2_answer),
+      .valid_o (answer_valid_o[p]),
+      .ready_i (answer_ready_i[p]),
+      .data_o  (answer),
+      .idle_o  (answers_idle[p])
+    );
+    assign answer_hit_o[p] = answer.hit;
+    assign answer_denied_o[p] = answer.denied;
+    assign answer_tier_o[p] = answer.tier;
+    assign answer_phys_addr_o[p] = answer.phys_addr;
+    assign answer_index_o[p] = answer.index;
+  end
+  assign ports_idle_o = &answers_idle;
+
+  // ------------------------------------------------------------------ S3: commit
+  logic epoch;
+  logic [LifeW-1:0] life_q;
+  tag_t s3_tag, alu_tag, s3_tag_n;
+  meta_t alu_meta, s3_meta_n;
+  logic alu_valid, alu_tag_we, alu_meta_we, s3_tag_we, s3_meta_we;
+  logic take_valid, put_valid, put_held, abort_valid, orphan, underflow, saturated;
+  tier_e take_tier, put_tier;
+  logic [SlotW-1:0] put_slot;
+  logic [MoveIdW-1:0] abort_move_id;
+  status_e s3_status;
+  move_e s3_move;
+
+  assign epoch = scan_cfg_i.epoch;
+  assign alu_valid = s3_valid_q && !s3_q.eng_read && !s3_q.eng_write;
+
+  // The tag's answer part came through port A; its key is the operation's.
+  always_comb begin
+    s3_tag = '0;
+    s3_tag.token_end = s3_q.token_end;
+    s3_tag.tier = tier_e'(s3_q.tier);
+    s3_tag.slot = s3_q.slot;
+  end
+
+  kvcpu_rtbd_alu u_alu (
+    .valid_i        (alu_valid),
+    .op_i           (s3_q.op),
+    .hit_i          (s3_hit_q),
+    .exists_i       (s3_q.exists),
+    .place_i        (s3_q.place),
+    .kept_i         (s3_q.eng_final),
+    .kept_slot_i    (eng_slot),
+    .tag_i          (s3_tag),
+    .meta_i         (s3_meta_q),
+    .token_offset_i (8'(s3_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
+    .block_i        (s3_q.op.kv_addr.token >> OffBits),
+    .step_i         (step_i),
+    .cfg_i          (cfg_i),
+    .epoch_i        (epoch),
+    .life_i         (life_q),
+    .slot_avail_i   (slot_avail_i),
+    .slot_free_i    (slot_free_i),
+    .slot_i         (slot_i),
+    .evict_full_i   (evict_full_i),
+    .prefetch_full_i(prefetch_full_i),
+    .tag_we_o       (alu_tag_we),
+    .tag_o          (alu_tag),
+    .meta_we_o      (alu_meta_we),
+    .meta_o         (alu_meta),
+    .push_valid_o   (push_valid_o),
+    .push_channel_o (push_channel_o),
+    .push_item_o    (push_item_o),
+    .take_valid_o   (take_valid),
+    .take_tier_o    (take_tier),
+    .put_valid_o    (put_valid),
+    .put_held_o     (put_held),
+    .put_tier_o     (put_tier),
+    .put_slot_o     (put_slot),
+    .abort_valid_o  (abort_valid),
+    .abort_move_id_o(abort_move_id),
+    .orphan_o       (orphan),
+    .status_o       (s3_status),
+    .move_o         (s3_move),
+    .underflow_o    (underflow),
+    .saturated_o    (saturated)
+  );
+
+  assign s3_tag_we = alu_tag_we || (s3_valid_q && s3_q.eng_write);
+  assign s3_meta_we = alu_meta_we || (s3_valid_q && s3_q.eng_write);
+  assign s3_tag_n = s3_q.eng_write ? eng_tag : alu_tag;
+  assign s3_meta_n = s3_q.eng_write ? eng_meta : alu_meta;
+
+  banks_t s4_bank_q, s5_bank_q;
+  logic s4_tag_we_q, s5_tag_we_q, s4_meta_we_q, s5_meta_we_q, s4_bad_q, s5_bad_q;
+  tag_t s4_tag_q, s5_tag_q;
+  meta_t s4_meta_q, s5_meta_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      s4_tag_we_q  <= 1'b0;
+      s5_tag_we_q  <= 1'b0;
+      s4_meta_we_q <= 1'b0;
+      s5_meta_we_q <= 1'b0;
+    end else begin
+      s4_tag_we_q  <= s3_tag_we;
+      s5_tag_we_q  <= s4_tag_we_q;
+      s4_meta_we_q <= s3_meta_we;
+      s5_meta_we_q <= s4_meta_we_q;
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    s4_bank_q <= s3_q.bank;
+    s5_bank_q <= s4_bank_q;
+    s4_tag_q  <= s3_tag_n;
+    s5_tag_q  <= s4_tag_q;
+    s4_meta_q <= s3_meta_n;
+    s5_meta_q <= s4_meta_q;
+    s4_bad_q  <= s3_q.eng_write && eng_meta_bad;
+    s5_bad_q  <= s4_bad_q;
+  end
+
+  // ------------------------------------------------------------------ counters, miss queue, life
+  logic s3_lookup, free_orphan_any;
+  banks_t free_orphan;
+  assign s3_lookup = alu_valid && (s3_q.op.op == OpLookup);
+  assign count_hit_o = s3_lookup && s3_hit_q;
+  assign count_denied_o = s3_lookup && s3_q.op.denied;
+  assign count_miss_o = s3_lookup && !s3_hit_q && !s3_q.op.denied;
+  assign miss_valid_o = count_miss_o;
+  assign miss_kv_addr_o = s3_q.op.kv_addr;
+  assign free_orphan_any = |free_orphan;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) life_q <= '0;
+    else if (orphan || free_orphan_any) life_q <= life_q + 1'b1;
+  end
+
+  // ------------------------------------------------------------------ S4: results
+  logic result_valid, result_ok, search_put_valid, search_put_ready;
+  logic [3:0] result_bank;
+  logic [RowW-1:0] result_row;
+  logic s3_insert, s3_again, s3_search;
+  rsp_t s3_rsp, search_rsp;
+  logic [63:0] take_phys;
+
+  assign s3_insert = alu_valid && (s3_q.op.op == OpInsert) && !s3_q.eng_final;
+  assign s3_again = (s3_status == StBusy);
+  assign s3_search = (s3_status == StFull);
+  assign take_phys = cfg_i.base[take_tier] + (64'(slot_i[take_tier]) << cfg_i.stride_shift);
+
+  always_comb begin
+    s3_rsp = '0;
+    s3_rsp.op = s3_q.op.op;
+    s3_rsp.client = s3_q.op.client;
+    s3_rsp.move_id = s3_q.op.move_id;
+    s3_rsp.hit = s3_hit_q;
+    s3_rsp.status = s3_status;
+    s3_rsp.move = s3_move;
+    s3_rsp.underflow = underflow;
+    s3_rsp.saturated = saturated;
+    if (s3_hit_q) begin
+      s3_rsp.tier = s3_meta_q.tier;
+      s3_rsp.phys_addr = s3_phys_q;
+      s3_rsp.index = s3_index;
+    end
+    if (s3_q.op.op == OpInsert && s3_status == StOk) begin
+      s3_rsp.tier = s3_q.op.tier;
+      s3_rsp.phys_addr = take_phys;
+      s3_rsp.index = s3_index;
+    end
+    s3_rsp.dst_tier = take_tier;
+    s3_rsp.dst_slot = slot_i[take_tier];
+    s3_rsp.dst_phys = take_phys;
+    if (s3_q.op.op == OpRead) begin
+      s3_rsp.entry = '{
+        valid:       s3_meta_q.valid,
+        hint:        s3_meta_q.hint,
+        evictable:   s3_meta_q.evictable,
+        hot:         s3_meta_q.hot,
+        dirty:       s3_meta_q.dirty,
+        prefix:      s3_meta_q.prefix,
+        f:           s3_meta_q.f,
+        r:           s3_meta_q.r,
+        ref_count:   s3_meta_q.ref_count,
+        access_step: s3_meta_q.access_step,
+        prio:        s3_meta_q.prio,
+        phys_addr:   s3_meta_q.valid ? cfg_i.base[s3_tag_b_q.tier] +
+                     (64'(s3_tag_b_q.slot) << cfg_i.stride_shift) : '0,
+        tier:        s3_tag_b_q.tier,
+        token_end:   s3_meta_q.valid ? (s3_tag_b_q.block << OffBits) +
+                     32'(s3_tag_b_q.token_end) : '0,
+        token_start: s3_tag_b_q.block << OffBits,
+        layer_head:  s3_tag_b_q.layer_head,
+        request_id:  s3_tag_b_q.request_id
+      };
+    end
+  end
+
+  // The search answers as the OpInsert that began it.
+  always_comb begin
+    search_rsp = '0;
+    search_rsp.op = OpInsert;
+    search_rsp.client = ClCmd;
+    search_rsp.status = result_ok ? StOk : StFull;
+    if (result_ok) begin
+      search_rsp.tier = eng_op.tier;
+      search_rsp.phys_addr = cfg_i.base[eng_op.tier] + (64'(eng_slot) << cfg_i.stride_shift);
+      search_rsp.index = IndexW'({result_row[RowBits-1:0], result_bank[BankBits-1:0]});
+    end
+  end
+
+  logic s3_answers;
+  assign s3_answers = alu_valid && !s3_q.eng_final && !(s3_insert && (s3_again || s3_search));
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      cmd_rsp_valid_o  <= 1'b0;
+      dma_rsp_valid_o  <= 1'b0;
+      bar2_rsp_valid_o <= 1'b0;
+    end else begin
+      cmd_rsp_valid_o  <= (s3_answers && s3_q.op.client == ClCmd) || result_valid;
+      dma_rsp_valid_o  <= s3_answers && s3_q.op.client == ClDma;
+      bar2_rsp_valid_o <= s3_answers && s3_q.op.client == ClBar2;
+    end
+  end
+  // A search's result and another client's S3 may fall into one cycle.
+  rsp_t s4_rsp_q, search_rsp_q;
+  logic s4_search_q;
+  always_ff @(posedge clk_i) begin
+    s4_rsp_q     <= s3_rsp;
+    search_rsp_q <= search_rsp;
+    s4_search_q  <= result_valid;
+  end
+  assign rsp_o = s4_rsp_q;
+  assign cmd_rsp_o = s4_search_q ? search_rsp_q : s4_rsp_q;
+
+  // ------------------------------------------------------------------ slot pools
+  // Puts, one a cycle: of the operation at S3, then the search's, then FREE_REQUEST's.
+  banks_t freed_valid, freed_pop;
+  logic [LANES-1:0][1:0] freed_tier;
+  logic [LANES-1:0][SlotW-1:0] freed_slot;
+  banks_t freed_moving;
+  logic [LANES-1:0][MoveIdW-1:0] freed_move_id;
+  logic [1:0] freed_pick_tier;
+  logic [SlotW-1:0] freed_pick_slot;
+  logic freed_pick_moving;
+  logic [MoveIdW-1:0] freed_pick_move_id;
+
+  assign search_put_ready = !put_valid;
+  assign freed_pop = (put_valid || search_put_valid) ? '0 : freed_valid & (~freed_valid + 1'b1);
+
+  always_comb begin
+    freed_pick_tier = '0;
+    freed_pick_slot = '0;
+    freed_pick_moving = 1'b0;
+    freed_pick_move_id = '0;
+    for (int unsigned b = 0; b < LANES; b++) begin
+      if (freed_pop[b]) begin
+        freed_pick_tier |= freed_tier[b];
+        freed_pick_slot |= freed_slot[b];
+        freed_pick_moving |= freed_moving[b];
+        freed_pick_move_id |= freed_move_id[b];
+      end
+    end
+  end
+
+  always_comb begin
+    take_o = '0;
+    take_o[take_tier] = take_valid;
+    put_o = '0;
+    put_held_o = 1'b0;
+    put_slot_o = put_slot;
+    if (put_valid) begin
+      put_o[put_tier] = 1'b1;
+      put_held_o = put_held;
+    end else if (search_put_valid) begin
+      put_o[eng_op.tier] = 1'b1;
+      put_slot_o = eng_slot;
+    end else if (|freed_pop) begin
+      put_o[freed_pick_tier] = 1'b1;
+      put_slot_o = freed_pick_slot;
+    end
+  end
+
+  always_comb begin
+    abort_o = '0;
+    for (int unsigned m = 0; m < MOVES; m++) begin
+      abort_o[m] = (abort_valid && abort_move_id == MoveIdW'(m)) ||
+                   (freed_pick_moving && freed_pick_move_id == MoveIdW'(m));
+    end
+  end
+
+  // ------------------------------------------------------------------ FREE_REQUEST
+  banks_t free_bank_done, free_removed, free_stayed;
+  logic free_run_q, free_started_q;
+  logic [CountW-1:0] free_removed_q, free_stayed_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      free_run_q     <= 1'b0;
+      free_started_q <= 1'b0;
+      free_removed_q <= '0;
+      free_stayed_q  <= '0;
+    end else if (clear_i) begin
+      free_run_q     <= 1'b0;
+      free_started_q <= 1'b0;
+    end else if (free_start_i) begin
+      free_run_q     <= 1'b1;
+      free_started_q <= 1'b0;
+      free_removed_q <= '0;
+      free_stayed_q  <= '0;
+    end else begin
+      free_started_q <= free_run_q;  // the banks' walks show from the second cycle on
+      free_removed_q <= free_removed_q + CountW'($countones(free_removed));
+      free_stayed_q  <= free_stayed_q + CountW'($countones(free_stayed));
+      if (free_done_o) free_run_q <= 1'b0;
+    end
+  end
+  assign free_done_o = free_run_q && free_started_q && (&free_bank_done);
+  assign free_removed_o = free_removed_q;
+  assign free_stayed_o = free_stayed_q;
+
+  // ------------------------------------------------------------------ insert search
+  banks_t forced_scan, forced_done, forced_again, scan_in_pipe;
+  logic [RowW-1:0] forced_row;
+  logic probe_leaves;
+  logic s4_busy_q, s5_busy_q;
+
+  assign probe_leaves = s0_valid_q && advance && (s0_op_q.op == OpProbe) && !eng_valid;
+  assign quiet_o = !t1_valid_q && !t2_valid_q && !t3_valid_q && !s0_valid_q && !s1_valid_q &&
+                   !s2_valid_q && !s3_valid_q && !s4_busy_q && !s5_busy_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      s4_busy_q <= 1'b0;
+      s5_busy_q <= 1'b0;
+    end else begin
+      s4_busy_q <= s3_valid_q;
+      s5_busy_q <= s4_busy_q;
+    end
+  end
+
+  function automatic logic takes(logic valid, op_e op);
+    return valid && (op == OpStart || op == OpInsert);
+  endfunction
+  assign takes_quiet_o = !takes(t1_valid_q, t1_op_q.op) && !takes(t2_valid_q, t2_op_q.op) &&
+                         !takes(t3_valid_q, t3_op_q.op) && !takes(s0_valid_q, s0_op_q.op) &&
+                         !takes(s1_valid_q, s1_q.op.op) && !takes(s2_valid_q, s2_q.op.op) &&
+                         !takes(s3_valid_q, s3_q.op.op);
+
+  logic [RowW-1:0] s0_free_row;
+  always_comb begin
+    s0_free_row = '0;
+    for (int unsigned b = 0; b < LANES; b++) begin
+      if (s0_first_free_q[b]) s0_free_row |= s0_row_q[b];
+    end
+  end
+
+  kvcpu_rtbd_insert #(
+    .LANES(LANES)
+  ) u_insert (
+    .clk_i            (clk_i),
+    .rst_ni           (rst_ni),
+    .clear_i          (clear_i),
+    .t3_leave_i       (t3_valid_q && advance),
+    .t3_op_i          (t3_op_q),
+    .t3_tag_i         (t3_tag),
+    .t3_tag_ok_i      (t3_tag_ok),
+    .t3_row_i         (t3_row_q),
+    .probe_done_i     (probe_leaves),
+    .probe_bank_i     (s0_op_q.index[3:0]),
+    .probe_free_i     (|s0_first_free_q),
+    .probe_free_bank_i(s0_first_free_q),
+    .probe_free_row_i (s0_free_row),
+    .s3_insert_i      (s3_insert),
+    .s3_search_i      (s3_search),
+    .s3_again_i       (s3_again),
+    .s3_op_i          (s3_q.op),
+    .s3_slot_i        (slot_i[take_tier]),
+    .s3_read_i        (s3_valid_q && s3_q.eng_read),
+    .s3_tag_i         (s3_tag_b_q),
+    .s3_meta_i        (s3_meta_q),
+    .s3_meta_bad_i    (s3_meta_bad_q),
+    .op_valid_o       (probe_valid),
+    .op_ready_i       (probe_ready),
+    .op_o             (probe_op),
+    .freeze_o         (freeze),
+    .quiet_i          (quiet_o && (scan_in_pipe == '0)),
+    .scan_busy_i      (scan_busy_i),
+    .eng_valid_o      (eng_valid),
+    .eng_bank_o       (eng_bank),
+    .eng_row_o        (eng_row),
+    .eng_write_o      (eng_write),
+    .eng_final_o      (eng_final),
+    .eng_ready_i      (eng_ready),
+    .eng_tag_o        (eng_tag),
+    .eng_meta_o       (eng_meta),
+    .eng_meta_bad_o   (eng_meta_bad),
+    .eng_op_o         (eng_op),
+    .eng_slot_o       (eng_slot),
+    .forced_scan_o    (forced_scan),
+    .forced_row_o     (forced_row),
+    .forced_done_i    (forced_done),
+    .forced_again_i   (forced_again),
+    .forced_taken_i   (forced_taken),
+    .result_valid_o   (result_valid),
+    .result_ok_o      (result_ok),
+    .result_bank_o    (result_bank),
+    .result_row_o     (result_row),
+    .put_valid_o      (search_put_valid),
+    .put_ready_i      (search_put_ready)
+  );
+
+  // ------------------------------------------------------------------ banks
+  banks_t bank_s2_bad, forced_taken;
+  logic [LANES-1:0][RowW-1:0] bank_s2_row;
+
+  for (genvar b = 0; b < LANES; b++) begin : gen_bank
+    kvcpu_rtbd_bank #(
+      .ROWS        (ROWS),
+      .BLOCK_TOKENS(BLOCK_TOKENS)
+    ) u_bank (
+      .clk_i            (clk_i),
+      .rst_ni           (rst_ni),
+      .clear_i          (clear_i),
+      .sweep_i          (sweep_q),
+      .sweep_row_i      (sweep_row_q),
+      .t1_read_i        (t1_valid_q && advance),
+      .t1_row_i         (t1_row[b]),
+      .advance_i        (advance),
+      .t3_tag_o         (t3_tag[b]),
+      .t3_tag_ok_o      (t3_tag_ok[b]),
+      .s0_valid_i       (bank_s0_valid[b]),
+      .s0_row_i         (eng_valid ? eng_row : s0_row_q[b]),
+      .s0_read_tag_i    (eng_valid || (s0_op_q.op == OpRead)),
+      .s0_ready_o       (bank_s0_ready[b]),
+      .s2_meta_o        (bank_s2_meta[b]),
+      .s2_tag_o         (bank_s2_tag[b]),
+      .s2_meta_ok_o     (bank_s2_meta_ok[b]),
+      .s5_tag_we_i      (s5_tag_we_q && s5_bank_q[b]),
+      .s5_tag_i         (s5_tag_q),
+      .s5_meta_we_i     (s5_meta_we_q && s5_bank_q[b]),
+      .s5_meta_i        (s5_meta_q),
+      .s5_meta_bad_i    (s5_bad_q),
+      .scan_start_i     (scan_start_i),
+      .scan_row_i       (scan_row_i),
+      .scan_pause_i     (freeze),
+      .scan_cfg_i       (scan_cfg_i),
+      .forced_scan_i    (forced_scan[b]),
+      .forced_row_i     (forced_row),
+      .forced_taken_o   (forced_taken[b]),
+      .forced_done_o    (forced_done[b]),
+      .forced_again_o   (forced_again[b]),
+      .scan_done_o      (lane_done_o[b]),
+      .scan_in_pipe_o   (scan_in_pipe[b]),
+      .dec_valid_o      (dec_valid_o[b]),
+      .dec_evict_o      (dec_evict_o[b]),
+      .dec_item_o       (dec_item_o[b]),
+      .dec_accept_i     (dec_accept_i[b]),
+      .dec_drop_i       (dec_drop_i[b]),
+      .hist_valid_o     (hist_valid_o[b]),
+      .hist_tier_o      (hist_tier_o[b]),
+      .hist_bin_o       (hist_bin_o[b]),
+      .free_start_i     (free_start_i),
+      .free_request_id_i(free_request_id_i),
+      .free_done_o      (free_bank_done[b]),
+      .free_removed_o   (free_removed[b]),
+      .free_stayed_o    (free_stayed[b]),
+      .free_orphan_o    (free_orphan[b]),
+      .freed_valid_o    (freed_valid[b]),
+      .freed_tier_o     (freed_tier[b]),
+      .freed_slot_o     (freed_slot[b]),
+      .freed_moving_o   (freed_moving[b]),
+      .freed_move_id_o  (freed_move_id[b]),
+      .freed_pop_i      (freed_pop[b]),
+      .s2_bad_o         (bank_s2_bad[b]),
+      .s2_row_o         (bank_s2_row[b])
+    );
+  end
+
+  // ------------------------------------------------------------------ parity
+  banks_t t3_bad_now;
+  assign t3_bad_now = (t3_valid_q && advance) ? t3_bad : '0;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) count_parity_o <= '0;
+    else if (sweep_q) count_parity_o <= '0;
+    else count_parity_o <= 6'($countones(t3_bad_now)) + 6'($countones(bank_s2_bad));
+  end
+  always_ff @(posedge clk_i) begin
+    for (int b = LANES - 1; b >= 0; b--) begin
+      if (t3_bad_now[b]) parity_index_o <= IndexW'({t3_row_q[b][RowBits-1:0], BankBits'(b)});
+    end
+    for (int b = LANES - 1; b >= 0; b--) begin
+      if (bank_s2_bad[b]) parity_index_o <= IndexW'({bank_s2_row[b][RowBits-1:0], BankBits'(b)});
+    end
+  end
+
+endmodule

@@ -1,0 +1,542 @@
+// One bank of the directory: one way, ROWS entries, in a tag memory and a meta memory, with the entry
+// pipeline S0..S5 and the scoring lane of the bank.
+//
+// What enters S0 in a cycle is one of: an operation of the RTBD pipeline, a step of a scan, a step of
+// FREE_REQUEST. Nothing enters whose row is already in S1..S5, so a read-modify-write is atomic on its
+// entry (device.md 2, "Order").
+
+module kvcpu_rtbd_bank #(
+  /// Rows, ENTRIES / LANES. Power of two, 64 to 16,384.
+  parameter int unsigned ROWS = 4096,
+  /// Tokens per block (device.md 1). Power of two, 1 to 256.
+  parameter int unsigned BLOCK_TOKENS = 16
+) (
+  /// Clock.
+  input  logic                              clk_i,
+  /// Reset, active low.
+  input  logic                              rst_ni,
+  /// Soft reset: drops everything in the pipeline and every walk.
+  input  logic                              clear_i,
+
+  /// Reset sweep: write an empty entry at `sweep_row_i`.
+  input  logic                              sweep_i,
+  /// Row of the sweep.
+  input  logic [kvcpu_pkg::RowW-1:0]        sweep_row_i,
+
+  /// T1: read the tag at `t1_row_i` through port A.
+  input  logic                              t1_read_i,
+  /// T1: row of the operation's key in this bank.
+  input  logic [kvcpu_pkg::RowW-1:0]        t1_row_i,
+  /// T2 -> T3: the pipeline T1..S0 advances.
+  input  logic                              advance_i,
+  /// T3: tag of the row.
+  output kvcpu_pkg::tag_t                   t3_tag_o,
+  /// T3: the tag's parity is good.
+  output logic                              t3_tag_ok_o,
+
+  /// S0: the operation at the head of the pipeline targets this bank.
+  input  logic                              s0_valid_i,
+  /// S0: its row.
+  input  logic [kvcpu_pkg::RowW-1:0]        s0_row_i,
+  /// S0: it also reads the tag, through port B.
+  input  logic                              s0_read_tag_i,
+  /// S0: this bank takes an operation in this cycle.
+  output logic                              s0_ready_o,
+
+  /// S2: meta word of the operation or step.
+  output kvcpu_pkg::meta_t                  s2_meta_o,
+  /// S2: tag word (only when it was read through port B).
+  output kvcpu_pkg::tag_t                   s2_tag_o,
+  /// S2: parity of the meta word is good.
+  output logic                              s2_meta_ok_o,
+
+  /// S5: an operation writes this bank's tag at `s5_op_row_o`.
+  input  logic                              s5_tag_we_i,
+  /// S5: tag to write.
+  input  kvcpu_pkg::tag_t                   s5_tag_i,
+  /// S5: an operation writes this bank's meta word.
+  input  logic                              s5_meta_we_i,
+  /// S5: meta word to write.
+  input  kvcpu_pkg::meta_t                  s5_meta_i,
+  /// S5: keep the word marked as bad (a relocation moves it as it is).
+  input  logic                              s5_meta_bad_i,
+
+  /// Scan: start a walk at `scan_row_i` (pulse).
+  input  logic                              scan_start_i,
+  /// Scan: first row.
+  input  logic [kvcpu_pkg::RowW-1:0]        scan_row_i,
+  /// Scan: enter no step while high (relocations).
+  input  logic                              scan_pause_i,
+  /// Scan: configuration, as it stood at the scan's start.
+  input  kvcpu_pkg::scan_cfg_t              scan_cfg_i,
+  /// Scan: score one row out of turn (relocation); held until taken.
+  input  logic                              forced_scan_i,
+  /// Scan: that row.
+  input  logic [kvcpu_pkg::RowW-1:0]        forced_row_i,
+  /// Scan: the row out of turn enters S0.
+  output logic                              forced_taken_o,
+  /// Scan: the row out of turn has left the pipeline (pulse in S5).
+  output logic                              forced_done_o,
+  /// Scan: it found no waiting place and must come again (valid with `forced_done_o`).
+  output logic                              forced_again_o,
+  /// Scan: all rows walked, no step in the pipeline.
+  output logic                              scan_done_o,
+  /// Scan: a step is in S1..S5.
+  output logic                              scan_in_pipe_o,
+
+  /// Scan decision in S5, to kvcpu_moveq.
+  output logic                              dec_valid_o,
+  /// Scan decision: evict (1) or prefetch (0).
+  output logic                              dec_evict_o,
+  /// Scan decision: the item.
+  output kvcpu_pkg::item_t                  dec_item_o,
+  /// Scan decision: taken into a waiting place.
+  input  logic                              dec_accept_i,
+  /// Scan decision: dropped (and counted).
+  input  logic                              dec_drop_i,
+
+  /// Histogram: this S5 step met every eviction condition but the threshold.
+  output logic                              hist_valid_o,
+  /// Histogram: tier of the entry.
+  output kvcpu_pkg::tier_e                  hist_tier_o,
+  /// Histogram: the new P[15:8].
+  output logic [7:0]                        hist_bin_o,
+
+  /// FREE_REQUEST: start a walk over all rows (pulse).
+  input  logic                              free_start_i,
+  /// FREE_REQUEST: request to remove.
+  input  logic [15:0]                       free_request_id_i,
+  /// FREE_REQUEST: all rows walked and all slots handed over.
+  output logic                              free_done_o,
+  /// FREE_REQUEST: an entry goes in this cycle (S3).
+  output logic                              free_removed_o,
+  /// FREE_REQUEST: an entry stays because it is referenced (S3).
+  output logic                              free_stayed_o,
+  /// FREE_REQUEST: the entry that goes had an item (S3).
+  output logic                              free_orphan_o,
+  /// FREE_REQUEST: a freed slot waits.
+  output logic                              freed_valid_o,
+  /// FREE_REQUEST: tier of the freed slot.
+  output kvcpu_pkg::tier_e                  freed_tier_o,
+  /// FREE_REQUEST: the freed slot.
+  output logic [kvcpu_pkg::SlotW-1:0]       freed_slot_o,
+  /// FREE_REQUEST: a copy of the entry ran.
+  output logic                              freed_moving_o,
+  /// FREE_REQUEST: that copy's move.
+  output logic [kvcpu_pkg::MoveIdW-1:0]     freed_move_id_o,
+  /// FREE_REQUEST: the freed slot is taken over.
+  input  logic                              freed_pop_i,
+
+  /// Parity: the meta word or port B tag of the S2 step is bad.
+  output logic                              s2_bad_o,
+  /// Parity: row of the S2 step.
+  output logic [kvcpu_pkg::RowW-1:0]        s2_row_o
+);
+  import kvcpu_pkg::*;
+
+  localparam int unsigned RowBits = $clog2(ROWS);
+  localparam int unsigned OffW = (BLOCK_TOKENS > 1) ? $clog2(BLOCK_TOKENS) : 1;
+  localparam int unsigned BlkW = 32 - $clog2(BLOCK_TOKENS);
+  localparam int unsigned TagBits = 1 + 16 + 16 + BlkW + OffW + 2 + SlotW + 1;
+  localparam int unsigned MetaBits = $bits(meta_t) + 1;
+  localparam int unsigned ScanDenyMax = 3;
+  localparam int unsigned FreeDenyMax = 48;
+  localparam int unsigned FreedDepth = 16;
+  localparam int unsigned FreeStages = 3;  // S1..S3: steps whose slot is not in the FIFO yet
+
+  // ------------------------------------------------------------------ memory words
+  function automatic logic [TagBits-1:0] pack_tag(tag_t t);
+    logic [TagBits-2:0] w;
+    w = {t.valid, t.request_id, t.layer_head, t.block[BlkW-1:0], t.token_end[OffW-1:0], t.tier,
+         t.slot};
+    return {^w, w};
+  endfunction
+
+  function automatic tag_t unpack_tag(logic [TagBits-1:0] word);
+    tag_t t;
+    logic unused_parity;
+    logic [BlkW-1:0] block;
+    logic [OffW-1:0] token_end;
+    logic [1:0] tier;
+    {unused_parity, t.valid, t.request_id, t.layer_head, block, token_end, tier, t.slot} = word;
+    t.tier = tier_e'(tier);
+    t.block = 32'(block);
+    t.token_end = 8'(token_end);
+    return t;
+  endfunction
+
+  function automatic logic [MetaBits-1:0] pack_meta(meta_t m);
+    return {^m, m};
+  endfunction
+
+  // ------------------------------------------------------------------ pipeline state
+  typedef enum logic [1:0] {
+    StepNone,
+    StepOp,
+    StepScan,
+    StepFree
+  } step_e;
+
+  typedef struct packed {
+    step_e           kind;
+    logic            forced;
+    logic [RowW-1:0] row;
+    logic [RowW:0]   count;  // StepScan: place in the walk, for a replay
+  } stage_t;
+
+  stage_t s0, s1_q, s2_q, s3_q, s4_q, s5_q;
+
+  logic replay;  // the S5 scan step found no waiting place: younger steps of the walk are void
+
+  // ------------------------------------------------------------------ S0: who enters
+  logic            scan_walk_q, free_walk_q;
+  logic [RowW-1:0] scan_row_q, free_row_q;
+  logic [RowW:0]   scan_count_q, free_count_q;
+  logic [1:0]      scan_denied_q;
+  logic [5:0]      free_denied_q;
+
+  function automatic logic in_pipe(logic [RowW-1:0] row, stage_t a, stage_t b, stage_t c, stage_t d,
+                                   stage_t e);
+    return (a.kind != StepNone && a.row == row) || (b.kind != StepNone && b.row == row) ||
+           (c.kind != StepNone && c.row == row) || (d.kind != StepNone && d.row == row) ||
+           (e.kind != StepNone && e.row == row);
+  endfunction
+
+  logic tag_we;
+  logic op_free_way, scan_free_way, free_free_way;
+  logic scan_want, scan_first, free_first;
+  logic op_go, scan_go, free_go;
+  logic freed_room;
+  logic [RowW-1:0] scan_row;
+
+  // A forced step is taken while the walk is paused, so one row register at a time is asked for.
+  assign scan_row = forced_scan_i ? forced_row_i : scan_row_q;
+  assign scan_want = forced_scan_i || (scan_walk_q && !scan_pause_i);
+
+  assign op_free_way = !in_pipe(s0_row_i, s1_q, s2_q, s3_q, s4_q, s5_q) &&
+                       !(s0_read_tag_i && tag_we);
+  assign scan_free_way = !in_pipe(scan_row, s1_q, s2_q, s3_q, s4_q, s5_q) && !tag_we;
+  assign free_free_way = !in_pipe(free_row_q, s1_q, s2_q, s3_q, s4_q, s5_q) && freed_room;
+
+  assign scan_first = scan_want && (scan_denied_q == 2'(ScanDenyMax));
+  assign free_first = free_walk_q && (free_denied_q == 6'(FreeDenyMax));
+
+  assign s0_ready_o = op_free_way && !scan_first && !free_first;
+  assign op_go = s0_valid_i && s0_ready_o;
+  assign free_go = free_walk_q && free_free_way && !op_go && (free_first || !scan_want);
+  assign scan_go = scan_want && scan_free_way && !op_go && !free_go && !replay;
+  assign forced_taken_o = scan_go && forced_scan_i;
+
+  always_comb begin
+    s0 = '0;
+    s0.kind = StepNone;
+    unique case (1'b1)
+      op_go: begin
+        s0.kind = StepOp;
+        s0.row = s0_row_i;
+      end
+      scan_go: begin
+        s0.kind = StepScan;
+        s0.row = scan_row;
+        s0.forced = forced_scan_i;
+        s0.count = scan_count_q;
+      end
+      free_go: begin
+        s0.kind = StepFree;
+        s0.row = free_row_q;
+      end
+      default: ;
+    endcase
+  end
+
+  function automatic stage_t unless_void(stage_t s, logic is_void);
+    unless_void = s;
+    if (is_void && s.kind == StepScan && !s.forced) unless_void.kind = StepNone;
+  endfunction
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      s1_q <= '0;
+      s2_q <= '0;
+      s3_q <= '0;
+      s4_q <= '0;
+      s5_q <= '0;
+    end else if (clear_i) begin
+      s1_q <= '0;
+      s2_q <= '0;
+      s3_q <= '0;
+      s4_q <= '0;
+      s5_q <= '0;
+    end else begin
+      s1_q <= s0;
+      s2_q <= unless_void(s1_q, replay);
+      s3_q <= unless_void(s2_q, replay);
+      s4_q <= unless_void(s3_q, replay);
+      s5_q <= unless_void(s4_q, replay);
+    end
+  end
+
+  // ------------------------------------------------------------------ the walks
+  function automatic logic [RowW-1:0] next_row(logic [RowW-1:0] row);
+    return RowW'(RowBits'(row) + 1'b1);
+  endfunction
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      scan_walk_q   <= 1'b0;
+      scan_row_q    <= '0;
+      scan_count_q  <= '0;
+      scan_denied_q <= '0;
+    end else if (clear_i) begin
+      scan_walk_q   <= 1'b0;
+      scan_denied_q <= '0;
+    end else if (scan_start_i) begin
+      scan_walk_q   <= 1'b1;
+      scan_row_q    <= scan_row_i;
+      scan_count_q  <= '0;
+      scan_denied_q <= '0;
+    end else if (replay && !s5_q.forced) begin
+      scan_walk_q  <= 1'b1;
+      scan_row_q   <= s5_q.row;
+      scan_count_q <= s5_q.count;
+    end else begin
+      if (scan_go) begin
+        scan_denied_q <= '0;
+        if (!forced_scan_i) begin
+          scan_row_q   <= next_row(scan_row_q);
+          scan_count_q <= scan_count_q + 1'b1;
+          if (scan_count_q == (RowW + 1)'(ROWS - 1)) scan_walk_q <= 1'b0;
+        end
+      end else if (scan_want && !scan_first) begin
+        scan_denied_q <= scan_denied_q + 1'b1;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      free_walk_q   <= 1'b0;
+      free_row_q    <= '0;
+      free_count_q  <= '0;
+      free_denied_q <= '0;
+    end else if (clear_i) begin
+      free_walk_q   <= 1'b0;
+      free_denied_q <= '0;
+    end else if (free_start_i) begin
+      free_walk_q   <= 1'b1;
+      free_row_q    <= '0;
+      free_count_q  <= '0;
+      free_denied_q <= '0;
+    end else if (free_go) begin
+      free_denied_q <= '0;
+      free_row_q    <= next_row(free_row_q);
+      free_count_q  <= free_count_q + 1'b1;
+      if (free_count_q == (RowW + 1)'(ROWS - 1)) free_walk_q <= 1'b0;
+    end else if (free_walk_q && !free_first) begin
+      free_denied_q <= free_denied_q + 1'b1;
+    end
+  end
+
+  // ------------------------------------------------------------------ memories
+  logic [TagBits-1:0] tag_a_rdata, tag_b_rdata, tag_b_q, t3_word_q;
+  logic [MetaBits-1:0] meta_rdata, meta_q, meta_wdata;
+  logic meta_we;
+  logic [RowW-1:0] meta_waddr, tag_b_row;
+  logic [TagBits-1:0] tag_wdata;
+  tag_t tag_wtag;
+  logic read_tag_b;
+
+  kvcpu_ram_2p #(
+    .Width(TagBits),
+    .Depth(ROWS)
+  ) u_tag (
+    .clk_i    (clk_i),
+    .a_re_i   (t1_read_i),
+    .a_addr_i (t1_row_i[RowBits-1:0]),
+    .a_rdata_o(tag_a_rdata),
+    .b_re_i   (read_tag_b),
+    .b_we_i   (tag_we),
+    .b_addr_i (tag_b_row[RowBits-1:0]),
+    .b_wdata_i(tag_wdata),
+    .b_rdata_o(tag_b_rdata)
+  );
+
+  kvcpu_ram_1r1w #(
+    .Width(MetaBits),
+    .Depth(ROWS)
+  ) u_meta (
+    .clk_i  (clk_i),
+    .we_i   (meta_we),
+    .waddr_i(meta_waddr[RowBits-1:0]),
+    .wdata_i(meta_wdata),
+    .re_i   (s0.kind != StepNone),
+    .raddr_i(s0.row[RowBits-1:0]),
+    .rdata_o(meta_rdata)
+  );
+
+  assign read_tag_b = scan_go || (op_go && s0_read_tag_i);
+  assign tag_b_row = sweep_i ? sweep_row_i : tag_we ? s5_q.row : s0.row;
+
+  always_ff @(posedge clk_i) begin
+    if (advance_i) t3_word_q <= tag_a_rdata;
+    meta_q  <= meta_rdata;
+    tag_b_q <= tag_b_rdata;
+  end
+
+  assign t3_tag_o = unpack_tag(t3_word_q);
+  assign t3_tag_ok_o = !(^t3_word_q);
+
+  // ------------------------------------------------------------------ S2
+  logic s2_tag_ok;
+  assign s2_meta_o = meta_t'(meta_q[MetaBits-2:0]);
+  assign s2_meta_ok_o = !(^meta_q);
+  assign s2_tag_o = unpack_tag(tag_b_q);
+  assign s2_tag_ok = !(^tag_b_q);
+  assign s2_row_o = s2_q.row;
+  assign s2_bad_o = (s2_q.kind != StepNone && !s2_meta_ok_o) ||
+                    (s2_q.kind == StepScan && !s2_tag_ok);
+
+  // ------------------------------------------------------------------ scan lane, S2..S5
+  logic lane_score, lane_evict, lane_prefetch, lane_hist;
+  meta_t lane_meta;
+  // The key of the entry follows the step, for the item.
+  logic [15:0] s3_lh_q, s4_lh_q, s5_lh_q;
+  logic [31:0] s3_block_q, s4_block_q, s5_block_q;
+
+  kvcpu_hepc_lane u_lane (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .cfg_i          (scan_cfg_i),
+    .s2_valid_i     (s2_q.kind == StepScan),
+    .s2_meta_i      (s2_meta_o),
+    .s2_parity_ok_i (s2_meta_ok_o && s2_tag_ok),
+    .s5_score_o     (lane_score),
+    .s5_meta_o      (lane_meta),
+    .s5_evict_o     (lane_evict),
+    .s5_prefetch_o  (lane_prefetch),
+    .s5_hist_o      (lane_hist)
+  );
+
+  always_ff @(posedge clk_i) begin
+    s3_lh_q    <= s2_tag_o.layer_head;
+    s4_lh_q    <= s3_lh_q;
+    s5_lh_q    <= s4_lh_q;
+    s3_block_q <= s2_tag_o.block;
+    s4_block_q <= s3_block_q;
+    s5_block_q <= s4_block_q;
+  end
+
+  logic s5_scored;
+  assign s5_scored = (s5_q.kind == StepScan) && lane_score;
+  assign dec_valid_o = s5_scored && (lane_evict || lane_prefetch);
+  assign dec_evict_o = lane_evict;
+  assign dec_item_o = '{
+    request_id: lane_meta.request_id,
+    layer_head: s5_lh_q,
+    block:      s5_block_q,
+    from:       lane_meta.tier,
+    fixed:      lane_prefetch,
+    target:     scan_cfg_i.promote_tier,
+    by_migrate: 1'b0,
+    life:       lane_meta.life
+  };
+  assign replay = dec_valid_o && !dec_accept_i && !dec_drop_i;
+
+  assign hist_valid_o = s5_scored && lane_hist && !replay;
+  assign hist_tier_o = lane_meta.tier;
+  assign hist_bin_o = lane_meta.prio[15:8];
+
+  assign forced_done_o = (s5_q.kind == StepScan) && s5_q.forced;
+  assign forced_again_o = replay;
+
+  assign scan_in_pipe_o = (s1_q.kind == StepScan) || (s2_q.kind == StepScan) ||
+                          (s3_q.kind == StepScan) || (s4_q.kind == StepScan) ||
+                          (s5_q.kind == StepScan);
+  assign scan_done_o = !scan_walk_q && !scan_in_pipe_o;
+
+  // ------------------------------------------------------------------ FREE_REQUEST, S2..S5
+  logic free_match, free_remove;
+  logic s3_removed_q, s4_removed_q, s5_removed_q, s3_stayed_q;
+  meta_t s3_free_meta_q;
+
+  assign free_match = (s2_q.kind == StepFree) && s2_meta_ok_o && s2_meta_o.valid &&
+                      (s2_meta_o.request_id == free_request_id_i);
+  assign free_remove = free_match && (s2_meta_o.ref_count == '0);
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      s3_removed_q <= 1'b0;
+      s4_removed_q <= 1'b0;
+      s5_removed_q <= 1'b0;
+      s3_stayed_q  <= 1'b0;
+    end else if (clear_i) begin
+      s3_removed_q <= 1'b0;
+      s4_removed_q <= 1'b0;
+      s5_removed_q <= 1'b0;
+      s3_stayed_q  <= 1'b0;
+    end else begin
+      s3_removed_q <= free_remove;
+      s4_removed_q <= s3_removed_q;
+      s5_removed_q <= s4_removed_q;
+      s3_stayed_q  <= free_match && !free_remove;
+    end
+  end
+  always_ff @(posedge clk_i) s3_free_meta_q <= s2_meta_o;
+
+  assign free_removed_o = s3_removed_q;
+  assign free_stayed_o = s3_stayed_q;
+  assign free_orphan_o = s3_removed_q && s3_free_meta_q.in_flight;
+
+  logic [$clog2(FreedDepth+1)-1:0] freed_level;
+  logic unused_freed_full;
+  kvcpu_fifo #(
+    .Width(2 + SlotW + 1 + MoveIdW),
+    .Depth(FreedDepth)
+  ) u_freed (
+    .clk_i  (clk_i),
+    .rst_ni (rst_ni),
+    .clear_i(clear_i),
+    .push_i (s3_removed_q),
+    .data_i ({s3_free_meta_q.tier, s3_free_meta_q.slot, s3_free_meta_q.moving,
+              s3_free_meta_q.move_id}),
+    .full_o (unused_freed_full),
+    .valid_o(freed_valid_o),
+    .data_o ({freed_tier_o, freed_slot_o, freed_moving_o, freed_move_id_o}),
+    .pop_i  (freed_pop_i),
+    .level_o(freed_level)
+  );
+  assign freed_room = freed_level < $bits(freed_level)'(FreedDepth - FreeStages - 1);
+
+  logic free_in_pipe;
+  assign free_in_pipe = (s1_q.kind == StepFree) || (s2_q.kind == StepFree) ||
+                        (s3_q.kind == StepFree) || (s4_q.kind == StepFree) ||
+                        (s5_q.kind == StepFree);
+  assign free_done_o = !free_walk_q && !free_in_pipe && !freed_valid_o;
+
+  // ------------------------------------------------------------------ S5: write back
+  meta_t scan_wmeta;
+  always_comb begin
+    scan_wmeta = lane_meta;
+    if (dec_valid_o) scan_wmeta.in_flight = dec_accept_i;
+  end
+
+  logic op_tag_we, op_meta_we;
+  assign op_tag_we = (s5_q.kind == StepOp) && s5_tag_we_i;
+  assign op_meta_we = (s5_q.kind == StepOp) && s5_meta_we_i;
+
+  assign tag_we = sweep_i || op_tag_we || s5_removed_q;
+  assign meta_we = sweep_i || op_meta_we || s5_removed_q || (s5_scored && !replay);
+  assign meta_waddr = sweep_i ? sweep_row_i : s5_q.row;
+
+  assign tag_wtag = s5_tag_i;
+  always_comb begin
+    tag_wdata = '0;  // an empty entry: all zero, parity too
+    meta_wdata = '0;
+    if (!sweep_i && op_tag_we) tag_wdata = pack_tag(tag_wtag);
+    if (!sweep_i) begin
+      if (op_meta_we) meta_wdata = pack_meta(s5_meta_i) ^ {s5_meta_bad_i, {(MetaBits - 1) {1'b0}}};
+      else if (s5_scored) meta_wdata = pack_meta(scan_wmeta);
+    end
+  end
+
+endmodule

@@ -1,0 +1,419 @@
+// The search for a place when all places of a new key are taken: one relocation, then two, at most
+// 16 + 3 * 16 probes (device.md 8: FULL is given only when the bounded search has failed).
+//
+// Order (model/placement.py follows it): depth 1 tries the occupants of the key's places by bank;
+// depth 2 tries, for the first three of them by bank, the occupants of their places by bank; each
+// probe takes the lowest free bank. The search runs beside lookups; the moves are made with the
+// pipeline empty and scans paused, so that nobody sees an entry twice or not at all.
+
+module kvcpu_rtbd_insert #(
+  /// Banks. Legal: 4, 8, 16.
+  parameter int unsigned LANES = 16
+) (
+  /// Clock.
+  input  logic                                        clk_i,
+  /// Reset, active low.
+  input  logic                                        rst_ni,
+  /// Soft reset.
+  input  logic                                        clear_i,
+
+  /// T3: tags of the key's or the probe's places leave T3 with `t3_op_i` in this cycle.
+  input  logic                                        t3_leave_i,
+  /// T3: operation.
+  input  kvcpu_pkg::op_t                              t3_op_i,
+  /// T3: tags.
+  input  kvcpu_pkg::tag_t [LANES-1:0]                 t3_tag_i,
+  /// T3: parity good.
+  input  logic [LANES-1:0]                            t3_tag_ok_i,
+  /// T3: rows.
+  input  logic [LANES-1:0][kvcpu_pkg::RowW-1:0]       t3_row_i,
+
+  /// S0: a probe's result leaves.
+  input  logic                                        probe_done_i,
+  /// S0: bank of the occupant probed (the probe's `index`).
+  input  logic [3:0]                                  probe_bank_i,
+  /// S0: a free place was found.
+  input  logic                                        probe_free_i,
+  /// S0: lowest free bank, one-hot.
+  input  logic [LANES-1:0]                            probe_free_bank_i,
+  /// S0: row of that place.
+  input  logic [kvcpu_pkg::RowW-1:0]                  probe_free_row_i,
+
+  /// S3: an OpInsert is at its commit point.
+  input  logic                                        s3_insert_i,
+  /// S3: it found all places taken and took a slot: search.
+  input  logic                                        s3_search_i,
+  /// S3: it must come again.
+  input  logic                                        s3_again_i,
+  /// S3: the operation.
+  input  kvcpu_pkg::op_t                              s3_op_i,
+  /// S3: the slot it took.
+  input  logic [kvcpu_pkg::SlotW-1:0]                 s3_slot_i,
+  /// S3: an engine read is at its commit point: the entry.
+  input  logic                                        s3_read_i,
+  /// S3: tag read.
+  input  kvcpu_pkg::tag_t                             s3_tag_i,
+  /// S3: meta word read.
+  input  kvcpu_pkg::meta_t                            s3_meta_i,
+  /// S3: its parity is bad.
+  input  logic                                        s3_meta_bad_i,
+
+  /// T0: operation (OpProbe, or OpInsert again).
+  output logic                                        op_valid_o,
+  /// T0: taken.
+  input  logic                                        op_ready_i,
+  /// T0: the operation.
+  output kvcpu_pkg::op_t                              op_o,
+
+  /// Nothing else may enter T0.
+  output logic                                        freeze_o,
+  /// T1..S5 are empty and no scan step is in a bank.
+  input  logic                                        quiet_i,
+  /// A scan runs.
+  input  logic                                        scan_busy_i,
+
+  /// S0: engine access to a bank.
+  output logic                                        eng_valid_o,
+  /// S0: bank, one-hot.
+  output logic [LANES-1:0]                            eng_bank_o,
+  /// S0: row.
+  output logic [kvcpu_pkg::RowW-1:0]                  eng_row_o,
+  /// S0: write `eng_tag_o`, `eng_meta_o` (else read).
+  output logic                                        eng_write_o,
+  /// S0: write the new entry (OpInsert with the kept slot).
+  output logic                                        eng_final_o,
+  /// S0: taken by the bank.
+  input  logic                                        eng_ready_i,
+  /// Entry to write.
+  output kvcpu_pkg::tag_t                             eng_tag_o,
+  /// Entry to write.
+  output kvcpu_pkg::meta_t                            eng_meta_o,
+  /// Entry to write: keep it marked as bad.
+  output logic                                        eng_meta_bad_o,
+  /// OpInsert under way.
+  output kvcpu_pkg::op_t                              eng_op_o,
+  /// Its slot.
+  output logic [kvcpu_pkg::SlotW-1:0]                 eng_slot_o,
+
+  /// Score this row of these banks first.
+  output logic [LANES-1:0]                            forced_scan_o,
+  /// Row to score.
+  output logic [kvcpu_pkg::RowW-1:0]                  forced_row_o,
+  /// The forced step is done.
+  input  logic [LANES-1:0]                            forced_done_i,
+  /// It must come again.
+  input  logic [LANES-1:0]                            forced_again_i,
+  /// A step has been taken by its bank.
+  input  logic [LANES-1:0]                            forced_taken_i,
+
+  /// Result of a search: valid for one cycle.
+  output logic                                        result_valid_o,
+  /// A place was found (else FULL).
+  output logic                                        result_ok_o,
+  /// Bank of the new entry.
+  output logic [3:0]                                  result_bank_o,
+  /// Row of the new entry.
+  output logic [kvcpu_pkg::RowW-1:0]                  result_row_o,
+  /// The slot goes back (FULL); held until taken.
+  output logic                                        put_valid_o,
+  /// The slot is taken back.
+  input  logic                                        put_ready_i
+);
+  import kvcpu_pkg::*;
+
+  localparam int unsigned Depth2Roots = 3;
+
+  typedef enum logic [3:0] {
+    Idle,
+    Again,    // OpInsert enters once more
+    Probe1,   // depth 1
+    Load2,    // places of a depth 1 occupant
+    Probe2,   // depth 2
+    Quiet,    // wait for the pipeline to run dry
+    Score,    // score the entry before it moves
+    ScoreEnd,
+    Read,
+    ReadEnd,
+    Write,
+    Final,
+    Drain,
+    Full
+  } state_e;
+
+  typedef struct packed {
+    logic            valid;
+    logic [15:0]     request_id;
+    logic [15:0]     layer_head;
+    logic [31:0]     block;
+    logic [RowW-1:0] row;
+  } occupant_t;
+
+  state_e state_q, state_d;
+  op_t op_q;
+  logic [SlotW-1:0] slot_q;
+  occupant_t [LANES-1:0] first_q, second_q;
+
+  // ------------------------------------------------------------------ captured places
+  function automatic occupant_t occupant(tag_t t, logic ok, logic [RowW-1:0] row);
+    return '{
+      valid:      t.valid && ok,
+      request_id: t.request_id,
+      layer_head: t.layer_head,
+      block:      t.block,
+      row:        row
+    };
+  endfunction
+
+  always_ff @(posedge clk_i) begin
+    for (int unsigned b = 0; b < LANES; b++) begin
+      if (t3_leave_i && t3_op_i.op == OpInsert) begin
+        first_q[b] <= occupant(t3_tag_i[b], t3_tag_ok_i[b], t3_row_i[b]);
+      end
+      // A probe with `write` set loads the places of its key.
+      if (t3_leave_i && t3_op_i.op == OpProbe && t3_op_i.write) begin
+        second_q[b] <= occupant(t3_tag_i[b], t3_tag_ok_i[b], t3_row_i[b]);
+      end
+    end
+  end
+
+  // ------------------------------------------------------------------ search
+  logic [4:0] issue_q, issue_d;    // next occupant to probe
+  logic [4:0] done_q, done_d;      // probes answered
+  logic [4:0] sent_q, sent_d;      // probes sent
+  logic [3:0] root_q, root_d;      // depth 2: occupant of the key's places
+  logic [1:0] roots_q, roots_d;    // depth 2: roots tried
+  logic two_q, two_d;              // two relocations
+
+  // Path: [0] moves first. `to` is where the entry goes.
+  logic [LANES-1:0] src_bank_q, src_bank_d, dst_bank_q, dst_bank_d;
+  logic [RowW-1:0] src_row_q, src_row_d, dst_row_q, dst_row_d;
+  logic moved_q, moved_d;          // the first of two relocations is done
+
+  occupant_t pick;
+  logic pick_ok, issue_more, last_answer;
+  logic depth2;
+
+  assign depth2 = (state_q == Probe2);
+  always_comb begin
+    pick = depth2 ? second_q[issue_q[$clog2(LANES)-1:0]] : first_q[issue_q[$clog2(LANES)-1:0]];
+    if (state_q == Load2) pick = first_q[root_q[$clog2(LANES)-1:0]];
+  end
+  assign issue_more = (issue_q != 5'(LANES));
+  // Depth 2 leaves out the root itself, which sits in its own bank.
+  assign pick_ok = pick.valid && !(depth2 && issue_q[3:0] == root_q);
+  assign last_answer = !issue_more && (done_q == sent_q);
+
+  // The next root of depth 2: the next valid occupant of the key's places.
+  logic [4:0] next_root;
+  always_comb begin
+    next_root = 5'(LANES);
+    for (int b = LANES - 1; b >= 0; b--) begin
+      if (first_q[b].valid && (roots_q == '0 || 4'(b) > root_q)) next_root = 5'(b);
+    end
+  end
+
+  function automatic logic [LANES-1:0] one_hot(logic [3:0] b);
+    logic [LANES-1:0] v;
+    v = '0;
+    v[b[$clog2(LANES)-1:0]] = 1'b1;
+    return v;
+  endfunction
+
+  logic forced_any_done, forced_any_again;
+  assign forced_any_done = |(forced_done_i & src_bank_q);
+  assign forced_any_again = |(forced_again_i & src_bank_q);
+
+  always_comb begin
+    state_d = state_q;
+    issue_d = issue_q;
+    done_d = done_q;
+    sent_d = sent_q;
+    root_d = root_q;
+    roots_d = roots_q;
+    two_d = two_q;
+    src_bank_d = src_bank_q;
+    dst_bank_d = dst_bank_q;
+    src_row_d = src_row_q;
+    dst_row_d = dst_row_q;
+    moved_d = moved_q;
+    result_valid_o = 1'b0;
+    result_ok_o = 1'b0;
+
+    unique case (state_q)
+      Idle: begin
+        if (s3_insert_i && s3_again_i) state_d = Again;
+        if (s3_insert_i && s3_search_i) state_d = Probe1;
+        issue_d = '0;
+        done_d = '0;
+        sent_d = '0;
+        roots_d = '0;
+        root_d = '0;
+        two_d = 1'b0;
+        moved_d = 1'b0;
+      end
+
+      Again: if (op_ready_i) state_d = Idle;
+
+      Probe1, Probe2: begin
+        if (issue_more && (op_ready_i || !pick_ok)) issue_d = issue_q + 1'b1;
+        if (op_valid_o && op_ready_i) sent_d = sent_q + 1'b1;
+        if (probe_done_i) done_d = done_q + 1'b1;
+        if (probe_done_i && probe_free_i) begin
+          state_d = Quiet;
+          result_valid_o = 1'b1;
+          result_ok_o = 1'b1;
+          two_d = depth2;
+          src_bank_d = one_hot(probe_bank_i);
+          src_row_d = depth2 ? second_q[probe_bank_i[$clog2(LANES)-1:0]].row
+                             : first_q[probe_bank_i[$clog2(LANES)-1:0]].row;
+          dst_bank_d = probe_free_bank_i;
+          dst_row_d = probe_free_row_i;
+          if (!depth2) root_d = probe_bank_i;
+        end else if (last_answer) begin
+          issue_d = '0;
+          done_d = '0;
+          sent_d = '0;
+          if (roots_q == 2'(Depth2Roots) || next_root == 5'(LANES)) begin
+            state_d = Full;
+            result_valid_o = 1'b1;
+          end else begin
+            state_d = Load2;
+            root_d = next_root[3:0];
+            roots_d = roots_q + 1'b1;
+          end
+        end
+      end
+
+      Load2: begin
+        if (op_ready_i) sent_d = 5'd1;
+        if (probe_done_i) begin
+          state_d = Probe2;
+          sent_d = '0;
+        end
+      end
+
+      Quiet: if (quiet_i) state_d = scan_busy_i ? Score : Read;
+
+      Score: if (|(forced_taken_i & src_bank_q)) state_d = ScoreEnd;
+      ScoreEnd: if (forced_any_done) state_d = forced_any_again ? Score : Read;
+
+      Read: if (eng_ready_i) state_d = ReadEnd;
+      ReadEnd: if (s3_read_i) state_d = Write;
+
+      Write: begin
+        if (eng_ready_i) begin
+          if (two_q && !moved_q) begin
+            // The depth 1 occupant goes where the depth 2 occupant was.
+            moved_d = 1'b1;
+            dst_bank_d = src_bank_q;
+            dst_row_d = src_row_q;
+            src_bank_d = one_hot(root_q);
+            src_row_d = first_q[root_q[$clog2(LANES)-1:0]].row;
+            state_d = Quiet;
+          end else begin
+            state_d = Final;
+          end
+        end
+      end
+
+      Final: if (eng_ready_i) state_d = Drain;
+      Drain: if (quiet_i) state_d = Idle;
+      Full: if (put_ready_i) state_d = Idle;
+      default: state_d = Idle;
+    endcase
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q    <= Idle;
+      issue_q    <= '0;
+      done_q     <= '0;
+      sent_q     <= '0;
+      root_q     <= '0;
+      roots_q    <= '0;
+      two_q      <= 1'b0;
+      moved_q    <= 1'b0;
+      src_bank_q <= '0;
+      dst_bank_q <= '0;
+      src_row_q  <= '0;
+      dst_row_q  <= '0;
+    end else begin
+      state_q    <= clear_i ? Idle : state_d;
+      issue_q    <= issue_d;
+      done_q     <= done_d;
+      sent_q     <= sent_d;
+      root_q     <= root_d;
+      roots_q    <= roots_d;
+      two_q      <= two_d;
+      moved_q    <= moved_d;
+      src_bank_q <= src_bank_d;
+      dst_bank_q <= dst_bank_d;
+      src_row_q  <= src_row_d;
+      dst_row_q  <= dst_row_d;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (s3_insert_i) begin
+      op_q   <= s3_op_i;
+      slot_q <= s3_slot_i;
+    end
+    if (s3_read_i) begin
+      eng_tag_o      <= s3_tag_i;
+      eng_meta_o     <= s3_meta_i;
+      eng_meta_bad_o <= s3_meta_bad_i;
+    end
+  end
+
+  // ------------------------------------------------------------------ outputs
+  assign op_valid_o = (state_q == Again) ||
+                      ((state_q == Probe1 || state_q == Probe2) && issue_more && pick_ok) ||
+                      (state_q == Load2 && sent_q == '0);
+  always_comb begin
+    op_o = op_q;
+    if (state_q != Again) begin
+      op_o = '0;
+      op_o.op = OpProbe;
+      op_o.client = ClCmd;
+      op_o.item.request_id = pick.request_id;
+      op_o.item.layer_head = pick.layer_head;
+      op_o.item.block = pick.block;
+      op_o.write = (state_q == Load2);
+      op_o.index = IndexW'(issue_q);
+    end
+  end
+
+  assign freeze_o = (state_q == Quiet) || (state_q == Score) || (state_q == ScoreEnd) ||
+                    (state_q == Read) || (state_q == ReadEnd) || (state_q == Write) ||
+                    (state_q == Final) || (state_q == Drain);
+
+  assign eng_valid_o = (state_q == Read) || (state_q == Write) || (state_q == Final);
+  assign eng_write_o = (state_q == Write);
+  assign eng_final_o = (state_q == Final);
+  always_comb begin
+    unique case (state_q)
+      Read: begin
+        eng_bank_o = src_bank_q;
+        eng_row_o = src_row_q;
+      end
+      Write: begin
+        eng_bank_o = dst_bank_q;
+        eng_row_o = dst_row_q;
+      end
+      default: begin
+        eng_bank_o = one_hot(root_q);
+        eng_row_o = first_q[root_q[$clog2(LANES)-1:0]].row;
+      end
+    endcase
+  end
+  assign eng_op_o = op_q;
+  assign eng_slot_o = slot_q;
+
+  assign forced_scan_o = (state_q == Score) ? src_bank_q : '0;
+  assign forced_row_o = src_row_q;
+
+  assign result_bank_o = depth2 ? root_q : probe_bank_i;
+  assign result_row_o = first_q[result_bank_o[$clog2(LANES)-1:0]].row;
+  assign put_valid_o = (state_q == Full);
+
+endmodule
