@@ -1,4 +1,5 @@
-// The evict and the prefetch queue, and the places where the lanes' decisions wait before them.
+// The evict and the prefetch queue (64 items each) and the places where the lanes' decisions wait
+// before them (device.md 4: up to 4 per lane and queue).
 
 module kvcpu_moveq
   import kvcpu_pkg::*;
@@ -62,4 +63,103 @@ module kvcpu_moveq
   /// Items for the prefetch queue dropped in this cycle, 0 to LANES + 1.
   output logic [4:0]                       prefetch_dropped_o
 );
+
+  if (!(LANES inside {4, 8, 16})) begin : g_check_lanes
+    $error("kvcpu_moveq: LANES must be 4, 8 or 16");
+  end
+
+  localparam int unsigned LaneW = $clog2(LANES);
+
+  // ------------------------------------------------------------------ one instance per queue
+  logic [1:0][LANES-1:0] accept, drop;
+  logic [1:0]            full, wait_any, op_push, push_valid;
+  item_t [1:0]           push_item;
+  logic [1:0][4:0]       dropped;
+
+  // Decisions that enter their queue in this cycle, and from which lane: for bound monitors.
+  logic [1:0]            merge_valid;
+  logic [1:0][LaneW-1:0] merge_lane;
+  logic                  unused_merge_lane;
+  assign unused_merge_lane = ^merge_lane;
+
+  for (genvar q = 0; q < 2; q++) begin : g_queue
+    logic [LANES-1:0] lane_valid;
+    item_t            merge_item;
+
+    assign lane_valid = lane_valid_i & (q == ChEvict ? lane_evict_i : ~lane_evict_i);
+    assign op_push[q] = op_valid_i && (op_channel_i == 1'(q)) && !full[q];
+
+    kvcpu_moveq_wait #(
+      .LANES(LANES)
+    ) u_wait (
+      .clk_i        (clk_i),
+      .rst_ni       (rst_ni),
+      .clear_i      (clear_i),
+      .lane_valid_i (lane_valid),
+      .lane_item_i  (lane_item_i),
+      .lane_accept_o(accept[q]),
+      .lane_drop_o  (drop[q]),
+      .full_i       (full[q]),
+      .hold_i       (full[q] || op_push[q]),
+      .merge_valid_o(merge_valid[q]),
+      .merge_lane_o (merge_lane[q]),
+      .merge_item_o (merge_item),
+      .waiting_o    (wait_any[q])
+    );
+
+    assign push_valid[q] = op_push[q] || merge_valid[q];
+    assign push_item[q]  = op_push[q] ? op_item_i : merge_item;
+
+    kvcpu_fifo #(
+      .Width($bits(item_t)),
+      .Depth(QueueDepth)
+    ) u_queue (
+      .clk_i  (clk_i),
+      .rst_ni (rst_ni),
+      .clear_i(clear_i),
+      .push_i (push_valid[q]),
+      .data_i (push_item[q]),
+      .full_o (full[q]),
+      .valid_o(q_valid_o[q]),
+      .data_o (q_item_o[q]),
+      .pop_i  (q_pop_i[q]),
+      .level_o(q_level_o[q])
+    );
+
+    always_comb begin
+      dropped[q] = 5'(op_valid_i && (op_channel_i == 1'(q)) && full[q]);
+      for (int l = 0; l < LANES; l++) dropped[q] += 5'(drop[q][l]);
+    end
+  end
+
+  assign lane_accept_o      = accept[ChEvict] | accept[ChPrefetch];
+  assign lane_drop_o        = drop[ChEvict] | drop[ChPrefetch];
+  assign op_ok_o            = !full[op_channel_i];
+  assign evict_full_o       = full[ChEvict];
+  assign prefetch_full_o    = full[ChPrefetch];
+  assign waiting_o          = |wait_any;
+  assign evict_dropped_o    = dropped[ChEvict];
+  assign prefetch_dropped_o = dropped[ChPrefetch];
+
+  // ------------------------------------------------------------------ departures
+  logic [TierCount-1:0][CountW-1:0] departures_q, departures_d;
+
+  always_comb begin
+    for (int t = 0; t < TierCount; t++) begin
+      departures_d[t] = departures_q[t];
+      for (int q = 0; q < 2; q++) begin
+        if (push_valid[q] && push_item[q].from == tier_e'(t)) departures_d[t] += CountW'(1);
+      end
+      if (compl_valid_i && compl_from_i == tier_e'(t)) departures_d[t] -= CountW'(1);
+    end
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) departures_q <= '0;
+    else if (clear_i) departures_q <= '0;
+    else departures_q <= departures_d;
+  end
+
+  assign departures_o = departures_q;
+
 endmodule

@@ -1,0 +1,156 @@
+// The places where the lanes' decisions wait before one queue, and their merge into it: one a cycle,
+// older cycles first, those of one cycle by ascending lane.
+//
+// Each lane has a ring of items. What order they have among the lanes is kept apart: for each cycle in
+// which decisions were taken, a mask of the lanes they came from.
+
+module kvcpu_moveq_wait
+  import kvcpu_pkg::*;
+#(
+  /// Scoring lanes: 4, 8 or 16 (device.md 1).
+  parameter int unsigned LANES = 16,
+  localparam int unsigned LaneW = $clog2(LANES)
+) (
+  /// Clock.
+  input  logic              clk_i,
+  /// Reset, active low.
+  input  logic              rst_ni,
+  /// Synchronous clear: nothing waits.
+  input  logic              clear_i,
+
+  /// Per lane: a decision for this queue.
+  input  logic [LANES-1:0]  lane_valid_i,
+  /// Per lane: its item.
+  input  item_t [LANES-1:0] lane_item_i,
+  /// Per lane: the decision is taken. Depends on lane_valid_i and registers only.
+  output logic [LANES-1:0]  lane_accept_o,
+  /// Per lane: the decision is dropped. Depends on lane_valid_i and registers only.
+  output logic [LANES-1:0]  lane_drop_o,
+
+  /// The queue holds 64 items.
+  input  logic              full_i,
+  /// No merge in this cycle.
+  input  logic              hold_i,
+  /// An item goes to the queue.
+  output logic              merge_valid_o,
+  /// The lane that it comes from.
+  output logic [LaneW-1:0]  merge_lane_o,
+  /// The item.
+  output item_t             merge_item_o,
+  /// An item waits.
+  output logic              waiting_o
+);
+
+  localparam int unsigned PlaceW = $clog2(LaneWaitDepth);
+  localparam int unsigned Turns = LANES * LaneWaitDepth;  // each turn holds one item at least
+
+  logic [LANES-1:0]             room;
+  item_t [LANES-1:0]            lane_head;
+  logic [LANES-1:0]             turn_q, turn_d;  // lanes of the oldest cycle that are still to merge
+  logic [LANES-1:0]             pick;  // the lowest of them, one-hot
+  logic [LANES-1:0]             lane_pop;
+
+  // ------------------------------------------------------------------ taken, dropped or neither
+  // A drop needs both full: the lane's places and the queue. A queue that was full stays so while the
+  // place that a pop has freed is being filled by a decision that waits.
+  logic filling_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) filling_q <= 1'b0;
+    else if (clear_i) filling_q <= 1'b0;
+    else filling_q <= full_i || (filling_q && (turn_q != '0));
+  end
+
+  assign lane_accept_o = lane_valid_i & room;
+  assign lane_drop_o   = lane_valid_i & ~room & {LANES{full_i || filling_q}};
+
+  // ------------------------------------------------------------------ waiting places
+  for (genvar l = 0; l < LANES; l++) begin : g_lane
+    item_t             places[LaneWaitDepth];
+    logic [PlaceW-1:0] wptr_q, rptr_q;
+    logic [PlaceW:0]   count_q;
+
+    assign room[l]      = count_q != (PlaceW + 1)'(LaneWaitDepth);
+    assign lane_head[l] = places[rptr_q];
+
+    always_ff @(posedge clk_i) begin
+      if (lane_accept_o[l]) places[wptr_q] <= lane_item_i[l];
+    end
+
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) begin
+        wptr_q  <= '0;
+        rptr_q  <= '0;
+        count_q <= '0;
+      end else if (clear_i) begin
+        wptr_q  <= '0;
+        rptr_q  <= '0;
+        count_q <= '0;
+      end else begin
+        if (lane_accept_o[l]) wptr_q <= wptr_q + 1'b1;
+        if (lane_pop[l]) rptr_q <= rptr_q + 1'b1;
+        unique case ({lane_accept_o[l], lane_pop[l]})
+          2'b10:   count_q <= count_q + 1'b1;
+          2'b01:   count_q <= count_q - 1'b1;
+          default: ;
+        endcase
+      end
+    end
+  end
+
+  // ------------------------------------------------------------------ merge
+  assign pick          = turn_q & (~turn_q + 1'b1);
+  assign waiting_o     = turn_q != '0;
+  assign merge_valid_o = waiting_o && !hold_i;
+  assign lane_pop      = merge_valid_o ? pick : '0;
+
+  always_comb begin
+    merge_lane_o = '0;
+    merge_item_o = '0;
+    for (int l = 0; l < LANES; l++) begin
+      if (pick[l]) begin
+        merge_lane_o |= LaneW'(l);
+        merge_item_o |= lane_head[l];
+      end
+    end
+  end
+
+  // ------------------------------------------------------------------ turns
+  // turn_q is the oldest one; the others follow in a ring.
+  logic [LANES-1:0]         turns[Turns];
+  logic [$clog2(Turns)-1:0] twptr_q, trptr_q;
+  logic                     more, push_turn, store_turn, load_turn, turn_over;
+
+  assign more       = twptr_q != trptr_q;  // never all of them: turn_q holds one more
+  assign push_turn  = lane_accept_o != '0;
+  assign turn_over  = (turn_q & ~lane_pop) == '0;
+  assign load_turn  = turn_over && more;
+  assign store_turn = push_turn && !(turn_over && !more);
+
+  always_comb begin
+    turn_d = turn_q & ~lane_pop;
+    if (load_turn) turn_d = turns[trptr_q];
+    else if (turn_over) turn_d = lane_accept_o;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (store_turn) turns[twptr_q] <= lane_accept_o;
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      turn_q  <= '0;
+      twptr_q <= '0;
+      trptr_q <= '0;
+    end else if (clear_i) begin
+      turn_q  <= '0;
+      twptr_q <= '0;
+      trptr_q <= '0;
+    end else begin
+      turn_q <= turn_d;
+      if (store_turn) twptr_q <= twptr_q + 1'b1;
+      if (load_turn) trptr_q <= trptr_q + 1'b1;
+    end
+  end
+
+endmodule
