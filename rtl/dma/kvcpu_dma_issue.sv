@@ -1,0 +1,268 @@
+// Cuts moves into read bursts. One move at a time, in the order in which their start checks passed;
+// every burst gets a free burst id, which is its AXI ID and its place in the data buffer from here to
+// its end. A burst is BURST_BEATS beats but for a block's last; blocks of up to 4 KiB lie inside a
+// 4 KiB page and larger ones begin on one (stride and BASE, contract 5), and BURST_BEATS beats divide
+// 4 KiB, so no burst crosses a page.
+
+module kvcpu_dma_issue
+  import kvcpu_pkg::tier_e;
+#(
+  /// Data width of the memory port in bits: 64, 128, 256, 512 (contract 1).
+  parameter int unsigned AXI_DATA_WIDTH = 512,
+  /// Moves at the same time, power of two, 2 to 64.
+  parameter int unsigned MOVES = 64,
+  /// Bursts at the same time, power of two, 2 to 256.
+  parameter int unsigned BURSTS = 64,
+  /// Beats of a full burst, power of two, 2 to 16.
+  parameter int unsigned BURST_BEATS = 16,
+  /// Places for moves that wait for their first burst.
+  parameter int unsigned StartDepth = 16,
+  /// Bits of a burst count of one move, modulo arithmetic.
+  parameter int unsigned CntW = 7,
+  localparam int unsigned MoveW = $clog2(MOVES),
+  localparam int unsigned BurstW = $clog2(BURSTS),
+  localparam int unsigned LenW = $clog2(BURST_BEATS)
+) (
+  /// Clock.
+  input  logic              clk_i,
+  /// Reset, active low, released synchronously.
+  input  logic              rst_ni,
+  /// Synchronous clear.
+  input  logic              clear_i,
+  /// Issue no new burst.
+  input  logic              halt_i,
+  /// Beats of a block less one.
+  input  logic [12:0]       last_beat_i,
+
+  /// A move's start check has passed.
+  input  logic              start_valid_i,
+  /// Its move id.
+  input  logic [MoveW-1:0]  start_move_i,
+  /// First byte of the block.
+  input  logic [63:0]       start_src_i,
+  /// Tier of the block.
+  input  tier_e             start_src_tier_i,
+  /// First byte of the target slot.
+  input  logic [63:0]       start_dst_i,
+  /// Tier of the target slot.
+  input  tier_e             start_dst_tier_i,
+  /// A move leaves the waiting places.
+  output logic              taken_o,
+  /// Moves that shall issue no further burst.
+  input  logic [MOVES-1:0]  stop_i,
+
+  /// A burst id is free again.
+  input  logic              free_valid_i,
+  /// That burst id.
+  input  logic [BurstW-1:0] free_burst_i,
+
+  /// A burst begins (its AR is valid from the next cycle on).
+  output logic              burst_valid_o,
+  /// Its burst id.
+  output logic [BurstW-1:0] burst_id_o,
+  /// Its move.
+  output logic [MoveW-1:0]  burst_move_o,
+  /// Where its data goes.
+  output logic [63:0]       burst_dst_o,
+  /// Tier where its data goes.
+  output tier_e             burst_dst_tier_o,
+  /// Beats less one.
+  output logic [LenW-1:0]   burst_len_o,
+
+  /// A move has issued all bursts it will.
+  output logic              fin_valid_o,
+  /// The event is taken.
+  input  logic              fin_ready_i,
+  /// Its move id.
+  output logic [MoveW-1:0]  fin_move_o,
+  /// Minus the number of bursts it issued, modulo 2^CntW.
+  output logic [CntW-1:0]   fin_neg_o,
+
+  /// AXI AR: valid.
+  output logic              arvalid_o,
+  /// AXI AR: ready.
+  input  logic              arready_i,
+  /// AXI AR: burst id.
+  output logic [BurstW-1:0] arid_o,
+  /// AXI AR: address.
+  output logic [63:0]       araddr_o,
+  /// AXI AR: beats less one.
+  output logic [LenW-1:0]   arlen_o,
+  /// AXI AR: tier.
+  output tier_e             artier_o
+);
+
+  localparam int unsigned BurstBytes = BURST_BEATS * AXI_DATA_WIDTH / 8;
+  localparam int unsigned StartW = MoveW + 2 * (64 + 2);
+
+  typedef struct packed {
+    logic [MoveW-1:0] move;
+    logic [63:0]      src;
+    tier_e            src_tier;
+    logic [63:0]      dst;
+    tier_e            dst_tier;
+  } start_t;
+
+  typedef enum logic [1:0] {
+    StIdle,
+    StBurst,
+    StCarry
+  } state_e;
+
+  // ---------------------------------------------------------------- moves that wait
+  start_t start_in, start;
+  logic   start_valid;
+
+  assign start_in = '{
+      move: start_move_i,
+      src: start_src_i,
+      src_tier: start_src_tier_i,
+      dst: start_dst_i,
+      dst_tier: start_dst_tier_i
+  };
+
+  kvcpu_fifo #(
+    .Width(StartW),
+    .Depth(StartDepth)
+  ) u_starts (
+    .clk_i  (clk_i),
+    .rst_ni (rst_ni),
+    .clear_i(clear_i),
+    .push_i (start_valid_i),
+    .data_i (start_in),
+    .full_o (),
+    .valid_o(start_valid),
+    .data_o (start),
+    .pop_i  (taken_o),
+    .level_o()
+  );
+
+  // ---------------------------------------------------------------- free burst ids
+  logic              id_valid;
+  logic [BurstW-1:0] id;
+
+  kvcpu_fifo #(
+    .Width(BurstW),
+    .Depth(BURSTS)
+  ) u_ids (
+    .clk_i  (clk_i),
+    .rst_ni (rst_ni),
+    .clear_i(clear_i),
+    .push_i (free_valid_i),
+    .data_i (free_burst_i),
+    .full_o (),
+    .valid_o(id_valid),
+    .data_o (id),
+    .pop_i  (burst_valid_o),
+    .level_o()
+  );
+
+  // ---------------------------------------------------------------- the move being cut
+  // An address is a page and an offset in it; the page takes the offset's carry a cycle later.
+  state_e           state_q, state_d;
+  logic [MoveW-1:0] move_q;
+  logic [51:0]      src_page_q, dst_page_q;
+  logic [11:0]      src_offset_q, dst_offset_q;
+  logic             src_carry_q, dst_carry_q;
+  tier_e            src_tier_q, dst_tier_q;
+  logic [12:0]      last_q;  // beats still to issue, less one
+  logic [CntW-1:0]  neg_q;
+  logic             fin_valid_q;
+  logic [MoveW-1:0] fin_move_q;
+  logic [CntW-1:0]  fin_neg_q;
+
+  logic stop, last, ar_free, fin_free, go, end_move;
+
+  assign stop     = stop_i[move_q];
+  assign last     = last_q[12:LenW] == '0;
+  assign ar_free  = !arvalid_o || arready_i;
+  assign fin_free = !fin_valid_q || fin_ready_i;
+  assign go       = state_q == StBurst && !stop && !halt_i && id_valid && ar_free
+      && (!last || fin_free);
+  assign end_move = (state_q == StBurst && stop && fin_free) || (go && last);
+  assign taken_o  = state_q == StIdle && start_valid;
+
+  always_comb begin
+    state_d = state_q;
+    unique case (state_q)
+      StIdle:  if (start_valid) state_d = StBurst;
+      StBurst: if (end_move) state_d = StIdle;
+               else if (go) state_d = StCarry;
+      StCarry: state_d = StBurst;
+      default: state_d = StIdle;
+    endcase
+  end
+
+  logic [12:0] src_sum, dst_sum;
+  assign src_sum = {1'b0, src_offset_q} + 13'(BurstBytes);
+  assign dst_sum = {1'b0, dst_offset_q} + 13'(BurstBytes);
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q     <= StIdle;
+      fin_valid_q <= 1'b0;
+      arvalid_o   <= 1'b0;
+    end else if (clear_i) begin
+      state_q     <= StIdle;
+      fin_valid_q <= 1'b0;
+      arvalid_o   <= 1'b0;
+    end else begin
+      state_q <= state_d;
+      if (end_move) fin_valid_q <= 1'b1;
+      else if (fin_ready_i) fin_valid_q <= 1'b0;
+      if (go) arvalid_o <= 1'b1;
+      else if (arready_i) arvalid_o <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    unique case (state_q)
+      StIdle: begin
+        move_q       <= start.move;
+        src_page_q   <= start.src[63:12];
+        src_offset_q <= start.src[11:0];
+        src_tier_q   <= start.src_tier;
+        dst_page_q   <= start.dst[63:12];
+        dst_offset_q <= start.dst[11:0];
+        dst_tier_q   <= start.dst_tier;
+        last_q       <= last_beat_i;
+        neg_q        <= '0;
+      end
+      StBurst: begin
+        if (go) begin
+          {src_carry_q, src_offset_q} <= src_sum;
+          {dst_carry_q, dst_offset_q} <= dst_sum;
+          last_q <= last_q - 13'(BURST_BEATS);
+          neg_q  <= neg_q - 1'b1;
+        end
+      end
+      StCarry: begin
+        src_page_q <= src_page_q + 52'(src_carry_q);
+        dst_page_q <= dst_page_q + 52'(dst_carry_q);
+      end
+      default: ;
+    endcase
+    if (end_move) begin
+      fin_move_q <= move_q;
+      fin_neg_q  <= go ? neg_q - 1'b1 : neg_q;
+    end
+    if (go) begin
+      arid_o   <= id;
+      araddr_o <= {src_page_q, src_offset_q};
+      arlen_o  <= burst_len_o;
+      artier_o <= src_tier_q;
+    end
+  end
+
+  assign burst_valid_o    = go;
+  assign burst_id_o       = id;
+  assign burst_move_o     = move_q;
+  assign burst_dst_o      = {dst_page_q, dst_offset_q};
+  assign burst_dst_tier_o = dst_tier_q;
+  assign burst_len_o      = last ? last_q[LenW-1:0] : LenW'(BURST_BEATS - 1);
+
+  assign fin_valid_o = fin_valid_q;
+  assign fin_move_o  = fin_move_q;
+  assign fin_neg_o   = fin_neg_q;
+
+endmodule

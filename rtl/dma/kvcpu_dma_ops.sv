@@ -1,0 +1,429 @@
+// The moves as the directory sees them: takes items from the two queues, asks for the start check of
+// every try, reports the end of every try, and turns each item into exactly one completion.
+//
+// A move id names an item from its first start check to its completion. What must be known of it is
+// kept in two small memories: the item itself with the number of tries begun, and the target that the
+// last passed start check reserved.
+
+module kvcpu_dma_ops
+  import kvcpu_pkg::*;
+#(
+  /// Tokens of a block, power of two, 1 to 256 (contract 1).
+  parameter int unsigned BLOCK_TOKENS = 16,
+  /// Moves at the same time, power of two, 2 to 64.
+  parameter int unsigned MOVES = 64,
+  /// New moves are started only while fewer than this wait for their first burst: a block shall not
+  /// be `moving`, and its target slot not be taken, long before its copy runs.
+  parameter int unsigned StartAhead = 8,
+  localparam int unsigned MoveW = $clog2(MOVES)
+) (
+  /// Clock.
+  input  logic                clk_i,
+  /// Reset, active low, released synchronously.
+  input  logic                rst_ni,
+  /// Synchronous clear.
+  input  logic                clear_i,
+  /// After a reset: `init_move_i` is made ready in this cycle; nothing starts.
+  input  logic                init_valid_i,
+  /// Move id to make ready.
+  input  logic [MoveW-1:0]    init_move_i,
+  /// `init_move_i` is a move id (there may be more burst ids than move ids).
+  input  logic                init_is_move_i,
+  /// Ask the directory for nothing.
+  input  logic                halt_i,
+  /// CTRL.ENABLE: new moves may start.
+  input  logic                enable_i,
+  /// MAX_RETRY: tries in all, 0 means 1.
+  input  logic [7:0]          max_retry_i,
+  /// BLOCK_BYTES.
+  input  logic [16:0]         block_bytes_i,
+
+  /// Evict and prefetch queue: an item is at the head.
+  input  logic [1:0]          q_valid_i,
+  /// Item at the head.
+  input  item_t [1:0]         q_item_i,
+  /// The head is taken.
+  output logic [1:0]          q_pop_o,
+
+  /// Operation for the directory.
+  output logic                op_valid_o,
+  /// The directory accepts `op_o` in this cycle; `op_o` may change while it does not.
+  input  logic                op_ready_i,
+  /// OpStart or OpEnd.
+  output op_t                 op_o,
+  /// Answer to an operation, in the order of the operations.
+  input  logic                rsp_valid_i,
+  /// The answer.
+  input  rsp_t                rsp_i,
+
+  /// A start check is asked for: its move id begins a try.
+  output logic                begin_valid_o,
+  /// That move id.
+  output logic [MoveW-1:0]    begin_move_o,
+  /// A start check has passed (fields are those of `rsp_i`).
+  output logic                start_valid_o,
+  /// A move begins to issue its bursts.
+  input  logic                taken_i,
+  /// A try is over.
+  input  logic                done_valid_i,
+  /// Its move id.
+  input  logic [MoveW-1:0]    done_move_i,
+  /// It met SLVERR or DECERR.
+  input  logic                done_error_i,
+  /// First on the write side.
+  input  logic                done_write_i,
+
+  /// A completion; always accepted.
+  output logic                compl_valid_o,
+  /// The completion.
+  output completion_t         compl_o,
+  /// A try that met an AXI error has been reported to the directory.
+  output logic                err_valid_o,
+  /// First token of its block.
+  output kv_addr_t            err_kv_addr_o,
+  /// Its channel, 0 evict, 1 prefetch.
+  output logic                err_channel_o,
+  /// The first error came from the write side.
+  output logic                err_write_o,
+  /// Bytes of moves that ended OK, per channel.
+  output logic [1:0][63:0]    bytes_moved_o,
+  /// Tries that met an AXI error, per channel.
+  output logic [1:0][63:0]    errors_o,
+  /// Items that ended VOID, per channel.
+  output logic [1:0][63:0]    voids_o,
+  /// Items that have left their queue and not ended.
+  output logic [MoveIdW-1:0]  active_o
+);
+
+  localparam int unsigned TokenShift = $clog2(BLOCK_TOKENS);
+  localparam int unsigned AheadW = $clog2(StartAhead) + 2;
+
+  typedef struct packed {
+    logic       channel;
+    logic [7:0] tries;  // begun so far, this one included
+    item_t      item;
+  } move_t;
+
+  typedef struct packed {
+    tier_e            tier;
+    logic [SlotW-1:0] slot;
+  } target_t;
+
+  typedef struct packed {
+    logic             error;
+    logic             write;
+    logic [MoveW-1:0] move;
+  } done_t;
+
+  function automatic kv_addr_t first_token(item_t item);
+    return '{
+        request_id: item.request_id,
+        layer: item.layer_head[15:8],
+        head: item.layer_head[7:0],
+        token: item.block << TokenShift
+    };
+  endfunction
+
+  // ---------------------------------------------------------------- a new move
+  logic              id_valid, id_free, new_ok, new_valid, new_channel, new_accept, last_channel_q;
+  logic [MoveW-1:0]  id, id_freed;
+  logic [AheadW-1:0] ahead_q;
+  logic              ahead_room;
+
+  kvcpu_fifo #(
+    .Width(MoveW),
+    .Depth(MOVES)
+  ) u_ids (
+    .clk_i  (clk_i),
+    .rst_ni (rst_ni),
+    .clear_i(clear_i),
+    .push_i (id_free || (init_valid_i && init_is_move_i)),
+    .data_i (init_valid_i ? init_move_i : id_freed),
+    .full_o (),
+    .valid_o(id_valid),
+    .data_o (id),
+    .pop_i  (new_accept),
+    .level_o()
+  );
+
+  assign ahead_room = ahead_q < AheadW'(StartAhead);
+  assign new_ok     = enable_i && !halt_i && !init_valid_i && id_valid && ahead_room;
+  assign new_valid  = new_ok && |q_valid_i;
+  // Round-robin: the other channel than the last one, if it asks.
+  assign new_channel = last_channel_q ? !q_valid_i[ChEvict] : q_valid_i[ChPrefetch];
+
+  // ---------------------------------------------------------------- tries that ended, tries to repeat
+  done_t            done_in, done;
+  logic             done_valid, again_valid, again_push;
+  logic [MoveW-1:0] again, again_in;
+  logic             fetch, fetch_done, fetched_q;
+  logic             old_valid_q, old_end_q, old_accept;
+  logic             fetched_end_q;
+  done_t            fetched_done_q;
+  move_t            fetched_move;
+  target_t          fetched_target;
+  op_t              old_op_q;
+  logic             old_channel_q, old_write_q;
+
+  assign done_in = '{error: done_error_i, write: done_write_i, move: done_move_i};
+
+  kvcpu_fifo #(
+    .Width($bits(done_t)),
+    .Depth(MOVES)
+  ) u_done (
+    .clk_i  (clk_i),
+    .rst_ni (rst_ni),
+    .clear_i(clear_i),
+    .push_i (done_valid_i),
+    .data_i (done_in),
+    .full_o (),
+    .valid_o(done_valid),
+    .data_o (done),
+    .pop_i  (fetch && fetch_done),
+    .level_o()
+  );
+
+  kvcpu_fifo #(
+    .Width(MoveW),
+    .Depth(MOVES)
+  ) u_again (
+    .clk_i  (clk_i),
+    .rst_ni (rst_ni),
+    .clear_i(clear_i),
+    .push_i (again_push),
+    .data_i (again_in),
+    .full_o (),
+    .valid_o(again_valid),
+    .data_o (again),
+    .pop_i  (fetch && !fetch_done),
+    .level_o()
+  );
+
+  // The memories are read, then the operation is put together, then it is asked for.
+  assign fetch_done = done_valid;
+  assign fetch      = (done_valid || (again_valid && ahead_room)) && !fetched_q && !old_valid_q;
+  assign old_accept = old_valid_q && op_ready_i && !halt_i;
+
+  // Written by every accepted OpStart.
+  logic    start_accept;
+  move_t   move_in;
+  target_t target_in;
+
+  kvcpu_ram_1r1w #(
+    .Width($bits(move_t)),
+    .Depth(MOVES)
+  ) u_moves (
+    .clk_i  (clk_i),
+    .we_i   (start_accept),
+    .waddr_i(begin_move_o),
+    .wdata_i(move_in),
+    .re_i   (fetch),
+    .raddr_i(fetch_done ? done.move : again),
+    .rdata_o(fetched_move)
+  );
+
+  kvcpu_ram_1r1w #(
+    .Width($bits(target_t)),
+    .Depth(MOVES)
+  ) u_targets (
+    .clk_i  (clk_i),
+    .we_i   (start_valid_o),
+    .waddr_i(rsp_i.move_id[MoveW-1:0]),
+    .wdata_i(target_in),
+    .re_i   (fetch),
+    .raddr_i(fetch_done ? done.move : again),
+    .rdata_o(fetched_target)
+  );
+
+  logic [7:0] old_tries_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      fetched_q   <= 1'b0;
+      old_valid_q <= 1'b0;
+    end else if (clear_i) begin
+      fetched_q   <= 1'b0;
+      old_valid_q <= 1'b0;
+    end else begin
+      fetched_q   <= fetch;
+      old_valid_q <= fetched_q || (old_valid_q && !old_accept);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (fetch) begin
+      fetched_end_q  <= fetch_done;
+      fetched_done_q <= fetch_done ? done : '{error: 1'b0, write: 1'b0, move: again};
+    end
+    if (fetched_q) begin
+      old_end_q     <= fetched_end_q;
+      old_channel_q <= fetched_move.channel;
+      old_write_q   <= fetched_done_q.write;
+      old_tries_q   <= fetched_move.tries;
+      old_op_q      <= '0;
+      old_op_q.op       <= fetched_end_q ? OpEnd : OpStart;
+      old_op_q.client   <= ClDma;
+      old_op_q.kv_addr  <= first_token(fetched_move.item);
+      old_op_q.item     <= fetched_move.item;
+      old_op_q.retry    <= !fetched_end_q;
+      old_op_q.move_id  <= MoveIdW'(fetched_done_q.move);
+      old_op_q.dst_tier <= fetched_target.tier;
+      old_op_q.dst_slot <= fetched_target.slot;
+      old_op_q.error    <= fetched_done_q.error;
+      old_op_q.last_try <= fetched_move.tries >= max_retry_i;
+    end
+  end
+
+  // ---------------------------------------------------------------- the request
+  op_t new_op;
+
+  always_comb begin
+    new_op         = '0;
+    new_op.op      = OpStart;
+    new_op.client  = ClDma;
+    new_op.kv_addr = first_token(q_item_i[new_channel]);
+    new_op.item    = q_item_i[new_channel];
+    new_op.move_id = MoveIdW'(id);
+  end
+
+  assign op_valid_o = (old_valid_q && !halt_i) || new_valid;
+  assign op_o       = old_valid_q ? old_op_q : new_op;
+  assign new_accept = new_valid && !old_valid_q && op_ready_i;
+
+  assign q_pop_o[ChEvict]    = new_accept && !new_channel;
+  assign q_pop_o[ChPrefetch] = new_accept && new_channel;
+
+  assign start_accept  = new_accept || (old_accept && !old_end_q);
+  assign begin_valid_o = start_accept;
+  assign begin_move_o  = old_valid_q ? old_op_q.move_id[MoveW-1:0] : id;
+  assign move_in = '{
+      channel: old_valid_q ? old_channel_q : new_channel,
+      tries: old_valid_q ? old_tries_q + 1'b1 : 8'd1,
+      item: op_o.item
+  };
+
+  // ---------------------------------------------------------------- the answer
+  logic       rsp_start, rsp_end, start_failed;
+  logic       ans_valid_q, ans_start_q;
+  move_e      ans_result_q;
+  logic [MoveW-1:0] ans_move_q;
+  move_t      ans_move;
+  logic [1:0] ans_target;
+  logic       ans_ends;
+
+  assign rsp_start     = rsp_valid_i && rsp_i.op == OpStart;
+  assign rsp_end       = rsp_valid_i && rsp_i.op == OpEnd;
+  assign start_valid_o = rsp_start && rsp_i.move == MvOk;
+  assign start_failed  = rsp_start && rsp_i.move != MvOk;
+  assign target_in     = '{tier: rsp_i.dst_tier, slot: rsp_i.dst_slot};
+
+  kvcpu_ram_1r1w #(
+    .Width($bits(move_t)),
+    .Depth(MOVES)
+  ) u_moves_ans (
+    .clk_i  (clk_i),
+    .we_i   (start_accept),
+    .waddr_i(begin_move_o),
+    .wdata_i(move_in),
+    .re_i   (rsp_valid_i),
+    .raddr_i(rsp_i.move_id[MoveW-1:0]),
+    .rdata_o(ans_move)
+  );
+
+  kvcpu_ram_1r1w #(
+    .Width(2),
+    .Depth(MOVES)
+  ) u_targets_ans (
+    .clk_i  (clk_i),
+    .we_i   (start_valid_o),
+    .waddr_i(rsp_i.move_id[MoveW-1:0]),
+    .wdata_i(rsp_i.dst_tier),
+    .re_i   (rsp_valid_i),
+    .raddr_i(rsp_i.move_id[MoveW-1:0]),
+    .rdata_o(ans_target)
+  );
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) ans_valid_q <= 1'b0;
+    else if (clear_i) ans_valid_q <= 1'b0;
+    else ans_valid_q <= start_failed || rsp_end;
+  end
+
+  always_ff @(posedge clk_i) begin
+    ans_start_q  <= rsp_start;
+    ans_result_q <= rsp_i.move;
+    ans_move_q   <= rsp_i.move_id[MoveW-1:0];
+  end
+
+  assign again_push = ans_valid_q && ans_result_q == MvRetry;
+  assign again_in   = ans_move_q;
+  assign ans_ends   = ans_valid_q && ans_result_q != MvRetry;
+  assign id_free    = ans_ends;
+  assign id_freed   = ans_move_q;
+
+  // ---------------------------------------------------------------- completion
+  logic compl_channel_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) compl_valid_o <= 1'b0;
+    else if (clear_i) compl_valid_o <= 1'b0;
+    else compl_valid_o <= ans_ends;
+  end
+
+  always_ff @(posedge clk_i) begin
+    compl_channel_q <= ans_move.channel;
+    compl_o.kv_addr <= first_token(ans_move.item);
+    compl_o.from    <= ans_move.item.from;
+    // An eviction whose target was never chosen went nowhere.
+    if (ans_move.item.fixed) compl_o.to <= ans_move.item.target;
+    else if (ans_start_q && ans_move.tries == 8'd1) compl_o.to <= ans_move.item.from;
+    else compl_o.to <= tier_e'(ans_target);
+    unique case (ans_result_q)
+      MvOk:        compl_o.status <= ComplOk;
+      MvCancelled: compl_o.status <= ComplCancelled;
+      MvNoSlot:    compl_o.status <= ComplNoSlot;
+      MvVoid:      compl_o.status <= ComplVoid;
+      default:     compl_o.status <= ComplError;
+    endcase
+  end
+
+  // ---------------------------------------------------------------- counts
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      ahead_q        <= '0;
+      last_channel_q <= 1'b0;
+      active_o       <= '0;
+      err_valid_o    <= 1'b0;
+      bytes_moved_o  <= '0;
+      errors_o       <= '0;
+      voids_o        <= '0;
+    end else if (clear_i) begin
+      ahead_q        <= '0;
+      last_channel_q <= 1'b0;
+      active_o       <= '0;
+      err_valid_o    <= 1'b0;
+      bytes_moved_o  <= '0;
+      errors_o       <= '0;
+      voids_o        <= '0;
+    end else begin
+      ahead_q  <= ahead_q + AheadW'(start_accept) - AheadW'(start_failed) - AheadW'(taken_i);
+      active_o <= active_o + MoveIdW'(new_accept) - MoveIdW'(ans_ends);
+      if (new_accept) last_channel_q <= new_channel;
+      err_valid_o <= old_accept && old_end_q && old_op_q.error;
+      if (err_valid_o) errors_o[err_channel_o] <= errors_o[err_channel_o] + 64'd1;
+      if (compl_valid_o && compl_o.status == ComplOk) begin
+        bytes_moved_o[compl_channel_q] <= bytes_moved_o[compl_channel_q] + 64'(block_bytes_i);
+      end
+      if (compl_valid_o && compl_o.status == ComplVoid) begin
+        voids_o[compl_channel_q] <= voids_o[compl_channel_q] + 64'd1;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    err_kv_addr_o <= old_op_q.kv_addr;
+    err_channel_o <= old_channel_q;
+    err_write_o   <= old_write_q;
+  end
+
+endmodule

@@ -1,0 +1,275 @@
+// Writes chunks to their target slots, in the order in which they were complete. A chunk that is bad,
+// or whose move has stopped, is dropped instead.
+//
+// AW and W of a burst are queued together and neither waits for the other's ready (AXI forbids it);
+// AW is valid no later than the burst's first beat.
+
+module kvcpu_dma_write
+  import kvcpu_pkg::tier_e;
+#(
+  /// Data width of the memory port in bits: 64, 128, 256, 512 (contract 1).
+  parameter int unsigned AXI_DATA_WIDTH = 512,
+  /// Moves at the same time, power of two.
+  parameter int unsigned MOVES = 64,
+  /// Bursts at the same time, power of two.
+  parameter int unsigned BURSTS = 64,
+  /// Beats of a full burst, power of two.
+  parameter int unsigned BURST_BEATS = 16,
+  localparam int unsigned MoveW = $clog2(MOVES),
+  localparam int unsigned BurstW = $clog2(BURSTS),
+  localparam int unsigned LenW = $clog2(BURST_BEATS)
+) (
+  /// Clock.
+  input  logic                      clk_i,
+  /// Reset, active low, released synchronously.
+  input  logic                      rst_ni,
+  /// Synchronous clear.
+  input  logic                      clear_i,
+  /// Begin no new burst.
+  input  logic                      halt_i,
+
+  /// A read burst begins: what will be written of it.
+  input  logic                      burst_valid_i,
+  /// Its burst id.
+  input  logic [BurstW-1:0]         burst_id_i,
+  /// Its move.
+  input  logic [MoveW-1:0]          burst_move_i,
+  /// Where its data goes.
+  input  logic [63:0]               burst_dst_i,
+  /// Tier where its data goes.
+  input  tier_e                     burst_dst_tier_i,
+  /// Beats less one.
+  input  logic [LenW-1:0]           burst_len_i,
+
+  /// A chunk is in the buffer.
+  input  logic                      chunk_valid_i,
+  /// Its burst id.
+  input  logic [BurstW-1:0]         chunk_burst_i,
+  /// One of its beats carried an error.
+  input  logic                      chunk_error_i,
+  /// Moves whose chunks are dropped.
+  input  logic [MOVES-1:0]          stop_i,
+
+  /// Buffer read enable.
+  output logic                      buf_re_o,
+  /// Buffer address: burst id and beat.
+  output logic [BurstW+LenW-1:0]    buf_addr_o,
+  /// Word read, one cycle later.
+  input  logic [AXI_DATA_WIDTH-1:0] buf_data_i,
+
+  /// A write burst begins.
+  output logic                      begun_o,
+  /// A chunk is dropped: its burst has ended.
+  output logic                      drop_valid_o,
+  /// The event is taken.
+  input  logic                      drop_ready_i,
+  /// Burst id of the dropped chunk.
+  output logic [BurstW-1:0]         drop_burst_o,
+  /// Move of the dropped chunk.
+  output logic [MoveW-1:0]          drop_move_o,
+  /// It was dropped for a read error.
+  output logic                      drop_error_o,
+
+  /// AXI AW: valid.
+  output logic                      awvalid_o,
+  /// AXI AW: ready.
+  input  logic                      awready_i,
+  /// AXI AW: burst id.
+  output logic [BurstW-1:0]         awid_o,
+  /// AXI AW: address.
+  output logic [63:0]               awaddr_o,
+  /// AXI AW: beats less one.
+  output logic [LenW-1:0]           awlen_o,
+  /// AXI AW: tier.
+  output tier_e                     awtier_o,
+  /// AXI W: valid.
+  output logic                      wvalid_o,
+  /// AXI W: ready.
+  input  logic                      wready_i,
+  /// AXI W: data.
+  output logic [AXI_DATA_WIDTH-1:0] wdata_o,
+  /// AXI W: last beat of its burst.
+  output logic                      wlast_o
+);
+
+  typedef struct packed {
+    logic [MoveW-1:0] move;
+    logic [63:0]      dst;
+    tier_e            tier;
+    logic [LenW-1:0]  len;
+  } target_t;
+
+  typedef struct packed {
+    logic              error;
+    logic [BurstW-1:0] burst;
+  } chunk_t;
+
+  typedef struct packed {
+    logic [BurstW-1:0] id;
+    logic [63:0]       addr;
+    tier_e             tier;
+    logic [LenW-1:0]   len;
+  } aw_t;
+
+  typedef struct packed {
+    logic [BurstW-1:0] burst;
+    logic [LenW-1:0]   len;
+  } beats_t;
+
+  localparam int unsigned OutDepth = 4;  // bursts whose AW or W waits
+
+  // ---------------------------------------------------------------- next chunk and its target
+  // Three steps for each: its target is read, its move's stop is looked at, it goes out or is dropped.
+  // The shortest block has 4 beats at 512 bits, so that this keeps W busy.
+  target_t target_in, target, cur_target_q;
+  chunk_t  chunk_in, chunk, read_q, cur_q;
+  logic    chunk_valid, fetch, read_valid_q, cur_valid_q, cur_bad_q, cur_done;
+  logic    aw_full, w_full;
+
+  assign target_in = '{
+      move: burst_move_i,
+      dst: burst_dst_i,
+      tier: burst_dst_tier_i,
+      len: burst_len_i
+  };
+  assign chunk_in = '{error: chunk_error_i, burst: chunk_burst_i};
+
+  kvcpu_fifo #(
+    .Width($bits(chunk_t)),
+    .Depth(BURSTS)
+  ) u_chunks (
+    .clk_i  (clk_i),
+    .rst_ni (rst_ni),
+    .clear_i(clear_i),
+    .push_i (chunk_valid_i),
+    .data_i (chunk_in),
+    .full_o (),
+    .valid_o(chunk_valid),
+    .data_o (chunk),
+    .pop_i  (fetch),
+    .level_o()
+  );
+
+  kvcpu_ram_1r1w #(
+    .Width($bits(target_t)),
+    .Depth(BURSTS)
+  ) u_targets (
+    .clk_i  (clk_i),
+    .we_i   (burst_valid_i),
+    .waddr_i(burst_id_i),
+    .wdata_i(target_in),
+    .re_i   (fetch),
+    .raddr_i(chunk.burst),
+    .rdata_o(target)
+  );
+
+  assign fetch        = chunk_valid && !read_valid_q && !cur_valid_q;
+  assign begun_o      = cur_valid_q && !cur_bad_q && !aw_full && !w_full && !halt_i;
+  assign drop_valid_o = cur_valid_q && cur_bad_q;
+  assign drop_burst_o = cur_q.burst;
+  assign drop_move_o  = cur_target_q.move;
+  assign drop_error_o = cur_q.error;
+  assign cur_done     = begun_o || (drop_valid_o && drop_ready_i);
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      read_valid_q <= 1'b0;
+      cur_valid_q  <= 1'b0;
+    end else if (clear_i) begin
+      read_valid_q <= 1'b0;
+      cur_valid_q  <= 1'b0;
+    end else begin
+      read_valid_q <= fetch;
+      cur_valid_q  <= read_valid_q || (cur_valid_q && !cur_done);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (fetch) read_q <= chunk;
+    if (read_valid_q) begin
+      cur_q        <= read_q;
+      cur_target_q <= target;
+      cur_bad_q    <= read_q.error || stop_i[target.move];
+    end
+  end
+
+  // ---------------------------------------------------------------- AW
+  aw_t aw_in, aw;
+
+  assign aw_in = '{id: cur_q.burst, addr: cur_target_q.dst, tier: cur_target_q.tier, len: cur_target_q.len};
+
+  kvcpu_fifo #(
+    .Width($bits(aw_t)),
+    .Depth(OutDepth)
+  ) u_aw (
+    .clk_i  (clk_i),
+    .rst_ni (rst_ni),
+    .clear_i(clear_i),
+    .push_i (begun_o),
+    .data_i (aw_in),
+    .full_o (aw_full),
+    .valid_o(awvalid_o),
+    .data_o (aw),
+    .pop_i  (awready_i),
+    .level_o()
+  );
+
+  assign awid_o   = aw.id;
+  assign awaddr_o = aw.addr;
+  assign awlen_o  = aw.len;
+  assign awtier_o = aw.tier;
+
+  // ---------------------------------------------------------------- W: address, buffer, output
+  beats_t          w_in, w;
+  logic            w_valid, w_last, advance;
+  logic            buf_valid_q, buf_last_q;
+  logic [LenW-1:0] beat_q;
+
+  assign w_in = '{burst: cur_q.burst, len: cur_target_q.len};
+
+  kvcpu_fifo #(
+    .Width($bits(beats_t)),
+    .Depth(OutDepth)
+  ) u_w (
+    .clk_i  (clk_i),
+    .rst_ni (rst_ni),
+    .clear_i(clear_i),
+    .push_i (begun_o),
+    .data_i (w_in),
+    .full_o (w_full),
+    .valid_o(w_valid),
+    .data_o (w),
+    .pop_i  (advance && w_last),
+    .level_o()
+  );
+
+  assign advance    = !wvalid_o || wready_i;
+  assign w_last     = beat_q == w.len;
+  assign buf_re_o   = advance;
+  assign buf_addr_o = {w.burst, beat_q};
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      beat_q      <= '0;
+      buf_valid_q <= 1'b0;
+      wvalid_o    <= 1'b0;
+    end else if (clear_i) begin
+      beat_q      <= '0;
+      buf_valid_q <= 1'b0;
+      wvalid_o    <= 1'b0;
+    end else if (advance) begin
+      if (w_valid) beat_q <= w_last ? '0 : beat_q + 1'b1;
+      buf_valid_q <= w_valid;
+      wvalid_o    <= buf_valid_q;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (advance) begin
+      buf_last_q <= w_last;
+      wdata_o    <= buf_data_i;
+      wlast_o    <= buf_last_q;
+    end
+  end
+
+endmodule
