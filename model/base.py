@@ -20,6 +20,7 @@ from model.types import (
     Config,
     Counters,
     DmaError,
+    Insertion,
     InsertPlan,
     Irq,
     Item,
@@ -93,6 +94,7 @@ class StateBase:
         self.miss_queue: deque[int] = deque()
         self.completion_queue: deque[Completion] = deque()
         self.counters = Counters()
+        self.inserting: Insertion | None = None
         self.step = 0
         self.irq_status = Irq(0)
         self.dma_error: DmaError | None = None
@@ -223,23 +225,25 @@ class StateBase:
             self.parity_index = index
         self.irq_status |= Irq.PARITY
 
-    def _parity_of_key(self, key: int) -> bool:
-        """Count the bad words that looking for a key reads; whether its entry is unreadable."""
+    def _parity_of_tags(self, key: int) -> None:
+        """Count the bad tags that looking for a key reads."""
         for place in self._placement.places(key):
             if self.bad.get(place, BadParity(0)) & BadParity.TAG:
                 self._parity_read(place)
-        index = self.index_of.get(key)
-        if index is None or index not in self.bad:
-            return False
-        self._parity_read(index)
-        return True
 
-    def _readable(self, kv_addr: int) -> int | None:
-        """`find` by an operation: also counts the bad parity it meets."""
-        key = self.key_of(kv_addr)
-        if self.bad and self._parity_of_key(key):
-            return None
-        return self.index_of.get(key)
+    def _readable(self, key: int) -> int | None:
+        """Index of the key's entry as an operation finds it: it counts the bad parity it meets."""
+        index = self.index_of.get(key)
+        if self.bad:
+            self._parity_of_tags(key)
+            if index in self.bad:
+                self._parity_read(index)
+                return None
+        return index
+
+    def clear_parity_latch(self) -> None:
+        """PARITY_INFO.VALID cleared: the next bad entry read is latched."""
+        self.parity_index = None
 
     # ------------------------------------------------------------------ items and entries
 
@@ -250,8 +254,9 @@ class StateBase:
         e = self.entries
         key = e.key[index]
         tier = e.tier[index]
+        to_tier = tier if target is None else target
         item = Item(
-            self.kv_addr_of(key), key, channel, tier, target, by_migrate, to_tier=tier
+            self.kv_addr_of(key), key, channel, tier, target, by_migrate, to_tier=to_tier
         )
         e.in_flight[index] = 1
         self.items[key] = item
@@ -341,12 +346,8 @@ class StateBase:
     # ------------------------------------------------------------------ interrupts
 
     def clear_irq(self, mask: int) -> None:
-        """Write 1 to clear IRQ_STATUS; the latches that hang on bits 4 and 7 go with them."""
+        """IRQ_STATUS, write 1 to clear."""
         self.irq_status &= ~Irq(mask & 0xFF)
-        if mask & Irq.PARITY:
-            self.parity_index = None
-        if mask & Irq.DMA_ERR:
-            self.dma_error = None
 
     # ------------------------------------------------------------------ invariants
 

@@ -9,8 +9,10 @@ from model.slots import SlotState
 from model.types import (
     QUEUE_DEPTH,
     U32,
+    BadParity,
     Channel,
     CommandResult,
+    Insertion,
     Irq,
     LookupResponse,
     Mismatch,
@@ -65,27 +67,20 @@ class CommandOps(StateBase):
 
     def lookup_peek(self, kv_addr: int) -> CommandResult:
         """LOOKUP peek: the answer of a read lookup; changes and counts nothing."""
-        index = self._readable(kv_addr)
         e = self.entries
-        if index is None or kv_addr & self._token_mask > e.token_end[index]:
+        index = self._find_token(kv_addr, kv_addr & self._token_mask, False)
+        if index is None:
             return CommandResult(Status.MISS)
         tier = e.tier[index]
         return CommandResult(Status.OK, tier, index, self.phys_addr(tier, e.slot[index]))
 
     def _lookup(self, kv_addr: int, write: bool, pushed: bool | None) -> LookupResponse:
-        token = kv_addr & U32
-        index = self.index_of.get(kv_addr ^ token | token >> self._token_bits)
-        if self.bad:
-            index = self._readable(kv_addr)
-        e = self.entries
+        offset = kv_addr & self._token_mask
+        index = self._find_token(kv_addr, offset, write)
         if index is None:
             return self._miss(kv_addr)
-        offset = token & self._token_mask
-        end = e.token_end[index]
-        if offset > end:
-            if not write or offset != end + 1:
-                return self._miss(kv_addr)
-            e.token_end[index] = offset
+        e = self.entries
+        e.token_end[index] = max(e.token_end[index], offset)
         self.counters.hit += 1
         e.access_step[index] = self.step
         e.r[index] = 255
@@ -107,6 +102,20 @@ class CommandOps(StateBase):
         phys_addr = config.base[tier] + e.slot[index] * self.stride
         return LookupResponse(True, False, tier, phys_addr, index)
 
+    def _find_token(self, kv_addr: int, offset: int, write: bool) -> int | None:
+        """Index of the entry that a lookup of a token hits; a write may be one past TOKEN_END."""
+        token = kv_addr & U32
+        key = kv_addr ^ token | token >> self._token_bits
+        index = self.index_of.get(key)
+        if index is not None and offset > self.entries.token_end[index] + write:
+            index = None
+        if self.bad:
+            self._parity_of_tags(key)
+            if index in self.bad:
+                self._parity_read(index)
+                return None
+        return index
+
     def _miss(self, kv_addr: int) -> LookupResponse:
         self.counters.miss += 1
         if len(self.miss_queue) < QUEUE_DEPTH:
@@ -125,7 +134,7 @@ class CommandOps(StateBase):
     # One block each; they answer whether the block is in the directory (else a hint miss counts).
 
     def _hint(self, kv_addr: int) -> int | None:
-        index = self._readable(kv_addr)
+        index = self._readable(self.key_of(kv_addr))
         if index is None:
             self.counters.hint_miss += 1
         return index
@@ -230,35 +239,74 @@ class CommandOps(StateBase):
         hot: bool = False,
         slot: int | None = None,
     ) -> CommandResult:
-        """INSERT, with the relocations that its search needs (none are left when the caller has
-        replayed them by `relocate`); `token_end` is absolute, `slot` the slot handed out.
+        """INSERT as a whole, with the relocations that its search needs.
+
+        `token_end` is absolute, `slot` the slot handed out.
+        """
+        result = self.insert_begin(kv_addr, token_end, tier, prefix=prefix, hot=hot, slot=slot)
+        if result is not None:
+            return result
+        assert self.inserting is not None
+        for source, target in self.inserting.plan.relocations:
+            self.relocate(source, target)
+        return self.insert_end()
+
+    def insert_begin(
+        self,
+        kv_addr: int,
+        token_end: int,
+        tier: int,
+        *,
+        prefix: bool = False,
+        hot: bool = False,
+        slot: int | None = None,
+    ) -> CommandResult | None:
+        """INSERT's first pass: its result, or None when all places are occupied.
+
+        It then has its slot, `inserting.plan` says what the search must come to: `relocate` for
+        each of its relocations, then `insert_end`.
         """
         token = kv_addr & U32
         if token & self._token_mask or not token <= token_end <= token + self._token_mask:
             return CommandResult(Status.BAD_ARG)
         key = self.key_of(kv_addr)
         if self.bad:
-            self._parity_of_key(key)
+            self._readable(key)
         if key in self.index_of:
             return CommandResult(Status.EXISTS)
         pool = self.pools[tier]
         if not pool.free:
             return CommandResult(Status.NO_SLOT)
+        taken = pool.take(SlotState.IN_FLIGHT, slot)
         plan = self.plan_insert(kv_addr)
+        self.inserting = Insertion(kv_addr, token_end, tier, prefix, hot, taken, plan)
+        if not plan.probed:
+            return self.insert_end()
         if self.bad:
             for probed in plan.probed:
-                self._parity_of_key(self.entries.key[probed])
+                self._parity_of_tags(self.entries.key[probed])
+        return None
+
+    def insert_end(self) -> CommandResult:
+        """INSERT's last pass: the new entry in its place, or FULL and the slot goes back."""
+        if self.inserting is None:
+            raise Mismatch("end of an INSERT", "after its begin", "none runs")
+        kv_addr, token_end, tier, prefix, hot, slot, plan = self.inserting
+        self.inserting = None
         if plan.index is None:
+            self.pools[tier].give_back(slot)
             return CommandResult(Status.FULL)
-        for source, target in plan.relocations:
-            self.relocate(source, target)
         index = plan.index
         e = self.entries
-        e.slot[index] = pool.take(SlotState.OCCUPIED, slot)
+        if e.valid[index]:
+            raise Mismatch(f"place {index} of an INSERT", "relocated", "occupied")
+        self.pools[tier].occupy(slot)
+        key = self.key_of(kv_addr)
         e.valid[index] = 1
         e.key[index] = key
-        e.token_end[index] = token_end - token
+        e.token_end[index] = token_end - (kv_addr & U32)
         e.tier[index] = tier
+        e.slot[index] = slot
         e.access_step[index] = self.step
         e.r[index] = 255
         e.f[index] = 1
@@ -266,11 +314,11 @@ class CommandOps(StateBase):
         e.hot[index] = hot
         e.scored[index] = 1  # a running scan leaves it to the next
         self.index_of[key] = index
-        return CommandResult(Status.OK, tier, index, self.phys_addr(tier, e.slot[index]))
+        return CommandResult(Status.OK, 0, index, self.phys_addr(tier, slot))
 
     def remove(self, kv_addr: int) -> CommandResult:
         """REMOVE: frees entry and slot; REFERENCED when REF_COUNT > 0."""
-        index = self._readable(kv_addr)
+        index = self._readable(self.key_of(kv_addr))
         if index is None:
             return CommandResult(Status.MISS)
         if self.entries.ref_count[index]:
@@ -281,7 +329,8 @@ class CommandOps(StateBase):
     def free_entry(self, index: int, request_id: int) -> bool | None:
         """FREE_REQUEST's step on one entry: True removed, False stayed, None not its block."""
         if index in self.bad:
-            self._parity_read(index)
+            if self.bad[index] & BadParity.META:  # the walk reads no tags
+                self._parity_read(index)
             return None
         e = self.entries
         if not e.valid[index] or e.key[index] >> 48 != request_id:
@@ -308,7 +357,7 @@ class CommandOps(StateBase):
 
     def migrate(self, kv_addr: int, tier: int, *, pushed: bool | None = None) -> CommandResult:
         """MIGRATE: queues a move to `tier`, on the evict channel for slower targets."""
-        index = self._readable(kv_addr)
+        index = self._readable(self.key_of(kv_addr))
         if index is None:
             return CommandResult(Status.MISS)
         e = self.entries

@@ -49,7 +49,7 @@ class MoveOps(StateBase):
             raise Mismatch(f"start of {item.kv_addr:#018x}", "a popped item", item.state.name)
         index = self.find(item.kv_addr) if item.alive else None
         if self.bad:
-            self._parity_of_key(item.key)
+            self._readable(item.key)
         target: int | None = None
         result = MoveResult.CANCELLED
         if index is not None and self._may_start(item, index):
@@ -121,7 +121,7 @@ class MoveOps(StateBase):
             raise Mismatch(f"last try of {item.kv_addr:#018x}", last, last_try)
         index = self.find(item.kv_addr) if item.alive else None
         if self.bad:
-            self._parity_of_key(item.key)
+            self._readable(item.key)
         if error:
             self.counters.errors[item.channel] += 1
             self.irq_status |= Irq.DMA_ERR
@@ -184,6 +184,10 @@ class MoveOps(StateBase):
             self.counters.completion_dropped += 1
             self.irq_status |= Irq.OVERFLOW
         return record
+
+    def clear_dma_error(self) -> None:
+        """DMA_ERROR_INFO.VALID cleared: the next error is latched."""
+        self.dma_error = None
 
     def pop_completion(self) -> Completion | None:
         """Software reads the completion queue's last word: its head goes; None when empty."""

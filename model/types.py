@@ -171,12 +171,25 @@ class InsertPlan(NamedTuple):
     probed: tuple[int, ...] = ()
 
 
+class Insertion(NamedTuple):
+    """An INSERT whose search for a place is under way; it holds its slot already."""
+
+    kv_addr: int
+    token_end: int
+    tier: int
+    prefix: bool
+    hot: bool
+    slot: int
+    plan: InsertPlan
+
+
 @dataclass(slots=True, eq=False)
 class Item:
     """A queue item: one move of one block, from decision to completion.
 
     `target` is None for "the nearest slower tier with a free slot". `alive` goes away with the
-    entry that the item was made for; `to_tier` is the target last chosen (`from_tier` before).
+    entry that the item was made for; `to_tier` is the target last chosen: before any choice
+    `target`, or `from_tier` where that is None.
     """
 
     kv_addr: int
