@@ -3,144 +3,621 @@
 
 module kvcpu_csr
   import kvcpu_pkg::*;
+  import kvcpu_regs_map_pkg::*;
 #(
-    /// Directory entries (device.md 1): power of two, 1,024 to 65,536.
-    parameter int unsigned ENTRIES = 65536,
-    /// Scoring lanes (device.md 1): 4, 8 or 16.
-    parameter int unsigned LANES = 16,
-    /// Lookup ports (device.md 1): 1 to 8.
-    parameter int unsigned PORTS = 3,
-    /// Tokens of a block (device.md 1): power of two, 1 to 256.
-    parameter int unsigned BLOCK_TOKENS = 16,
-    /// Width of the memory port in bits (device.md 1): power of two, 64 to 512.
-    parameter int unsigned AXI_DATA_WIDTH = 512,
-    /// Clock in MHz, as CAPS tells it: 1 to 1,023.
-    parameter int unsigned CLOCK_MHZ = 250
+  /// Directory entries (device.md 1): power of two, 1,024 to 65,536.
+  parameter int unsigned ENTRIES = 65536,
+  /// Scoring lanes (device.md 1): 4, 8 or 16.
+  parameter int unsigned LANES = 16,
+  /// Lookup ports (device.md 1): 1 to 8.
+  parameter int unsigned PORTS = 3,
+  /// Tokens of a block (device.md 1): power of two, 1 to 256.
+  parameter int unsigned BLOCK_TOKENS = 16,
+  /// Width of the memory port in bits (device.md 1): power of two, 64 to 512.
+  parameter int unsigned AXI_DATA_WIDTH = 512,
+  /// Clock in MHz, as CAPS tells it: 1 to 1,023.
+  parameter int unsigned CLOCK_MHZ = 250
 ) (
-    /// Clock.
-    input logic clk_i,
-    /// Reset, active low, asynchronous, released synchronously.
-    input logic rst_ni,
-    /// Synchronous clear of a soft reset: interrupts and latches go, configuration stays.
-    input logic clear_i,
+  /// Clock.
+  input logic clk_i,
+  /// Reset, active low, asynchronous, released synchronously.
+  input logic rst_ni,
+  /// Synchronous clear of a soft reset: interrupts and latches go, configuration stays.
+  input logic clear_i,
 
-    /// AXI4-Lite write address, bytes inside BAR0; 0x4000 and up is unmapped.
-    input  logic [15:0] s_axil_awaddr_i,
-    /// AXI4-Lite.
-    input  logic        s_axil_awvalid_i,
-    /// AXI4-Lite.
-    output logic        s_axil_awready_o,
-    /// AXI4-Lite write data.
-    input  logic [63:0] s_axil_wdata_i,
-    /// AXI4-Lite write strobes; all must be 1.
-    input  logic [ 7:0] s_axil_wstrb_i,
-    /// AXI4-Lite.
-    input  logic        s_axil_wvalid_i,
-    /// AXI4-Lite.
-    output logic        s_axil_wready_o,
-    /// AXI4-Lite write response: 0 OKAY, 2 SLVERR.
-    output logic [ 1:0] s_axil_bresp_o,
-    /// AXI4-Lite.
-    output logic        s_axil_bvalid_o,
-    /// AXI4-Lite.
-    input  logic        s_axil_bready_i,
-    /// AXI4-Lite read address, bytes inside BAR0.
-    input  logic [15:0] s_axil_araddr_i,
-    /// AXI4-Lite.
-    input  logic        s_axil_arvalid_i,
-    /// AXI4-Lite.
-    output logic        s_axil_arready_o,
-    /// AXI4-Lite read data; 0 with SLVERR.
-    output logic [63:0] s_axil_rdata_o,
-    /// AXI4-Lite read response: 0 OKAY, 2 SLVERR.
-    output logic [ 1:0] s_axil_rresp_o,
-    /// AXI4-Lite.
-    output logic        s_axil_rvalid_o,
-    /// AXI4-Lite.
-    input  logic        s_axil_rready_i,
+  /// AXI4-Lite write address, bytes inside BAR0; 0x4000 and up is unmapped.
+  input  logic [15:0] s_axil_awaddr_i,
+  /// AXI4-Lite.
+  input  logic        s_axil_awvalid_i,
+  /// AXI4-Lite.
+  output logic        s_axil_awready_o,
+  /// AXI4-Lite write data.
+  input  logic [63:0] s_axil_wdata_i,
+  /// AXI4-Lite write strobes; all must be 1.
+  input  logic [ 7:0] s_axil_wstrb_i,
+  /// AXI4-Lite.
+  input  logic        s_axil_wvalid_i,
+  /// AXI4-Lite.
+  output logic        s_axil_wready_o,
+  /// AXI4-Lite write response: 0 OKAY, 2 SLVERR.
+  output logic [ 1:0] s_axil_bresp_o,
+  /// AXI4-Lite.
+  output logic        s_axil_bvalid_o,
+  /// AXI4-Lite.
+  input  logic        s_axil_bready_i,
+  /// AXI4-Lite read address, bytes inside BAR0.
+  input  logic [15:0] s_axil_araddr_i,
+  /// AXI4-Lite.
+  input  logic        s_axil_arvalid_i,
+  /// AXI4-Lite.
+  output logic        s_axil_arready_o,
+  /// AXI4-Lite read data; 0 with SLVERR.
+  output logic [63:0] s_axil_rdata_o,
+  /// AXI4-Lite read response: 0 OKAY, 2 SLVERR.
+  output logic [ 1:0] s_axil_rresp_o,
+  /// AXI4-Lite.
+  output logic        s_axil_rvalid_o,
+  /// AXI4-Lite.
+  input  logic        s_axil_rready_i,
 
-    /// Interrupt, level: IRQ_STATUS & IRQ_ENABLE is not 0.
-    output logic irq_o,
+  /// Interrupt, level: IRQ_STATUS & IRQ_ENABLE is not 0.
+  output logic irq_o,
 
-    /// Configuration registers; each value holds until the write that changes it.
-    output cfg_t                 cfg_o,
-    /// STEP_ADVANCE was written, one cycle after the later of its AW and W handshakes.
-    output logic                 step_we_o,
-    /// The new step, with step_we_o.
-    output logic [31:0]          step_o,
-    /// A checked command enters the command queue (pulse).
-    output logic                 cmd_push_o,
-    /// The command, with cmd_push_o.
-    output cmd_t                 cmd_o,
-    /// A launch was refused because the command queue was full (pulse, to be counted).
-    output logic                 cmd_refused_o,
-    /// Soft reset was asked for (pulse). Launches are refused until clear_i has come and gone.
-    output logic                 soft_reset_o,
-    /// SLOTS or BASE of the tier, or BLOCK_BYTES (then all), has its new value from this cycle on
-    /// (pulse): the pool starts afresh.
-    output logic [TierCount-1:0] slots_we_o,
-    /// While 1, no operation that may take a slot is accepted (a write of SLOTS, BASE or
-    /// BLOCK_BYTES is being decided).
-    output logic                 slots_hold_o,
+  /// Configuration registers; each value holds until the write that changes it.
+  output cfg_t                 cfg_o,
+  /// STEP_ADVANCE was written, one cycle after the later of its AW and W handshakes.
+  output logic                 step_we_o,
+  /// The new step, with step_we_o.
+  output logic [31:0]          step_o,
+  /// A checked command enters the command queue (pulse).
+  output logic                 cmd_push_o,
+  /// The command, with cmd_push_o.
+  output cmd_t                 cmd_o,
+  /// A launch was refused because the command queue was full (pulse, to be counted).
+  output logic                 cmd_refused_o,
+  /// Soft reset was asked for (pulse). Launches are refused until clear_i has come and gone.
+  output logic                 soft_reset_o,
+  /// SLOTS of the tier has its new value from this cycle on (pulse): the pool starts afresh.
+  output logic [TierCount-1:0] slots_we_o,
+  /// While 1, no operation that may take a slot is accepted (a write of SLOTS, BASE or
+  /// BLOCK_BYTES is being decided).
+  output logic                 slots_hold_o,
 
-    /// No operation that may take a slot is between its acceptance and its result, and none is
-    /// accepted while slots_hold_o. Must come within 64 cycles of slots_hold_o.
-    input logic                 slots_quiet_i,
-    /// Per tier: free == SLOTS and nothing held, occupied or reserved.
-    input logic [TierCount-1:0] unused_i,
-    /// The directory is initialised after a reset.
-    input logic                 initialised_i,
-    /// Initialised, and no scan, command, queued or running move.
-    input logic                 idle_i,
-    /// A scan runs.
-    input logic                 scanning_i,
-    /// The command queue is full.
-    input logic                 cmd_full_i,
-    /// A directory command waits or runs; 1 from the cycle after its cmd_push_o.
-    input logic                 dir_busy_i,
-    /// Commands that wait or run, 0 to 17.
-    input logic [4:0]           cmd_pending_i,
-    /// Result of the last directory command; holds.
-    input dir_result_t          dir_result_i,
-    /// The step as lookups see it.
-    input logic [31:0]          current_step_i,
-    /// Items in the evict and prefetch queue, 0 to 64.
-    input logic [1:0][6:0]      q_level_i,
-    /// Items in the miss queue, 0 to 64.
-    input logic [6:0]           miss_level_i,
-    /// Its head, meaningful while miss_level_i is not 0.
-    input kv_addr_t             miss_head_i,
-    /// Pop of the miss queue's head (pulse; only while miss_level_i is not 0).
-    output logic                miss_pop_o,
-    /// Items in the completion queue, 0 to 64.
-    input logic [6:0]           compl_level_i,
-    /// Its head, meaningful while compl_level_i is not 0.
-    input completion_t          compl_head_i,
-    /// Pop of the completion queue's head (pulse; only while compl_level_i is not 0).
-    output logic                compl_pop_o,
-    /// Interrupt events (pulses), in the order of IRQ_STATUS: 0 scan done, 1 command done,
-    /// 2 completion, 3 miss, 4 DMA_ERR, 5 overflow, 6 pressure began, 7 parity.
-    input logic [7:0]           irq_event_i,
-    /// The KV address, channel and side (1 write) of an AXI error, with irq_event_i[4].
-    input kv_addr_t             err_kv_addr_i,
-    /// Channel of the error: ChEvict or ChPrefetch.
-    input logic                 err_channel_i,
-    /// Side of the error: 1 write (target), 0 read (source).
-    input logic                 err_write_i,
-    /// Index of an entry read with bad parity, with irq_event_i[7].
-    input logic [IndexW-1:0]    parity_index_i,
-    /// Free slots per tier.
-    input logic [TierCount-1:0][CountW-1:0] free_i,
-    /// Automatic thresholds of tiers 0 to 2, as the last scan start judged.
-    input logic [2:0][16:0]     auto_thresh_i,
-    /// Tiers 0 to 2 under pressure.
-    input logic [2:0]           pressure_i,
-    /// Cycles of the last scan.
-    input logic [31:0]          scan_cycles_i,
-    /// Cycles from the last STEP_ADVANCE to its first decision.
-    input logic [31:0]          first_decision_cycles_i,
-    /// Counters.
-    input counters_t            counters_i
+  /// No operation that may take a slot is between its acceptance and its result, and none is
+  /// accepted while slots_hold_o. Must come within 64 cycles of slots_hold_o.
+  input logic                 slots_quiet_i,
+  /// Per tier: free == SLOTS and nothing held, occupied or reserved.
+  input logic [TierCount-1:0] unused_i,
+  /// The directory is initialised after a reset.
+  input logic                 initialised_i,
+  /// Initialised, and no scan, command, queued or running move.
+  input logic                 idle_i,
+  /// A scan runs.
+  input logic                 scanning_i,
+  /// The command queue is full.
+  input logic                 cmd_full_i,
+  /// A directory command waits or runs; 1 from the cycle after its cmd_push_o.
+  input logic                 dir_busy_i,
+  /// Commands that wait or run, 0 to 17.
+  input logic [4:0]           cmd_pending_i,
+  /// Result of the last directory command; holds.
+  input dir_result_t          dir_result_i,
+  /// The step as lookups see it.
+  input logic [31:0]          current_step_i,
+  /// Items in the evict and prefetch queue, 0 to 64.
+  input logic [1:0][6:0]      q_level_i,
+  /// Items in the miss queue, 0 to 64.
+  input logic [6:0]           miss_level_i,
+  /// The miss queue has a head.
+  input logic                 miss_valid_i,
+  /// Its head, meaningful while miss_valid_i.
+  input kv_addr_t             miss_head_i,
+  /// Pop of the miss queue's head (pulse; only while miss_valid_i).
+  output logic                miss_pop_o,
+  /// Items in the completion queue, 0 to 64.
+  input logic [6:0]           compl_level_i,
+  /// The completion queue has a head.
+  input logic                 compl_valid_i,
+  /// Its head, meaningful while compl_valid_i.
+  input completion_t          compl_head_i,
+  /// Pop of the completion queue's head (pulse; only while compl_valid_i).
+  output logic                compl_pop_o,
+  /// Interrupt events (pulses), in the order of IRQ_STATUS: 0 scan done, 1 command done,
+  /// 2 completion, 3 miss, 4 DMA_ERR, 5 overflow, 6 pressure began, 7 parity.
+  input logic [7:0]           irq_event_i,
+  /// The KV address, channel and side (1 write) of an AXI error, with irq_event_i[4].
+  input kv_addr_t             err_kv_addr_i,
+  /// Channel of the error: ChEvict or ChPrefetch.
+  input logic                 err_channel_i,
+  /// Side of the error: 1 write (target), 0 read (source).
+  input logic                 err_write_i,
+  /// Index of an entry read with bad parity, with irq_event_i[7].
+  input logic [IndexW-1:0]    parity_index_i,
+  /// Free slots per tier.
+  input logic [TierCount-1:0][CountW-1:0] free_i,
+  /// Automatic thresholds of tiers 0 to 2, as the last scan start judged.
+  input logic [2:0][16:0]     auto_thresh_i,
+  /// Tiers 0 to 2 under pressure.
+  input logic [2:0]           pressure_i,
+  /// Cycles of the last scan.
+  input logic [31:0]          scan_cycles_i,
+  /// Cycles from the last STEP_ADVANCE to its first decision.
+  input logic [31:0]          first_decision_cycles_i,
+  /// Counters.
+  input counters_t            counters_i
 );
+
+  if (ENTRIES < 1024 || ENTRIES > MaxEntries || 2 ** $clog2(ENTRIES) != ENTRIES) begin : gen_entries
+    $error("ENTRIES: a power of two from 1,024 to 65,536");
+  end
+  if (LANES != 4 && LANES != 8 && LANES != 16) begin : gen_lanes
+    $error("LANES: 4, 8 or 16");
+  end
+  if (PORTS < 1 || PORTS > MaxPorts) begin : gen_ports
+    $error("PORTS: 1 to 8");
+  end
+  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 ||
+      2 ** $clog2(BLOCK_TOKENS) != BLOCK_TOKENS) begin : gen_block_tokens
+    $error("BLOCK_TOKENS: a power of two from 1 to 256");
+  end
+  if (AXI_DATA_WIDTH < 64 || AXI_DATA_WIDTH > 512 ||
+      2 ** $clog2(AXI_DATA_WIDTH) != AXI_DATA_WIDTH) begin : gen_axi_data_width
+    $error("AXI_DATA_WIDTH: a power of two from 64 to 512");
+  end
+  if (CLOCK_MHZ < 1 || CLOCK_MHZ > 1023) begin : gen_clock_mhz
+    $error("CLOCK_MHZ: 1 to 1,023");
+  end
+
+  localparam int unsigned RegsAddrW = kvcpu_regs_pkg::KVCPU_REGS_MIN_ADDR_WIDTH;
+
+  kvcpu_regs_pkg::kvcpu_regs__in_t  hwif_in;
+  kvcpu_regs_pkg::kvcpu_regs__out_t hwif_out;
+
+  // ---------------------------------------------------------------- bus
+  logic        wr_valid, wr_full, wr_done, wr_error;
+  logic [15:0] wr_addr;
+  logic [63:0] wr_data;
+  logic        rd_valid, rd_done, rd_error;
+  logic [15:0] rd_addr;
+  logic [63:0] rd_data;
+
+  kvcpu_csr_axil #(
+    .AddrW(16)
+  ) u_axil (
+    .clk_i     (clk_i),
+    .rst_ni    (rst_ni),
+    .awaddr_i  (s_axil_awaddr_i),
+    .awvalid_i (s_axil_awvalid_i),
+    .awready_o (s_axil_awready_o),
+    .wdata_i   (s_axil_wdata_i),
+    .wstrb_i   (s_axil_wstrb_i),
+    .wvalid_i  (s_axil_wvalid_i),
+    .wready_o  (s_axil_wready_o),
+    .bresp_o   (s_axil_bresp_o),
+    .bvalid_o  (s_axil_bvalid_o),
+    .bready_i  (s_axil_bready_i),
+    .araddr_i  (s_axil_araddr_i),
+    .arvalid_i (s_axil_arvalid_i),
+    .arready_o (s_axil_arready_o),
+    .rdata_o   (s_axil_rdata_o),
+    .rresp_o   (s_axil_rresp_o),
+    .rvalid_o  (s_axil_rvalid_o),
+    .rready_i  (s_axil_rready_i),
+    .wr_valid_o(wr_valid),
+    .wr_addr_o (wr_addr),
+    .wr_data_o (wr_data),
+    .wr_full_o (wr_full),
+    .wr_done_i (wr_done),
+    .wr_error_i(wr_error),
+    .rd_valid_o(rd_valid),
+    .rd_addr_o (rd_addr),
+    .rd_done_i (rd_done),
+    .rd_error_i(rd_error),
+    .rd_data_i (rd_data)
+  );
+
+  // ---------------------------------------------------------------- soft reset
+  logic soft_reset;
+  logic resetting_q;
+  logic launch_ok;
+
+  assign soft_reset = hwif_out.CTRL.SOFT_RESET.value;
+  assign soft_reset_o = soft_reset;
+  assign launch_ok = initialised_i && !soft_reset && !resetting_q && !clear_i;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      resetting_q <= 1'b0;
+    end else begin
+      resetting_q <= (resetting_q || soft_reset) && !clear_i;
+    end
+  end
+
+  // ---------------------------------------------------------------- writes
+  logic           regs_req, regs_wr, regs_wr_err, regs_stall_wr;
+  logic [63:0]    regs_wr_biten;
+  logic           regs_rd_ack, regs_rd_err;
+  logic [63:0]    regs_rd_data;
+  logic           exec;
+  logic           thresholds_we, dma_error_we, parity_we;
+  kv_addr_t [5:0] range_addr;
+  kv_addr_t       dir_addr;
+  dir_arg_t       dir_arg;
+  thresholds_t    thresholds;
+
+  assign step_o = wr_data[31:0];
+  assign thresholds = thresholds_t'(wr_data[$bits(thresholds_t)-1:0]);
+
+  always_comb begin
+    range_addr = '0;
+    range_addr[CmdBoost[2:0]] = '{
+      request_id: hwif_out.BOOST_ADDR.REQUEST_ID.value,
+      layer: hwif_out.BOOST_ADDR.LAYER.value,
+      head: hwif_out.BOOST_ADDR.HEAD.value,
+      token: hwif_out.BOOST_ADDR.TOKEN.value
+    };
+    range_addr[CmdImevict[2:0]] = '{
+      request_id: hwif_out.IMEVICT_ADDR.REQUEST_ID.value,
+      layer: hwif_out.IMEVICT_ADDR.LAYER.value,
+      head: hwif_out.IMEVICT_ADDR.HEAD.value,
+      token: hwif_out.IMEVICT_ADDR.TOKEN.value
+    };
+    range_addr[CmdCool[2:0]] = '{
+      request_id: hwif_out.COOL_ADDR.REQUEST_ID.value,
+      layer: hwif_out.COOL_ADDR.LAYER.value,
+      head: hwif_out.COOL_ADDR.HEAD.value,
+      token: hwif_out.COOL_ADDR.TOKEN.value
+    };
+    range_addr[CmdPrefetch[2:0]] = '{
+      request_id: hwif_out.PREFETCH_ADDR.REQUEST_ID.value,
+      layer: hwif_out.PREFETCH_ADDR.LAYER.value,
+      head: hwif_out.PREFETCH_ADDR.HEAD.value,
+      token: hwif_out.PREFETCH_ADDR.TOKEN.value
+    };
+    range_addr[CmdShare[2:0]] = '{
+      request_id: hwif_out.SHARE_ADDR.REQUEST_ID.value,
+      layer: hwif_out.SHARE_ADDR.LAYER.value,
+      head: hwif_out.SHARE_ADDR.HEAD.value,
+      token: hwif_out.SHARE_ADDR.TOKEN.value
+    };
+    range_addr[CmdRelease[2:0]] = '{
+      request_id: hwif_out.RELEASE_ADDR.REQUEST_ID.value,
+      layer: hwif_out.RELEASE_ADDR.LAYER.value,
+      head: hwif_out.RELEASE_ADDR.HEAD.value,
+      token: hwif_out.RELEASE_ADDR.TOKEN.value
+    };
+  end
+  assign dir_addr = '{
+    request_id: hwif_out.DIR_ADDR.REQUEST_ID.value,
+    layer: hwif_out.DIR_ADDR.LAYER.value,
+    head: hwif_out.DIR_ADDR.HEAD.value,
+    token: hwif_out.DIR_ADDR.TOKEN.value
+  };
+  assign dir_arg = '{
+    touch: hwif_out.DIR_ARG.TOUCH.value,
+    hot: hwif_out.DIR_ARG.HOT.value,
+    prefix: hwif_out.DIR_ARG.PREFIX.value,
+    tier: hwif_out.DIR_ARG.TIER.value,
+    token_end: hwif_out.DIR_ARG.TOKEN_END.value
+  };
+
+  kvcpu_csr_check #(
+    .ENTRIES     (ENTRIES),
+    .PORTS       (PORTS),
+    .BLOCK_TOKENS(BLOCK_TOKENS)
+  ) u_check (
+    .clk_i            (clk_i),
+    .rst_ni           (rst_ni),
+    .wr_valid_i       (wr_valid),
+    .wr_addr_i        (wr_addr),
+    .wr_data_i        (wr_data),
+    .wr_full_i        (wr_full),
+    .exec_o           (exec),
+    .stall_i          (regs_stall_wr),
+    .map_error_i      (regs_wr_err),
+    .done_o           (wr_done),
+    .error_o          (wr_error),
+    .evict_thresh_i   (hwif_out.EVICT_THRESH.THRESHOLD.value),
+    .prefetch_thresh_i(hwif_out.PREFETCH_THRESH.THRESHOLD.value),
+    .range_addr_i     (range_addr),
+    .prefetch_len_i   (hwif_out.PREFETCH_LEN.LEN.value),
+    .span_layers_i    (hwif_out.CMD_SPAN.LAYERS.value),
+    .span_heads_i     (hwif_out.CMD_SPAN.HEADS.value),
+    .dir_addr_i       (dir_addr),
+    .dir_arg_i        (dir_arg),
+    .launch_ok_i      (launch_ok),
+    .cmd_full_i       (cmd_full_i),
+    .dir_busy_i       (dir_busy_i),
+    .slots_quiet_i    (slots_quiet_i),
+    .unused_i         (unused_i),
+    .step_we_o        (step_we_o),
+    .cmd_push_o       (cmd_push_o),
+    .cmd_o            (cmd_o),
+    .cmd_refused_o    (cmd_refused_o),
+    .slots_hold_o     (slots_hold_o),
+    .slots_we_o       (slots_we_o),
+    .thresholds_we_o  (thresholds_we),
+    .dma_error_we_o   (dma_error_we),
+    .parity_we_o      (parity_we)
+  );
+
+  // ---------------------------------------------------------------- reads
+  logic rd_bad;
+  logic rd_absent;
+  logic rd_req;
+  logic rd_wait_q;
+
+  // The register block sees 13 address bits; nothing is mapped above.
+  assign rd_bad = (rd_addr[2:0] != '0) || (rd_addr[15:RegsAddrW] != '0);
+
+  always_comb begin
+    rd_absent = 1'b0;
+    for (int unsigned i = PORTS; i < MaxPorts; i++) begin
+      rd_absent |= (rd_addr == AddrPortReqLo[i]) || (rd_addr == AddrPortReqHi[i]);
+    end
+  end
+
+  // A write that takes effect goes first; the next one is several cycles away.
+  assign regs_wr = exec;
+  assign rd_req = rd_valid && !rd_wait_q && !rd_bad && !exec;
+  assign regs_req = exec || rd_req;
+  assign regs_wr_biten = '1;
+  assign rd_done = (rd_valid && rd_bad) || (rd_wait_q && regs_rd_ack);
+  assign rd_error = rd_bad || regs_rd_err;
+  assign rd_data = rd_absent ? '0 : regs_rd_data;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      rd_wait_q <= 1'b0;
+    end else if (rd_wait_q) begin
+      rd_wait_q <= !regs_rd_ack;
+    end else begin
+      rd_wait_q <= rd_req;
+    end
+  end
+
+  // Reads never stall and a write's acknowledge is in its own cycle (generated that way).
+  logic unused_regs_stall_rd;
+  logic unused_regs_wr_ack;
+
+  kvcpu_regs u_regs (
+    .clk                 (clk_i),
+    .arst_n              (rst_ni),
+    .s_cpuif_req         (regs_req),
+    .s_cpuif_req_is_wr   (regs_wr),
+    .s_cpuif_addr        (regs_wr ? wr_addr[RegsAddrW-1:0] : rd_addr[RegsAddrW-1:0]),
+    .s_cpuif_wr_data     (wr_data),
+    .s_cpuif_wr_biten    (regs_wr_biten),
+    .s_cpuif_req_stall_wr(regs_stall_wr),
+    .s_cpuif_req_stall_rd(unused_regs_stall_rd),
+    .s_cpuif_rd_ack      (regs_rd_ack),
+    .s_cpuif_rd_err      (regs_rd_err),
+    .s_cpuif_rd_data     (regs_rd_data),
+    .s_cpuif_wr_ack      (unused_regs_wr_ack),
+    .s_cpuif_wr_err      (regs_wr_err),
+    .hwif_in             (hwif_in),
+    .hwif_out            (hwif_out)
+  );
+
+  // ---------------------------------------------------------------- first errors
+  kv_addr_t           dma_error_addr_q;
+  logic               dma_error_channel_q;
+  logic               dma_error_write_q;
+  logic [IndexW-1:0]  parity_index_q;
+  logic               dma_error_event;
+  logic               parity_event;
+
+  assign dma_error_event = irq_event_i[4] && !clear_i;
+  assign parity_event = irq_event_i[7] && !clear_i;
+
+  // An event in the cycle of the latch's release is the new first one.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      dma_error_addr_q    <= '0;
+      dma_error_channel_q <= 1'b0;
+      dma_error_write_q   <= 1'b0;
+      parity_index_q      <= '0;
+    end else if (clear_i) begin
+      dma_error_addr_q    <= '0;
+      dma_error_channel_q <= 1'b0;
+      dma_error_write_q   <= 1'b0;
+      parity_index_q      <= '0;
+    end else begin
+      if (dma_error_event &&
+          (!hwif_out.DMA_ERROR_INFO.VALID.value || (dma_error_we && wr_data[0]))) begin
+        dma_error_addr_q    <= err_kv_addr_i;
+        dma_error_channel_q <= err_channel_i;
+        dma_error_write_q   <= err_write_i;
+      end
+      if (parity_event && (!hwif_out.PARITY_INFO.VALID.value || (parity_we && wr_data[0]))) begin
+        parity_index_q <= parity_index_i;
+      end
+    end
+  end
+
+  // ---------------------------------------------------------------- queue heads
+  // The register block samples the head in the cycle of the request, so the pop is there too.
+  assign miss_pop_o = rd_req && (rd_addr == AddrMissAddr) && miss_valid_i;
+  assign compl_pop_o = rd_req && (rd_addr == AddrCompletionAddr) && compl_valid_i;
+
+  // ---------------------------------------------------------------- configuration
+  logic [4:0] stride_shift_q;
+  cfg_t       cfg;
+
+  // Smallest power of two that holds BLOCK_BYTES, as a shift: 8 to 16.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      stride_shift_q <= 5'd13;
+    end else begin
+      stride_shift_q <= 5'd8;
+      for (int unsigned i = 8; i < 16; i++) begin
+        if (hwif_out.BLOCK_BYTES.BYTES.value > 17'(2 ** i)) stride_shift_q <= 5'(i + 1);
+      end
+    end
+  end
+
+  always_comb begin
+    cfg = '0;
+    cfg.enable = hwif_out.CTRL.ENABLE.value;
+    cfg.demand = hwif_out.CTRL.DEMAND.value;
+    cfg.contend_policy = hwif_out.CONTEND_POLICY.POLICY.value;
+    cfg.w_r = hwif_out.WEIGHT_R.WEIGHT.value;
+    cfg.w_f = hwif_out.WEIGHT_F.WEIGHT.value;
+    cfg.w_s = hwif_out.WEIGHT_S.WEIGHT.value;
+    cfg.w_d = hwif_out.WEIGHT_D.WEIGHT.value;
+    cfg.evict_thresh = hwif_out.EVICT_THRESH.THRESHOLD.value;
+    cfg.prefetch_thresh = hwif_out.PREFETCH_THRESH.THRESHOLD.value;
+    cfg.r_shift = hwif_out.R_SHIFT.SHIFT.value;
+    cfg.f_age = hwif_out.F_AGE.AGE.value;
+    cfg.lookahead = hwif_out.LOOKAHEAD.STEPS.value;
+    cfg.promote_tier = tier_e'(hwif_out.PROMOTE_TIER.TIER.value);
+    cfg.evict_tiers = hwif_out.EVICT_TIERS.MASK.value;
+    cfg.max_retry = hwif_out.MAX_RETRY.TRIES.value;
+    cfg.block_bytes = hwif_out.BLOCK_BYTES.BYTES.value;
+    cfg.stride_shift = stride_shift_q;
+    for (int unsigned i = 0; i < MaxPorts; i++) begin
+      cfg.req_lo[i] = hwif_out.PORT[i].REQ_LO.REQUEST_ID.value;
+      cfg.req_hi[i] = hwif_out.PORT[i].REQ_HI.REQUEST_ID.value;
+    end
+    for (int unsigned i = 0; i < TierCount; i++) begin
+      cfg.base[i] = hwif_out.TIER[i].BASE.ADDR.value;
+      cfg.slots[i] = hwif_out.TIER[i].SLOTS.COUNT.value;
+      cfg.reserve[i] = hwif_out.TIER[i].RESERVE.COUNT.value;
+      cfg.low[i] = hwif_out.TIER[i].LOW.COUNT.value;
+      cfg.high[i] = hwif_out.TIER[i].HIGH.COUNT.value;
+    end
+  end
+  assign cfg_o = cfg;
+
+  // ---------------------------------------------------------------- interrupts
+  logic [7:0] irq_status;
+
+  assign irq_status = {
+    hwif_out.IRQ_STATUS.PARITY.value,
+    hwif_out.IRQ_STATUS.PRESSURE.value,
+    hwif_out.IRQ_STATUS.OVERFLOW.value,
+    hwif_out.IRQ_STATUS.DMA_ERR.value,
+    hwif_out.IRQ_STATUS.MISS.value,
+    hwif_out.IRQ_STATUS.COMPLETION.value,
+    hwif_out.IRQ_STATUS.COMMAND_DONE.value,
+    hwif_out.IRQ_STATUS.SCAN_DONE.value
+  };
+  assign irq_o = (irq_status & hwif_out.IRQ_ENABLE.EVENTS.value) != '0;
+
+  // ---------------------------------------------------------------- what software reads
+  logic initialised;
+
+  assign initialised = initialised_i && !soft_reset && !resetting_q;
+
+  always_comb begin
+    hwif_in.CAPS.ENTRIES.next = 17'(ENTRIES);
+    hwif_in.CAPS.LANES.next = 5'(LANES);
+    hwif_in.CAPS.PORTS.next = 4'(PORTS);
+    hwif_in.CAPS.BLOCK_TOKENS.next = 9'(BLOCK_TOKENS);
+    hwif_in.CAPS.AXI_DATA_WIDTH.next = 10'(AXI_DATA_WIDTH);
+    hwif_in.CAPS.CLOCK_MHZ.next = 10'(CLOCK_MHZ);
+
+    hwif_in.STATUS.IDLE.next = idle_i && initialised;
+    hwif_in.STATUS.SCANNING.next = scanning_i;
+    hwif_in.STATUS.INITIALISED.next = initialised;
+    hwif_in.STATUS.DIR_BUSY.next = dir_busy_i;
+    hwif_in.STATUS.COMMANDS.next = cmd_pending_i;
+    hwif_in.STATUS.EVICT_LEVEL.next = q_level_i[ChEvict];
+    hwif_in.STATUS.PREFETCH_LEVEL.next = q_level_i[ChPrefetch];
+    hwif_in.STATUS.MISS_LEVEL.next = miss_level_i;
+    hwif_in.STATUS.COMPLETION_LEVEL.next = compl_level_i;
+    hwif_in.STATUS.PRESSURE.next = pressure_i;
+
+    hwif_in.IRQ_STATUS.SCAN_DONE.hwset = irq_event_i[0] && !clear_i;
+    hwif_in.IRQ_STATUS.COMMAND_DONE.hwset = irq_event_i[1] && !clear_i;
+    hwif_in.IRQ_STATUS.COMPLETION.hwset = irq_event_i[2] && !clear_i;
+    hwif_in.IRQ_STATUS.MISS.hwset = irq_event_i[3] && !clear_i;
+    hwif_in.IRQ_STATUS.DMA_ERR.hwset = dma_error_event;
+    hwif_in.IRQ_STATUS.OVERFLOW.hwset = irq_event_i[5] && !clear_i;
+    hwif_in.IRQ_STATUS.PRESSURE.hwset = irq_event_i[6] && !clear_i;
+    hwif_in.IRQ_STATUS.PARITY.hwset = parity_event;
+    hwif_in.IRQ_STATUS.SCAN_DONE.hwclr = clear_i;
+    hwif_in.IRQ_STATUS.COMMAND_DONE.hwclr = clear_i;
+    hwif_in.IRQ_STATUS.COMPLETION.hwclr = clear_i;
+    hwif_in.IRQ_STATUS.MISS.hwclr = clear_i;
+    hwif_in.IRQ_STATUS.DMA_ERR.hwclr = clear_i;
+    hwif_in.IRQ_STATUS.OVERFLOW.hwclr = clear_i;
+    hwif_in.IRQ_STATUS.PRESSURE.hwclr = clear_i;
+    hwif_in.IRQ_STATUS.PARITY.hwclr = clear_i;
+
+    hwif_in.PARITY_INFO.INDEX.next = parity_index_q;
+    hwif_in.PARITY_INFO.VALID.hwset = parity_event;
+    hwif_in.PARITY_INFO.VALID.hwclr = clear_i;
+    hwif_in.DMA_ERROR_INFO.CHANNEL.next = dma_error_channel_q;
+    hwif_in.DMA_ERROR_INFO.WRITE.next = dma_error_write_q;
+    hwif_in.DMA_ERROR_INFO.VALID.hwset = dma_error_event;
+    hwif_in.DMA_ERROR_INFO.VALID.hwclr = clear_i;
+    hwif_in.DMA_ERROR_ADDR.REQUEST_ID.next = dma_error_addr_q.request_id;
+    hwif_in.DMA_ERROR_ADDR.LAYER.next = dma_error_addr_q.layer;
+    hwif_in.DMA_ERROR_ADDR.HEAD.next = dma_error_addr_q.head;
+    hwif_in.DMA_ERROR_ADDR.TOKEN.next = dma_error_addr_q.token;
+
+    hwif_in.STEP_ADVANCE.STEP.next = current_step_i;
+    hwif_in.SCAN_CYCLES.CYCLES.next = scan_cycles_i;
+    hwif_in.FIRST_DECISION_CYCLES.CYCLES.next = first_decision_cycles_i;
+
+    // THRESHOLDS is a view: its write goes to the two registers that hold the values.
+    hwif_in.EVICT_THRESH.THRESHOLD.next = thresholds.evict;
+    hwif_in.EVICT_THRESH.THRESHOLD.we = thresholds_we;
+    hwif_in.PREFETCH_THRESH.THRESHOLD.next = thresholds.prefetch;
+    hwif_in.PREFETCH_THRESH.THRESHOLD.we = thresholds_we;
+    hwif_in.THRESHOLDS.EVICT.next = hwif_out.EVICT_THRESH.THRESHOLD.value;
+    hwif_in.THRESHOLDS.PREFETCH.next = hwif_out.PREFETCH_THRESH.THRESHOLD.value;
+
+    hwif_in.DIR_STATUS.STATUS.next = dir_result_i.status;
+    hwif_in.DIR_STATUS.BUSY.next = dir_busy_i;
+    hwif_in.DIR_STATUS.TIER.next = dir_result_i.tier;
+    hwif_in.DIR_STATUS.INDEX.next = dir_result_i.index;
+    hwif_in.DIR_PHYS_ADDR.ADDR.next = dir_result_i.phys_addr;
+    hwif_in.DIR_FREED.REMOVED.next = dir_result_i.removed;
+    hwif_in.DIR_FREED.STAYED.next = dir_result_i.stayed;
+
+    hwif_in.MISS_INFO.VALID.next = miss_valid_i;
+    hwif_in.MISS_INFO.LEVEL.next = miss_valid_i ? miss_level_i : '0;
+    hwif_in.MISS_ADDR.REQUEST_ID.next = miss_valid_i ? miss_head_i.request_id : '0;
+    hwif_in.MISS_ADDR.LAYER.next = miss_valid_i ? miss_head_i.layer : '0;
+    hwif_in.MISS_ADDR.HEAD.next = miss_valid_i ? miss_head_i.head : '0;
+    hwif_in.MISS_ADDR.TOKEN.next = miss_valid_i ? miss_head_i.token : '0;
+    hwif_in.COMPLETION_INFO.VALID.next = compl_valid_i;
+    hwif_in.COMPLETION_INFO.LEVEL.next = compl_valid_i ? compl_level_i : '0;
+    hwif_in.COMPLETION_INFO.FROM.next = compl_valid_i ? compl_head_i.from : '0;
+    hwif_in.COMPLETION_INFO.TO.next = compl_valid_i ? compl_head_i.to : '0;
+    hwif_in.COMPLETION_INFO.STATUS.next = compl_valid_i ? compl_head_i.status : '0;
+    hwif_in.COMPLETION_ADDR.REQUEST_ID.next = compl_valid_i ? compl_head_i.kv_addr.request_id : '0;
+    hwif_in.COMPLETION_ADDR.LAYER.next = compl_valid_i ? compl_head_i.kv_addr.layer : '0;
+    hwif_in.COMPLETION_ADDR.HEAD.next = compl_valid_i ? compl_head_i.kv_addr.head : '0;
+    hwif_in.COMPLETION_ADDR.TOKEN.next = compl_valid_i ? compl_head_i.kv_addr.token : '0;
+
+    for (int unsigned i = 0; i < TierCount; i++) begin
+      hwif_in.TIER[i].FREE.COUNT.next = free_i[i];
+      hwif_in.TIER[i].AUTO_THRESH.THRESHOLD.next = (i < 3) ? auto_thresh_i[i] : '0;
+    end
+
+    hwif_in.RTBD_HIT_COUNT.COUNT.next = counters_i.hit;
+    hwif_in.RTBD_MISS_COUNT.COUNT.next = counters_i.miss;
+    hwif_in.DENIED_COUNT.COUNT.next = counters_i.denied;
+    hwif_in.MISS_DROPPED_COUNT.COUNT.next = counters_i.miss_dropped;
+    hwif_in.SCAN_COUNT.COUNT.next = counters_i.scan_done;
+    hwif_in.SCAN_COALESCED_COUNT.COUNT.next = counters_i.scan_coalesced;
+    hwif_in.EVICT_DROPPED_COUNT.COUNT.next = counters_i.evict_dropped;
+    hwif_in.PREFETCH_DROPPED_COUNT.COUNT.next = counters_i.prefetch_dropped;
+    hwif_in.HINT_MISS_COUNT.COUNT.next = counters_i.hint_miss;
+    hwif_in.REF_SATURATED_COUNT.COUNT.next = counters_i.ref_saturated;
+    hwif_in.REF_UNDERFLOW_COUNT.COUNT.next = counters_i.ref_underflow;
+    hwif_in.CMD_REFUSED_COUNT.COUNT.next = counters_i.cmd_refused;
+    hwif_in.PARITY_COUNT.COUNT.next = counters_i.parity;
+    hwif_in.COMPLETION_DROPPED_COUNT.COUNT.next = counters_i.completion_dropped;
+    hwif_in.EVICT_BYTES_MOVED.COUNT.next = counters_i.bytes_moved[ChEvict];
+    hwif_in.EVICT_ERROR_COUNT.COUNT.next = counters_i.errors[ChEvict];
+    hwif_in.EVICT_VOID_COUNT.COUNT.next = counters_i.voids[ChEvict];
+    hwif_in.PREFETCH_BYTES_MOVED.COUNT.next = counters_i.bytes_moved[ChPrefetch];
+    hwif_in.PREFETCH_ERROR_COUNT.COUNT.next = counters_i.errors[ChPrefetch];
+    hwif_in.PREFETCH_VOID_COUNT.COUNT.next = counters_i.voids[ChPrefetch];
+  end
 
 endmodule

@@ -1,3 +1,5 @@
+// Generated code keeps its generator's style; its lint says nothing about the device.
+// verilator lint_off UNUSEDPARAM
 // Addresses and write layouts of BAR0. Generated from kvcpu.rdl by `make regs`: do not edit.
 
 package kvcpu_regs_map_pkg;
@@ -95,25 +97,21 @@ package kvcpu_regs_map_pkg;
       {16'h09F0, 16'h09B0, 16'h0970, 16'h0930};
 
   typedef struct packed {
-    logic [31:0] unused0;
     logic [31:0] step;
   } step_advance_alias_t;
 
   typedef struct packed {
-    logic [54:0] unused0;
     logic [0:0] soft_reset;
-    logic [5:0] unused1;
+    logic [5:0] unused0;
     logic [0:0] demand;
     logic [0:0] enable;
   } ctrl_t;
 
   typedef struct packed {
-    logic [55:0] unused0;
     logic [7:0] policy;
   } contend_policy_t;
 
   typedef struct packed {
-    logic [55:0] unused0;
     logic [0:0] parity;
     logic [0:0] pressure;
     logic [0:0] overflow;
@@ -125,55 +123,45 @@ package kvcpu_regs_map_pkg;
   } irq_status_t;
 
   typedef struct packed {
-    logic [55:0] unused0;
     logic [7:0] events;
   } irq_enable_t;
 
   typedef struct packed {
-    logic [60:0] unused0;
     logic [2:0] shift;
   } r_shift_t;
 
   typedef struct packed {
-    logic [58:0] unused0;
     logic [4:0] age;
   } f_age_t;
 
   typedef struct packed {
-    logic [32:0] unused0;
     logic [30:0] steps;
   } lookahead_t;
 
   typedef struct packed {
-    logic [61:0] unused0;
     logic [1:0] tier;
   } promote_tier_t;
 
   typedef struct packed {
-    logic [59:0] unused0;
     logic [3:0] mask;
   } evict_tiers_t;
 
   typedef struct packed {
-    logic [47:0] unused0;
     logic [7:0] heads;
     logic [7:0] layers;
   } cmd_span_t;
 
   typedef struct packed {
-    logic [46:0] unused0;
     logic [16:0] bytes;
   } block_bytes_t;
 
   typedef struct packed {
-    logic [31:0] unused0;
     logic [15:0] index;
-    logic [14:0] unused1;
+    logic [14:0] unused0;
     logic [0:0] valid;
   } parity_info_t;
 
   typedef struct packed {
-    logic [31:0] unused0;
     logic [31:0] step;
   } step_advance_t;
 
@@ -222,7 +210,6 @@ package kvcpu_regs_map_pkg;
   } prefetch_len_t;
 
   typedef struct packed {
-    logic [31:0] unused0;
     logic [31:0] step;
   } prefetch_step_t;
 
@@ -249,37 +236,30 @@ package kvcpu_regs_map_pkg;
   } release_len_t;
 
   typedef struct packed {
-    logic [55:0] unused0;
     logic [7:0] weight;
   } weight_r_t;
 
   typedef struct packed {
-    logic [55:0] unused0;
     logic [7:0] weight;
   } weight_f_t;
 
   typedef struct packed {
-    logic [55:0] unused0;
     logic [7:0] weight;
   } weight_s_t;
 
   typedef struct packed {
-    logic [55:0] unused0;
     logic [7:0] weight;
   } weight_d_t;
 
   typedef struct packed {
-    logic [47:0] unused0;
     logic [15:0] threshold;
   } evict_thresh_t;
 
   typedef struct packed {
-    logic [47:0] unused0;
     logic [15:0] threshold;
   } prefetch_thresh_t;
 
   typedef struct packed {
-    logic [31:0] unused0;
     logic [15:0] prefetch;
     logic [15:0] evict;
   } thresholds_t;
@@ -292,7 +272,6 @@ package kvcpu_regs_map_pkg;
   } dir_addr_t;
 
   typedef struct packed {
-    logic [26:0] unused0;
     logic [0:0] touch;
     logic [0:0] hot;
     logic [0:0] prefix;
@@ -301,17 +280,14 @@ package kvcpu_regs_map_pkg;
   } dir_arg_t;
 
   typedef struct packed {
-    logic [60:0] unused0;
     logic [2:0] command;
   } dir_command_t;
 
   typedef struct packed {
-    logic [55:0] unused0;
     logic [7:0] tries;
   } max_retry_t;
 
   typedef struct packed {
-    logic [60:0] unused0;
     logic [0:0] write;
     logic [0:0] channel;
     logic [0:0] valid;
@@ -342,3 +318,4 @@ package kvcpu_regs_map_pkg;
   localparam logic [2:0] StatusBusy = 3'd7;
 
 endpackage
+// verilator lint_on UNUSEDPARAM
