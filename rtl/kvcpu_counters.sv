@@ -1,4 +1,4 @@
-// Every counter that device.md names: 64 bits, cleared by resets only.
+// Every counter that device.md names: 64 bits, cleared by resets only. The DMA keeps its own.
 
 module kvcpu_counters
   import kvcpu_pkg::*;
@@ -37,12 +37,12 @@ module kvcpu_counters
   input  logic            cmd_refused_i,
   /// Entries read with bad parity in this cycle.
   input  logic [5:0]      parity_i,
-  /// Per channel: bytes of a move that ended OK in this cycle (0: none).
-  input  logic [1:0][16:0] bytes_moved_i,
-  /// Per channel: a try ended by an AXI error.
-  input  logic [1:0]      error_i,
-  /// Per channel: an item ended VOID.
-  input  logic [1:0]      void_i,
+  /// Per channel: bytes moved (kvcpu_dma counts).
+  input  logic [1:0][63:0] bytes_moved_i,
+  /// Per channel: tries ended by an AXI error (kvcpu_dma counts).
+  input  logic [1:0][63:0] errors_i,
+  /// Per channel: items that ended VOID (kvcpu_dma counts).
+  input  logic [1:0][63:0] voids_i,
   /// The counters.
   output counters_t       counters_o
 );
@@ -51,6 +51,10 @@ module kvcpu_counters
 
   always_comb begin
     count_d = count_q;
+    // Kept where they are counted.
+    count_d.bytes_moved = '0;
+    count_d.errors = '0;
+    count_d.voids = '0;
     count_d.hit = count_q.hit + 64'(hit_i);
     count_d.miss = count_q.miss + 64'(miss_i);
     count_d.denied = count_q.denied + 64'(denied_i);
@@ -65,11 +69,6 @@ module kvcpu_counters
     count_d.ref_underflow = count_q.ref_underflow + 64'(ref_underflow_i);
     count_d.cmd_refused = count_q.cmd_refused + 64'(cmd_refused_i);
     count_d.parity = count_q.parity + 64'(parity_i);
-    for (int unsigned c = 0; c < 2; c++) begin
-      count_d.bytes_moved[c] = count_q.bytes_moved[c] + 64'(bytes_moved_i[c]);
-      count_d.errors[c] = count_q.errors[c] + 64'(error_i[c]);
-      count_d.voids[c] = count_q.voids[c] + 64'(void_i[c]);
-    end
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -77,6 +76,11 @@ module kvcpu_counters
     else if (clear_i) count_q <= '0;
     else count_q <= count_d;
   end
-  assign counters_o = count_q;
+  always_comb begin
+    counters_o = count_q;
+    counters_o.bytes_moved = bytes_moved_i;
+    counters_o.errors = errors_i;
+    counters_o.voids = voids_i;
+  end
 
 endmodule

@@ -7,7 +7,6 @@ package kvcpu_pkg;
   // ---------------------------------------------------------------- sizes fixed by the contract
   localparam int unsigned TierCount = 4;
   localparam int unsigned MaxPorts = 8;
-  localparam int unsigned MaxLanes = 16;
   localparam int unsigned MaxEntries = 65536;
   localparam int unsigned IndexW = 16;  // entry index, row * LANES + bank
   localparam int unsigned RowW = 14;  // 65,536 entries over 4 banks
