@@ -1,0 +1,1 @@
+"""Transports: who answers the driver."""
