@@ -1,0 +1,1 @@
+"""Tests of single blocks of the device."""

@@ -1,0 +1,1 @@
+"""Tests of HEPC: the scoring lane, the histogram and the scan control."""
