@@ -1,6 +1,10 @@
-"""Golden model of the KV-cache memory device (device.md): no simulator, NumPy only."""
+"""Golden model of the KV-cache memory device (device.md): no simulator, NumPy only.
 
+`DeviceState` is the device transaction by transaction; `DeviceModel` is the same behind MMIO.
+"""
+
+from model.device import DeviceModel, PortNotReady, Slverr
 from model.directory import DeviceState
 from model.types import Mismatch
 
-__all__ = ["DeviceState", "Mismatch"]
+__all__ = ["DeviceModel", "DeviceState", "Mismatch", "PortNotReady", "Slverr"]

@@ -255,9 +255,7 @@ class StateBase:
         key = e.key[index]
         tier = e.tier[index]
         to_tier = tier if target is None else target
-        item = Item(
-            self.kv_addr_of(key), key, channel, tier, target, by_migrate, to_tier=to_tier
-        )
+        item = Item(self.kv_addr_of(key), key, channel, tier, target, by_migrate, to_tier=to_tier)
         e.in_flight[index] = 1
         self.items[key] = item
         return item

@@ -115,7 +115,9 @@ class MoveOps(StateBase):
         what was seen; it must agree with MAX_RETRY. After RETRY the item wants `start` again.
         """
         if item.state != ItemState.MOVING:
-            raise Mismatch(f"end of a try of {item.kv_addr:#018x}", "a moving item", item.state.name)
+            raise Mismatch(
+                f"end of a try of {item.kv_addr:#018x}", "a moving item", item.state.name
+            )
         last = item.tries >= max(1, self.config.max_retry)
         if last_try is not None and last_try != last:
             raise Mismatch(f"last try of {item.kv_addr:#018x}", last, last_try)

@@ -175,9 +175,7 @@ def histogram(tier: U8Array, prio: U16Array, counted: BoolArray) -> npt.NDArray[
     return np.bincount(slots, minlength=769)[:768].reshape(3, 256)
 
 
-def auto_threshold(
-    counts: npt.NDArray[np.int64] | None, wanted: int, prefetch_thresh: int
-) -> int:
+def auto_threshold(counts: npt.NDArray[np.int64] | None, wanted: int, prefetch_thresh: int) -> int:
     """A tier's automatic threshold T under pressure (device.md 5).
 
     `counts`: the tier's 256 histogram counts of the last scan, None when none has completed;
