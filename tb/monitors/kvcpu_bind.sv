@@ -1,0 +1,46 @@
+// Binds the monitors into the device. Nothing in rtl/ knows of them.
+
+bind kvcpu kvcpu_mon_top u_mon (
+  .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .cfg_i(cfg), .push_i(cmd_push), .cmd_i(cmd),
+  .cmd_done_i(cmd_done), .result_i(dir_result), .refused_i(cmd_refused),
+  .compl_valid_i(compl_valid), .compl_i(compl_item), .compl_drop_i(compl_drop),
+  .compl_pop_i(compl_pop), .miss_pop_i(miss_pop), .miss_drop_i(miss_drop),
+  .err_valid_i(err_valid), .err_kv_addr_i(err_kv_addr), .err_channel_i(err_channel),
+  .err_write_i(err_write), .irq_event_i(irq_event), .irq_i(irq_o), .parity_i(count_parity),
+  .parity_index_i(parity_index));
+
+bind kvcpu_rtbd kvcpu_mon_rtbd #(
+  .BLOCK_TOKENS(BLOCK_TOKENS)
+) u_mon (
+  .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
+  .valid_i(alu_valid), .op_i(s3_q.op), .final_i(s3_q.eng_final),
+  .reloc_i(s3_valid_q && s3_q.eng_write), .reloc_tag_i(eng_tag),
+  .hit_i(s3_hit_q), .index_i(s3_index), .meta_i(s3_meta_q), .tag_i(s3_tag),
+  .tag_we_i(alu_tag_we), .tag_n_i(alu_tag), .meta_we_i(alu_meta_we), .meta_n_i(alu_meta),
+  .rsp_i(s3_rsp),
+  .push_valid_i(push_valid_o), .push_channel_i(push_channel_o), .push_item_i(push_item_o),
+  .evict_full_i(evict_full_i), .prefetch_full_i(prefetch_full_i),
+  .take_valid_i(take_valid), .take_tier_i(take_tier), .slot_i(slot_i),
+  .put_i(put_o), .put_valid_i(put_valid), .put_held_i(put_held), .put_slot_i(put_slot),
+  .result_valid_i(result_valid), .result_ok_i(result_ok), .search_op_i(eng_op),
+  .search_slot_i(eng_slot), .cfg_i(cfg_i));
+
+bind kvcpu_rtbd_bank kvcpu_mon_bank #(.ROWS(ROWS)) u_mon (
+  .clk_i(clk_i), .rst_ni(rst_ni),
+  .scored_i(s5_scored && !replay), .s5_row_i(s5_q.row), .meta_i(scan_wmeta),
+  .evict_i(lane_evict), .prefetch_i(lane_prefetch), .accept_i(dec_accept_i), .drop_i(dec_drop_i),
+  .hist_i(lane_hist),
+  .removed_i(s3_removed_q), .stayed_i(s3_stayed_q), .s3_row_i(s3_q.row),
+  .freed_pop_i(freed_pop_i), .freed_tier_i(freed_tier_o), .freed_slot_i(freed_slot_o),
+  .request_id_i(free_request_id_i));
+
+bind kvcpu_moveq kvcpu_mon_moveq u_mon (
+  .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
+  .merge_valid_i(merge_valid), .merge_item_i(push_item),
+  .q_valid_i(q_valid_o), .q_pop_i(q_pop_i), .q_item_i(q_item_o), .q_level_i(q_level_o));
+
+bind kvcpu_hepc_ctrl kvcpu_mon_hepc_ctrl u_mon (
+  .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
+  .step_we_i(step_we_i), .step_i(step_i), .free_i(free_i), .departures_i(departures_i),
+  .begin_i(scan_begin_o), .start_i(scan_start_o), .row_i(scan_row_o), .done_i(scan_done_o),
+  .scan_cfg_i(scan_cfg_o), .scan_cycles_i(scan_cycles_o));

@@ -1,0 +1,177 @@
+// Monitor of the directory, bound into kvcpu_rtbd: one record for each operation at its commit point, with the entry
+// after it, and what it did to pools, queues and copies.
+
+module kvcpu_mon_rtbd #(
+  /// Tokens per block.
+  parameter int unsigned BLOCK_TOKENS = 16
+) (
+  /// Clock.
+  input logic                                                   clk_i,
+  /// Reset, active low.
+  input logic                                                   rst_ni,
+  /// Soft reset: clear.
+  input logic                                                   clear_i,
+  /// An operation is at its commit point (S3).
+  input logic                                                   valid_i,
+  /// The operation.
+  input kvcpu_pkg::op_t                                         op_i,
+  /// It writes the new entry at the end of INSERT's search.
+  input logic                                                   final_i,
+  /// A relocation writes an entry.
+  input logic                                                   reloc_i,
+  /// The entry that the relocation writes.
+  input kvcpu_pkg::tag_t                                        reloc_tag_i,
+  /// The operation found its entry.
+  input logic                                                   hit_i,
+  /// Index of the entry.
+  input logic [kvcpu_pkg::IndexW-1:0]                           index_i,
+  /// Entry before.
+  input kvcpu_pkg::meta_t                                       meta_i,
+  /// Tag before (answer part only).
+  input kvcpu_pkg::tag_t                                        tag_i,
+  /// Tag is written.
+  input logic                                                   tag_we_i,
+  /// Tag after.
+  input kvcpu_pkg::tag_t                                        tag_n_i,
+  /// Meta word is written.
+  input logic                                                   meta_we_i,
+  /// Meta word after.
+  input kvcpu_pkg::meta_t                                       meta_n_i,
+  /// Result.
+  input kvcpu_pkg::rsp_t                                        rsp_i,
+  /// Push.
+  input logic                                                   push_valid_i,
+  /// Push: channel.
+  input logic                                                   push_channel_i,
+  /// Push: item.
+  input kvcpu_pkg::item_t                                       push_item_i,
+  /// Evict queue is full.
+  input logic                                                   evict_full_i,
+  /// Prefetch queue is full.
+  input logic                                                   prefetch_full_i,
+  /// Slot taken.
+  input logic                                                   take_valid_i,
+  /// Its tier.
+  input kvcpu_pkg::tier_e                                       take_tier_i,
+  /// Slots that would be taken.
+  input logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::SlotW-1:0]  slot_i,
+  /// Slots returned, by tier.
+  input logic [kvcpu_pkg::TierCount-1:0]                        put_i,
+  /// Slot returned by the operation.
+  input logic                                                   put_valid_i,
+  /// Held.
+  input logic                                                   put_held_i,
+  /// The slot.
+  input logic [kvcpu_pkg::SlotW-1:0]                            put_slot_i,
+  /// INSERT's search ends.
+  input logic                                                   result_valid_i,
+  /// It has found a place.
+  input logic                                                   result_ok_i,
+  /// The INSERT of the search.
+  input kvcpu_pkg::op_t                                         search_op_i,
+  /// Its slot.
+  input logic [kvcpu_pkg::SlotW-1:0]                            search_slot_i,
+  /// Configuration.
+  input kvcpu_pkg::cfg_t                                        cfg_i
+);
+  import kvcpu_pkg::*;
+  import kvcpu_tb_pkg::*;
+
+  localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
+
+  function automatic longint kv_addr_of(item_t item);
+    return {item.request_id, item.layer_head, 32'(item.block << OffBits)};
+  endfunction
+
+  function automatic int put_tier(logic [TierCount-1:0] put);
+    int tier;
+    tier = 0;
+    for (int t = 0; t < int'(TierCount); t++) if (put[t]) tier = t;
+    return tier;
+  endfunction
+
+  // Flags of an EvOp record, bit 0 up: hit, tag written, meta written, push, push taken, push channel, slot taken,
+  // slot returned, held, final, lookup write, denied, retry, error, last try, touch (spare).
+  function automatic int op_flags();
+    return int'({op_i.last_try, op_i.error, op_i.retry, op_i.denied, op_i.write, final_i,
+                 put_held_i && put_valid_i, put_valid_i, take_valid_i, push_channel_i,
+                 push_valid_i && !(push_channel_i ? prefetch_full_i : evict_full_i), push_valid_i,
+                 meta_we_i, tag_we_i, hit_i});
+  endfunction
+
+  function automatic void act_on_memories();
+    unique case (op_i.op)
+      OpStart: begin
+        if (rsp_i.move == MvOk) begin
+          kv_move_start(int'(op_i.move_id), kv_addr_of(op_i.item), int'(rsp_i.tier),
+                        rsp_i.phys_addr, int'(rsp_i.dst_tier), rsp_i.dst_phys,
+                        int'(cfg_i.block_bytes));
+        end
+      end
+      OpEnd: kv_move_end(int'(op_i.move_id), int'(rsp_i.move == MvOk));
+      OpInsert: begin
+        if (final_i) begin
+          kv_fill(int'(op_i.tier),
+                  cfg_i.base[op_i.tier] + (64'(tag_n_i.slot) << cfg_i.stride_shift), op_i.kv_addr,
+                  int'(cfg_i.block_bytes));
+        end else if (rsp_i.status == StOk) begin
+          kv_fill(int'(op_i.tier), rsp_i.phys_addr, op_i.kv_addr, int'(cfg_i.block_bytes));
+        end
+      end
+      default: ;
+    endcase
+  endfunction
+
+  logic was_reset_q;
+  initial was_reset_q = 1'b1;
+
+  always @(posedge clk_i) begin
+    was_reset_q <= !rst_ni;
+    if (!rst_ni) begin
+      if (!was_reset_q) kv_moves_clear();
+    end else begin
+      if (was_reset_q) begin
+        kv_record16(StreamMain, head(EvReset, 0, 0, 0, 0), 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+      end
+      if (clear_i) begin
+        kv_moves_clear();
+        kv_record16(StreamMain, head(EvReset, 0, 0, 0, 0), 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+      end
+      if (valid_i && op_i.op != OpProbe) begin
+        act_on_memories();
+        kv_record16(
+          StreamMain,
+          head(EvOp, int'(op_i.op), int'(op_i.client), int'(op_i.port), op_flags()),
+          op_i.kv_addr,
+          {op_i.step, 16'(op_i.index), index_i},
+          entry_word0(tag_n_i),
+          entry_word1(meta_we_i ? meta_n_i : meta_i),
+          entry_word2(tag_n_i, meta_we_i ? meta_n_i : meta_i),
+          {put_tier(put_i) == 0 ? 8'd0 : 8'(put_tier(put_i)), 8'(take_tier_i), put_slot_i,
+           slot_i[take_tier_i], 16'(rsp_i.index)},
+          {8'(op_i.tier), 8'(op_i.token_end), 8'(op_i.prefix), 8'(op_i.hot), 8'(rsp_i.dst_tier),
+           8'(rsp_i.tier), 8'(rsp_i.move), 8'(rsp_i.status)},
+          rsp_i.phys_addr,
+          rsp_i.dst_phys,
+          item_key((op_i.op == OpStart || op_i.op == OpEnd) ? op_i.item : push_item_i),
+          item_rest((op_i.op == OpStart || op_i.op == OpEnd) ? op_i.item : push_item_i),
+          {meta_flags(meta_i), 8'(tag_i.tier), tag_i.slot, 16'(meta_i.move_id), 8'(op_i.move_id)},
+          {32'd0, 8'(op_i.dst_tier), op_i.dst_slot, 8'd0},
+          0);
+      end
+      if (valid_i && op_i.op == OpRead && op_i.client == ClBar2) begin
+        kv_record16(StreamMain, head(EvEntryRead, 0, 0, 0, int'(op_i.index)), rsp_i.entry[63:0],
+                    rsp_i.entry[127:64], rsp_i.entry[191:128], 64'(rsp_i.entry[239:192]), 0, 0, 0, 0,
+                    0, 0, 0, 0, 0, 0);
+      end
+      if (reloc_i) begin
+        kv_record16(StreamMain, head(EvReloc, 0, 0, 0, int'(index_i)), entry_word0(reloc_tag_i), 0,
+                    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+      end
+      if (result_valid_i && !result_ok_i) begin
+        kv_record16(StreamMain, head(EvInsertFull, 0, 0, 0, 0), search_op_i.kv_addr,
+                    64'({8'(search_op_i.tier), search_slot_i}), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+      end
+    end
+  end
+endmodule
