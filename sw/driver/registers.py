@@ -144,6 +144,8 @@ class Registers:
             status = Event(await self.read(regs.IRQ_STATUS)) & events
             await self.write(regs.IRQ_STATUS, int(status))
             self._seen |= status
+            if not status and self.transport.now() >= end:
+                raise await self.timed_out(what, limit)
 
     async def timed_out(self, what: str, limit_ns: int) -> Timeout:
         """The error to raise, with the device's state as it is now."""

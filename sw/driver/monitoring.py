@@ -1,0 +1,142 @@
+"""What the driver reads from the device: queues, counters, errors, entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sw import regs
+from sw.driver.errors import BadArgument, DriverError
+from sw.driver.registers import Event, Registers
+from sw.driver.types import COUNTERS, TIERS, Caps, CompletionItem, DmaError, Entry
+from sw.kv_address import KvAddress
+from sw.regs import Channel, Completion
+from sw.transport.base import ENTRY_BYTES, Operation, Read
+
+
+class Monitoring:
+    """Reads that change nothing but the heads of the two queues."""
+
+    def __init__(self, registers: Registers, caps: Caps) -> None:
+        """Monitoring of the device behind `registers`."""
+        self.registers = registers
+        self.caps = caps
+
+    async def status(self) -> dict[str, int]:
+        """STATUS by field."""
+        return await self.registers.get(regs.STATUS)
+
+    async def completions(self) -> list[CompletionItem]:
+        """Take every item of the completion queue, oldest first."""
+        status = await self.registers.read(regs.STATUS)
+        level = regs.STATUS["COMPLETION_LEVEL"].get(status)
+        # Only software pops, so that many heads are there whatever comes meanwhile.
+        pair: list[Operation] = [
+            Read(regs.COMPLETION_INFO.offset),
+            Read(regs.COMPLETION_ADDR.offset),
+        ]
+        values = await self.registers.batch(pair * level) if level else []
+        items = []
+        for info, kv_addr in zip(values[::2], values[1::2], strict=True):
+            fields = regs.COMPLETION_INFO.unpack(info)
+            items.append(
+                CompletionItem(
+                    kv_addr=KvAddress.unpack(kv_addr),
+                    from_tier=fields["FROM"],
+                    to_tier=fields["TO"],
+                    status=Completion(fields["STATUS"]),
+                )
+            )
+        return items
+
+    async def wait_completions(self, timeout_ns: int | None = None) -> list[CompletionItem]:
+        """As `completions`, but wait for one if the queue is empty.
+
+        Raises:
+            Timeout: none came.
+        """
+        while True:
+            await self.registers.clear(Event.COMPLETION)
+            items = await self.completions()
+            if items:
+                return items
+            await self.registers.wait(Event.COMPLETION, "completion", timeout_ns)
+
+    async def misses(self) -> list[KvAddress]:
+        """Take every item of the miss queue, oldest first."""
+        status = await self.registers.read(regs.STATUS)
+        level = regs.STATUS["MISS_LEVEL"].get(status)
+        pops: list[Operation] = [Read(regs.MISS_ADDR.offset)]
+        values = await self.registers.batch(pops * level) if level else []
+        return [KvAddress.unpack(value) for value in values]
+
+    async def statistics(self) -> dict[str, int]:
+        """Every counter by name, and the cycles of the last scan and first decision."""
+        registers = (*COUNTERS, regs.SCAN_CYCLES, regs.FIRST_DECISION_CYCLES)
+        values = await self.registers.read_all(registers)
+        return {register.name: value for register, value in zip(registers, values, strict=True)}
+
+    async def free_slots(self) -> list[int]:
+        """Free slots of every tier."""
+        return await self.registers.read_all(regs.TIER_FREE)
+
+    async def auto_thresholds(self) -> list[int]:
+        """Automatic eviction thresholds of every tier."""
+        return await self.registers.read_all(regs.TIER_AUTO_THRESH)
+
+    async def dma_error(self) -> DmaError | None:
+        """The first AXI error, if one is latched; the latch is released."""
+        info, kv_addr = await self.registers.read_all((regs.DMA_ERROR_INFO, regs.DMA_ERROR_ADDR))
+        fields = regs.DMA_ERROR_INFO.unpack(info)
+        if not fields["VALID"]:
+            return None
+        await self.registers.set(regs.DMA_ERROR_INFO, VALID=1)
+        channel = Channel(fields["CHANNEL"])
+        return DmaError(KvAddress.unpack(kv_addr), channel, bool(fields["WRITE"]))
+
+    async def parity_error(self) -> int | None:
+        """Index of the first entry read with bad parity, if latched; the latch is released."""
+        fields = await self.registers.get(regs.PARITY_INFO)
+        if not fields["VALID"]:
+            return None
+        await self.registers.set(regs.PARITY_INFO, VALID=1)
+        return fields["INDEX"]
+
+    async def window(self, first: int = 0, count: int | None = None) -> bytes:
+        """Raw entries through the directory window, 32 bytes each (`count` None: to the last).
+
+        Raises:
+            BadArgument: not within the directory.
+            DriverError: the transport offers no window.
+        """
+        if count is None:
+            count = self.caps.entries - first
+        if first < 0 or count < 0 or first + count > self.caps.entries:
+            raise BadArgument(f"entries {first} to {first + count}: the device has "
+                              f"{self.caps.entries}")
+        if not self.registers.transport.has_window:
+            raise DriverError("this transport does not offer the directory window")
+        return await self.registers.transport.window(first, count)
+
+    async def directory(self) -> dict[int, Entry]:
+        """Every valid entry by index.
+
+        Raises:
+            DriverError: the transport offers no window.
+        """
+        return dict(_valid(await self.window()))
+
+    async def occupancy(self) -> list[int]:
+        """Valid entries per tier, read through the directory window."""
+        counts = [0] * TIERS
+        for entry in (await self.directory()).values():
+            counts[entry.tier] += 1
+        return counts
+
+
+def _valid(data: bytes) -> Iterator[tuple[int, Entry]]:
+    for index in range(len(data) // ENTRY_BYTES):
+        slot = data[index * ENTRY_BYTES : (index + 1) * ENTRY_BYTES]
+        if any(slot):
+            entry = Entry.unpack(slot)
+            if entry.valid:
+                yield index, entry
