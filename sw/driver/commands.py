@@ -126,9 +126,7 @@ class Commands:
         if first.layer + layers > 256 or first.head + heads > 256:
             raise BadArgument(f"{layers} layers, {heads} heads from {first} run past 255")
 
-    async def _range(
-        self, addr: Register, length: Register, first: KvAddress, tokens: int
-    ) -> None:
+    async def _range(self, addr: Register, length: Register, first: KvAddress, tokens: int) -> None:
         self.check_range(first, tokens)
         put = self.registers.put
         await self._launch([put(addr, first.pack()), put(length, tokens)])
@@ -214,9 +212,7 @@ class Commands:
             status = Status(regs.DIR_STATUS["STATUS"].get(result))
             index = regs.DIR_STATUS["INDEX"].get(result)
             good = status is Status.OK
-            answers.append(
-                InsertAnswer(status, Place(index, request.tier, phys_addr) if good else None)
-            )
+            answers.append(InsertAnswer(status, Place(index, request.tier, phys_addr) if good else None))
         return answers
 
     async def lookup(self, kv_addr: KvAddress, *, touch: bool) -> Place | None:
@@ -269,9 +265,7 @@ class Commands:
         if status is not Status.OK:
             raise DirectoryError(Command.MIGRATE, status, kv_addr)
 
-    async def _command(
-        self, command: Command, kv_addr: KvAddress, argument: int
-    ) -> tuple[Status, Place, Freed]:
+    async def _command(self, command: Command, kv_addr: KvAddress, argument: int) -> tuple[Status, Place, Freed]:
         await self._room()
         await self.registers.enable(Event.COMMAND_DONE)
         await self.registers.clear(Event.COMMAND_DONE)

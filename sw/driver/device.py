@@ -153,9 +153,7 @@ class Driver(Commands, Monitoring):
         lowest = pack(regs.PORT_REQ_LO[port], REQUEST_ID=low)
         highest = pack(regs.PORT_REQ_HI[port], REQUEST_ID=high)
         put = self.registers.put
-        await self.registers.batch(
-            [put(regs.PORT_REQ_LO[port], lowest), put(regs.PORT_REQ_HI[port], highest)]
-        )
+        await self.registers.batch([put(regs.PORT_REQ_LO[port], lowest), put(regs.PORT_REQ_HI[port], highest)])
 
     async def configure(self, register: Register, **fields: int) -> None:
         """Write a configuration register by its fields; fields not named become 0.
@@ -199,17 +197,12 @@ class Driver(Commands, Monitoring):
             BadArgument: a value does not fit, or evict_thresh > prefetch_thresh.
         """
         if weights.evict_thresh > weights.prefetch_thresh:
-            raise BadArgument(
-                f"EVICT_THRESH {weights.evict_thresh} > PREFETCH_THRESH {weights.prefetch_thresh}"
-            )
-        both = pack(
-            regs.THRESHOLDS, EVICT=weights.evict_thresh, PREFETCH=weights.prefetch_thresh
-        )
+            raise BadArgument(f"EVICT_THRESH {weights.evict_thresh} > PREFETCH_THRESH {weights.prefetch_thresh}")
+        both = pack(regs.THRESHOLDS, EVICT=weights.evict_thresh, PREFETCH=weights.prefetch_thresh)
         values = (weights.w_r, weights.w_f, weights.w_s, weights.w_d)
         put = self.registers.put
         operations: list[Operation] = [
-            put(register, pack(register, WEIGHT=value))
-            for register, value in zip(_WEIGHTS[:4], values, strict=True)
+            put(register, pack(register, WEIGHT=value)) for register, value in zip(_WEIGHTS[:4], values, strict=True)
         ]
         operations.append(put(regs.THRESHOLDS, both))
         await self.registers.batch(operations)

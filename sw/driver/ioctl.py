@@ -164,9 +164,7 @@ class Ioctl:
 
     async def telemetry(self) -> Telemetry:
         """Counters of this node, step and weights of the device."""
-        return Telemetry(
-            await self.driver.current_step(), self._counters, await self.driver.weights()
-        )
+        return Telemetry(await self.driver.current_step(), self._counters, await self.driver.weights())
 
     async def _step(self, step: int) -> None:
         await self.driver.step(step)

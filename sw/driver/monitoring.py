@@ -111,8 +111,7 @@ class Monitoring:
         if count is None:
             count = self.caps.entries - first
         if first < 0 or count < 0 or first + count > self.caps.entries:
-            raise BadArgument(f"entries {first} to {first + count}: the device has "
-                              f"{self.caps.entries}")
+            raise BadArgument(f"entries {first} to {first + count}: the device has {self.caps.entries}")
         if not self.registers.transport.has_window:
             raise DriverError("this transport does not offer the directory window")
         return await self.registers.transport.window(first, count)

@@ -179,7 +179,5 @@ class Entry:
 
 
 COUNTERS: tuple[Register, ...] = tuple(
-    register
-    for register in regs.REGISTERS
-    if register.name.endswith(("_COUNT", "_BYTES_MOVED"))
+    register for register in regs.REGISTERS if register.name.endswith(("_COUNT", "_BYTES_MOVED"))
 )

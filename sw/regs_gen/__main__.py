@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from systemrdl import RDLCompileError
+from systemrdl.messages import RDLCompileError
 
 from sw.regs_gen import cheader, docs, python, systemverilog
 from sw.regs_gen.load import load
@@ -26,10 +26,7 @@ def outputs(source: Path) -> dict[Path, str]:
         OSError: the description cannot be read.
     """
     description = load(source)
-    files = {
-        Path("rtl/regs") / name: text
-        for name, text in systemverilog.emit_regblock(description).items()
-    }
+    files = {Path("rtl/regs") / name: text for name, text in systemverilog.emit_regblock(description).items()}
     files[Path("rtl/regs/kvcpu_regs_map_pkg.sv")] = systemverilog.emit_map(description)
     files[Path("sw/regs.py")] = python.emit(description)
     files[Path("sw/include/kvcpu_regs.h")] = cheader.emit(description)
@@ -39,11 +36,7 @@ def outputs(source: Path) -> dict[Path, str]:
 
 def stale(root: Path, files: dict[Path, str]) -> list[Path]:
     """The files under `root` that are missing or differ from `files`."""
-    return [
-        path
-        for path, text in files.items()
-        if not (root / path).is_file() or (root / path).read_text() != text
-    ]
+    return [path for path, text in files.items() if not (root / path).is_file() or (root / path).read_text() != text]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -41,8 +41,7 @@ def _details(register: Register) -> list[str]:
     for field in reversed(register.fields):
         reset = "-" if field.reset is None else f"{field.reset:#x}"
         lines.append(
-            f"| {_bits(field.lsb, field.width)} | {field.name} | {field.access} | {reset} "
-            f"| {field.description} |"
+            f"| {_bits(field.lsb, field.width)} | {field.name} | {field.access} | {reset} | {field.description} |"
         )
     return lines
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from peakrdl_regblock.udps import ALL_UDPS
 from systemrdl.compiler import RDLCompiler
-from systemrdl.messages import MessagePrinter, Severity, SourceRefBase
-from systemrdl.node import AddrmapNode, FieldNode, RegNode
-from systemrdl.rdltypes import OnWriteType
+from systemrdl.messages import MessagePrinter, Severity
+from systemrdl.node import AddressableNode, AddrmapNode, FieldNode, RegNode
+from systemrdl.rdltypes.builtin_enums import OnWriteType
+from systemrdl.source_ref import SourceRefBase
 
 from sw.register import Access, Field, Register
 
@@ -63,7 +64,7 @@ def _access(field: FieldNode) -> Access:
 
 def _reset(field: FieldNode) -> int | None:
     value = field.get_property("reset")
-    return None if value is None else int(value)
+    return value if isinstance(value, int) else None
 
 
 def _register(node: RegNode, name: str, offset: int) -> Register:
@@ -136,6 +137,8 @@ def load(source: Path) -> Description:
             )
     registers.sort(key=lambda r: r.offset)
     entry = bar2.children(unroll=False)[0]
+    assert isinstance(entry, AddressableNode), "BAR2 is an array of entries"
+    assert entry.array_stride is not None, "BAR2 is an array of entries"
     words = tuple(
         _register(node, f"ENTRY_{node.inst_name}", node.raw_address_offset)
         for node in entry.children()

@@ -20,17 +20,13 @@ from sw.register import Field, Register
 
 def _register(register: Register) -> str:
     lines = [f"{register.name} = Register("]
-    lines.append(f"    name={register.name!r}, offset={register.offset:#06x}, "
-                 f"launches={register.launches},")
+    lines.append(f"    name={register.name!r}, offset={register.offset:#06x}, launches={register.launches},")
     lines.append(f"    title={register.title!r},")
     lines.append(f"    description={register.description!r},")
     lines.append("    fields=(")
     for f in register.fields:
         reset = "None" if f.reset is None else hex(f.reset)
-        lines.append(
-            f"        Field({f.name!r}, {f.lsb}, {f.width}, {f.access!r}, {reset}, "
-            f"{f.description!r}),"
-        )
+        lines.append(f"        Field({f.name!r}, {f.lsb}, {f.width}, {f.access!r}, {reset}, {f.description!r}),")
     lines.append("    ),")
     lines.append(")")
     return "\n".join(lines)
@@ -41,8 +37,7 @@ def emit(description: Description) -> str:
     parts = [_HEAD]
     for enumeration in description.enumerations:
         members = "\n".join(f"    {n} = {v}  # {d}" for n, v, d in enumeration.members)
-        parts.append(f"\nclass {enumeration.name}(IntEnum):\n"
-                     f'    """Values of a field."""\n\n{members}\n')
+        parts.append(f'\nclass {enumeration.name}(IntEnum):\n    """Values of a field."""\n\n{members}\n')
     parts.append("")
     parts.extend(_register(r) for r in description.bar0)
     parts.append("")

@@ -11,7 +11,6 @@ from peakrdl_regblock.cpuif.passthrough import PassthroughCpuif
 from sw.register import Register
 from sw.regs_gen.load import Description
 
-
 # What the generator's code style trips, in code that nobody edits.
 _WAIVED = ("MULTIDRIVEN", "GENUNNAMED", "UNUSEDSIGNAL", "UNUSEDPARAM", "DECLFILENAME")
 
@@ -40,10 +39,7 @@ def emit_regblock(description: Description) -> dict[str, str]:
             err_if_bad_rw=True,
             reuse_hwif_typedefs=False,
         )
-        return {
-            path.name: _waive(path.read_text(), _WAIVED)
-            for path in sorted(Path(directory).iterdir())
-        }
+        return {path.name: _waive(path.read_text(), _WAIVED) for path in sorted(Path(directory).iterdir())}
 
 
 def _camel(name: str) -> str:
@@ -84,8 +80,7 @@ def emit_map(description: Description) -> str:
     for array in description.bar0_arrays:
         offsets = ", ".join(f"16'h{by_name[m].offset:04X}" for m in reversed(array.members))
         lines.append(
-            f"  localparam logic [{len(array.members) - 1}:0][15:0] Addr{_camel(array.name)} =\n"
-            f"      {{{offsets}}};"
+            f"  localparam logic [{len(array.members) - 1}:0][15:0] Addr{_camel(array.name)} =\n      {{{offsets}}};"
         )
     for register in description.bar0:
         if register.writable and register.name not in arrayed:
@@ -94,8 +89,6 @@ def emit_map(description: Description) -> str:
     for enumeration in description.enumerations:
         lines.append("")
         for name, value, _ in enumeration.members:
-            lines.append(
-                f"  localparam logic [2:0] {enumeration.name}{_camel(name)} = 3'd{value};"
-            )
+            lines.append(f"  localparam logic [2:0] {enumeration.name}{_camel(name)} = 3'd{value};")
     lines.extend(["", "endpackage", ""])
     return _waive("\n".join(lines), ("UNUSEDPARAM",))

@@ -66,8 +66,7 @@ class ModelTransport(Transport):
             for port, run in groupby(requests, key=lambda request: request.port):
                 responses = self.device.lookups(port, [(r.kv_addr, r.write) for r in run])
                 answers.extend(
-                    LookupAnswer(bool(r.hit), bool(r.denied), int(r.tier), r.phys_addr, r.index)
-                    for r in responses
+                    LookupAnswer(bool(r.hit), bool(r.denied), int(r.tier), r.phys_addr, r.index) for r in responses
                 )
         except PortNotReady as error:
             raise TransportError(str(error)) from None
