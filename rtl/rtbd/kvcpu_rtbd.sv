@@ -892,7 +892,7 @@ module kvcpu_rtbd #(
   assign free_stayed_o = free_stayed_q;
 
   // ------------------------------------------------------------------ insert search
-  banks_t forced_scan, forced_done, forced_again, scan_in_pipe;
+  banks_t forced_scan, forced_taken, forced_done, forced_again, scan_in_pipe;
   logic [RowW-1:0] forced_row;
   logic probe_leaves;
   logic s4_busy_q, s5_busy_q;
@@ -983,7 +983,7 @@ module kvcpu_rtbd #(
   );
 
   // ------------------------------------------------------------------ banks
-  banks_t bank_s2_bad, forced_taken;
+  banks_t bank_s2_bad;
   logic [LANES-1:0][RowW-1:0] bank_s2_row;
 
   for (genvar b = 0; b < LANES; b++) begin : gen_bank
