@@ -62,7 +62,11 @@ async def _run(ctx: Context, body: Body | type[KvUvmTest]) -> None:
     if isinstance(body, type):
         await uvm_root().run_test(body)
         if not ctx.drained:
-            ctx.fail(EndCheckError("the test ended at once: nobody raised an objection, `run_phase` hides KvUvmTest's (write `body` instead)"))
+            ctx.fail(
+                EndCheckError(
+                    "the test ended at once: nobody raised an objection; write `body`, do not override `run_phase`"
+                )
+            )
     else:
         await body(ctx)
     await ctx.drain()  # pyuvm again: its check phase may have started something

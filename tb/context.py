@@ -126,7 +126,7 @@ class Context:
         self.transactions += n
         self._progress += n
 
-    def compare(self, subject: str, expected: Any, seen: Any, **where: Any) -> None:
+    def compare(self, subject: str, expected: Any, seen: Any, /, **where: Any) -> None:
         """One comparison, in the contract's words. Raises Mismatch when `seen` is not `expected`."""
         self.comparisons += 1
         self._progress += 1
@@ -134,7 +134,9 @@ class Context:
             self.mismatches += 1
             self.fail(Mismatch(self._difference(subject, where, expected, seen)))
 
-    def compare_array(self, subject: str, expected: ArrayLike, seen: ArrayLike, index: str = "index", **where: Any) -> None:
+    def compare_array(
+        self, subject: str, expected: ArrayLike, seen: ArrayLike, /, index: str = "index", **where: Any
+    ) -> None:
         """Element-wise comparison, counted per element. Raises Mismatch, naming the first differences."""
         want, got = np.asarray(expected), np.asarray(seen)
         if want.shape != got.shape:
@@ -147,7 +149,8 @@ class Context:
         self.mismatches += int(different.size)
         flat_want, flat_got = want.reshape(-1), got.reshape(-1)
         rows = [
-            self._difference(subject, {**where, index: int(i)}, flat_want[i], flat_got[i]) for i in different[:SHOWN_DIFFERENCES]
+            self._difference(subject, {**where, index: int(i)}, flat_want[i], flat_got[i])
+            for i in different[:SHOWN_DIFFERENCES]
         ]
         rest = f" ({different.size} of {want.size} differ)"
         self.fail(Mismatch("\n  ".join(rows) + rest))
@@ -184,7 +187,10 @@ class Context:
 
     def waits(self) -> list[str]:
         """The open named waits, longest first, and the drains that are not empty."""
-        lines = [f"{who} waits for {what} since cycle {since}" for who, what, since in sorted(self._waits.values(), key=lambda w: w[2])]
+        lines = [
+            f"{who} waits for {what} since cycle {since}"
+            for who, what, since in sorted(self._waits.values(), key=lambda w: w[2])
+        ]
         lines += [f"{name}: {count} left" for name, count in self._left().items()]
         return lines or ["nobody declared a wait (use ctx.waiting)"]
 
@@ -201,7 +207,10 @@ class Context:
             return
         self.reported = True
         text = str(error) or type(error).__name__
-        print(f"KVCPU-FAIL cycle={self.cycle} time_ps={self.time_ps} test={self.name} kind={type(error).__name__} {text}", flush=True)
+        print(
+            f"KVCPU-FAIL cycle={self.cycle} time_ps={self.time_ps} test={self.name} kind={type(error).__name__} {text}",
+            flush=True,
+        )
 
     async def watch_time(self, timeout_cycles: int) -> None:
         """Watchdog of simulated time."""
@@ -227,7 +236,9 @@ class Context:
         self._ends.append((name, check))
 
     def _left(self) -> dict[str, int]:
-        return {name: count for name, count in ((name, int(pending())) for name, pending in self._drains.items()) if count}
+        return {
+            name: count for name, count in ((name, int(pending())) for name, pending in self._drains.items()) if count
+        }
 
     async def drain(self) -> None:
         """Wait until nothing is pending for DRAIN_CYCLES. Raises EndCheckError at DRAIN_LIMIT_CYCLES."""

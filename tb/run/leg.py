@@ -54,7 +54,7 @@ class Outcome:
 
 
 def _environment(job: Job, folder: Path) -> dict[str, str]:
-    import cocotb_tools.config as cocotb_config  # noqa: PLC0415 - 0.1 s that other commands do not need
+    import cocotb_tools.config as cocotb_config  # 0.1 s that other commands do not need
 
     leg = job.leg
     return process.clean_env(
@@ -72,6 +72,7 @@ def _environment(job: Job, folder: Path) -> dict[str, str]:
             "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
             "COCOTB_TRUST_INERTIAL_WRITES": "1",
             "COCOTB_ANSI_OUTPUT": "0",
+            "COCOTB_REWRITE_ASSERTION_FILES": "test_*.py",
             "TOPLEVEL_LANG": "verilog",
             "KVCPU_SEED": str(job.seed),
             "KVCPU_PARAMETERS": json.dumps(dict(leg.spec.parameters)),
@@ -83,7 +84,11 @@ def _environment(job: Job, folder: Path) -> dict[str, str]:
 
 
 def _plusargs(job: Job, built: Built, folder: Path) -> list[str]:
-    args = [f"+verilator+seed+{job.seed}", "+verilator+rand+reset+2", f"+verilator+coverage+file+{folder / 'coverage.dat'}"]
+    args = [
+        f"+verilator+seed+{job.seed}",
+        "+verilator+rand+reset+2",
+        f"+verilator+coverage+file+{folder / 'coverage.dat'}",
+    ]
     if job.waves_from_ps is not None:
         args += [f"+kvcpu_trace={folder / f'waves.{built.waves}'}", f"+kvcpu_trace_from={job.waves_from_ps}"]
     return [*args, *(f"+{arg.lstrip('+')}" for arg in job.leg.plusargs)]
@@ -97,12 +102,18 @@ def run_built(job: Job, built: Built) -> Outcome:
     log = folder / "sim.log"
     timeout_s = job.leg.timeout_s * (1 if job.waves_from_ps is None else 10)
     ended = process.run(
-        [str(built.binary), *_plusargs(job, built, folder)], env=_environment(job, folder), cwd=folder, log=log, timeout_s=timeout_s
+        [str(built.binary), *_plusargs(job, built, folder)],
+        env=_environment(job, folder),
+        cwd=folder,
+        log=log,
+        timeout_s=timeout_s,
     )
     request = Request(((job.leg.module, job.test),), job.leg.expect, job.leg.expect_message, timeout_s)
     text = log.read_text(errors="replace")
     verdict = judge(request, Evidence(ended.status, ended.timed_out, ended.seconds, text, folder / "results.xml"))
-    (folder / "verdict.json").write_text(json.dumps({**asdict(verdict), "seconds": ended.seconds, "repeat": job.repeat}, indent=1))
+    (folder / "verdict.json").write_text(
+        json.dumps({**asdict(verdict), "seconds": ended.seconds, "repeat": job.repeat}, indent=1)
+    )
     waves = folder / f"waves.{built.waves}"
     return Outcome(job, verdict, ended.seconds, log, waves if waves.exists() else None)
 
@@ -122,6 +133,8 @@ def explain(outcome: Outcome) -> str:
     lines = [f"FAILED {outcome.job.title}{where}"]
     if verdict.failure_text:
         lines.append(f"  {verdict.failure_text}")
-    lines += [f"  - {reason}" for reason in verdict.reasons if verdict.failure_text not in reason or not verdict.failure_text]
+    lines += [
+        f"  - {reason}" for reason in verdict.reasons if verdict.failure_text not in reason or not verdict.failure_text
+    ]
     lines += [f"  log    {shown(outcome.log)}", f"  repeat {outcome.job.repeat}"]
     return "\n".join(lines)

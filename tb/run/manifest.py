@@ -134,9 +134,12 @@ class Manifest:
             return leg, test
         having = [leg for leg in self.legs if text in leg.tests]
         if not having:
-            raise UsageError(f"unknown test `{text}`{_nearest(text, [t for leg in self.legs for t in leg.tests])}; `make list` shows all")
+            near = _nearest(text, [test for leg in self.legs for test in leg.tests])
+            raise UsageError(f"unknown test `{text}`{near}; `make list` shows all")
         if len(having) > 1:
-            raise UsageError(f"test `{text}` is in several legs, name one: " + ", ".join(f"TEST={leg.name}.{text}" for leg in having))
+            raise UsageError(
+                f"test `{text}` is in several legs, name one: " + ", ".join(f"TEST={leg.name}.{text}" for leg in having)
+            )
         return having[0], text
 
     def top(self, name: str) -> Top:
@@ -147,7 +150,7 @@ class Manifest:
 
 
 def _nearest(name: str, names: list[str]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - only wrong calls need it
+    from difflib import get_close_matches  # only wrong calls need it
 
     close = get_close_matches(name, names, n=1)
     return f" (did you mean `{close[0]}`?)" if close else ""
@@ -203,7 +206,9 @@ def declared_tests(source: Path) -> tuple[set[str], list[str]]:
             if re.fullmatch(r"(\w+\.)*kv_test", text):
                 tests.add(node.name)
             elif re.fullmatch(r"((cocotb|pyuvm)\.)+test|test|(cocotb\.)?parametrize", text):
-                complaints.append(f"{shown(source)}:{node.lineno}: {node.name} is declared with @{text}; only @kv_test is judged")
+                complaints.append(
+                    f"{shown(source)}:{node.lineno}: {node.name} is declared with @{text}; only @kv_test is judged"
+                )
     return tests, complaints
 
 

@@ -52,8 +52,8 @@ def _kill_group(pid: int, sig: signal.Signals) -> None:
 
 def kill_all() -> None:
     """End every group that is still running and refuse new ones."""
-    _stopping.set()
     with _lock:
+        _stopping.set()
         groups = list(_live)
     for pid in groups:
         _kill_group(pid, signal.SIGTERM)
@@ -62,6 +62,11 @@ def kill_all() -> None:
         time.sleep(0.02)
     for pid in groups:
         _kill_group(pid, signal.SIGKILL)
+
+
+def refuse_new() -> None:
+    """Let `run` return at once instead of starting anything (other threads may still call it)."""
+    _stopping.set()
 
 
 def _group_exists(pid: int) -> bool:
@@ -98,15 +103,21 @@ def run(
     timeout_s: float | None = None,
 ) -> Ended:
     """Run `command` with stdout and stderr in `log`; at the limit ask for stacks, then kill the group."""
-    if _stopping.is_set():
-        return Ended(128 + signal.SIGTERM, False, 0.0)
     start = time.monotonic()
     timed_out = False
     with log.open("wb") as out:
-        child = subprocess.Popen(
-            command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        with _lock:
+        with _lock:  # so that kill_all sees every child that was started, or it is not started
+            if _stopping.is_set():
+                return Ended(128 + signal.SIGTERM, False, 0.0)
+            child = subprocess.Popen(
+                command,
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
             _live.add(child.pid)
         try:
             child.wait(timeout_s)

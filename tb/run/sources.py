@@ -46,7 +46,8 @@ def order_packages(packages: Sequence[Path]) -> list[Path]:
     """Packages in an order in which each comes after those it refers to (file name = package name)."""
     by_name = {path.stem: path for path in packages}
     graph = {
-        name: sorted((set(_PACKAGE_USE.findall(path.read_text())) & by_name.keys()) - {name}) for name, path in by_name.items()
+        name: sorted((set(_PACKAGE_USE.findall(path.read_text())) & by_name.keys()) - {name})
+        for name, path in by_name.items()
     }
     try:
         return [by_name[name] for name in TopologicalSorter(graph).static_order()]

@@ -68,9 +68,14 @@ def find_verilator(asked: str | None = None) -> Verilator:
     version = (int(match[1]), int(match[2]))
     if version < VERILATOR_MIN:
         wanted = f"{VERILATOR_MIN[0]}.{VERILATOR_MIN[1]:03d}"
-        raise UsageError(f"wrong simulator version: {command} is {match[0]}, needed is {wanted} or newer (`make setup` installs it)")
+        raise UsageError(
+            f"wrong simulator version: {command} is {match[0]}, needed is {wanted} or newer (`make setup` installs it)"
+        )
     if asked:
-        root = Path(_output([str(command), "--getenv", "VERILATOR_ROOT"]) or command.resolve().parents[1] / "share" / "verilator")
+        root = Path(
+            _output([str(command), "--getenv", "VERILATOR_ROOT"])
+            or command.resolve().parents[1] / "share" / "verilator"
+        )
     else:
         root = Path(sysconfig.get_paths()["purelib"]) / "verilator"
     return Verilator(command, root, text.splitlines()[0])
@@ -101,7 +106,9 @@ def require_programs() -> None:
 def fst_available(compiler: Compiler) -> bool:
     """True when the headers and libraries that FST waves need are there."""
     command = [compiler.command, "-x", "c++", "-", "-o", "/dev/null", "-llz4", "-lz"]
-    source = "#include <lz4.h>\n#include <zlib.h>\nint main() { return LZ4_versionNumber() + (zlibVersion() == nullptr); }\n"
+    source = (
+        "#include <lz4.h>\n#include <zlib.h>\nint main() { return LZ4_versionNumber() + (zlibVersion() == nullptr); }\n"
+    )
     result = subprocess.run(command, input=source, env=clean_env(), capture_output=True, text=True, check=False)
     return result.returncode == 0
 
@@ -109,9 +116,10 @@ def fst_available(compiler: Compiler) -> bool:
 @cache
 def find_libpython() -> str:
     """The shared libpython that the simulator loads. Raises UsageError when Python is static."""
-    from find_libpython import find_libpython as search  # noqa: PLC0415 - costs 50 ms, only runs need it
+    from find_libpython import find_libpython as search  # costs 50 ms, only runs need it
 
     found = search()
     if not found:
-        raise UsageError(f"{sys.executable} has no shared libpython: use a Python built with --enable-shared (Debian: apt install libpython3-dev)")
+        hint = "use one built with --enable-shared (Debian, Ubuntu: apt install libpython3-dev)"
+        raise UsageError(f"{sys.executable} has no shared libpython: {hint}")
     return str(found)

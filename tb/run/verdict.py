@@ -21,7 +21,6 @@ ERROR_LINE = re.compile(
     r"|Traceback \(most recent call last\):)$",
     re.M,
 )
-SHOWN_REASONS = 3
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,11 @@ def _executed(results: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
         key = (case.get("classname", ""), case.get("name", ""))
         if key in found:
             problems.append(f"test {key[1]} ran twice")
-        bad = [f"{child.tag}: {(child.get('message') or child.text or '').strip()[:400]}" for child in case if child.tag in ("failure", "error", "skipped")]
+        bad = [
+            f"{child.tag}: {(child.get('message') or child.text or '').strip()[:400]}"
+            for child in case
+            if child.tag in ("failure", "error", "skipped")
+        ]
         found[key] = bad[0] if bad else ""
     return found, problems
 
@@ -100,15 +103,23 @@ def _token_problems(request: Request, log: str, verdict: Verdict) -> list[str]:
         transactions, comparisons, mismatches = map(int, mine[0][1:])
         verdict.transactions += transactions
         verdict.comparisons += comparisons
-        problems += [f"test {name} counts no {word}" for word, n in (("transactions", transactions), ("comparisons", comparisons)) if n == 0]
+        problems += [
+            f"test {name} counts no {word}"
+            for word, n in (("transactions", transactions), ("comparisons", comparisons))
+            if n == 0
+        ]
         problems += [f"test {name} counts {mismatches} mismatches"] if mismatches else []
-    problems += [f"end token of {token[0]}, which was not requested" for token in tokens if token[0] not in {n for _m, n in request.tests}]
+    problems += [
+        f"end token of {token[0]}, which was not requested"
+        for token in tokens
+        if token[0] not in {n for _m, n in request.tests}
+    ]
     return problems
 
 
 def _note_failure(log: str, verdict: Verdict) -> None:
     """Where and why it failed first: the testbench's own line, or the RTL's."""
-    places = []
+    places: list[tuple[int, int | None, str]] = []
     match = FAIL_LINE.search(log)
     if match:
         places.append((int(match[2]), int(match[1]), match[5].strip()))
@@ -159,9 +170,3 @@ def _expected_failure_problems(request: Request, evidence: Evidence, failed: lis
         seen = (texts or [f"exit status {evidence.exit_status}"])[0]
         return [f"failed without the expected message {request.expect_message!r}; seen: {seen[:300]}"]
     return []
-
-
-def first_reasons(verdict: Verdict) -> str:
-    """The reasons as one line for tables."""
-    more = len(verdict.reasons) - SHOWN_REASONS
-    return "; ".join(verdict.reasons[:SHOWN_REASONS]) + (f"; and {more} more" if more > 0 else "")

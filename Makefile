@@ -1,0 +1,82 @@
+# KV-cache memory device: testbench, golden model, RTL.
+# Needs Python 3.11+ with venv, a C++ compiler, make and perl; everything else goes into .venv from hashed locks.
+#
+# Variables count from the command line only: a TEST, SEED or DEBUG in the shell's environment changes nothing.
+
+SHELL := /bin/sh
+PYTHON := python3
+.DEFAULT_GOAL := help
+.SUFFIXES:
+unexport PYTHONPATH PYTHONHOME VERILATOR_ROOT MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL CXXFLAGS CFLAGS CPPFLAGS LDFLAGS
+
+given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
+option = $(if $(call given,$(1)),$(2) '$(call given,$(1))')
+flag = $(if $(filter-out 0,$(call given,$(1))),$(2))
+
+PY := .venv/bin/python
+RUN = $(PY) -m tb.run $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
+
+.PHONY: help setup setup-fpga sim test pytest lint regs regress waves bench list doctor lock clean
+
+help: ## this list
+	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
+
+setup: ## install the pinned tools into .venv (every other target does it by itself)
+##   PYTHON=<python3.11 or newer>
+	@$(PYTHON) tb/run/setup_env.py
+
+setup-fpga: ## the same, and the FPGA and formal tools
+	@$(PYTHON) tb/run/setup_env.py --fpga
+
+sim: setup ## replay a KV-cache trace on the RTL, checked against the golden model; or run one test
+##   TRACE=<file>    a Mooncake-format trace (default: a seeded generator)
+##   REQUESTS=<n>    replay the first n requests only
+##   SEED=<n>        seed of the run (default 1)
+##   TEST=<test>     run this test instead (<test> or <leg>.<test>, see `make list`)
+##   SEEDS=<n>       with TEST: n seeds from SEED on
+##   DEBUG=1         with TEST: every signal of the hierarchy visible to Python
+##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
+ifneq ($(call given,TEST),)
+	@$(RUN) run --test '$(TEST)' $(call option,SEED,--seed) $(call option,SEEDS,--seeds) $(call flag,DEBUG,--debug)
+else
+	@$(PY) -m tb.replay $(call option,TRACE,--trace) $(call option,REQUESTS,--requests) $(call option,SEED,--seed) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
+endif
+
+test: setup ## everything a change must pass: Python tests, lint, generated files, quick legs
+	@$(RUN) check
+
+pytest: setup ## Python tests only
+##   ARGS=<pytest arguments>
+	@$(PY) -m pytest $(call given,ARGS)
+
+lint: setup ## Verilator -Wall, slang, ruff, mypy
+	@$(RUN) check --only lint
+
+regs: setup ## regenerate RTL, Python, C and docs from the register description
+	@$(PY) -m sw.regs_gen
+
+regress: setup ## all legs with all their seeds over the local cores, reports in sim_build/report
+##   SEEDS=<n>       seeds of each test (default: the manifest's)
+##   LEVEL=block|top|system
+##   COVERAGE=1      collect code coverage
+##   WORKERS=<n>     tests at the same time (default: the cores)
+	@$(RUN) regress $(call option,SEEDS,--seeds) $(call option,LEVEL,--level) $(call flag,COVERAGE,--coverage) $(call option,WORKERS,--workers)
+
+waves: setup ## run one test with waves from time 0
+##   TEST=<test> SEED=<n>
+	@$(RUN) run --waves --test '$(call given,TEST)' $(call option,SEED,--seed)
+
+bench: setup ## measure the figures of the targets, table and sim_build/report/bench.json
+	@$(PY) -m tb.bench
+
+list: setup ## all legs and tests
+	@$(RUN) list
+
+doctor: setup ## what this machine has and lacks
+	@$(RUN) doctor
+
+lock: setup ## renew requirements/*.txt from *.in (needs the network)
+	@$(PY) -m tb.run.lock
+
+clean: ## remove what was built (.venv stays)
+	@rm -rf sim_build

@@ -1,0 +1,116 @@
+"""`make test`: every check that a change must pass, each counted, one line at the end."""
+
+import os
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tb.run import process
+from tb.run.commands import say
+from tb.run.lint import lint_all
+from tb.run.manifest import Manifest, audit
+from tb.run.paths import ROOT
+from tb.run.regress import run_legs, select_legs, tell
+
+SHOWN_LINES = 60
+
+
+@dataclass
+class Counts:
+    """Checks passed and failed of one part."""
+
+    passed: int = 0
+    failed: int = 0
+
+
+def _tool(title: str, command: list[str]) -> Counts:
+    """One external checker; its output is shown when it is not content."""
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        ended = process.run(command, env=process.clean_env({"PYTHONPATH": str(ROOT)}), cwd=ROOT, log=log)
+        if ended.status == 0:
+            return Counts(passed=1)
+        say(f"FAILED {title}")
+        say("\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[:SHOWN_LINES]))
+        return Counts(failed=1)
+
+
+def _lint(manifest: Manifest) -> Counts:
+    counts = Counts()
+    python = sys.executable
+    for title, command in (
+        ("ruff", [python, "-m", "ruff", "check", "--output-format", "concise", "."]),
+        ("mypy", [python, "-m", "mypy"]),
+    ):
+        part = _tool(title, command)
+        counts = Counts(counts.passed + part.passed, counts.failed + part.failed)
+    failures = lint_all([top.spec for top in manifest.tops.values()])
+    for title, text in failures:
+        say(f"FAILED {title}\n{text}")
+    return Counts(counts.passed + 2 * len(manifest.tops) - len(failures), counts.failed + len(failures))
+
+
+def _generated(_manifest: Manifest) -> Counts:
+    return _tool("generated files", [sys.executable, "-m", "sw.regs_gen", "--check"])
+
+
+def _audit(manifest: Manifest) -> Counts:
+    complaints = list(audit(manifest))
+    for line in complaints:
+        say(f"FAILED manifest: {line}")
+    return Counts(0 if complaints else 1, len(complaints))
+
+
+def _pytest(_manifest: Manifest) -> Counts:
+    """The Python tests; their counts come from the results file, so an empty run is no pass."""
+    with TemporaryDirectory() as folder:
+        log, results = Path(folder) / "log", Path(folder) / "results.xml"
+        command = [sys.executable, "-m", "pytest", "--tb=short", f"--junitxml={results}"]
+        ended = process.run(command, env=process.clean_env({"PYTHONPATH": str(ROOT)}), cwd=ROOT, log=log)
+        suite = ET.parse(results).getroot().find("testsuite") if results.exists() else None
+        number = {
+            key: int(suite.get(key, "0")) if suite is not None else 0
+            for key in ("tests", "failures", "errors", "skipped")
+        }
+        failed = number["failures"] + number["errors"]
+        passed = number["tests"] - failed - number["skipped"]
+        if ended.status != 0 or not passed:
+            say("FAILED pytest")
+            say("\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-SHOWN_LINES:]))
+            failed = max(failed, 1)
+        return Counts(passed, failed)
+
+
+def _legs(manifest: Manifest) -> Counts:
+    legs = select_legs(manifest, quick=True, level=None)
+    results = run_legs(legs, seeds=1, coverage=False, workers=os.cpu_count() or 1)
+    tell(results)
+    return Counts(*results.counts)
+
+
+PARTS: dict[str, Callable[[Manifest], Counts]] = {
+    "generated files": _generated,
+    "manifest": _audit,
+    "lint": _lint,
+    "pytest": _pytest,
+    "legs": _legs,
+}
+
+
+def check(manifest: Manifest, only: str | None) -> int:
+    """Run every part, or one; a part that fails does not hide the next. Returns the exit status."""
+    total = Counts()
+    for name, part in PARTS.items():
+        if only not in (None, name):
+            continue
+        say(f"{name}: ...")
+        begin = time.monotonic()
+        counts = part(manifest)
+        say(f"{name}: {counts.passed} passed, {counts.failed} failed ({time.monotonic() - begin:.0f} s)")
+        total = Counts(total.passed + counts.passed, total.failed + counts.failed)
+    say(f"{total.passed} passed, {total.failed} failed")
+    return 1 if total.failed or not total.passed else 0
