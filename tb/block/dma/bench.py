@@ -1,0 +1,484 @@
+"""Stand-in for everything around the DMA: the directory that answers its operations, the item queues, the memories.
+
+The stand-in decides each operation when it is accepted, as the directory would at its commit point, and keeps the whole
+truth: where every block lies, which slots are free, which item ended how. Every decision that the contract leaves to
+others (a block removed, a write lookup, no free slot) comes from the test's random numbers.
+"""
+
+import ctypes
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import cocotb
+import numpy as np
+from cocotb.triggers import RisingEdge
+
+from tb.base_test import Context
+from tb.link import Link
+
+TIERS = 4
+EVICT, PREFETCH = 0, 1
+NAMES = ("evict", "prefetch")
+QUEUE_DEPTH = 64
+ANSWER_CYCLES = 8
+# Bases with carries in all places; multiples of 4,096 (device.md 5).
+BASES = (0x0000_0000_0000_0000, 0x0000_0001_FFFF_F000, 0x0000_7FFF_FFFF_E000, 0xFFFF_FF00_0000_1000)
+KIND_COMPLETION, KIND_ERROR, KIND_READ, KIND_POP, KIND_WRITE = range(1, 6)
+
+
+class Result(IntEnum):
+    """move_e of rtl/kvcpu_pkg.sv; the first five are the completion statuses of device.md 6."""
+
+    OK = 0
+    CANCELLED = 1
+    NO_SLOT = 2
+    VOID = 3
+    ERROR = 4
+    RETRY = 5
+
+
+@dataclass
+class Block:
+    """A block of the directory."""
+
+    request_id: int
+    layer_head: int
+    number: int
+    tier: int
+    slot: int
+    in_flight: bool = False
+
+    def kv_addr(self, block_tokens: int) -> int:
+        """KV address of its first token."""
+        return self.request_id << 48 | self.layer_head << 32 | (self.number * block_tokens & 0xFFFF_FFFF)
+
+
+@dataclass
+class Item:
+    """An item of a queue and what has become of it."""
+
+    block: Block
+    channel: int
+    source: int
+    fixed: bool
+    target: int
+    life: int
+    by_migrate: bool
+    tries: int = 0
+    move: int | None = None
+    chosen: int | None = None  # tier of the last reserved slot
+    slot: int | None = None
+    src_slot: int = 0
+    copying: bool = False
+    voided: bool = False
+    gone: bool = False
+
+
+@dataclass
+class Chances:
+    """What may happen to a move, each a probability."""
+
+    gone_at_start: float = 0.0
+    gone_at_retry: float = 0.0
+    no_slot: float = 0.0
+    void: float = 0.0
+    removed: float = 0.0
+    referenced_at_commit: float = 0.0
+    abort_within: int = 600  # cycles after the start check
+
+
+@dataclass
+class Totals:
+    """What the counters must say."""
+
+    bytes_moved: list[int] = field(default_factory=lambda: [0, 0])
+    errors: list[int] = field(default_factory=lambda: [0, 0])
+    voids: list[int] = field(default_factory=lambda: [0, 0])
+
+
+class Bench:
+    """One DMA with its surroundings."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx, self.dut, self.rng = ctx, ctx.dut, ctx.rng
+        self.link = Link()
+        self.link.axi_seed(ctx.seed)
+        self._failed = ctypes.CDLL(None).kvpy_dma_move_failed
+        self.block_tokens = ctx.parameters.get("BLOCK_TOKENS", 16)
+        self.block_bytes = self.stride = 8192
+        self.chances = Chances()
+        self.side: int | None = None  # the only side on which errors are injected, if it is known
+        self.max_retry = 3
+        self.blocks: list[Block] = []
+        self.free: list[deque[int]] = [deque() for _ in range(TIERS)]
+        self.queued: list[deque[Item]] = [deque(), deque()]
+        self.moves: dict[int, Item] = {}
+        self.expected: deque[tuple[int, int, int, int]] = deque()  # kv_addr, status, from, to
+        self.expected_errors: deque[tuple[int, int]] = deque()  # kv_addr, channel
+        self.pushed = self.completed = self.starts = 0
+        self.ends: Counter[Result] = Counter()
+        self.start_order: list[int] = []
+        self.totals = Totals()
+        self.reads: list[tuple[int, int]] = []  # cycle, address of each AR handshake
+        self.writes: list[tuple[int, int]] = []
+        self.pops: list[tuple[int, int, int]] = []  # cycle, channel, q_valid at the pop
+        self.start_cycles: dict[int, int] = {}
+        self._epoch = 0
+        self._answer = 0
+        self._life = 1
+        self._aborts = 0
+
+    # ------------------------------------------------------------------ set-up
+    async def begin(self, block_bytes: int, blocks: int, slots: int, reset_cycles: int = 8) -> None:
+        """Reset, map memories with `slots` slots per tier, and place `blocks` blocks with random bytes."""
+        dut = self.dut
+        self.configure(block_bytes, blocks, slots)
+        for signal in ("abort_now", "push", "halt", "clear", "op_stall256"):
+            getattr(dut, signal).value = 0
+        dut.answer_push.value = self._answer
+        dut.enable.value = 1
+        await self.reset(reset_cycles)
+        cocotb.start_soon(self._serve(), name="directory stand-in")
+        self.ctx.on_drain("items without completion", lambda: self.pushed - self._completions())
+        self.ctx.on_end("DMA at rest", self.check_end)
+
+    def configure(self, block_bytes: int, blocks: int, slots: int) -> None:
+        """New block size and fresh memories; nothing may be in flight."""
+        self.block_bytes, self.stride = block_bytes, 1 << max(8, (block_bytes - 1).bit_length())
+        self.dut.block_bytes.value = block_bytes
+        self.dut.max_retry.value = self.max_retry
+        self.blocks.clear()
+        for tier in range(TIERS):
+            if not self.link.memory_map(tier, BASES[tier], slots * self.stride):
+                raise RuntimeError(f"no memory for {slots} slots of {self.stride} bytes")
+            order = list(range(slots))
+            self.rng.shuffle(order)
+            self.free[tier] = deque(order)
+        for _ in range(blocks):
+            self.place(self.rng.choice([tier for tier in range(TIERS) if self.free[tier]]), 1)
+
+    def place(self, tier: int, count: int) -> None:
+        """`count` new blocks with random bytes in this tier."""
+        used = {(block.request_id, block.layer_head, block.number) for block in self.blocks}
+        for _ in range(count):
+            key = self._key()
+            while key in used:
+                key = self._key()
+            used.add(key)
+            block = Block(*key, tier, self.free[tier].popleft())
+            data = self.ctx.np_rng.integers(0, 256, self.block_bytes, dtype=np.uint8).tobytes()
+            self.link.memory_write(tier, self.address(tier, block.slot), data)
+            self.blocks.append(block)
+
+    def _key(self) -> tuple[int, int, int]:
+        rng = self.rng
+        return rng.randrange(1 << 16), rng.randrange(1 << 16), rng.randrange((1 << 32) // self.block_tokens)
+
+    async def reset(self, cycles: int) -> None:
+        """Hard reset now; whatever was on its way is gone without a completion."""
+        now = self.link.cycle()
+        self.link.reset(0 if now == 0 else now + 1, now + 1 + cycles)
+        self.forget()
+        await self.wait(cycles + 4)
+
+    def forget(self) -> None:
+        """After a reset: no item is in flight, what was reserved is free."""
+        self._completions()
+        self._epoch += 1
+        for item in [*self.moves.values(), *self.queued[0], *self.queued[1]]:
+            item.block.in_flight = False
+            item.copying = False
+            if item.slot is not None:
+                self.free[item.chosen or 0].append(item.slot)
+        self.moves.clear()
+        for queue in self.queued:
+            queue.clear()
+        self.expected.clear()
+        self.expected_errors.clear()
+        self.pushed = self.completed = 0
+        self.totals = Totals()
+
+    def address(self, tier: int, slot: int) -> int:
+        """Byte address of a slot."""
+        return (BASES[tier] + slot * self.stride) % (1 << 64)
+
+    async def wait(self, cycles: int) -> None:
+        """Some cycles, then right after a clock edge."""
+        await self.ctx.cycles(cycles)
+        await RisingEdge(self.dut.clk)
+
+    # ------------------------------------------------------------------ items
+    def idle_blocks(self) -> list[Block]:
+        """Blocks that have no item."""
+        return [block for block in self.blocks if not block.in_flight]
+
+    def make_item(self, block: Block, channel: int) -> Item | None:
+        """A legal item of this channel for this block."""
+        if channel == EVICT:
+            if block.tier == TIERS - 1:
+                return None
+            fixed = self.rng.random() < 0.3
+            target = self.rng.randrange(block.tier + 1, TIERS)
+        else:
+            if block.tier == 0:
+                return None
+            fixed, target = True, self.rng.randrange(block.tier)
+        self._life = (self._life + 1) & 0xFFFF
+        return Item(block, channel, block.tier, fixed, target, self._life, fixed and self.rng.random() < 0.5)
+
+    async def push(self, item: Item) -> None:
+        """One item into its queue, in one cycle."""
+        dut, block = self.dut, item.block
+        dut.item_request_id.value = block.request_id
+        dut.item_layer_head.value = block.layer_head
+        dut.item_block.value = block.number
+        dut.item_life.value = item.life
+        dut.item_from.value = item.source
+        dut.item_target.value = item.target
+        dut.item_fixed.value = item.fixed
+        dut.item_by_migrate.value = item.by_migrate
+        dut.push.value = 1 << item.channel
+        block.in_flight = True
+        self.queued[item.channel].append(item)
+        self.pushed += 1
+        self.ctx.transaction()
+        await RisingEdge(dut.clk)
+        dut.push.value = 0
+
+    async def traffic(self, count: int, depth: int = QUEUE_DEPTH - 4, gap: float = 0.0) -> None:
+        """Push `count` items on random blocks and channels, keeping at most `depth` in each queue."""
+        done = 0
+        while done < count:
+            idle = self.idle_blocks()
+            channel = self.rng.randrange(2)
+            if idle and len(self.queued[channel]) < depth:
+                item = self.make_item(self.rng.choice(idle), channel)
+                if item:
+                    await self.push(item)
+                    done += 1
+                    if self.rng.random() >= gap:
+                        continue
+            await self.wait(self.rng.randrange(1, 40))
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Until every item has its completion."""
+        with self.ctx.waiting("test", "the completions of all items"):
+            while self.pushed != self._completions():
+                await self.wait(20)
+
+    # ------------------------------------------------------------------ the directory
+    async def _serve(self) -> None:
+        dut = self.dut
+        while True:
+            await dut.op_count.value_change
+            if not int(dut.rst_n.value) or int(dut.op_count.value) == 0:
+                continue
+            if int(dut.seen_end.value):
+                self._end()
+            else:
+                self._start()
+            self._answer ^= 1
+            dut.answer_push.value = self._answer
+
+    def _say(self, result: Result, item: Item) -> None:
+        dut = self.dut
+        dut.answer_move.value = int(result)
+        dut.answer_tier.value = item.block.tier
+        dut.answer_phys_addr.value = self.address(item.block.tier, item.block.slot)
+        known = result is Result.OK and item.slot is not None
+        dut.answer_dst_tier.value = item.chosen if known and item.chosen is not None else self.rng.randrange(4)
+        dut.answer_dst_slot.value = item.slot if known and item.slot is not None else self.rng.randrange(1 << 16)
+        dst = self.address(item.chosen, item.slot) if known and item.chosen is not None and item.slot is not None else 0
+        dut.answer_dst_phys.value = dst
+
+    def _check_item(self, item: Item) -> None:
+        dut, block = self.dut, item.block
+        seen = (
+            int(dut.seen_request_id.value),
+            int(dut.seen_layer_head.value),
+            int(dut.seen_block.value),
+            int(dut.seen_life.value),
+            int(dut.seen_from.value),
+            int(dut.seen_target.value),
+            bool(dut.seen_fixed.value),
+            bool(dut.seen_by_migrate.value),
+        )
+        want = (block.request_id, block.layer_head, block.number, item.life, item.source, item.target, item.fixed, item.by_migrate)
+        self.ctx.compare("item of an operation", want, seen, move=int(dut.seen_move.value))
+        self.ctx.compare("KV address of an operation", block.kv_addr(self.block_tokens), int(dut.seen_kv_addr.value))
+
+    def _start(self) -> None:
+        dut, ctx = self.dut, self.ctx
+        move, retry = int(dut.seen_move.value), bool(dut.seen_retry.value)
+        self.starts += 1
+        if retry:
+            item = self.moves.get(move)
+            ctx.compare("start check of a later try: its move is known and waits for it", True,
+                        item is not None and not item.copying, move=move)
+            assert item is not None
+        else:
+            key = (int(dut.seen_request_id.value), int(dut.seen_layer_head.value), int(dut.seen_block.value))
+            heads = [queue[0] for queue in self.queued if queue]
+            found = [i for i in heads if (i.block.request_id, i.block.layer_head, i.block.number) == key]
+            ctx.compare("start check: items of that block at the head of a queue", 1, len(found), move=move)
+            item = found[0]
+            ctx.compare("start check: move id in use", False, move in self.moves, move=move)
+            self.queued[item.channel].popleft()
+            self.start_order.append(item.channel)
+            item.move = move
+            self.moves[move] = item
+            ctx.compare("moves at the same time within MOVES", True, len(self.moves) <= 64, moves=len(self.moves))
+        self._check_item(item)
+        item.tries += 1
+        self.start_cycles[move] = int(dut.seen_cycle.value)
+        chances = self.chances
+        result = Result.OK
+        if item.gone or self.rng.random() < (chances.gone_at_retry if retry else chances.gone_at_start):
+            result = Result.CANCELLED
+        else:
+            tiers = [item.target] if item.fixed else [t for t in range(item.source + 1, TIERS) if self.free[t]][:1]
+            if not tiers or not self.free[tiers[0]] or self.rng.random() < chances.no_slot:
+                result = Result.NO_SLOT
+            else:
+                item.chosen = tiers[0]
+                item.slot = self.free[item.chosen].popleft()
+                item.src_slot = item.block.slot
+                item.copying, item.voided = True, False
+        self._say(result, item)
+        if result is not Result.OK:
+            self.ends[result] += 1
+            self._finish(item, result)
+            return
+        for chance, gone in ((chances.void, False), (chances.removed, True)):
+            if self.rng.random() < chance:
+                delay = ANSWER_CYCLES + 1 + self.rng.randrange(chances.abort_within)
+                cocotb.start_soon(self._abort_later(item, item.tries, delay, gone), name="abort")
+
+    def _end(self) -> None:
+        dut, ctx = self.dut, self.ctx
+        move = int(dut.seen_move.value)
+        item = self.moves.get(move)
+        ctx.compare("end of a try: its copy runs", True, item is not None and item.copying, move=move)
+        assert item is not None
+        self._check_item(item)
+        place = (int(dut.seen_dst_tier.value), int(dut.seen_dst_slot.value))
+        ctx.compare("target place at the end of a try", (item.chosen, item.slot), place, move=move)
+        error = bool(self._failed(move))
+        ctx.compare("AXI error reported at the end of a try", error, bool(dut.seen_error.value), move=move, tries=item.tries)
+        last = item.tries >= max(1, self.max_retry)
+        ctx.compare("last try (MAX_RETRY tries in all, 0 means 1)", last, bool(dut.seen_last_try.value), move=move,
+                    tries=item.tries, max_retry=self.max_retry)
+        if error:
+            self.totals.errors[item.channel] += 1
+            self.expected_errors.append((item.block.kv_addr(self.block_tokens), item.channel))
+        item.copying = False
+        if item.gone:
+            result = Result.CANCELLED
+        elif item.voided:
+            result = Result.VOID
+        elif error:
+            result = Result.ERROR if last else Result.RETRY
+        elif self.rng.random() < self.chances.referenced_at_commit:
+            result = Result.CANCELLED
+        else:
+            result = Result.OK
+        self._say(result, item)
+        assert item.chosen is not None and item.slot is not None
+        if result is Result.OK:
+            self.free[item.block.tier].append(item.block.slot)
+            item.block.tier, item.block.slot = item.chosen, item.slot
+        else:
+            self.free[item.chosen].append(item.slot)
+        item.slot = None
+        self.ends[result] += 1
+        if result is not Result.RETRY:
+            self._finish(item, result)
+
+    def _finish(self, item: Item, result: Result) -> None:
+        assert item.move is not None
+        del self.moves[item.move]
+        item.block.in_flight = False
+        if item.fixed:
+            to = item.target
+        else:
+            to = item.source if item.chosen is None else item.chosen
+        self.expected.append((item.block.kv_addr(self.block_tokens), int(result), item.source, to))
+        if result is Result.OK:
+            self.totals.bytes_moved[item.channel] += self.block_bytes
+        if result is Result.VOID:
+            self.totals.voids[item.channel] += 1
+
+    async def _abort_later(self, item: Item, tries: int, delay: int, gone: bool) -> None:
+        epoch = self._epoch
+        await self.wait(delay)
+        if epoch == self._epoch and item.copying and item.tries == tries:
+            await self.abort(item, gone)
+
+    async def abort(self, item: Item, gone: bool) -> None:
+        """A write lookup (or, with `gone`, a removal) hits the block while it moves."""
+        assert item.move is not None
+        item.voided, item.gone = True, item.gone or gone
+        bit = 1 << item.move
+        self._aborts |= bit
+        self.dut.abort_now.value = self._aborts
+        await RisingEdge(self.dut.clk)
+        self._aborts &= ~bit
+        self.dut.abort_now.value = self._aborts
+
+    # ------------------------------------------------------------------ what came out
+    def _completions(self) -> int:
+        """Check the completions and errors seen since the last call; returns the completions so far."""
+        ctx = self.ctx
+        for cycle, head, addr, _ in self.link.take_records(3).tolist():
+            kind = head & 0xFF
+            if kind == KIND_COMPLETION:
+                seen = (addr, head >> 8 & 0xFF, head >> 16 & 0xFF, head >> 24 & 0xFF)
+                ctx.compare("completions only for items that ended", True, bool(self.expected), seen=seen)
+                want = self.expected.popleft()
+                for name, a, b in zip(("kv_addr", "status", "from", "to"), want, seen, strict=True):
+                    ctx.compare(f"completion {name}", a, b, kv_addr=want[0], status=want[1])
+                self.completed += 1
+            elif kind == KIND_ERROR:
+                ctx.compare("DMA_ERR only for tries that met an error", True, bool(self.expected_errors), kv_addr=addr)
+                ctx.compare("DMA_ERR kv_addr, channel", self.expected_errors.popleft(), (addr, head >> 8 & 0xFF))
+                if self.side is not None:
+                    ctx.compare("DMA_ERR side (0 read, 1 write)", self.side, head >> 16 & 0xFF, kv_addr=addr)
+            elif kind == KIND_READ:
+                self.reads.append((cycle, addr))
+            elif kind == KIND_WRITE:
+                self.writes.append((cycle, addr))
+            elif kind == KIND_POP:
+                self.pops.append((cycle, head >> 8 & 0xFF, addr))
+        self.check_violations()
+        return self.completed
+
+    def check_violations(self) -> None:
+        """No protocol or data checker has complained."""
+        found = self.link.violations()
+        self.ctx.compare("violations seen by the checkers", "none", found[0][1] if found else "none",
+                         cycle=found[0][0] if found else 0)
+
+    def check_end(self) -> None:
+        """Everything at rest: counters, queues, outstanding bursts, slots, every byte of memory."""
+        ctx, dut = self.ctx, self.dut
+        self._completions()
+        ctx.compare("completions", self.pushed, self.completed)
+        ctx.compare("DMA_ERR events still missing", 0, len(self.expected_errors))
+        ctx.compare("moves still active", 0, int(dut.active.value))
+        ctx.compare("DMA idle", 1, int(dut.idle.value))
+        ctx.compare("AXI bursts outstanding", 0, self.link.axi_outstanding())
+        for channel in range(2):
+            for name in ("bytes_moved", "errors", "voids"):
+                want = getattr(self.totals, name)[channel]
+                ctx.compare(f"{name} of the {NAMES[channel]} channel", want, int(getattr(dut, f"{name}_{channel}").value))
+        bad, compared, text = self.link.memory_compare()
+        ctx.compare("differing pages of tier memory", 0, bad, first=text or "none")
+        ctx.compare("tier memory was compared", True, compared > 0)
+        ctx.compare("checks made by the checkers", True, self.link.checks() > 0)
+
+    def traffic_line(self) -> str:
+        """One line of what happened."""
+        ends = " ".join(f"{result.name}={n}" for result, n in sorted(self.ends.items()))
+        return f"items={self.pushed} start checks={self.starts} ends of tries: {ends}"
