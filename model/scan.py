@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -180,8 +181,8 @@ class ScanOps(StateBase):
         """
         if isinstance(where, slice):
             start, stop, _ = where.indices(self.entry_count)
-            parts = [slice(k, min(k + _CHUNK, stop)) for k in range(start, stop, _CHUNK)]
-            done = [self._score_part(part) for part in parts]
+            cuts = [*range(start, max(stop, start + 1), _CHUNK), stop]
+            done = [self._score_part(slice(*cut)) for cut in pairwise(cuts)]
             todo, prio, r, f, decision = (np.concatenate(column) for column in zip(*done))
         else:
             todo, prio, r, f, decision = self._score_part(where)
@@ -258,7 +259,11 @@ class ScanOps(StateBase):
         )
 
     def drop_is_legal(self, channel: Channel, lane: int) -> bool:
-        """Whether a decision of this lane may be dropped now: its places and the queue are full."""
+        """Whether the hardware may drop a decision of this lane now.
+
+        Its places are taken, and so are those of the queue, if one counts what waits before it
+        (a place that the DMA frees goes to a waiting decision first).
+        """
         return (
             self.lane_waiting[channel][lane] == LANE_WAIT_DEPTH
             and len(self.queues[channel]) + len(self.waiting[channel]) >= QUEUE_DEPTH
@@ -269,10 +274,9 @@ class ScanOps(StateBase):
         channel = _CHANNEL[decision]
         lane = index % self.lanes
         if accepted is None:
-            # the lane waits for the merge as long as the queue has room for all that wait
-            while self.lane_waiting[channel][lane] == LANE_WAIT_DEPTH:
-                if self.drop_is_legal(channel, lane):
-                    break
+            # the lane waits for the merge as long as the queue has room
+            full = self.lane_waiting[channel]
+            while full[lane] == LANE_WAIT_DEPTH and len(self.queues[channel]) < QUEUE_DEPTH:
                 self.queue_push(channel)
             accepted = self.lane_waiting[channel][lane] < LANE_WAIT_DEPTH
         if not accepted:

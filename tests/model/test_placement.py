@@ -1,0 +1,150 @@
+"""Where entries stand: device.md 2 (no duplicates), 8 (FULL), docs/microarchitecture.md (search)."""
+
+import random
+
+import pytest
+
+from model.directory import DeviceState
+from model.placement import Placement, mask
+from model.types import Mismatch, Status
+from tests.model.helpers import device, kv
+from tests.model.pair import Pair
+from tests.model.reference import splitmix
+
+
+def test_masks_are_the_documented_generator() -> None:
+    assert splitmix(0) == 0xE220_A839_7B1D_CDAF  # the published first output of splitmix64
+    assert mask(0, 0) == 0x1335_5CC0_5A36_6801
+    pair = Pair()
+    assert [mask(b, i) for b in range(4) for i in range(14)] == [
+        m for bank in pair.reference.masks for m in bank
+    ]
+
+
+@pytest.mark.parametrize(("entries", "lanes"), [(1024, 4), (4096, 8), (65536, 16), (65536, 4)])
+def test_places_are_one_row_in_each_bank(entries: int, lanes: int) -> None:
+    placement = Placement(entries, lanes)
+    rng = random.Random(1)
+    rows = entries // lanes
+    seen = [set() for _ in range(lanes)]
+    for _ in range(400):
+        key = rng.getrandbits(64)
+        places = placement.places(key)
+        assert [p % lanes for p in places] == list(range(lanes))
+        assert all(0 <= p < entries for p in places)
+        for bank, place in enumerate(places):
+            want = sum(
+                (bin(key & mask(bank, bit)).count("1") & 1) << bit
+                for bit in range(rows.bit_length() - 1)
+            )
+            assert place // lanes == want
+            seen[bank].add(want)
+    assert all(len(rows_seen) > min(rows, 400) // 3 for rows_seen in seen)  # they spread
+
+
+@pytest.mark.parametrize("lanes", [4, 8, 16])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_search_is_the_documented_one_until_full(lanes: int, seed: int) -> None:
+    """The reference lists every chain of places; the model must take the first that works."""
+    pair = Pair(entries=1024, lanes=lanes)
+    pair.set_slots(1024, 1024, 1024, 1024)
+    rng = random.Random(seed)
+    statuses: dict[str, int] = {}
+    longest = 0
+    while statuses.get("FULL", 0) < 6:
+        address = rng.getrandbits(64) & ~3
+        plan = pair.model.plan_insert(address)
+        longest = max(longest, len(plan.relocations))
+        status = pair.insert(address, (address & 0xFFFFFFFF) + 1, rng.randrange(4))
+        statuses[status] = statuses.get(status, 0) + 1
+    pair.compare()
+    assert longest == 2
+    assert statuses["OK"] >= 0.85 * 1024
+
+
+def test_full_changes_nothing_and_gives_the_slot_back() -> None:
+    state, address = full_device()
+    before, pools = state.image(), [p.free for p in state.pools]
+    assert state.insert(address, (address & 0xFFFFFFFF) + 15, 1).status == Status.FULL
+    assert state.image() == before
+    assert [p.free for p in state.pools] == pools
+    state.check()
+
+
+def full_device() -> tuple[DeviceState, int]:
+    """A directory, and a key for which the search fails."""
+    state = device(1024, 1024, 1024, 1024)
+    rng = random.Random(4)
+    while True:
+        address = rng.getrandbits(64) & ~15
+        if state.plan_insert(address).index is None:
+            return state, address
+        state.insert(address, (address & 0xFFFFFFFF) + 15, rng.randrange(4))
+
+
+def test_full_is_rare_before_85_percent_at_4_lanes_and_98_percent_at_16() -> None:
+    state, _ = full_device()
+    assert len(state.index_of) > 0.85 * 1024
+    state = DeviceState()
+    for tier in range(4):
+        state.set_slots(tier, 65536)
+    rng = random.Random(0)
+    inserted = 0
+    while True:
+        address = rng.getrandbits(64) & ~15
+        if state.insert(address, (address & 0xFFFFFFFF) + 15, rng.randrange(4)).status:
+            break
+        inserted += 1
+    assert inserted >= 0.98 * 65536
+
+
+def test_an_insert_in_two_passes_equals_one_at_an_instant() -> None:
+    rng = random.Random(2)
+    both = [device(1024, 1024, 1024, 1024), device(1024, 1024, 1024, 1024)]
+    searches = 0
+    for _ in range(1100):
+        address = rng.getrandbits(64) & ~15
+        end, tier = (address & 0xFFFFFFFF) + 15, rng.randrange(4)
+        whole = both[0].insert(address, end, tier)
+        parts = both[1].insert_begin(address, end, tier)
+        if parts is None:
+            searches += 1
+            assert both[1].inserting is not None
+            for source, target in both[1].inserting.plan.relocations:
+                both[1].relocate(source, target)
+            parts = both[1].insert_end()
+        assert parts == whole
+    assert searches > 20
+    assert both[0].image() == both[1].image()
+
+
+def test_relocations_that_are_not_possible_are_named() -> None:
+    state = device()
+    result = state.insert(kv(), 15, 1)
+    places = state._placement.places(state.key_of(kv()))  # noqa: SLF001
+    foreign = next(p for p in range(1024) if p not in places)
+    with pytest.raises(Mismatch, match=f"relocation of {result.index}"):
+        state.relocate(result.index, foreign)
+    with pytest.raises(Mismatch, match="a valid entry"):
+        state.relocate(foreign, places[1])
+    state.relocate(result.index, places[3])
+    assert state.find(kv()) == places[3]
+    with pytest.raises(Mismatch, match="a free place"):
+        state.relocate(places[3], places[3])
+    state.check()
+
+
+def test_a_relocated_entry_keeps_every_field_and_its_item() -> None:
+    state = device()
+    index = state.insert(kv(), 7, 2, prefix=True).index
+    state.migrate(kv(), 3)
+    state.lookup(0, kv(offset=8), write=True)
+    before = state.entry(index)
+    target = state._placement.places(state.key_of(kv()))[2]  # noqa: SLF001
+    if target == index:
+        target = state._placement.places(state.key_of(kv()))[1]  # noqa: SLF001
+    state.relocate(index, target)
+    assert state.entry(target) == before
+    assert state.entry_bytes(index) == bytes(32)
+    assert state.migrate(kv(), 3).status == Status.BUSY
+    state.check()
