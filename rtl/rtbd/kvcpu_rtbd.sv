@@ -818,7 +818,19 @@ module kvcpu_rtbd #(
   logic [MoveIdW-1:0] freed_pick_move_id;
 
   assign search_put_ready = !put_valid;
-  assign freed_pop = (put_valid || search_put_valid) ? '0 : freed_valid & (~freed_valid + 1'b1);
+
+  // Banks take turns: one that waits too long would finish its walk alone, at a fraction of the pace.
+  banks_t freed_turn_q, freed_later, freed_pick;
+  assign freed_later = freed_valid & freed_turn_q;
+  assign freed_pick = (freed_later != '0) ? freed_later & (~freed_later + 1'b1)
+                                          : freed_valid & (~freed_valid + 1'b1);
+  assign freed_pop = (put_valid || search_put_valid) ? '0 : freed_pick;
+
+  // The banks above the one just served.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) freed_turn_q <= '1;
+    else if (freed_pop != '0) freed_turn_q <= ~(freed_pop | (freed_pop - 1'b1));
+  end
 
   always_comb begin
     freed_pick_tier = '0;

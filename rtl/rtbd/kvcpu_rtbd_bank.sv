@@ -141,7 +141,7 @@ module kvcpu_rtbd_bank #(
   localparam int unsigned MetaBits = $bits(meta_t) + 1;
   localparam int unsigned ScanDenyMax = 3;
   localparam int unsigned FreeDenyMax = 48;
-  localparam int unsigned FreedDepth = 16;
+  localparam int unsigned FreedDepth = 64;
   localparam int unsigned FreeStages = 3;  // S1..S3: steps whose slot is not in the FIFO yet
 
   // ------------------------------------------------------------------ memory words
