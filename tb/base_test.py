@@ -15,7 +15,7 @@ from typing import Any, TypeVar, overload
 import cocotb
 from pyuvm import uvm_root, uvm_test
 
-from tb.context import Channel, Context, EndCheckError, Mismatch, WatchdogError
+from tb.context import Channel, Context, EndCheckError, Mismatch, TaskFailed, WatchdogError
 
 __all__ = ["Channel", "Context", "EndCheckError", "KvUvmTest", "Mismatch", "WatchdogError", "context", "kv_test"]
 
@@ -89,7 +89,7 @@ def _make_test(body: Any, timeout_cycles: int, no_progress_cycles: int) -> Any:
         try:
             await _run(ctx, body)
         except asyncio.CancelledError:
-            ctx.report(RuntimeError("another task of the test failed, its traceback is in the log"))
+            ctx.report(TaskFailed("a task of the test failed"))
             raise
         except BaseException as error:
             ctx.report(error)

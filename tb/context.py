@@ -39,6 +39,10 @@ class WatchdogError(AssertionError):
     """A limit of simulated time passed, or nothing happened for too long."""
 
 
+class TaskFailed(RuntimeError):
+    """Another task of the test failed, or the simulator ended; cocotb's results say which."""
+
+
 class EndCheckError(AssertionError):
     """The test came to its end in a state that is no pass."""
 
@@ -206,7 +210,7 @@ class Context:
         if self.reported:
             return
         self.reported = True
-        text = str(error) or type(error).__name__
+        text = (str(error) or type(error).__name__).replace("\n", "\nKVCPU-MORE")
         print(
             f"KVCPU-FAIL cycle={self.cycle} time_ps={self.time_ps} test={self.name} kind={type(error).__name__} {text}",
             flush=True,

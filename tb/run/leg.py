@@ -133,8 +133,7 @@ def explain(outcome: Outcome) -> str:
     lines = [f"FAILED {outcome.job.title}{where}"]
     if verdict.failure_text:
         lines.append(f"  {verdict.failure_text}")
-    lines += [
-        f"  - {reason}" for reason in verdict.reasons if verdict.failure_text not in reason or not verdict.failure_text
-    ]
+    said = f"{outcome.job.test}: " if verdict.failure_text else "\0"  # cocotb's words for the same failure
+    lines += [f"  - {reason}" for reason in verdict.reasons if not reason.startswith(said)]
     lines += [f"  log    {shown(outcome.log)}", f"  repeat {outcome.job.repeat}"]
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 END_TOKEN = re.compile(r"^KVCPU-END test=(\S+) transactions=(\d+) comparisons=(\d+) mismatches=(\d+)\s*$", re.M)
-FAIL_LINE = re.compile(r"^KVCPU-FAIL cycle=(\d+) time_ps=(\d+) test=(\S+) kind=(\S+) (.*(?:\n  .+)*)", re.M)
+FAIL_LINE = re.compile(r"^KVCPU-FAIL cycle=(\d+) time_ps=(\d+) test=(\S+) kind=(\S+) (.*(?:\nKVCPU-MORE.*)*)", re.M)
 RTL_ERROR = re.compile(r"^\[(\d+)\] %(?:Error|Fatal)\S*:?\s*(.*)$", re.M)
 ERROR_LINE = re.compile(
     r"^(?:.*%(?:Error|Fatal)\b.*"
@@ -117,15 +117,16 @@ def _token_problems(request: Request, log: str, verdict: Verdict) -> list[str]:
     return problems
 
 
-def _note_failure(log: str, verdict: Verdict) -> None:
+def _note_failure(log: str, failed: list[str], verdict: Verdict) -> None:
     """Where and why it failed first: the testbench's own line, or the RTL's."""
     places: list[tuple[int, int | None, str]] = []
-    match = FAIL_LINE.search(log)
-    if match:
-        places.append((int(match[2]), int(match[1]), match[5].strip()))
     match = RTL_ERROR.search(log)
     if match:
         places.append((int(match[1]), None, match[2].strip()))
+    match = FAIL_LINE.search(log)
+    if match:
+        text = match[5].strip().replace("\nKVCPU-MORE", "\n")
+        places.append((int(match[2]), int(match[1]), text if match[4] != "TaskFailed" or not failed else failed[0]))
     if places:
         verdict.failure_ps, verdict.failure_cycle, verdict.failure_text = min(places, key=lambda place: place[0])
 
@@ -133,7 +134,6 @@ def _note_failure(log: str, verdict: Verdict) -> None:
 def judge(request: Request, evidence: Evidence) -> Verdict:
     """Weigh the evidence; `reasons` says in order of importance what is missing or wrong."""
     verdict = Verdict(passed=False)
-    _note_failure(evidence.log, verdict)
     reasons = []
     if evidence.timed_out:
         reasons.append(f"wall clock limit of {request.timeout_s:g} s passed")
@@ -142,6 +142,7 @@ def judge(request: Request, evidence: Evidence) -> Verdict:
     if not evidence.log.strip():
         reasons.append("the log is empty")
     wrong, failed = _result_problems(request, evidence)
+    _note_failure(evidence.log, failed, verdict)
     errors = ERROR_LINE.findall(evidence.log)
     if request.expect == "fail":
         reasons += wrong if not evidence.log.strip() else []
@@ -162,6 +163,8 @@ def judge(request: Request, evidence: Evidence) -> Verdict:
 
 def _expected_failure_problems(request: Request, evidence: Evidence, failed: list[str], errors: list[str]) -> list[str]:
     """Why a leg that must fail did not fail as it must; a time limit is never the expected failure."""
+    if any(match[4] == "WatchdogError" for match in FAIL_LINE.finditer(evidence.log)):
+        return ["ended by a watchdog; a time limit is never the expected failure"]
     if not (failed or errors or evidence.exit_status):
         return [f"passed, though it must fail with a message like {request.expect_message!r}"]
     pattern = re.compile(request.expect_message)

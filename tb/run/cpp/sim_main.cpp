@@ -50,6 +50,7 @@ std::string plusarg(int argc, char** argv, const std::string& name) {
 #if VM_TRACE
 std::unique_ptr<WaveFile> waves;
 uint64_t waves_from_ps = 0;
+uint64_t waves_until_ps = kNothingPending;  // time of the last dump, kNothingPending before the first
 
 void open_waves(int argc, char** argv, Vtop& top) {
     const std::string file = plusarg(argc, argv, "kvcpu_trace");
@@ -62,7 +63,9 @@ void open_waves(int argc, char** argv, Vtop& top) {
 }
 
 void dump_waves() {
-    if (waves && now_ps >= waves_from_ps) waves->dump(now_ps);
+    if (!waves || now_ps < waves_from_ps || now_ps == waves_until_ps) return;
+    waves->dump(now_ps);
+    waves_until_ps = now_ps;
 }
 #endif
 
@@ -73,6 +76,7 @@ void wrap_up() {
     done = true;
     VerilatedVpi::callCbs(cbEndOfSimulation);
 #if VM_TRACE
+    dump_waves();  // the slot of the failure, which ends before it would be dumped
     if (waves) waves->close();
 #endif
 #if VM_COVERAGE
