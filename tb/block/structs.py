@@ -1,7 +1,8 @@
-"""Packed structs of `rtl/kvcpu_pkg.sv` as Python integers and back, laid out by the sources themselves."""
+"""Packed structs of `rtl/kvcpu_pkg.sv` as Python integers and back, and its enums: as the sources lay them out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
 from pathlib import Path
 
@@ -66,15 +67,24 @@ class Struct:
 
 
 @cache
-def struct(name: str) -> Struct:
-    """The packed struct typedef `name` of the package. Raises LookupError where there is none."""
+def _typedef(name: str) -> "tuple[pyslang.ast.Compilation, pyslang.ast.Type]":
+    # The type lives no longer than its compilation.
     compilation = pyslang.ast.Compilation()
     compilation.addSyntaxTree(pyslang.syntax.SyntaxTree.fromFile(str(PACKAGE)))
     package = compilation.getPackage("kvcpu_pkg")
     alias = package.find(name) if package is not None else None
-    if alias is None or not alias.targetType.type.canonicalType.isStruct:
-        raise LookupError(f"{PACKAGE.name} has no packed struct `{name}`")
-    return _struct(name, alias.targetType.type.canonicalType)
+    if alias is None or alias.kind != pyslang.ast.SymbolKind.TypeAlias:
+        raise LookupError(f"{PACKAGE.name} has no type `{name}`")
+    return compilation, alias.targetType.type.canonicalType
+
+
+@cache
+def struct(name: str) -> Struct:
+    """The packed struct typedef `name` of the package. Raises LookupError where there is none."""
+    kind = _typedef(name)[1]
+    if not kind.isStruct:
+        raise LookupError(f"{PACKAGE.name}: `{name}` is no struct")
+    return _struct(name, kind)
 
 
 def _struct(name: str, kind: "pyslang.ast.Type") -> Struct:
@@ -86,3 +96,13 @@ def _struct(name: str, kind: "pyslang.ast.Type") -> Struct:
         nested = _struct(f"{name}.{member.name}", canonical) if canonical.isStruct else None
         fields[member.name] = Field(member.name, member.bitOffset, canonical.bitWidth, nested)
     return Struct(name, kind.bitWidth, fields)
+
+
+@cache
+def enum(name: str, prefix: str) -> type[IntEnum]:
+    """The enum typedef `name` of the package; its members without `prefix`. Raises LookupError where there is none."""
+    kind = _typedef(name)[1]
+    if not kind.isEnum:
+        raise LookupError(f"{PACKAGE.name}: `{name}` is no enum")
+    members = {m.name.removeprefix(prefix): int(m.value.value) for m in kind if m.kind == pyslang.ast.SymbolKind.EnumValue}
+    return IntEnum(name, members)  # type: ignore[return-value]
