@@ -1,0 +1,64 @@
+"""Progress on its way from where the replay runs to where it is shown: a file of JSON lines that grows."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sw.replay.records import Sample, Tally
+
+NAME = "replay.jsonl"
+
+
+@dataclass(frozen=True)
+class Update:
+    """State after a step; `sample` is None at the start. `comparisons` are those made so far."""
+
+    sample: Sample | None
+    tally: Tally
+    comparisons: int
+    mismatches: int
+
+    def line(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        """The update of a line."""
+        value: dict[str, Any] = json.loads(line)
+        sample = value["sample"]
+        return cls(Sample(**sample) if sample else None, Tally(**value["tally"]), value["comparisons"], value["mismatches"])
+
+
+class Writer:
+    """Appends updates to a file; what is written is readable at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", buffering=1)
+
+    def write(self, update: Update) -> None:
+        """Append one update."""
+        self._file.write(update.line() + "\n")
+
+
+class Reader:
+    """Takes the updates that have come since the last look; the file need not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+
+    def new(self) -> Iterator[Update]:
+        """Whole lines only; the rest waits for the next look."""
+        try:
+            with self._path.open() as lines:
+                lines.seek(self._offset)
+                text = lines.read()
+        except FileNotFoundError:
+            return
+        whole = text[: text.rfind("\n") + 1]
+        self._offset += len(whole)  # ASCII only
+        for line in whole.splitlines():
+            yield Update.parse(line)

@@ -1,0 +1,62 @@
+"""A replay on the device model, in this process: no simulator, no compiler."""
+
+from collections.abc import Callable
+from typing import Any
+
+from model import Mismatch
+from model.device import DeviceModel
+from sw.driver import DriverError
+from sw.replay.config import ReplayConfig
+from sw.replay.device import DeviceFault
+from sw.replay.records import Sample, Tally
+from sw.replay.runtime import Replay
+from sw.replay.trace import TraceRequest
+from sw.run import run
+from sw.transport.base import TransportError
+from sw.transport.model import ModelTransport
+from tb.replay.feed import Update
+from tb.replay.options import Options
+from tb.run.errors import CheckError
+
+
+class Difference(CheckError):
+    """What the replay saw is not what it must see."""
+
+
+class Counter:
+    """Counts comparisons; the first difference ends the replay."""
+
+    def __init__(self) -> None:
+        self.comparisons = 0
+        self.mismatches = 0
+
+    def compare(self, subject: str, expected: Any, seen: Any, **where: Any) -> None:
+        """One comparison. Raises Difference."""
+        self.comparisons += 1
+        if expected != seen:
+            self.mismatches += 1
+            place = "".join(f" {key}={value}" for key, value in where.items())
+            raise Difference(f"{subject}{place}: expected {expected}, seen {seen}")
+
+
+def replay(options: Options, workload: list[TraceRequest], config: ReplayConfig, take: Callable[[Update], None], device: DeviceModel | None = None) -> Tally:
+    """Replay a workload; `take` gets the state after every step.
+
+    Raises CheckError: a difference, or the device did not do its part.
+    """
+    device = device or DeviceModel(entries=options.entries, lanes=options.lanes, ports=options.ports)
+    counter = Counter()
+
+    def observe(sample: Sample | None, tally: Tally) -> None:
+        take(Update(sample, tally, counter.comparisons, counter.mismatches))
+
+    job = Replay(ModelTransport(device), workload, config, counter, seed=options.seed, observer=observe)
+    observe(None, job.tally)
+    try:
+        run(job.run())
+    except (DriverError, TransportError, DeviceFault, Mismatch) as error:
+        counter.mismatches += isinstance(error, Mismatch)
+        raise CheckError(str(error)) from None
+    finally:
+        observe(None, job.tally)
+    return job.tally

@@ -1,0 +1,81 @@
+"""What the user asks for, checked before anything is built."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from tb.run.errors import UsageError
+
+BACKENDS = ("rtl", "model")
+MAX_SEED = 2**31 - 1  # Verilator's seed takes no more
+MAX_REQUESTS = 10_000_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """A replay: workload, device sizes, who answers. `requests` None: all of the trace, or the generator's default."""
+
+    trace: Path | None = None
+    requests: int | None = None
+    seed: int = 1
+    entries: int = 65_536
+    lanes: int = 16
+    ports: int = 3
+    backend: str = "rtl"
+    verilator: str | None = None
+    cxx: str | None = None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see `python -m tb.replay --help`)")
+
+
+def _whole(text: str, name: str, low: int, high: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and low <= int(text) <= high):
+        raise UsageError(f"{name}={text}: a whole number from {low:,} to {high:,} is needed")
+    return int(text)
+
+
+def _entries(text: str) -> int:
+    value = _whole(text, "ENTRIES", 1024, 65_536)
+    if value & (value - 1):
+        raise UsageError(f"ENTRIES={text}: a power of two from 1,024 to 65,536 is needed")
+    return value
+
+
+def _lanes(text: str) -> int:
+    if text not in {"4", "8", "16"}:
+        raise UsageError(f"LANES={text}: 4, 8 or 16 is needed")
+    return int(text)
+
+
+def parse(argv: list[str]) -> Options:
+    """The options of a command line. Raises UsageError for what cannot be run."""
+    parser = _Parser(prog="python -m tb.replay", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--trace", help="a Mooncake-format trace (default: a seeded generator)")
+    parser.add_argument("--requests", help="replay the first N requests only")
+    parser.add_argument("--seed", default="1", help="seed of the run (default 1)")
+    parser.add_argument("--entries", default="65536", help="ENTRIES (default 65,536)")
+    parser.add_argument("--lanes", default="16", help="LANES (default 16)")
+    parser.add_argument("--ports", default="3", help="PORTS (default 3)")
+    parser.add_argument("--backend", default="rtl", help="rtl (default) or model: the device model, without a simulator")
+    parser.add_argument("--verilator", help="a Verilator to use instead of the environment's own")
+    parser.add_argument("--cxx", help="a C++ compiler to use instead of c++, g++ or clang++")
+    given = parser.parse_args(argv)
+    if given.backend not in BACKENDS:
+        raise UsageError(f"BACKEND={given.backend}: rtl or model is needed")
+    if given.trace == "":
+        raise UsageError("TRACE=: a file is needed")
+    return Options(
+        trace=Path(given.trace) if given.trace else None,
+        requests=None if given.requests is None else _whole(given.requests, "REQUESTS", 1, MAX_REQUESTS),
+        seed=_whole(given.seed, "SEED", 1, MAX_SEED),
+        entries=_entries(given.entries),
+        lanes=_lanes(given.lanes),
+        ports=_whole(given.ports, "PORTS", 1, 8),
+        backend=given.backend,
+        verilator=given.verilator,
+        cxx=given.cxx,
+    )
