@@ -141,10 +141,6 @@ module kvcpu_bar2
   assign fresh = fresh_q || (latch_valid_q && (latch_index_q == index) && (word != '0));
   assign gone = clear_i || !initialised_i;
   assign fetch = (state_q == StIdle) && rd_valid && !bad && !fresh;
-  // Of an answer only the entry matters here.
-  logic unused_rsp;
-  assign unused_rsp = ^{rsp_i};
-
   assign fetched = ((state_q == StWait) && rsp_valid_i) || (fetch && gone) ||
       ((state_q != StIdle) && clear_i);
 

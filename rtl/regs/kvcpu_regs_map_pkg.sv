@@ -1,5 +1,3 @@
-// Generated code keeps its generator's style; its lint says nothing about the device.
-// verilator lint_off UNUSEDPARAM
 // Addresses and write layouts of BAR0. Generated from kvcpu.rdl by `make regs`: do not edit.
 
 package kvcpu_regs_map_pkg;
@@ -318,4 +316,3 @@ package kvcpu_regs_map_pkg;
   localparam logic [2:0] StatusBusy = 3'd7;
 
 endpackage
-// verilator lint_on UNUSEDPARAM

@@ -1,0 +1,1 @@
+"""Block tests of BAR0 (kvcpu_csr)."""
