@@ -225,6 +225,7 @@ class Fuzzer:
             for head in (3,)
             for block in (0, 1, 2, (1 << 30) - 1)
         ]
+        self.lazy = False
         self.configure()
 
     def configure(self) -> None:
@@ -248,6 +249,22 @@ class Fuzzer:
         for p in range(3):
             c.req_lo[p], c.req_hi[p] = rng.choice(((0, 65535), (0, 65535), (0, 65535), (1, 1), (0, 1), (2, 1)))
 
+    def crowd(self, blocks: int) -> None:
+        """Hundreds of blocks of which all want to move, and few moves that start."""
+        pair, rng = self.pair, self.rng
+        pair.set_slots(400, 400, 400, 400)
+        self.names += [
+            9 << 48 | n // 64 << 32 | n % 64 * pair.model.block_tokens for n in range(blocks)
+        ]
+        for address in self.names:
+            end = (address & 0xFFFFFFFF) + rng.randrange(pair.model.block_tokens)
+            pair.insert(address, end, rng.randrange(4))
+        c = pair.model.config
+        c.enable, c.demand = True, True
+        c.prefetch_thresh, c.evict_thresh = 30000, 30000
+        c.evict_tiers, c.promote_tier = 7, 1
+        self.lazy = True
+
     def step(self) -> None:
         """One random transaction."""
         rng, pair, m = self.rng, self.pair, self.pair.model
@@ -256,7 +273,10 @@ class Fuzzer:
         kv = rng.choice(present if present and rng.random() < 0.6 else self.names)
         token = kv + rng.randrange(tokens)
         near = (m.step + rng.choice((-2, -1, 0, 1, 2, 4, 1 << 31))) % (1 << 32)
-        match rng.randrange(24):
+        action = rng.randrange(24)
+        if self.lazy and action in (13, 20, 23) and rng.random() < 0.8:
+            action = 14
+        match action:
             case 0 | 1 | 2:
                 start = kv & 0xFFFFFFFF
                 aligned = kv if rng.random() < 0.95 else token
