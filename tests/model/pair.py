@@ -269,8 +269,9 @@ class Fuzzer:
         """One random transaction."""
         rng, pair, m = self.rng, self.pair, self.pair.model
         tokens = m.block_tokens
-        present = [pair.reference.kv_of(name) for name in pair.reference.blocks]
-        kv = rng.choice(present if present and rng.random() < 0.6 else self.names)
+        kv = rng.choice(self.names)
+        if pair.reference.blocks and rng.random() < 0.6:
+            kv = pair.reference.kv_of(rng.choice(list(pair.reference.blocks)))
         token = kv + rng.randrange(tokens)
         near = (m.step + rng.choice((-2, -1, 0, 1, 2, 4, 1 << 31))) % (1 << 32)
         action = rng.randrange(24)
@@ -278,6 +279,8 @@ class Fuzzer:
             action = 14
         match action:
             case 0 | 1 | 2:
+                if self.lazy and rng.random() < 0.7:
+                    kv = 10 << 48 | rng.getrandbits(20) * tokens  # most likely a new block
                 start = kv & 0xFFFFFFFF
                 aligned = kv if rng.random() < 0.95 else token
                 end = start + (rng.randrange(tokens) if rng.random() < 0.95 else tokens)

@@ -28,6 +28,25 @@ def test_a_crowded_device_with_full_queues(seed: int) -> None:
     assert counters.scan_done > 0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_nearly_full_directory_relocates(seed: int) -> None:
+    """INSERTs move other entries out of the way, also while a scan runs."""
+    fuzzer = Fuzzer(2000 + seed)
+    fuzzer.crowd(1000)
+    model = fuzzer.pair.model
+    during_scan = 0
+    relocate = model.relocate
+
+    def counting(source: int, target: int) -> None:
+        nonlocal during_scan
+        during_scan += model.scan is not None and not model.entries.scored[source]
+        relocate(source, target)
+
+    model.relocate = counting  # type: ignore[method-assign]
+    fuzzer.run(800, compare_every=40)
+    assert during_scan > 0
+
+
 kvs = st.builds(
     lambda request, layer, block, offset: request << 48 | layer << 40 | (block * 4 + offset),
     st.sampled_from([0, 1, 2]),

@@ -221,11 +221,14 @@ def forget_pressure(old: Callable, state: DeviceState, kwargs: dict) -> Any:  # 
 
 def fuzz() -> None:
     """Enough random transactions to meet every rule."""
-    for seed in range(40):
+    for seed in range(10):
         Fuzzer(seed).run(400)
-    crowded = Fuzzer(1000, Pair())
-    crowded.crowd(300)
-    crowded.run(500, compare_every=20)
+    for blocks in (300, 1000):
+        crowded = Fuzzer(2000, Pair())
+        crowded.crowd(blocks)
+        crowded.run(600, compare_every=20)
+    for seed in range(10, 40):
+        Fuzzer(seed).run(400)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
