@@ -7,14 +7,13 @@ others (a block removed, a write lookup, no free slot) comes from the test's ran
 
 import ctypes
 from collections import Counter, deque
-from dataclasses import dataclass, field
-from enum import IntEnum
 
 import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
 from tb.base_test import Context
+from tb.block.dma.items import Block, Chances, Item, Result, Totals
 from tb.link import Link
 
 TIERS = 4
@@ -25,76 +24,6 @@ ANSWER_CYCLES = 8
 # Bases with carries in all places; multiples of 4,096 (device.md 5).
 BASES = (0x0000_0000_0000_0000, 0x0000_0001_FFFF_F000, 0x0000_7FFF_FFFF_E000, 0xFFFF_FF00_0000_1000)
 KIND_COMPLETION, KIND_ERROR, KIND_READ, KIND_POP, KIND_WRITE = range(1, 6)
-
-
-class Result(IntEnum):
-    """move_e of rtl/kvcpu_pkg.sv; the first five are the completion statuses of device.md 6."""
-
-    OK = 0
-    CANCELLED = 1
-    NO_SLOT = 2
-    VOID = 3
-    ERROR = 4
-    RETRY = 5
-
-
-@dataclass
-class Block:
-    """A block of the directory."""
-
-    request_id: int
-    layer_head: int
-    number: int
-    tier: int
-    slot: int
-    in_flight: bool = False
-
-    def kv_addr(self, block_tokens: int) -> int:
-        """KV address of its first token."""
-        return self.request_id << 48 | self.layer_head << 32 | (self.number * block_tokens & 0xFFFF_FFFF)
-
-
-@dataclass
-class Item:
-    """An item of a queue and what has become of it."""
-
-    block: Block
-    channel: int
-    source: int
-    fixed: bool
-    target: int
-    life: int
-    by_migrate: bool
-    tries: int = 0
-    move: int | None = None
-    chosen: int | None = None  # tier of the last reserved slot
-    slot: int | None = None
-    src_slot: int = 0
-    copying: bool = False
-    voided: bool = False
-    gone: bool = False
-
-
-@dataclass
-class Chances:
-    """What may happen to a move, each a probability."""
-
-    gone_at_start: float = 0.0
-    gone_at_retry: float = 0.0
-    no_slot: float = 0.0
-    void: float = 0.0
-    removed: float = 0.0
-    referenced_at_commit: float = 0.0
-    abort_within: int = 600  # cycles after the start check
-
-
-@dataclass
-class Totals:
-    """What the counters must say."""
-
-    bytes_moved: list[int] = field(default_factory=lambda: [0, 0])
-    errors: list[int] = field(default_factory=lambda: [0, 0])
-    voids: list[int] = field(default_factory=lambda: [0, 0])
 
 
 class Bench:
@@ -305,7 +234,8 @@ class Bench:
             bool(dut.seen_fixed.value),
             bool(dut.seen_by_migrate.value),
         )
-        want = (block.request_id, block.layer_head, block.number, item.life, item.source, item.target, item.fixed, item.by_migrate)
+        key = (block.request_id, block.layer_head, block.number)
+        want = (*key, item.life, item.source, item.target, item.fixed, item.by_migrate)
         self.ctx.compare("item of an operation", want, seen, move=int(dut.seen_move.value))
         self.ctx.compare("KV address of an operation", block.kv_addr(self.block_tokens), int(dut.seen_kv_addr.value))
 
@@ -315,8 +245,8 @@ class Bench:
         self.starts += 1
         if retry:
             item = self.moves.get(move)
-            ctx.compare("start check of a later try: its move is known and waits for it", True,
-                        item is not None and not item.copying, move=move)
+            waits = item is not None and not item.copying
+            ctx.compare("start check of a later try: its move waits for one", True, waits, move=move)
             assert item is not None
         else:
             key = (int(dut.seen_request_id.value), int(dut.seen_layer_head.value), int(dut.seen_block.value))
@@ -329,7 +259,8 @@ class Bench:
             self.start_order.append(item.channel)
             item.move = move
             self.moves[move] = item
-            ctx.compare("moves at the same time within MOVES", True, len(self.moves) <= 64, moves=len(self.moves))
+            limit = ctx.parameters.get("MOVES", 64)
+            ctx.compare(f"moves at the same time (at most {limit})", min(limit, len(self.moves)), len(self.moves))
         self._check_item(item)
         item.tries += 1
         self.start_cycles[move] = int(dut.seen_cycle.value)
@@ -366,10 +297,10 @@ class Bench:
         place = (int(dut.seen_dst_tier.value), int(dut.seen_dst_slot.value))
         ctx.compare("target place at the end of a try", (item.chosen, item.slot), place, move=move)
         error = bool(self._failed(move))
-        ctx.compare("AXI error reported at the end of a try", error, bool(dut.seen_error.value), move=move, tries=item.tries)
+        where = {"move": move, "tries": item.tries, "max_retry": self.max_retry}
+        ctx.compare("AXI error reported at the end of a try", error, bool(dut.seen_error.value), **where)
         last = item.tries >= max(1, self.max_retry)
-        ctx.compare("last try (MAX_RETRY tries in all, 0 means 1)", last, bool(dut.seen_last_try.value), move=move,
-                    tries=item.tries, max_retry=self.max_retry)
+        ctx.compare("last try (MAX_RETRY tries in all, 0 means 1)", last, bool(dut.seen_last_try.value), **where)
         if error:
             self.totals.errors[item.channel] += 1
             self.expected_errors.append((item.block.kv_addr(self.block_tokens), item.channel))
@@ -385,7 +316,8 @@ class Bench:
         else:
             result = Result.OK
         self._say(result, item)
-        assert item.chosen is not None and item.slot is not None
+        assert item.chosen is not None
+        assert item.slot is not None
         if result is Result.OK:
             self.free[item.block.tier].append(item.block.slot)
             item.block.tier, item.block.slot = item.chosen, item.slot
@@ -400,10 +332,8 @@ class Bench:
         assert item.move is not None
         del self.moves[item.move]
         item.block.in_flight = False
-        if item.fixed:
-            to = item.target
-        else:
-            to = item.source if item.chosen is None else item.chosen
+        never_chosen = item.target if item.fixed else item.source
+        to = never_chosen if item.chosen is None else item.chosen
         self.expected.append((item.block.kv_addr(self.block_tokens), int(result), item.source, to))
         if result is Result.OK:
             self.totals.bytes_moved[item.channel] += self.block_bytes
@@ -457,8 +387,8 @@ class Bench:
     def check_violations(self) -> None:
         """No protocol or data checker has complained."""
         found = self.link.violations()
-        self.ctx.compare("violations seen by the checkers", "none", found[0][1] if found else "none",
-                         cycle=found[0][0] if found else 0)
+        at, text = found[0] if found else (0, "none")
+        self.ctx.compare("violations seen by the checkers", "none", text, cycle=at)
 
     def check_end(self) -> None:
         """Everything at rest: counters, queues, outstanding bursts, slots, every byte of memory."""
@@ -471,8 +401,8 @@ class Bench:
         ctx.compare("AXI bursts outstanding", 0, self.link.axi_outstanding())
         for channel in range(2):
             for name in ("bytes_moved", "errors", "voids"):
-                want = getattr(self.totals, name)[channel]
-                ctx.compare(f"{name} of the {NAMES[channel]} channel", want, int(getattr(dut, f"{name}_{channel}").value))
+                want, seen = getattr(self.totals, name)[channel], getattr(dut, f"{name}_{channel}").value
+                ctx.compare(f"{name} of the {NAMES[channel]} channel", want, int(seen))
         bad, compared, text = self.link.memory_compare()
         ctx.compare("differing pages of tier memory", 0, bad, first=text or "none")
         ctx.compare("tier memory was compared", True, compared > 0)
