@@ -69,9 +69,6 @@ module kvcpu_cmd
   localparam int unsigned OffsetW = $clog2(BLOCK_TOKENS);
   localparam logic [31:0] OffsetMask = 32'(BLOCK_TOKENS - 1);
 
-  logic unused_rsp;  // fields for the other clients
-  assign unused_rsp = ^rsp_i;
-
   typedef enum logic [2:0] {
     StIdle,
     StRange,     // the walker issues the blocks' operations

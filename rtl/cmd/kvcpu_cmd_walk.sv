@@ -1,5 +1,5 @@
-// Walks the blocks of a range command: layers outermost, then heads, then blocks, each ascending; one
-// operation per block, at most one in two cycles, answered later and in order.
+// Walks the blocks of a range command: layers outermost, then heads, then blocks, each ascending;
+// one operation per block, at most one in two cycles, answered later and in order.
 
 module kvcpu_cmd_walk
   import kvcpu_pkg::*;
@@ -33,7 +33,7 @@ module kvcpu_cmd_walk
 
   localparam int unsigned OffsetW = $clog2(BLOCK_TOKENS);
   localparam int unsigned BlockW = 32 - OffsetW;
-  localparam int unsigned OpenW = 5;  // operations in the directory's pipeline: at most its stages, 10
+  localparam int unsigned OpenW = 5;  // operations in the directory's pipeline: at most 10 stages
 
   // ------------------------------------------------------------------ where the walk is
   logic              setup_q, walking_q, gap_q;
@@ -45,9 +45,6 @@ module kvcpu_cmd_walk
 
   assign first_block = cmd_i.kv_addr.token[31:OffsetW];
   assign last_token  = 32'(end_token_q - 33'd1);
-
-  logic unused_cmd;  // fields of the directory commands; tokens inside a block
-  assign unused_cmd = ^{cmd_i, last_token};
 
   // Layers and heads past 255 do not exist: a span ends there.
   assign last_in_head  = block_q == last_block_q;

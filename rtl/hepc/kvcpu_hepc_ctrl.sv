@@ -1,4 +1,5 @@
-// Starts the scans of HEPC (device.md 4, 5): current step, coalescing, pressure, automatic thresholds.
+// Starts the scans of HEPC (device.md 4, 5): current step, coalescing, pressure, automatic
+// thresholds.
 //
 //   cycle 0  STEP_ADVANCE is written (step_we_i); held slots become free
 //   cycle 1  scan_begin_o: pressure is judged on the free slots, the configuration is taken;
@@ -34,7 +35,8 @@ module kvcpu_hepc_ctrl
   input  logic [TierCount-1:0][CountW-1:0] departures_i,
   /// The directory is initialised.
   input  logic                             ready_i,
-  /// Per bank: it has walked all rows and holds no scan step; low from the cycle after scan_start_o.
+  /// Per bank: it has walked all rows and holds no scan step; low from the cycle after
+  /// scan_start_o.
   input  logic [LANES-1:0]                 lane_done_i,
   /// A lane's decision is taken (kvcpu_moveq.lane_accept_o, any lane).
   input  logic                             decision_i,
@@ -96,9 +98,6 @@ module kvcpu_hepc_ctrl
 
   localparam int unsigned EighthW = $clog2(ENTRIES / LANES) - 3;  // log2 of ROWS / 8
   localparam int unsigned QueueCycles = 2;  // from a decision at S5 to its being in the queue
-
-  logic unused_inputs;  // each module takes the fields of cfg_t that it needs; tier 3 has no pressure
-  assign unused_inputs = ^{cfg_i, free_i[TierNvme], departures_i[TierNvme]};
 
   typedef enum logic [1:0] {
     StIdle,

@@ -1,9 +1,9 @@
 // Histogram of a scan's eviction candidates by P[15:8], per tier, and the search of the automatic
 // threshold in it (device.md 5).
 //
-// During a scan each lane counts for itself. After it, one pass over the 256 bins adds the lanes up,
-// stores the running sums of each tier and wipes the counts for the next scan. The search is a binary
-// one in the running sums, for the three tiers side by side.
+// During a scan each lane counts for itself. After it, one pass over the 256 bins adds the lanes
+// up, stores the running sums of each tier and wipes the counts for the next scan. The search is a
+// binary one in the running sums, for the three tiers side by side.
 
 module kvcpu_hepc_hist
   import kvcpu_pkg::*;
@@ -28,8 +28,8 @@ module kvcpu_hepc_hist
   /// Per lane: its new P[15:8].
   input  logic [LANES-1:0][7:0]  hist_bin_i,
 
-  /// Pulse: the scan is done (the cycle after its last hist_valid_i or later); its histogram becomes
-  /// that of the last scan.
+  /// Pulse: the scan is done (the cycle after its last hist_valid_i or later); its histogram
+  /// becomes that of the last scan.
   input  logic                   sum_start_i,
   /// No clearing and no summing runs: a scan or a search may start.
   output logic                   ready_o,

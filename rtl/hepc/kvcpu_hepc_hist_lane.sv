@@ -1,5 +1,5 @@
-// The histogram of one lane: per bin a word with one count for each of tiers 0 to 2. Takes one entry a
-// cycle.
+// The histogram of one lane: per bin a word with one count for each of tiers 0 to 2. Takes one
+// entry a cycle.
 //
 //   A  the bin's word is read
 //   B  it arrives; a younger value that is on its way to the memory takes its place

@@ -1,13 +1,13 @@
-// One scoring pipeline of HEPC (device.md 4): takes the entry of a scan step at S2 and gives its new
-// values and its decision at S5. It never stalls; its bank decides what becomes of the result.
+// One scoring pipeline of HEPC (device.md 4): takes the entry of a scan step at S2 and gives its
+// new values and its decision at S5. It never stalls; its bank decides what becomes of the result.
 //
 //   S2  S of the distance, products of R and F, distance to a hinted step
 //   S3  product of S, partial sums, hint window, decay
 //   S4  sum, saturation, comparison with the thresholds, decision
 //   S5  registered result
 //
-// The thresholds are compared with sums from which they were subtracted one stage earlier, so that no
-// stage holds two carry chains in a row.
+// The thresholds are compared with sums from which they were subtracted one stage earlier, so that
+// no stage holds two carry chains in a row.
 
 module kvcpu_hepc_lane
   import kvcpu_pkg::*;
@@ -64,10 +64,9 @@ module kvcpu_hepc_lane
     may_evict_q    <= cfg_i.evict_tiers & ~(TierCount'(1) << TierNvme);
   end
 
-  // ------------------------------------------------------------------ S2
-  // dist < 256 exactly when step - ACCESS_STEP lies in -255 .. 255: its upper 24 bits are 0, or all 1
-  // and the lower 8 are not 0. The upper bits follow from three comparisons, without a carry chain
-  // over all 32 bits.
+  // ------------------------------------------------------------------ S2 dist < 256 exactly when
+  // step - ACCESS_STEP lies in -255 .. 255: its upper 24 bits are 0, or all 1 and the lower 8 are
+  // not 0. The upper bits follow from three comparisons, without a carry chain over all 32 bits.
   logic [8:0] low_diff;  // {borrow, step[7:0] - ACCESS_STEP[7:0]}
   logic       page_same, page_below, page_above;
   logic       near_past, near_future;

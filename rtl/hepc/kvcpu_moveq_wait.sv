@@ -1,8 +1,8 @@
-// The places where the lanes' decisions wait before one queue, and their merge into it: one a cycle,
-// older cycles first, those of one cycle by ascending lane.
+// The places where the lanes' decisions wait before one queue, and their merge into it: one a
+// cycle, older cycles first, those of one cycle by ascending lane.
 //
-// Each lane has a ring of items. What order they have among the lanes is kept apart: for each cycle in
-// which decisions were taken, a mask of the lanes they came from.
+// Each lane has a ring of items. What order they have among the lanes is kept apart: for each cycle
+// in which decisions were taken, a mask of the lanes they came from.
 
 module kvcpu_moveq_wait
   import kvcpu_pkg::*;
@@ -46,13 +46,13 @@ module kvcpu_moveq_wait
 
   logic [LANES-1:0]             room;
   item_t [LANES-1:0]            lane_head;
-  logic [LANES-1:0]             turn_q, turn_d;  // lanes of the oldest cycle that are still to merge
+  logic [LANES-1:0]             turn_q, turn_d;  // lanes of the oldest cycle still to merge
   logic [LANES-1:0]             pick;  // the lowest of them, one-hot
   logic [LANES-1:0]             lane_pop;
 
   // ------------------------------------------------------------------ taken, dropped or neither
-  // A drop needs both full: the lane's places and the queue. A queue that was full stays so while the
-  // place that a pop has freed is being filled by a decision that waits.
+  // A drop needs both full: the lane's places and the queue. A queue that was full stays so while
+  // the place that a pop has freed is being filled by a decision that waits.
   logic filling_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

@@ -1,10 +1,11 @@
 """Packed structs of `rtl/kvcpu_pkg.sv` as Python integers and back, and its enums: as the sources lay them out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyslang
 
@@ -73,7 +74,7 @@ def _typedef(name: str) -> "tuple[pyslang.ast.Compilation, pyslang.ast.Type]":
     compilation.addSyntaxTree(pyslang.syntax.SyntaxTree.fromFile(str(PACKAGE)))
     package = compilation.getPackage("kvcpu_pkg")
     alias = package.find(name) if package is not None else None
-    if alias is None or alias.kind != pyslang.ast.SymbolKind.TypeAlias:
+    if not isinstance(alias, pyslang.ast.TypeAliasType):
         raise LookupError(f"{PACKAGE.name} has no type `{name}`")
     return compilation, alias.targetType.type.canonicalType
 
@@ -87,9 +88,14 @@ def struct(name: str) -> Struct:
     return _struct(name, kind)
 
 
+def _members(kind: "pyslang.ast.Type") -> list[Any]:
+    members: Iterable[Any] = kind  # type: ignore[assignment]  # a scope; the stubs do not say so
+    return list(members)
+
+
 def _struct(name: str, kind: "pyslang.ast.Type") -> Struct:
     fields = {}
-    for member in kind:
+    for member in _members(kind):
         if member.kind != pyslang.ast.SymbolKind.Field:
             continue
         canonical = member.type.canonicalType
@@ -104,5 +110,9 @@ def enum(name: str, prefix: str) -> type[IntEnum]:
     kind = _typedef(name)[1]
     if not kind.isEnum:
         raise LookupError(f"{PACKAGE.name}: `{name}` is no enum")
-    members = {m.name.removeprefix(prefix): int(m.value.value) for m in kind if m.kind == pyslang.ast.SymbolKind.EnumValue}
+    members = {
+        m.name.removeprefix(prefix): int(m.value.value)
+        for m in _members(kind)
+        if m.kind == pyslang.ast.SymbolKind.EnumValue
+    }
     return IntEnum(name, members)  # type: ignore[return-value]

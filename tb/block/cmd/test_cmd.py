@@ -58,10 +58,18 @@ class Command:
     def pack(self) -> int:
         """As cmd_t."""
         return struct("cmd_t").pack(
-            cmd=self.cmd, kv_addr=self.addr.fields(), len=self.length, step=self.step, span_layers=self.span[0],
-            span_heads=self.span[1], token_end=self.token_end, tier=self.tier, prefix=self.prefix, hot=self.hot,
+            cmd=self.cmd,
+            kv_addr=self.addr.fields(),
+            len=self.length,
+            step=self.step,
+            span_layers=self.span[0],
+            span_heads=self.span[1],
+            token_end=self.token_end,
+            tier=self.tier,
+            prefix=self.prefix,
+            hot=self.hot,
             touch=self.touch,
-        )  # fmt: skip
+        )
 
     def blocks(self, block_tokens: int) -> Iterator[Address]:
         """The blocks that a range command acts on, in the contract's order: layers, heads, ascending blocks."""
@@ -106,7 +114,7 @@ class Bench:
         self.stall = 0.0
         self.hit = 1.0
         self.answers: deque[Answer] = deque()
-        self.expected_ops: deque[dict[str, int]] = deque()
+        self.expected_ops: deque[dict[str, Any]] = deque()
         self.seen = Seen()
         self.misses = self.saturated = self.underflows = 0
         self.free_at: int | None = None
@@ -224,21 +232,42 @@ class Bench:
 
 @kv_test(timeout_cycles=100_000)
 async def test_ranges(ctx: Context) -> None:
-    """Every range command walks exactly the blocks that its tokens overlap, in order, at the limits of tokens and spans."""
+    """Range commands walk exactly the blocks that their tokens overlap, in order, at the limits of tokens and spans."""
     await out_of_reset(ctx)
     bench = Bench(ctx)
     bench.hit = 0.7
     size = bench.block_tokens
     here = Address(0x1234, 5, 6, 0)
-    ends = [(0, 1), (0, size), (0, size + 1), (size - 1, 1), (size - 1, 2), (3 * size, 5 * size), (7, 3 * size),
-            (LAST_TOKEN, 1), (LAST_TOKEN - size + 1, size), (LAST_TOKEN - 3 * size, 3 * size + 1)]  # fmt: skip
+    ends = [
+        (0, 1),
+        (0, size),
+        (0, size + 1),
+        (size - 1, 1),
+        (size - 1, 2),
+        (3 * size, 5 * size),
+        (7, 3 * size),
+        (LAST_TOKEN, 1),
+        (LAST_TOKEN - size + 1, size),
+        (LAST_TOKEN - 3 * size, 3 * size + 1),
+    ]
     for i, (token, length) in enumerate(ends):
         await bench.run(Command(RANGES[i % 6], Address(1 + i, 2, 3, token), length, step=ctx.rng.getrandbits(32)))
-    spans = [((1, 1), 0, 0), ((3, 1), 0, 0), ((1, 3), 0, 0), ((3, 4), 9, 9), ((2, 2), 254, 254), ((255, 1), 0, 7),
-             ((1, 255), 7, 0), ((1, 255), 7, 1), ((3, 3), 254, 255)]  # fmt: skip
+    spans = [
+        ((1, 1), 0, 0),
+        ((3, 1), 0, 0),
+        ((1, 3), 0, 0),
+        ((3, 4), 9, 9),
+        ((2, 2), 254, 254),
+        ((255, 1), 0, 7),
+        ((1, 255), 7, 0),
+        ((1, 255), 7, 1),
+        ((3, 3), 254, 255),
+    ]
     for i, (span, layer, head) in enumerate(spans):
         bench.stall = ctx.rng.choice((0.0, 0.5))
-        await bench.run(Command(RANGES[i % 6], Address(here.request_id, layer, head, 2 * size), 2 * size, 0x80000000 + i, span))
+        await bench.run(
+            Command(RANGES[i % 6], Address(here.request_id, layer, head, 2 * size), 2 * size, 0x80000000 + i, span)
+        )
     for cmd in RANGES:
         await bench.run(Command(cmd, here, 20 * size, step=LAST_TOKEN))
     bench.check_counts()
@@ -246,7 +275,7 @@ async def test_ranges(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=20_000)
 async def test_whole_token_space(ctx: Context) -> None:
-    """A range that ends at token 2^32 - 1 and a length of more than 32 bits' worth of blocks: the first blocks are right."""
+    """A range of all 2^32 tokens starts with the right blocks; a clear ends it."""
     await out_of_reset(ctx)
     bench = Bench(ctx)
     command = Command(Cmd.Share, Address(1, 0, 0, 0), 1 << 32)
@@ -297,9 +326,13 @@ async def test_insert_arguments(ctx: Context) -> None:
                 if not 0 <= end <= LAST_TOKEN:
                     continue
                 command = Command(
-                    Cmd.Insert, Address(ctx.rng.getrandbits(16), 1, 2, start), token_end=end, tier=ctx.rng.randrange(4),
-                    prefix=ctx.rng.getrandbits(1), hot=ctx.rng.getrandbits(1),
-                )  # fmt: skip
+                    Cmd.Insert,
+                    Address(ctx.rng.getrandbits(16), 1, 2, start),
+                    token_end=end,
+                    tier=ctx.rng.randrange(4),
+                    prefix=ctx.rng.getrandbits(1),
+                    hot=ctx.rng.getrandbits(1),
+                )
                 legal = start % size == 0 and start <= end < start + size
                 bench.next_rsp = {"hit": 0, "status": Status.OK, "index": 0xABCD, "phys_addr": 0x123456789000}
                 before = len(bench.seen.ops)
@@ -307,13 +340,23 @@ async def test_insert_arguments(ctx: Context) -> None:
                 about = {"token": start, "token_end": end}
                 ctx.compare("INSERT status", Status.OK if legal else Status.BAD_ARG, Status(result["status"]), **about)
                 ctx.compare("operations of the INSERT", int(legal), len(bench.seen.ops) - before, **about)
-                ctx.compare("index, phys_addr", (0xABCD, 0x123456789000) if legal else (0, 0),
-                            (result["index"], result["phys_addr"]), **about)  # fmt: skip
+                ctx.compare(
+                    "index, phys_addr",
+                    (0xABCD, 0x123456789000) if legal else (0, 0),
+                    (result["index"], result["phys_addr"]),
+                    **about,
+                )
                 if legal:
                     op = bench.seen.ops[-1]
                     seen = {name: op[name] for name in ("op", "client", "token_end", "tier", "prefix", "hot")}
-                    want = {"op": Op.Insert, "client": Client.Cmd, "token_end": end % size, "tier": command.tier,
-                            "prefix": command.prefix, "hot": command.hot}  # fmt: skip
+                    want = {
+                        "op": Op.Insert,
+                        "client": Client.Cmd,
+                        "token_end": end % size,
+                        "tier": command.tier,
+                        "prefix": command.prefix,
+                        "hot": command.hot,
+                    }
                     ctx.compare("operation of the INSERT", want, seen, **about)
                     ctx.compare("KV address of the INSERT", bench._kv_addr(command.addr), op["kv_addr"])
 
@@ -360,7 +403,14 @@ async def test_free_request(ctx: Context) -> None:
         result = await bench.run(Command(Cmd.FreeRequest, Address(request, 9, 9, 9)))
         walks = bench.seen.free_starts[before:]
         if request:
-            want = {"status": Status.OK, "tier": 0, "index": 0, "phys_addr": 0, "removed": counts[0], "stayed": counts[1]}
+            want = {
+                "status": Status.OK,
+                "tier": 0,
+                "index": 0,
+                "phys_addr": 0,
+                "removed": counts[0],
+                "stayed": counts[1],
+            }
             ctx.compare("directory walks of FREE_REQUEST", [request], walks)
         else:
             want = {"status": Status.BAD_ARG, "tier": 0, "index": 0, "phys_addr": 0, "removed": 0, "stayed": 0}
@@ -371,7 +421,7 @@ async def test_free_request(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=100_000)
 async def test_queue(ctx: Context) -> None:
-    """16 commands wait beside the one that runs; all run in the order of their launches; the result holds in between."""
+    """16 commands wait beside the one that runs; they run in the order of their launches; the result holds meanwhile."""
     await out_of_reset(ctx)
     bench = Bench(ctx)
     rng = ctx.rng
@@ -408,7 +458,9 @@ async def test_queue(ctx: Context) -> None:
         await bench.cycle(launch=command)
         if rng.random() < 0.7:
             await bench.idle()
-        ctx.compare("result holds until the next launch", want, struct("dir_result_t").unpack(int(ctx.dut.result.value)))
+        ctx.compare(
+            "result holds until the next launch", want, struct("dir_result_t").unpack(int(ctx.dut.result.value))
+        )
     await bench.idle()
     await bench.cycle(launch=Command(Cmd.Remove, Address(1, 1, 1, 1)))
     await bench.cycle()

@@ -18,9 +18,21 @@ DISTANCES = (0, 1, 127, 128, 253, 254, 255, 256, 257, 511, 512, 65535, 65536, (1
 LATENCY = 3  # S2 to S5
 
 PLAIN = ScanConfig(
-    number=1, start_row=0, step=1000, w_r=64, w_f=64, w_s=64, w_d=64, evict_thresh=0, prefetch_thresh=65535,
-    r_shift=3, age=False, lookahead=1, promote_tier=1, evict_tiers=0b0010,
-)  # fmt: skip
+    number=1,
+    start_row=0,
+    step=1000,
+    w_r=64,
+    w_f=64,
+    w_s=64,
+    w_d=64,
+    evict_thresh=0,
+    prefetch_thresh=65535,
+    r_shift=3,
+    age=False,
+    lookahead=1,
+    promote_tier=1,
+    evict_tiers=0b0010,
+)
 
 
 @dataclass(frozen=True)
@@ -73,11 +85,22 @@ class Lane:
 
     async def _configure(self, cfg: ScanConfig) -> None:
         word = struct("scan_cfg_t").pack(
-            step=cfg.step, w_r=cfg.w_r, w_f=cfg.w_f, w_s=cfg.w_s, w_d=cfg.w_d, evict_thresh=cfg.evict_thresh,
-            prefetch_thresh=cfg.prefetch_thresh, r_shift=cfg.r_shift, age=int(cfg.age), lookahead=cfg.lookahead,
-            promote_tier=cfg.promote_tier, evict_tiers=cfg.evict_tiers,
-            pressure=[int(p) for p in cfg.pressure], auto_thresh=list(cfg.auto_thresh), epoch=self.epoch,
-        )  # fmt: skip
+            step=cfg.step,
+            w_r=cfg.w_r,
+            w_f=cfg.w_f,
+            w_s=cfg.w_s,
+            w_d=cfg.w_d,
+            evict_thresh=cfg.evict_thresh,
+            prefetch_thresh=cfg.prefetch_thresh,
+            r_shift=cfg.r_shift,
+            age=int(cfg.age),
+            lookahead=cfg.lookahead,
+            promote_tier=cfg.promote_tier,
+            evict_tiers=cfg.evict_tiers,
+            pressure=[int(p) for p in cfg.pressure],
+            auto_thresh=list(cfg.auto_thresh),
+            epoch=self.epoch,
+        )
         self.dut.cfg.value = word
         self.dut.valid.value = 0
         await RisingEdge(self.dut.clk)
@@ -86,7 +109,19 @@ class Lane:
     def _meta_before(self, entry: Entry) -> dict[str, int]:
         rng = self.ctx.rng
         fields = {name: rng.getrandbits(field.width) for name, field in self.meta.fields.items()}
-        names = ("tier", "access_step", "ref_count", "r", "f", "prefix", "hot", "evictable", "hint", "in_flight", "valid")
+        names = (
+            "tier",
+            "access_step",
+            "ref_count",
+            "r",
+            "f",
+            "prefix",
+            "hot",
+            "evictable",
+            "hint",
+            "in_flight",
+            "valid",
+        )
         fields |= {name: getattr(entry, name) for name in names}
         fields["epoch"] = self.epoch ^ 1 ^ entry.scored
         return fields
@@ -110,16 +145,25 @@ class Lane:
         want = score(
             cfg,
             Fields(
-                tier=column("tier"), access_step=column("access_step", np.uint32), ref_count=column("ref_count"),
-                r=column("r"), f=column("f"), prefix=column("prefix"), hot=column("hot"),
-                evictable=column("evictable"), hint=column("hint"), in_flight=column("in_flight"),
+                tier=column("tier"),
+                access_step=column("access_step", np.uint32),
+                ref_count=column("ref_count"),
+                r=column("r"),
+                f=column("f"),
+                prefix=column("prefix"),
+                hot=column("hot"),
+                evictable=column("evictable"),
+                hint=column("hint"),
+                in_flight=column("in_flight"),
             ),
-        )  # fmt: skip
+        )
         ctx = self.ctx
         for i, (entry, got) in enumerate(zip(entries, seen, strict=True)):
             about = {"entry": i, "fields": entry}
             stands = entry.valid and entry.parity_ok and not entry.scored
-            ctx.compare("entry is scored (valid, parity good, not scored by this scan yet)", int(stands), got["scored"], **about)
+            ctx.compare(
+                "entry is scored (valid, parity good, not scored by this scan yet)", int(stands), got["scored"], **about
+            )
             if not stands:
                 ctx.compare("decisions of an entry that is not scored", 0, got["evict"] + got["prefetch"], **about)
                 continue
@@ -166,7 +210,7 @@ async def test_saturation(ctx: Context) -> None:
     cfg = replace(PLAIN, w_r=255, w_f=255, w_s=1, w_d=255, evict_thresh=1024, prefetch_thresh=40960)
     hot = Entry(r=255, f=3)  # 65,025 + 765 + 255 = 66,045
     seen = await lane.scan(cfg, [hot, replace(hot, tier=2), replace(hot, f=255, prefix=1)])
-    ctx.compare("hazard: modulo 2^16 the hot block's P is below EVICT_THRESH", True, 66045 % 65536 < cfg.evict_thresh)
+    ctx.compare("hazard: modulo 2^16 the hot block's P is below EVICT_THRESH", True, cfg.evict_thresh > 66045 % 65536)
     ctx.compare("PRIORITY of the hot block", 65535, seen[0]["meta"]["prio"])
     ctx.compare("evict decision of the hot block", 0, seen[0]["evict"])
     ctx.compare("prefetch decision of the hot block in a slow tier", 1, seen[1]["prefetch"])
@@ -193,7 +237,9 @@ async def test_thresholds(ctx: Context) -> None:
     await out_of_reset(ctx)
     lane = Lane(ctx)
     base = replace(PLAIN, w_r=128, w_f=1, w_s=0, w_d=0, evict_tiers=0b1111)
-    around = [Entry(tier=t, r=r, f=f) for t in range(4) for r, f in ((2, 0), (1, 127), (2, 1), (1, 128), (0, 0), (0, 1))]
+    around = [
+        Entry(tier=t, r=r, f=f) for t in range(4) for r, f in ((2, 0), (1, 127), (2, 1), (1, 128), (0, 0), (0, 1))
+    ]
     flagged = [replace(e, **{flag: 1}) for e in around for flag in ("hot", "evictable")]
     for evict, prefetch in ((256, 256), (0, 256), (0, 0), (1, 65535), (256, 65534), (256, 257), (65535, 65535)):
         for promote in range(4):
@@ -213,19 +259,36 @@ async def test_guards(ctx: Context) -> None:
     lane = Lane(ctx)
     step = 0xFFFFFFF0  # a window that wraps
     cold = Entry(r=0, f=0, access_step=step - 300)
-    hints = [replace(cold, hint=1, access_step=step + d & U32) for d in (-(1 << 31), -257, -1, 0, 1, 31, 32, 33, 1 << 31)]
+    hints = [
+        replace(cold, hint=1, access_step=step + d & U32) for d in (-(1 << 31), -257, -1, 0, 1, 31, 32, 33, 1 << 31)
+    ]
     alone = [
-        cold, replace(cold, ref_count=1), replace(cold, ref_count=255), replace(cold, hot=1),
-        replace(cold, evictable=1), replace(cold, in_flight=1), replace(cold, evictable=1, ref_count=1),
-        replace(cold, evictable=1, in_flight=1), replace(cold, prefix=1), *hints,
-        *(replace(h, evictable=1) for h in hints), *(replace(h, in_flight=1) for h in hints),
-        *(replace(h, ref_count=3) for h in hints), *(replace(h, hot=1) for h in hints),
-        replace(cold, valid=0), replace(cold, parity_ok=0), replace(cold, scored=1),
-        replace(cold, tier=3, valid=0, hint=1), replace(hints[3], tier=2, parity_ok=0), replace(hints[3], tier=2, scored=1),
-    ]  # fmt: skip
+        cold,
+        replace(cold, ref_count=1),
+        replace(cold, ref_count=255),
+        replace(cold, hot=1),
+        replace(cold, evictable=1),
+        replace(cold, in_flight=1),
+        replace(cold, evictable=1, ref_count=1),
+        replace(cold, evictable=1, in_flight=1),
+        replace(cold, prefix=1),
+        *hints,
+        *(replace(h, evictable=1) for h in hints),
+        *(replace(h, in_flight=1) for h in hints),
+        *(replace(h, ref_count=3) for h in hints),
+        *(replace(h, hot=1) for h in hints),
+        replace(cold, valid=0),
+        replace(cold, parity_ok=0),
+        replace(cold, scored=1),
+        replace(cold, tier=3, valid=0, hint=1),
+        replace(hints[3], tier=2, parity_ok=0),
+        replace(hints[3], tier=2, scored=1),
+    ]
     for lookahead in (0, 1, 32, (1 << 31) - 1):
         for mask in (0b0000, 0b0001, 0b0010, 0b0100, 0b1000, 0b1111):
-            cfg = replace(PLAIN, step=step, evict_thresh=65535, lookahead=lookahead, evict_tiers=mask, promote_tier=mask % 4)
+            cfg = replace(
+                PLAIN, step=step, evict_thresh=65535, lookahead=lookahead, evict_tiers=mask, promote_tier=mask % 4
+            )
             await lane.scan(cfg, [replace(e, tier=t) for e in alone for t in range(4)])
 
 
@@ -248,22 +311,39 @@ async def test_random(ctx: Context) -> None:
         entries = [
             Entry(
                 tier=rng.randrange(4),
-                access_step=step + rng.choice((0, rng.randrange(-300, 300), lookahead, lookahead + 1, rng.getrandbits(32))) & U32,
-                ref_count=rng.choice((0, 0, 0, rng.randrange(256))), r=rng.choice((0, 1, 255, rng.randrange(256))),
-                f=rng.choice((0, 1, 255, rng.randrange(256))), prefix=rng.randrange(2), hot=int(rng.random() < 0.1),
-                evictable=int(rng.random() < 0.1), hint=int(rng.random() < 0.3), in_flight=int(rng.random() < 0.1),
-                valid=int(rng.random() < 0.95), parity_ok=int(rng.random() < 0.95), scored=int(rng.random() < 0.05),
+                access_step=step
+                + rng.choice((0, rng.randrange(-300, 300), lookahead, lookahead + 1, rng.getrandbits(32)))
+                & U32,
+                ref_count=rng.choice((0, 0, 0, rng.randrange(256))),
+                r=rng.choice((0, 1, 255, rng.randrange(256))),
+                f=rng.choice((0, 1, 255, rng.randrange(256))),
+                prefix=rng.randrange(2),
+                hot=int(rng.random() < 0.1),
+                evictable=int(rng.random() < 0.1),
+                hint=int(rng.random() < 0.3),
+                in_flight=int(rng.random() < 0.1),
+                valid=int(rng.random() < 0.95),
+                parity_ok=int(rng.random() < 0.95),
+                scored=int(rng.random() < 0.05),
             )
             for _ in range(200)
-        ]  # fmt: skip
+        ]
         entries = [replace(e, evictable=0) if e.hot else e for e in entries]
         weights = {f"w_{name}": weight() for name in "rfsd"}
         middle = rng.randrange(sum(weights.values()) * 255 + 1)
         low, high = sorted((near(middle), near(rng.randrange(65536))))
         cfg = replace(
-            PLAIN, step=step, **weights, evict_thresh=low, prefetch_thresh=high, r_shift=rng.randrange(8),
-            age=rng.random() < 0.5, lookahead=lookahead, promote_tier=rng.randrange(4), evict_tiers=rng.randrange(16),
+            PLAIN,
+            step=step,
+            **weights,
+            evict_thresh=low,
+            prefetch_thresh=high,
+            r_shift=rng.randrange(8),
+            age=rng.random() < 0.5,
+            lookahead=lookahead,
+            promote_tier=rng.randrange(4),
+            evict_tiers=rng.randrange(16),
             pressure=(rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.5),
             auto_thresh=(near(middle), near(middle), near(middle)),
-        )  # fmt: skip
+        )
         await lane.scan(cfg, entries)

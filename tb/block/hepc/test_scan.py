@@ -34,7 +34,9 @@ class Pressure:
     on: list[bool] = field(default_factory=lambda: [False] * 3)
     last: Counts | None = None
 
-    def judge(self, free: list[int], departures: list[int], low: list[int], high: list[int], limit: int) -> tuple[list[bool], list[int]]:
+    def judge(
+        self, free: list[int], departures: list[int], low: list[int], high: list[int], limit: int
+    ) -> tuple[list[bool], list[int]]:
         """Pressure and T of tiers 0 to 2 at a scan start; `limit` is PREFETCH_THRESH."""
         thresholds = []
         for t in range(3):
@@ -56,7 +58,7 @@ class Bench:
         self.dut = ctx.dut
         self.lanes = ctx.parameters["LANES"]
         self.rows = ctx.parameters["ENTRIES"] // self.lanes
-        self.cfg = {"enable": 1, "prefetch_thresh": 65535, "low": [0] * 4, "high": [0] * 4}
+        self.cfg: dict[str, Any] = {"enable": 1, "prefetch_thresh": 65535, "low": [0] * 4, "high": [0] * 4}
         self.free = [1000] * 4
         self.departures = [0] * 4
         self.counts = np.zeros((3, 256), np.int64)
@@ -75,7 +77,9 @@ class Bench:
         self.dut.free.value = sum(n << (17 * t) for t, n in enumerate(self.free))
         self.dut.departures.value = sum(n << (17 * t) for t, n in enumerate(self.departures))
 
-    async def cycle(self, step: int | None = None, entries: list[Entry] | None = None, decision: bool = False) -> dict[str, int]:
+    async def cycle(
+        self, step: int | None = None, entries: list[Entry] | None = None, decision: bool = False
+    ) -> dict[str, int]:
         """One cycle: STEP_ADVANCE is written, entries are counted; returns the outputs of this cycle."""
         dut = self.dut
         dut.step_we.value = int(step is not None)
@@ -135,14 +139,23 @@ class Bench:
 
 @kv_test(timeout_cycles=20_000)
 async def test_timeline(ctx: Context) -> None:
-    """STEP_ADVANCE in cycle 0: fence at once, step and start of the scan in cycle 1, all configuration held to the end."""
+    """STEP_ADVANCE in cycle 0: fence at once, step and scan start in cycle 1, the configuration held to the end."""
     bench = Bench(ctx)
     await bench.start()
     weights = {"w_r": 3, "w_f": 5, "w_s": 7, "w_d": 11}
-    others = {"evict_thresh": 1024, "prefetch_thresh": 40960, "r_shift": 5, "lookahead": 9, "promote_tier": 2, "evict_tiers": 6}
+    others = {
+        "evict_thresh": 1024,
+        "prefetch_thresh": 40960,
+        "r_shift": 5,
+        "lookahead": 9,
+        "promote_tier": 2,
+        "evict_tiers": 6,
+    }
     bench.configure(**weights, **others)
     quiet = await bench.cycle()
-    ctx.compare("outputs without a step", {name: int(name == "hist_ready") for name in FLAGS}, {n: quiet[n] for n in FLAGS})
+    ctx.compare(
+        "outputs without a step", {name: int(name == "hist_ready") for name in FLAGS}, {n: quiet[n] for n in FLAGS}
+    )
     for scan in range(3):
         step = 128 + scan
         zero = await bench.cycle(step=step)
@@ -152,7 +165,7 @@ async def test_timeline(ctx: Context) -> None:
         ctx.compare("current step one cycle on", step, one["current_step"])
         for name in ("scan_begin", "scan_start", "scan_busy"):
             ctx.compare(f"{name} one cycle after STEP_ADVANCE", 1, one[name])
-        bench.configure(**{name: 1 for name in (*weights, *others)})
+        bench.configure(**dict.fromkeys((*weights, *others), 1))
         await bench.cycle(decision=scan == 1)  # cycle 2
         cfg = bench.scan_cfg()
         for name, value in ({"step": step} | weights | others).items():
@@ -248,7 +261,7 @@ async def test_numbering(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=20_000)
 async def test_enable(ctx: Context) -> None:
-    """ENABLE 0: STEP_ADVANCE sets the step and ends the fence, no scan; before the directory is ready none starts either."""
+    """ENABLE 0: STEP_ADVANCE only sets the step and ends the fence; no scan before the directory is ready."""
     bench = Bench(ctx)
     await bench.start()
     bench.configure(enable=0)
@@ -286,7 +299,7 @@ def _cold_entries(bench: Bench, rows: int) -> list[list[Entry]]:
 
 @kv_test(timeout_cycles=120_000)
 async def test_auto_threshold(ctx: Context) -> None:
-    """T equals the contract's for N at every edge of the histogram: 0, at a running sum, one more, more than there are."""
+    """T is the contract's for N at every edge of the histogram: 0, a running sum, one more, more than there are."""
     bench = Bench(ctx)
     await bench.start()
     pressure = Pressure()
@@ -306,14 +319,22 @@ async def test_auto_threshold(ctx: Context) -> None:
         await bench.scan(step=n, entries=_cold_entries(bench, rows))
         cfg = bench.scan_cfg()
         ctx.compare("pressure of tiers 0 to 2", judged[0], [bool(cfg["pressure"] >> t & 1) for t in range(3)], scan=n)
-        ctx.compare("automatic threshold T of tiers 0 to 2", judged[1], bench.thresholds(), scan=n, prefetch_thresh=limit,
-                    free=bench.free[:3], high=bench.cfg["high"][:3], departures=bench.departures[:3])  # fmt: skip
+        ctx.compare(
+            "automatic threshold T of tiers 0 to 2",
+            judged[1],
+            bench.thresholds(),
+            scan=n,
+            prefetch_thresh=limit,
+            free=bench.free[:3],
+            high=bench.cfg["high"][:3],
+            departures=bench.departures[:3],
+        )
         pressure.last = bench.take_counts()
 
 
 @kv_test(timeout_cycles=60_000)
 async def test_pressure(ctx: Context) -> None:
-    """Pressure goes on below LOW, off from max(LOW, HIGH) on, stays between; judged at scan starts only; told when it begins."""
+    """Pressure: on below LOW, off from max(LOW, HIGH), else as before; judged at scan starts only; told when it begins."""
     bench = Bench(ctx)
     await bench.start()
     pressure = Pressure()
@@ -326,8 +347,7 @@ async def test_pressure(ctx: Context) -> None:
         before = list(pressure.on)
         bench.configure()
         await bench.cycle(step=n)
-        for t in range(3):
-            pressure.judge(bench.free, bench.departures, bench.cfg["low"], bench.cfg["high"], 65535)
+        pressure.judge(bench.free, bench.departures, bench.cfg["low"], bench.cfg["high"], 65535)
         seen = await bench.cycle()
         ctx.compare("scan start judged", 1, seen["scan_begin"])
         began = any(on and not was for on, was in zip(pressure.on, before, strict=True))
@@ -338,8 +358,15 @@ async def test_pressure(ctx: Context) -> None:
             await bench.until("scan_start", MAX_SEARCH_CYCLES)
         await bench.until("scan_done", 100)
         word = bench.scan_cfg()["pressure"]
-        ctx.compare("pressure of tiers 0 to 2", pressure.on, [bool(word >> t & 1) for t in range(3)], scan=n,
-                    free=[f ^ 0x1FF for f in bench.free[:3]], low=bench.cfg["low"][:3], high=bench.cfg["high"][:3])  # fmt: skip
+        ctx.compare(
+            "pressure of tiers 0 to 2",
+            pressure.on,
+            [bool(word >> t & 1) for t in range(3)],
+            scan=n,
+            free=[f ^ 0x1FF for f in bench.free[:3]],
+            low=bench.cfg["low"][:3],
+            high=bench.cfg["high"][:3],
+        )
         await bench.cycle()
         await bench.until("hist_ready", MAX_SUM_CYCLES)
 

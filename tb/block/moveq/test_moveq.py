@@ -78,9 +78,15 @@ class Bench:
         self.number += 1
         rng = self.ctx.rng
         return self.item.pack(
-            request_id=self.number & 0xFFFF, block=self.number, layer_head=rng.getrandbits(16), fixed=rng.getrandbits(1),
-            target=rng.randrange(4), by_migrate=rng.getrandbits(1), life=rng.getrandbits(16), **{"from": rng.randrange(4)},
-        )  # fmt: skip
+            request_id=self.number & 0xFFFF,
+            block=self.number,
+            layer_head=rng.getrandbits(16),
+            fixed=rng.getrandbits(1),
+            target=rng.randrange(4),
+            by_migrate=rng.getrandbits(1),
+            life=rng.getrandbits(16),
+            **{"from": rng.randrange(4)},
+        )
 
     async def cycle(self, put: Inputs) -> dict[int, str]:
         """One cycle; returns what became of each lane's decision: accept, drop or replay."""
@@ -115,17 +121,25 @@ class Bench:
             ctx.compare(f"{NAMES[q]} queue has a head", int(bool(queue.items)), valid >> q & 1)
             ctx.compare(f"{NAMES[q]} queue full", int(queue.full), full[q])
             if queue.items:
-                ctx.compare(f"{NAMES[q]} queue head (scoring order)", self._named(queue.items[0]), self._named(heads[q]))
+                ctx.compare(
+                    f"{NAMES[q]} queue head (scoring order)", self._named(queue.items[0]), self._named(heads[q])
+                )
         ctx.compare("a decision waits", int(any(q.waiting for q in self.queues)), int(dut.waiting.value))
         width = len(self.departures)
         seen = int(dut.departures.value)
-        ctx.compare("departures in flight per tier", self.departures, [seen >> (17 * t) & 0x1FFFF for t in range(width)])
+        ctx.compare(
+            "departures in flight per tier", self.departures, [seen >> (17 * t) & 0x1FFFF for t in range(width)]
+        )
         fates = self._fates(put)
         accept, drop = int(dut.lane_accept.value), int(dut.lane_drop.value)
         for lane in range(self.lanes):
-            fate = {(0, 0): "replay", (1, 0): "accept", (0, 1): "drop"}.get((accept >> lane & 1, drop >> lane & 1), "both")
+            fate = {(0, 0): "replay", (1, 0): "accept", (0, 1): "drop"}.get(
+                (accept >> lane & 1, drop >> lane & 1), "both"
+            )
             if lane in put.lanes:
-                ctx.compare(f"fate of a decision for the {NAMES[put.lanes[lane][0]]} queue", fates[lane], fate, lane=lane)
+                ctx.compare(
+                    f"fate of a decision for the {NAMES[put.lanes[lane][0]]} queue", fates[lane], fate, lane=lane
+                )
             else:
                 ctx.compare("fate of a lane without decision", "replay", fate, lane=lane)
         drops = [sum(fates[lane] == "drop" and put.lanes[lane][0] == q for lane in fates) for q in (EVICT, PREFETCH)]
@@ -151,7 +165,9 @@ class Bench:
             elif queue.full or queue.refilling:
                 fates[lane] = "drop"
                 # "only when both are full"
-                self.ctx.compare("items in or before the queue at a drop >= 64", True, len(queue.items) + len(queue.waiting) >= 64)
+                self.ctx.compare(
+                    "items in or before the queue at a drop >= 64", True, len(queue.items) + len(queue.waiting) >= 64
+                )
             else:
                 fates[lane] = "replay"
         return fates
@@ -204,7 +220,9 @@ async def test_order(ctx: Context) -> None:
     bench = Bench(ctx)
     expected: list[list[int]] = [[], []]
     for row in range(200):
-        lanes = {lane: (ctx.rng.randrange(2), bench.new_item()) for lane in range(bench.lanes) if ctx.rng.random() < 0.4}
+        lanes = {
+            lane: (ctx.rng.randrange(2), bench.new_item()) for lane in range(bench.lanes) if ctx.rng.random() < 0.4
+        }
         while lanes:
             pops = (ctx.rng.random() < 0.8, row % 3 != 0)
             fates = await bench.cycle(Inputs(lanes=lanes, pops=pops, completion=bench.completion(0.5)))
@@ -214,13 +232,17 @@ async def test_order(ctx: Context) -> None:
             lanes = {lane: lanes[lane] for lane, fate in fates.items() if fate == "replay"}
     await bench.empty()
     for q in (EVICT, PREFETCH):
-        ctx.compare_array(f"order of the {NAMES[q]} queue", [i >> 22 & 0xFFFFFFFF for i in expected[q]],
-                          [i >> 22 & 0xFFFFFFFF for i in bench.popped[q]], index="item")  # fmt: skip
+        ctx.compare_array(
+            f"order of the {NAMES[q]} queue",
+            [i >> 22 & 0xFFFFFFFF for i in expected[q]],
+            [i >> 22 & 0xFFFFFFFF for i in bench.popped[q]],
+            index="item",
+        )
 
 
 @kv_test(timeout_cycles=20_000)
 async def test_full(ctx: Context) -> None:
-    """64 in the queue and 4 per lane before it are taken, replayed until then, dropped after; a pop makes place for one."""
+    """64 in the queue and 4 per lane before it are taken, repeated until then, dropped after; a pop makes one place."""
     await out_of_reset(ctx)
     bench = Bench(ctx)
     for q in (EVICT, PREFETCH):
@@ -235,14 +257,16 @@ async def test_full(ctx: Context) -> None:
         for _ in range(8):
             pops = (q == EVICT, q == PREFETCH)
             await bench.cycle(Inputs(pops=pops, lanes={lane: (q, bench.new_item()) for lane in range(bench.lanes)}))
-            await bench.cycle(Inputs(lanes={lane: (q, bench.new_item()) for lane in range(bench.lanes)}, op=(q, bench.new_item())))
+            await bench.cycle(
+                Inputs(lanes={lane: (q, bench.new_item()) for lane in range(bench.lanes)}, op=(q, bench.new_item()))
+            )
     ctx.compare("decisions were repeated while the queue filled", True, bench.replayed > 0)
     await bench.empty()
 
 
 @kv_test(timeout_cycles=20_000)
 async def test_latency(ctx: Context) -> None:
-    """A decision is in its queue two cycles after S5, an operation's item one cycle after S3 and before those that wait."""
+    """A decision is queued two cycles after S5, an operation's item one cycle after S3 and before those that wait."""
     await out_of_reset(ctx)
     bench = Bench(ctx)
     lane = bench.lanes - 1
