@@ -145,7 +145,9 @@ class Bench:
         done = await self.run_accesses(batch, stop_on_refused=True)
         if batch["resp"][done - 1] != lk.OKAY:
             addr, value = items[done - 1]
-            self.ctx.fail(Refused(f"write of {value:#x} to {addr:#06x}: expected OKAY, seen response {batch['resp'][done - 1]}"))
+            self.ctx.fail(
+                Refused(f"write of {value:#x} to {addr:#06x}: expected OKAY, seen response {batch['resp'][done - 1]}")
+            )
 
     async def try_write(self, addr: int, value: int, strb: int = 0xFF) -> int:
         """Write a register; returns the response."""

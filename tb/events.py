@@ -15,16 +15,17 @@ _ROOT = Path(__file__).resolve().parents[1]
 @cache
 def sv_enum(path: str, name: str) -> dict[str, int]:
     """Members of the enum typedef `name` in a SystemVerilog file: UpperCamelCase name to value."""
-    text = (_ROOT / path).read_text()
+    text = re.sub(r"//.*", "", (_ROOT / path).read_text())
     found = re.search(r"typedef enum logic[^{]*\{([^}]*)\}\s*" + name + r"\s*;", text)
     if not found:
         raise LookupError(f"{path} has no enum `{name}`")
-    members = re.findall(r"(\w+)\s*=\s*\d+'d(\d+)", re.sub(r"//.*", "", found[1]))
+    members = re.findall(r"(\w+)\s*=\s*\d+'d(\d+)", found[1])
     return {member: int(value) for member, value in members}
 
 
 def _enum(path: str, sv_name: str, name: str, prefix: str) -> IntEnum:
-    members = {re.sub(rf"^{prefix}", "", k): v for k, v in sv_enum(path, sv_name).items()}
+    names = {re.sub(rf"^{prefix}", "", k): v for k, v in sv_enum(path, sv_name).items()}
+    members = {f"{k}_" if k == "None" else k: v for k, v in names.items()}
     return IntEnum(name, members)  # type: ignore[return-value]
 
 

@@ -278,7 +278,9 @@ module kvcpu_rtbd_bank #(
 
   // ------------------------------------------------------------------ the walks
   function automatic logic [RowW-1:0] next_row(logic [RowW-1:0] row);
-    return RowW'(RowBits'(row) + 1'b1);
+    logic [RowBits-1:0] next;  // wraps at ROWS: a cast alone would keep the carry
+    next = row[RowBits-1:0] + 1'b1;
+    return RowW'(next);
   endfunction
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

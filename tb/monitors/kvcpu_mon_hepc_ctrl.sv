@@ -32,6 +32,7 @@ module kvcpu_mon_hepc_ctrl (
   import kvcpu_tb_pkg::*;
 
   logic start_q, done_q;
+  logic [RowW-1:0] row_q;
   initial begin
     start_q = 1'b0;
     done_q = 1'b0;
@@ -39,6 +40,7 @@ module kvcpu_mon_hepc_ctrl (
 
   always @(posedge clk_i) begin
     start_q <= rst_ni && !clear_i && start_i;
+    row_q <= row_i;
     done_q <= rst_ni && !clear_i && done_i;
     if (rst_ni && !clear_i) begin
       if (step_we_i) begin
@@ -52,7 +54,7 @@ module kvcpu_mon_hepc_ctrl (
       end
       // The configuration stands from the cycle after the start on.
       if (start_q) begin
-        kv_record16(StreamMain, head(EvScanStart, 0, 0, 0, 0), 64'(row_i), 64'(scan_cfg_i.step),
+        kv_record16(StreamMain, head(EvScanStart, 0, 0, 0, 0), 64'(row_q), 64'(scan_cfg_i.step),
                     {scan_cfg_i.w_r, scan_cfg_i.w_f, scan_cfg_i.w_s, scan_cfg_i.w_d,
                      scan_cfg_i.evict_thresh, scan_cfg_i.prefetch_thresh},
                     {8'(scan_cfg_i.r_shift), 8'(scan_cfg_i.age), 8'(scan_cfg_i.promote_tier),

@@ -1,0 +1,1 @@
+"""The pyuvm environment of the top-level tests."""

@@ -1,0 +1,1 @@
+"""Top-level tests: the whole device against the golden model."""
