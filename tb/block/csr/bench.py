@@ -50,7 +50,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         for register in regs.REGISTERS:
-            if register.reset is not None:
+            if register.reset is not None and not _event_driven(register):
                 self.values[register.name] = 0 if self.absent(register) else register.reset
 
     def absent(self, register: Register) -> bool:
@@ -76,7 +76,7 @@ class Rules:
             self._thresholds(data & 0xFFFF, data >> 16 & 0xFFFF)
         elif register is regs.CTRL:
             self.values[register.name] = data & 0b11
-        elif register.name in self.values and not any(f.access == "w1c" for f in register.fields):
+        elif register.name in self.values:
             self.values[register.name] = data & register.write_mask
         self._thresholds(self.values["EVICT_THRESH"], self.values["PREFETCH_THRESH"])
         return OKAY
@@ -229,6 +229,11 @@ def name(offset: int) -> str:
     """A register's name with its offset."""
     register = regs.BY_OFFSET.get(offset)
     return f"{register.name if register else 'none'} ({offset:#06x})"
+
+
+def _event_driven(register: Register) -> bool:
+    """Whether events set it (write 1 to clear)."""
+    return any(f.access == "w1c" for f in register.fields)
 
 
 def _cfg_fields() -> dict[str, tuple[str, int, int]]:

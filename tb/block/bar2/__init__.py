@@ -1,0 +1,1 @@
+"""Block tests of BAR2 (kvcpu_bar2)."""
