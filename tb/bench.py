@@ -1,6 +1,6 @@
 """The driving side of a top-level test: clock cycles, resets, MMIO, lookups, memories, all without Python per cycle."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import cocotb
@@ -14,6 +14,7 @@ from tb.link import ACCESS, ANSWER, REQUEST, Array, Link
 RESET_CYCLES = 8
 FOREVER = 2**64 - 1
 WAIT_LIMIT = 2_000_000  # cycles
+DRAIN_AT_WORDS = 1 << 20  # of a stream of records
 
 
 class Refused(AssertionError):
@@ -43,6 +44,8 @@ class Bench:
             self.link.mmio_config(bar, 0, int(seed) + bar)
         for port in range(self.ports):
             self.link.lookup_config(port, 0, 0, int(seed) + 16 + port)
+        self.on_records: Callable[[], None] | None = None  # called when many records wait
+        self.link.drain_at(DRAIN_AT_WORDS)
         self.pins: Any = None  # a pin-level master takes the place of the transactor while set
         cocotb.start_soon(self._dispatch(), name="bench: wake-up of Python")
 
@@ -51,6 +54,8 @@ class Bench:
         while True:
             await self.dut.wake_count.value_change
             flags = self.link.take_wake()
+            if flags & lk.WAKE_DRAIN and self.on_records:
+                self.on_records()
             if flags & lk.WAKE_VIOLATION:
                 self.check_violations()
             for bit, event in self._events.items():
@@ -193,15 +198,18 @@ class Bench:
         if not len(requests):
             return answers
         channel = self.ctx.channel(f"lookup port {port}")
-        channel.sent(len(requests))
         self._kept += [requests, answers]
         wanted = self.link.lookup_done(port) + self.link.lookup_waiting(port) + 1
         self.link.lookup_start(port, requests, answers)
         while self.link.lookup_done(port) < wanted:
             await self._woken(lk.wake_port(port), f"lookup port {port}", f"{len(requests)} answers")
-        self._forget(requests)
-        self._forget(answers)
-        channel.received(len(answers))
+            if self.link.lookup_waiting(port) == 0 and self.link.lookup_done(port) < wanted:
+                answers = answers[: np.count_nonzero(answers["answered"])]  # a reset took the others away
+                break
+        else:
+            channel.sent(len(requests))
+            channel.received(np.count_nonzero(answers["answered"]))
+        self._kept = [kept for kept in self._kept if kept is not requests and kept is not answers]
         self.ctx.transaction(len(answers))
         return answers
 

@@ -44,6 +44,7 @@ struct Port {
     void tick(int port, bool reset, bool lookup_ready, bool answer_valid, bool hit, bool denied, int tier,
               uint64_t phys_addr, int index) {
         if (reset) {  // what was under way is lost
+            if (!batches.empty()) wake(kWakePort0 << port);
             batches.clear();
             valid = ready = false;
             return;

@@ -45,6 +45,7 @@ class Scoreboard:
         self._ctx = ctx
         self._bench = bench
         self._link = bench.link
+        bench.on_records = self.drain
         self.state = DeviceState(
             entries=bench.entries, lanes=bench.lanes, ports=bench.ports, block_tokens=bench.block_tokens
         )
