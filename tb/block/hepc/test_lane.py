@@ -1,7 +1,7 @@
 """The scoring lane against the golden model's scoring, corner by corner and at random (device.md 4)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,24 @@ class Entry:
     valid: int = 1
     parity_ok: int = 1
     scored: int = 0  # by this scan already
+
+    def __str__(self) -> str:
+        shown = (
+            f"{f.name.upper()} {getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default
+        )
+        return f"({', '.join(shown) or 'as by default'})"
+
+
+def _weights(cfg: ScanConfig) -> str:
+    return f"(R {cfg.w_r}, F {cfg.w_f}, S {cfg.w_s}, D {cfg.w_d})"
+
+
+def _decides_by(cfg: ScanConfig, tier: int) -> str:
+    return (
+        f"(EVICT_THRESH {cfg.evict_thresh}, T {cfg.auto_thresh[tier] if tier < 3 and cfg.pressure[tier] else 0}, "
+        f"PREFETCH_THRESH {cfg.prefetch_thresh}, PROMOTE_TIER {cfg.promote_tier}, EVICT_TIERS {cfg.evict_tiers:#06b}, "
+        f"step {cfg.step}, LOOKAHEAD {cfg.lookahead})"
+    )
 
 
 class Lane:
@@ -108,7 +126,7 @@ class Lane:
 
     def _meta_before(self, entry: Entry) -> dict[str, int]:
         rng = self.ctx.rng
-        fields = {name: rng.getrandbits(field.width) for name, field in self.meta.fields.items()}
+        values = {name: rng.getrandbits(field.width) for name, field in self.meta.fields.items()}
         names = (
             "tier",
             "access_step",
@@ -122,9 +140,9 @@ class Lane:
             "in_flight",
             "valid",
         )
-        fields |= {name: getattr(entry, name) for name in names}
-        fields["epoch"] = self.epoch ^ 1 ^ entry.scored
-        return fields
+        values |= {name: getattr(entry, name) for name in names}
+        values["epoch"] = self.epoch ^ 1 ^ entry.scored
+        return values
 
     def _result(self) -> dict[str, Any]:
         dut = self.dut
@@ -159,7 +177,7 @@ class Lane:
         )
         ctx = self.ctx
         for i, (entry, got) in enumerate(zip(entries, seen, strict=True)):
-            about = {"entry": i, "fields": entry}
+            about: dict[str, Any] = {"entry": i, "fields": entry}
             stands = entry.valid and entry.parity_ok and not entry.scored
             ctx.compare(
                 "entry is scored (valid, parity good, not scored by this scan yet)", int(stands), got["scored"], **about
@@ -168,13 +186,14 @@ class Lane:
                 ctx.compare("decisions of an entry that is not scored", 0, got["evict"] + got["prefetch"], **about)
                 continue
             after = got["meta"]
-            ctx.compare("PRIORITY", int(want.prio[i]), after["prio"], cfg=cfg, **about)
+            ctx.compare("PRIORITY", int(want.prio[i]), after["prio"], step=cfg.step, weights=_weights(cfg), **about)
             ctx.compare("R after decay", int(want.r[i]), after["r"], r_shift=cfg.r_shift, **about)
             ctx.compare("F after ageing", int(want.f[i]), after["f"], age=cfg.age, **about)
-            names = {(0, 0): Decision.NONE, (1, 0): Decision.EVICT, (0, 1): Decision.PREFETCH}
+            names = {(0, 0): "NONE", (1, 0): "EVICT", (0, 1): "PREFETCH"}
             decision = names.get((got["evict"], got["prefetch"]), "both")
-            ctx.compare("decision", Decision(int(want.decision[i])), decision, cfg=cfg, **about)
-            ctx.compare("counted in the histogram", int(want.counted[i]), got["hist"], cfg=cfg, **about)
+            rules = _decides_by(cfg, entry.tier)
+            ctx.compare("decision", Decision(int(want.decision[i])).name, decision, by=rules, **about)
+            ctx.compare("counted in the histogram", int(want.counted[i]), got["hist"], by=rules, **about)
             decided = int(want.decision[i] != Decision.NONE)
             ctx.compare("in flight", entry.in_flight | decided, after["in_flight"], **about)
             changed = {"prio", "r", "f", "epoch", "in_flight"}

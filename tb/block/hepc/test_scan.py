@@ -334,7 +334,7 @@ async def test_auto_threshold(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=60_000)
 async def test_pressure(ctx: Context) -> None:
-    """Pressure: on below LOW, off from max(LOW, HIGH), else as before; judged at scan starts only; told when it begins."""
+    """Pressure: on below LOW, off from max(LOW, HIGH), else as before; judged at scan starts; told when it begins."""
     bench = Bench(ctx)
     await bench.start()
     pressure = Pressure()
