@@ -20,9 +20,8 @@ def _write(ctx: Context, delays: tuple[int, int, int]) -> WriteAccess:
         offset = regs.WEIGHT_R.offset  # a soft reset has a test of its own
     data = rng.choice((rng.getrandbits(64), rng.randrange(1, 2000), rng.getrandbits(16) << 16 | rng.getrandbits(8)))
     strb = rng.getrandbits(8) if rng.randrange(10) == 0 else 0xFF
-    return WriteAccess(
-        offset, data, strb, *(rng.randrange(d + 1) for d in delays[:2]), rng.randrange(-1, delays[2] + 1)
-    )
+    aw, w, b = rng.randrange(delays[0] + 1), rng.randrange(delays[1] + 1), rng.randrange(-1, delays[2] + 1)
+    return WriteAccess(offset, data, strb, aw, w, b)
 
 
 async def _random_writes(ctx: Context, count: int, delays: tuple[int, int, int]) -> Bench:
@@ -41,11 +40,13 @@ async def _random_writes(ctx: Context, count: int, delays: tuple[int, int, int])
 
 @kv_test(timeout_cycles=200_000)
 async def test_writes_back_to_back(ctx: Context) -> None:
+    """No pause on any channel, responses taken at once."""
     await _random_writes(ctx, 1500, (0, 0, -1))
 
 
 @kv_test(timeout_cycles=200_000)
 async def test_writes_any_order(ctx: Context) -> None:
+    """AW before W, W before AW, responses held up."""
     await _random_writes(ctx, 800, (6, 6, 9))
 
 

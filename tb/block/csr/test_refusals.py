@@ -70,6 +70,7 @@ async def test_thresholds(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=100_000)
 async def test_illegal_values(ctx: Context) -> None:
+    """BLOCK_BYTES, SLOTS and BASE at their limits; windows of absent ports."""
     bench = await Bench.start(ctx)
     for size in (0, 64, 192, 255, 256, 257, 320, 4096, 8191, 8192, 8256, 65472, 65535, 65536, 65600, 131071):
         await bench.write(regs.BLOCK_BYTES, size)
@@ -182,6 +183,7 @@ async def test_span(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=100_000)
 async def test_directory_commands(ctx: Context) -> None:
+    """Every command code with random arguments; one at a time."""
     bench, rng = await Bench.start(ctx), ctx.rng
     for code in (*range(8), *(rng.randrange(1, 6) for _ in range(20))):
         kv_addr, argument = rng.getrandbits(64), rng.getrandbits(64)
