@@ -24,7 +24,6 @@ from model.types import (
     InsertPlan,
     Irq,
     Item,
-    ItemState,
     Mismatch,
 )
 
@@ -42,9 +41,7 @@ class StateBase:
     channel, in order; `pools`: per tier; `bad`: index to `BadParity` of entries with bad parity.
     """
 
-    def __init__(
-        self, *, entries: int = 65536, lanes: int = 16, ports: int = 3, block_tokens: int = 16
-    ) -> None:
+    def __init__(self, *, entries: int = 65536, lanes: int = 16, ports: int = 3, block_tokens: int = 16) -> None:
         def power(n: int) -> bool:
             return n > 0 and n & (n - 1) == 0
 
@@ -55,9 +52,7 @@ class StateBase:
         if not 1 <= ports <= 8:
             raise ValueError(f"PORTS must be 1 to 8, not {ports}")
         if not (power(block_tokens) and block_tokens <= 256):
-            raise ValueError(
-                f"BLOCK_TOKENS must be a power of two from 1 to 256, not {block_tokens}"
-            )
+            raise ValueError(f"BLOCK_TOKENS must be a power of two from 1 to 256, not {block_tokens}")
         self.entry_count = entries
         self.lanes = lanes
         self.rows = entries // lanes
@@ -129,6 +124,10 @@ class StateBase:
         """Index of the block's entry, None when it is not in the directory or not readable."""
         index = self.index_of.get(self.key_of(kv_addr))
         return None if index is None or index in self.bad else index
+
+    def places(self, kv_addr: int) -> list[int]:
+        """Indices where the block's entry may stand, one in each bank."""
+        return self._placement.places(self.key_of(kv_addr))
 
     def phys_addr(self, tier: int, slot: int) -> int:
         """Byte address of a slot inside its tier (device.md 5)."""
@@ -247,9 +246,7 @@ class StateBase:
 
     # ------------------------------------------------------------------ items and entries
 
-    def _new_item(
-        self, index: int, channel: Channel, target: int | None, by_migrate: bool = False
-    ) -> Item:
+    def _new_item(self, index: int, channel: Channel, target: int | None, by_migrate: bool = False) -> Item:
         """An item for an entry that has none: the block is in flight from here."""
         e = self.entries
         key = e.key[index]
@@ -307,7 +304,7 @@ class StateBase:
 
         The search of docs/microarchitecture.md: a free place; one relocation; two relocations.
         """
-        places = self._placement.places(self.key_of(kv_addr))
+        places = self.places(kv_addr)
         free = self._free_place(places)
         if free is not None:
             return InsertPlan(free)
@@ -346,62 +343,3 @@ class StateBase:
     def clear_irq(self, mask: int) -> None:
         """IRQ_STATUS, write 1 to clear."""
         self.irq_status &= ~Irq(mask & 0xFF)
-
-    # ------------------------------------------------------------------ invariants
-
-    def check(self) -> None:
-        """The contract's invariants over the whole state; Mismatch names the broken one."""
-        e = self.entries
-        keys: dict[int, int] = {}
-        places: dict[tuple[int, int], int] = {}
-        occupied = [0] * TIER_COUNT
-        for index in e.arrays["valid"].nonzero()[0].tolist():
-            key, place = e.key[index], (e.tier[index], e.slot[index])
-            occupied[place[0]] += 1
-            if place in places:
-                raise Mismatch(
-                    f"entries at tier {place[0]} slot {place[1]}", "one", [places[place], index]
-                )
-            places[place] = index
-            if self.bad.get(index, BadParity(0)) & BadParity.TAG:
-                continue
-            if key in keys:
-                raise Mismatch(f"entries of key {key:#018x}", "one", [keys[key], index])
-            keys[key] = index
-            if e.hot[index] and e.evictable[index]:
-                raise Mismatch(f"entry {index}", "never both HOT and EVICTABLE", "both")
-            if e.token_end[index] > self._token_mask:
-                raise Mismatch(f"entry {index} TOKEN_END", "in the block", e.token_end[index])
-            if self._placement.places(key)[index % self.lanes] != index:
-                raise Mismatch(f"key {key:#018x}", "at one of its places", index)
-            if bool(e.in_flight[index]) != (key in self.items) and index not in self.bad:
-                raise Mismatch(
-                    f"entry {index} in flight", key in self.items, bool(e.in_flight[index])
-                )
-        if keys != self.index_of:
-            raise Mismatch("keys in the directory", len(keys), len(self.index_of))
-        for pool in self.pools:
-            total = pool.free + pool.occupied + pool.in_flight + pool.held
-            if total != pool.slots:
-                raise Mismatch(f"tier {pool.tier} slots in all", pool.slots, total)
-            if pool.occupied != occupied[pool.tier]:
-                raise Mismatch(
-                    f"tier {pool.tier} occupied slots", occupied[pool.tier], pool.occupied
-                )
-        for (tier, slot), index in places.items():
-            if self.pools[tier].state(slot).name != "OCCUPIED":
-                raise Mismatch(
-                    f"slot {slot} of tier {tier} (entry {index})",
-                    "OCCUPIED",
-                    self.pools[tier].state(slot).name,
-                )
-        for key, item in self.items.items():
-            if not item.alive or item.state >= ItemState.ENDED:
-                raise Mismatch(f"item of {item.kv_addr:#018x}", "alive", item.state.name)
-            if key not in keys:
-                raise Mismatch(f"item of {item.kv_addr:#018x}", "its entry", "none")
-        for channel in Channel:
-            if len(self.queues[channel]) > QUEUE_DEPTH:
-                raise Mismatch(
-                    f"{channel.name.lower()} queue level", "at most 64", len(self.queues[channel])
-                )

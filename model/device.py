@@ -45,14 +45,10 @@ class DeviceModel:
     ) -> None:
         self.timing = timing or Timing()
         self.axi_data_width = axi_data_width
-        self.state = DeviceState(
-            entries=entries, lanes=lanes, ports=ports, block_tokens=block_tokens
-        )
+        self.state = DeviceState(entries=entries, lanes=lanes, ports=ports, block_tokens=block_tokens)
         self.clock = Clock()
         self.memory = TierMemory()
-        self.mover = Mover(
-            self.state, self.clock, self.memory, self.timing, axi_data_width, self._kick
-        )
+        self.mover = Mover(self.state, self.clock, self.memory, self.timing, axi_data_width, self._kick)
         self.sequencer = Sequencer(self.state, self.clock, self.timing, self._kick)
         self.bar0 = Bar0(self)
         self._bar2_index: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from model.commands import CommandOps
+from model.invariants import check
 from model.moves import MoveOps
 from model.scan import ScanOps
 
@@ -17,3 +18,7 @@ class DeviceState(ScanOps, CommandOps, MoveOps):
 
     `ValueError` for illegal parameters (device.md 1).
     """
+
+    def check(self) -> None:
+        """The contract's invariants over the whole state; Mismatch names the broken one."""
+        check(self)

@@ -111,10 +111,7 @@ class Bar0:
 
     def reset(self) -> None:
         """Reset values of the fields that software writes."""
-        self.values = {
-            r.offset: sum(f.put(f.reset or 0) for f in r.fields if f.access == "rw")
-            for r in regs.REGISTERS
-        }
+        self.values = {r.offset: sum(f.put(f.reset or 0) for f in r.fields if f.access == "rw") for r in regs.REGISTERS}
 
     @property
     def irq_enable(self) -> int:
@@ -164,18 +161,14 @@ class Bar0:
                 AXI_DATA_WIDTH=device.axi_data_width,
                 CLOCK_MHZ=device.timing.clock_mhz,
             ),
-            regs.CTRL: lambda: regs.CTRL.pack(
-                ENABLE=state.config.enable, DEMAND=state.config.demand
-            ),
+            regs.CTRL: lambda: regs.CTRL.pack(ENABLE=state.config.enable, DEMAND=state.config.demand),
             regs.STATUS: self._status,
             regs.IRQ_STATUS: lambda: int(state.irq_status),
             regs.STEP_ADVANCE: lambda: state.step,
             regs.SCAN_CYCLES: lambda: device.scan_cycles,
             regs.FIRST_DECISION_CYCLES: lambda: device.first_decision_cycles,
             regs.PARITY_INFO: lambda: (
-                0
-                if state.parity_index is None
-                else regs.PARITY_INFO.pack(VALID=1, INDEX=state.parity_index)
+                0 if state.parity_index is None else regs.PARITY_INFO.pack(VALID=1, INDEX=state.parity_index)
             ),
             regs.THRESHOLDS: lambda: regs.THRESHOLDS.pack(
                 PREFETCH=state.config.prefetch_thresh, EVICT=state.config.evict_thresh
@@ -184,9 +177,7 @@ class Bar0:
             regs.PREFETCH_THRESH: lambda: state.config.prefetch_thresh,
             regs.DIR_STATUS: self._dir_status,
             regs.DIR_PHYS_ADDR: lambda: self._result().phys_addr,
-            regs.DIR_FREED: lambda: regs.DIR_FREED.pack(
-                REMOVED=self._result().removed, STAYED=self._result().stayed
-            ),
+            regs.DIR_FREED: lambda: regs.DIR_FREED.pack(REMOVED=self._result().removed, STAYED=self._result().stayed),
             regs.MISS_INFO: lambda: (
                 regs.MISS_INFO.pack(VALID=1, LEVEL=len(state.miss_queue)) if state.miss_queue else 0
             ),

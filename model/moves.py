@@ -30,9 +30,7 @@ class MoveOps(StateBase):
         if not queue:
             raise Mismatch(f"item taken from the {name} queue", "none", kv_addr)
         if kv_addr is not None and queue[0].kv_addr != kv_addr:
-            raise Mismatch(
-                f"item taken from the {name} queue", f"{queue[0].kv_addr:#018x}", f"{kv_addr:#018x}"
-            )
+            raise Mismatch(f"item taken from the {name} queue", f"{queue[0].kv_addr:#018x}", f"{kv_addr:#018x}")
         item = queue.popleft()
         item.state = ItemState.STARTING
         return item
@@ -115,9 +113,7 @@ class MoveOps(StateBase):
         what was seen; it must agree with MAX_RETRY. After RETRY the item wants `start` again.
         """
         if item.state != ItemState.MOVING:
-            raise Mismatch(
-                f"end of a try of {item.kv_addr:#018x}", "a moving item", item.state.name
-            )
+            raise Mismatch(f"end of a try of {item.kv_addr:#018x}", "a moving item", item.state.name)
         last = item.tries >= max(1, self.config.max_retry)
         if last_try is not None and last_try != last:
             raise Mismatch(f"last try of {item.kv_addr:#018x}", last, last_try)
@@ -129,36 +125,43 @@ class MoveOps(StateBase):
             self.irq_status |= Irq.DMA_ERR
             if self.dma_error is None:
                 self.dma_error = DmaError(item.kv_addr, item.channel, error_on_write)
-        e = self.entries
-        target = self.pools[item.to_tier]
-        if index is None:
-            result = MoveResult.CANCELLED
-        elif e.voided[index]:
-            result = MoveResult.VOID
-            self.counters.voids[item.channel] += 1
-        elif error:
-            result = MoveResult.ERROR if last else MoveResult.RETRY
-        elif item.to_tier > item.from_tier and e.ref_count[index]:
-            result = MoveResult.CANCELLED
-        else:
-            result = MoveResult.OK
+        result = self._outcome(item, index, error, last)
         if index is not None:
-            e.moving[index] = 0
-            e.voided[index] = 0
-        if result != MoveResult.OK or index is None:
-            target.give_back(item.to_slot)
+            self.entries.moving[index] = 0
+            self.entries.voided[index] = 0
+        if result == MoveResult.OK and index is not None:
+            self._commit(item, index)
         else:
-            self.pools[item.from_tier].hold(e.slot[index])
-            target.occupy(item.to_slot)
-            e.tier[index] = item.to_tier
-            e.slot[index] = item.to_slot
-            e.dirty[index] = 0
-            self.counters.bytes_moved[item.channel] += self.config.block_bytes
+            self.pools[item.to_tier].give_back(item.to_slot)
         if result == MoveResult.RETRY:
             item.state = ItemState.STARTING
         else:
             self._end(item, index, result, complete)
         return result
+
+    def _outcome(self, item: Item, index: int | None, error: bool, last: bool) -> MoveResult:
+        """How a try came out, causes in the order of their weight."""
+        e = self.entries
+        if index is None:
+            return MoveResult.CANCELLED
+        if e.voided[index]:
+            self.counters.voids[item.channel] += 1
+            return MoveResult.VOID
+        if error:
+            return MoveResult.ERROR if last else MoveResult.RETRY
+        if item.to_tier > item.from_tier and e.ref_count[index]:
+            return MoveResult.CANCELLED
+        return MoveResult.OK
+
+    def _commit(self, item: Item, index: int) -> None:
+        """The block stands in its new place; its old slot is held until the fence."""
+        e = self.entries
+        self.pools[item.from_tier].hold(e.slot[index])
+        self.pools[item.to_tier].occupy(item.to_slot)
+        e.tier[index] = item.to_tier
+        e.slot[index] = item.to_slot
+        e.dirty[index] = 0
+        self.counters.bytes_moved[item.channel] += self.config.block_bytes
 
     def _end(self, item: Item, index: int | None, result: MoveResult, complete: bool) -> None:
         """The item ends: its block is not in flight any more, its completion is due."""

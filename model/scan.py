@@ -75,9 +75,7 @@ class ScanOps(StateBase):
                 self.counters.scan_coalesced += 1
             self.scan_pending = True
 
-    def scan_begin(
-        self, *, free: Sequence[int] | None = None, departures: Sequence[int] | None = None
-    ) -> ScanConfig:
+    def scan_begin(self, *, free: Sequence[int] | None = None, departures: Sequence[int] | None = None) -> ScanConfig:
         """A scan starts: takes its configuration, judges pressure, finds thresholds.
 
         `free`, `departures`: the counts that the hardware sampled, of tiers 0 to 2 at least
@@ -170,9 +168,7 @@ class ScanOps(StateBase):
             raise Mismatch(f"decision for entry {index}", "none", "accepted")
         return result
 
-    def scan_score(
-        self, where: slice | npt.NDArray[np.intp], accepted: BoolArray | None = None
-    ) -> Scored:
+    def scan_score(self, where: slice | npt.NDArray[np.intp], accepted: BoolArray | None = None) -> Scored:
         """The scan reaches many entries, those not yet scored are scored at once.
 
         `where`: a slice of indices or an index array without repeats, in scoring order.
@@ -183,14 +179,12 @@ class ScanOps(StateBase):
             start, stop, _ = where.indices(self.entry_count)
             cuts = [*range(start, max(stop, start + 1), _CHUNK), stop]
             done = [self._score_part(slice(*cut)) for cut in pairwise(cuts)]
-            todo, prio, r, f, decision = (np.concatenate(column) for column in zip(*done))
+            todo, prio, r, f, decision = (np.concatenate(column) for column in zip(*done, strict=True))
         else:
             todo, prio, r, f, decision = self._score_part(where)
         return Scored(todo, prio, r, f, decision, self._decide_many(where, decision, accepted))
 
-    def _score_part(
-        self, where: slice | npt.NDArray[np.intp]
-    ) -> tuple[BoolArray, U16Array, U8Array, U8Array, U8Array]:
+    def _score_part(self, where: slice | npt.NDArray[np.intp]) -> tuple[BoolArray, U16Array, U8Array, U8Array, U8Array]:
         """Score what is due in `where` and write it back; Scored's arrays without `accepted`."""
         cfg = self._running()
         arrays = self.entries.arrays
@@ -253,9 +247,7 @@ class ScanOps(StateBase):
 
     def _all_full(self) -> bool:
         return all(
-            len(self.queues[c]) >= QUEUE_DEPTH
-            and len(self.waiting[c]) == LANE_WAIT_DEPTH * self.lanes
-            for c in Channel
+            len(self.queues[c]) >= QUEUE_DEPTH and len(self.waiting[c]) == LANE_WAIT_DEPTH * self.lanes for c in Channel
         )
 
     def drop_is_legal(self, channel: Channel, lane: int) -> bool:
@@ -301,9 +293,7 @@ class ScanOps(StateBase):
         if not waiting:
             raise Mismatch(f"item entering the {name} queue", "none", kv_addr)
         if kv_addr is not None and waiting[0].kv_addr != kv_addr:
-            raise Mismatch(
-                f"item entering the {name} queue", f"{waiting[0].kv_addr:#018x}", f"{kv_addr:#018x}"
-            )
+            raise Mismatch(f"item entering the {name} queue", f"{waiting[0].kv_addr:#018x}", f"{kv_addr:#018x}")
         if len(queue) >= QUEUE_DEPTH:
             raise Mismatch(f"{name} queue level", "at most 64", len(queue) + 1)
         item = waiting.popleft()

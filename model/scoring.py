@@ -158,11 +158,7 @@ def score_one(
     needed = bool(hint) and ahead <= cfg.lookahead
     if not in_flight and tier > cfg.promote_tier and (needed or prio > cfg.prefetch_thresh):
         return Score(prio, new_r, new_f, Decision.PREFETCH, False)
-    counted = (
-        not (in_flight or ref_count or hot or needed)
-        and tier < 3
-        and bool(cfg.evict_tiers >> tier & 1)
-    )
+    counted = not (in_flight or ref_count or hot or needed) and tier < 3 and bool(cfg.evict_tiers >> tier & 1)
     evict = counted and prio < cfg.threshold(tier)
     return Score(prio, new_r, new_f, Decision.EVICT if evict else Decision.NONE, counted)
 

@@ -67,9 +67,7 @@ class Command:
 class Sequencer:
     """Queue of 16 and the command that runs; `result` is that of the last directory command."""
 
-    def __init__(
-        self, state: DeviceState, clock: Clock, timing: Timing, changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, state: DeviceState, clock: Clock, timing: Timing, changed: Callable[[], None]) -> None:
         self._state = state
         self._clock = clock
         self._timing = timing

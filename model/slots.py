@@ -92,9 +92,7 @@ class SlotPool:
         if choice is not None and not 0 <= choice < self.slots:
             raise Mismatch(f"tier {self.tier} slot", f"below SLOTS {self.slots}", choice)
         if choice is not None and self._state[choice] != SlotState.FREE:
-            raise Mismatch(
-                f"tier {self.tier} slot {choice} handed out", "a free slot", self.state(choice).name
-            )
+            raise Mismatch(f"tier {self.tier} slot {choice} handed out", "a free slot", self.state(choice).name)
         slot = self.peek()
         if choice is None or choice == slot:
             if self._ring:
@@ -115,9 +113,7 @@ class SlotPool:
         self._set(slot, SlotState.FREE)
         self._ring.appendleft(slot)
         if len(self._ring) > 2 * self.slots:  # stale names of slots taken by choice
-            self._ring = deque(
-                s for s in dict.fromkeys(self._ring) if self._state[s] == SlotState.FREE
-            )
+            self._ring = deque(s for s in dict.fromkeys(self._ring) if self._state[s] == SlotState.FREE)
 
     def hold(self, slot: int) -> None:
         """A migration left the slot; it is free after the fence."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import fields
 
 from model.directory import DeviceState
-from model.types import Channel, CommandResult, Config, Item, ItemState, MoveResult, Status
+from model.types import Channel, CommandResult, Item, ItemState, MoveResult, Status
 from tests.model.reference import Move, Reference
 
 
@@ -208,130 +207,3 @@ class Pair:
             else:
                 want = r.count.get(f.name, 0)
             same(f.name, value, want)
-
-
-class Fuzzer:
-    """Random transactions on a Pair, few names and few slots so that everything meets."""
-
-    def __init__(self, seed: int, pair: Pair | None = None) -> None:
-        self.rng = random.Random(seed)
-        self.pair = pair or Pair()
-        rng = self.rng
-        self.pair.set_slots(*(rng.choice((2, 5, 12, 40)) for _ in range(4)))
-        self.names = [
-            request << 48 | layer << 40 | head << 32 | block * self.pair.model.block_tokens
-            for request in (0, 1, 2)
-            for layer in (0, 255)
-            for head in (3,)
-            for block in (0, 1, 2, (1 << 30) - 1)
-        ]
-        self.lazy = False
-        self.configure()
-
-    def configure(self) -> None:
-        """New configuration registers."""
-        rng, c = self.rng, self.pair.model.config
-        c.enable = rng.random() < 0.95
-        c.demand = rng.random() < 0.5
-        for name in ("w_r", "w_f", "w_s", "w_d"):
-            setattr(c, name, rng.choice((0, 1, 64, 255, rng.randrange(256))))
-        c.prefetch_thresh = rng.choice((65535, 65534, 20000, rng.randrange(65536)))
-        c.evict_thresh = min(c.prefetch_thresh, rng.choice((0, 1, 12000, 65535)))
-        c.r_shift = rng.randrange(8)
-        c.f_age = rng.choice((0, 0, 1, 2))
-        c.lookahead = rng.choice((0, 1, 3, (1 << 31) - 1))
-        c.promote_tier = rng.choice((0, 1, 1, 2, 3))
-        c.evict_tiers = rng.randrange(16)
-        c.max_retry = rng.randrange(4)
-        for t in range(4):
-            c.reserve[t] = rng.choice((0, 0, 1, 3))
-            c.low[t], c.high[t] = rng.choice((0, 2, 6)), rng.choice((0, 4, 20))
-        for p in range(3):
-            c.req_lo[p], c.req_hi[p] = rng.choice(((0, 65535), (0, 65535), (0, 65535), (1, 1), (0, 1), (2, 1)))
-
-    def crowd(self, blocks: int) -> None:
-        """Hundreds of blocks of which all want to move, and few moves that start."""
-        pair, rng = self.pair, self.rng
-        pair.set_slots(400, 400, 400, 400)
-        self.names += [
-            9 << 48 | n // 64 << 32 | n % 64 * pair.model.block_tokens for n in range(blocks)
-        ]
-        for address in self.names:
-            end = (address & 0xFFFFFFFF) + rng.randrange(pair.model.block_tokens)
-            pair.insert(address, end, rng.randrange(4))
-        c = pair.model.config
-        c.enable, c.demand = True, True
-        c.prefetch_thresh, c.evict_thresh = 30000, 30000
-        c.evict_tiers, c.promote_tier = 7, 1
-        self.lazy = True
-
-    def step(self) -> None:
-        """One random transaction."""
-        rng, pair, m = self.rng, self.pair, self.pair.model
-        tokens = m.block_tokens
-        kv = rng.choice(self.names)
-        if pair.reference.blocks and rng.random() < 0.6:
-            kv = pair.reference.kv_of(rng.choice(list(pair.reference.blocks)))
-        token = kv + rng.randrange(tokens)
-        near = (m.step + rng.choice((-2, -1, 0, 1, 2, 4, 1 << 31))) % (1 << 32)
-        action = rng.randrange(24)
-        if self.lazy and action in (13, 20, 23) and rng.random() < 0.8:
-            action = 14
-        match action:
-            case 0 | 1 | 2:
-                if self.lazy and rng.random() < 0.7:
-                    kv = 10 << 48 | rng.getrandbits(20) * tokens  # most likely a new block
-                start = kv & 0xFFFFFFFF
-                aligned = kv if rng.random() < 0.95 else token
-                end = start + (rng.randrange(tokens) if rng.random() < 0.95 else tokens)
-                tier = rng.randrange(4)
-                pair.insert(aligned, end, tier, rng.random() < 0.2, rng.random() < 0.1)
-            case 3 | 4 | 5:
-                pair.lookup(rng.randrange(3), token, rng.random() < 0.4)
-            case 6:
-                pair.lookup_command(token, rng.random() < 0.5)
-            case 7 | 8:
-                pair.hint(rng.choice(("boost", "imevict", "cool", "share", "release")), token)
-            case 9:
-                pair.hint("imevict", token)
-            case 10:
-                pair.hint("prefetch", token, near)
-            case 11:
-                pair.remove(token)
-            case 12:
-                pair.migrate(token, rng.randrange(4))
-            case 13 if rng.random() < 0.2:
-                pair.free_request(rng.randrange(3))
-            case 14 | 15:
-                pair.set_step(near if rng.random() < 0.3 else (m.step + 1) % (1 << 32))
-            case 16 | 17 if m.scan is None:
-                if m.scan_pending:
-                    pair.scan_begin()
-            case 16:
-                pair.scan_rows(rng.randrange(1, m.rows // 2))
-            case 17 if m.index_of:
-                pair.scan_one(rng.choice(list(m.index_of.values())))
-            case 18 if m.scan is not None:
-                pair.scan_end()
-            case 19:
-                pair.queue_push(rng.randrange(2))
-            case 20:
-                pair.start(rng.randrange(2))
-            case 21:
-                pair.end(rng.randrange(8), rng.random() < 0.3)
-            case 22:
-                pair.pop_miss()
-                pair.pop_completion()
-            case 23 if rng.random() < 0.1:
-                self.configure()
-
-    def run(self, steps: int, compare_every: int = 1) -> None:
-        """`steps` transactions; all state compared after every `compare_every`."""
-        for n in range(steps):
-            self.step()
-            if n % compare_every == 0:
-                self.pair.compare()
-        self.pair.compare()
-
-
-__all__ = ["Config", "Disagreement", "Fuzzer", "Pair"]

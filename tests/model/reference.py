@@ -8,7 +8,7 @@ else it works out by itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import pairwise, product
 
 from model.types import Config
 
@@ -314,7 +314,7 @@ class Reference:
             return ("FULL",)
         if pick is None or not self.is_free(tier, pick):
             return (f"slot {pick} is not free",)
-        for source, target in reversed(list(zip(chain, chain[1:], strict=False))):
+        for source, target in reversed(list(pairwise(chain))):
             block = self.at.pop(source)
             if self.scan:  # it is scored before it goes
                 self.reach(block)

@@ -8,9 +8,7 @@ from tests.model.helpers import begin, cold, device, kv, put
 # ---------------------------------------------------------------------- INSERT
 
 
-@pytest.mark.parametrize(
-    ("offset", "end"), [(1, 15), (15, 15), (0, 16), (0, -1 % (1 << 32)), (8, 20)]
-)
+@pytest.mark.parametrize(("offset", "end"), [(1, 15), (15, 15), (0, 16), (0, -1 % (1 << 32)), (8, 20)])
 def test_insert_refuses_bad_arguments(offset: int, end: int) -> None:
     state = device()
     assert state.insert(kv(offset=offset), end, 1).status == Status.BAD_ARG
@@ -128,9 +126,7 @@ def test_free_entry_is_one_step_of_the_walk() -> None:
     ("source", "target", "channel"),
     [(0, 1, Channel.EVICT), (1, 3, Channel.EVICT), (3, 0, Channel.PREFETCH)],
 )
-def test_migrate_queues_on_the_channel_of_its_direction(
-    source: int, target: int, channel: Channel
-) -> None:
+def test_migrate_queues_on_the_channel_of_its_direction(source: int, target: int, channel: Channel) -> None:
     state = device()
     put(state, kv(), tier=source)
     assert state.migrate(kv(offset=3), target).status == Status.OK

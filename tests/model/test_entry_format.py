@@ -1,5 +1,7 @@
 """device.md 2: the directory entry, bit for bit."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,8 +34,9 @@ BITS = {
 
 def test_fields_fill_the_240_bits() -> None:
     used = sorted((lsb, lsb + width) for lsb, width in BITS.values())
-    assert used[0][0] == 0 and used[-1][1] == 240
-    assert all(end == start for (_, end), (start, _) in zip(used, used[1:], strict=False))
+    assert used[0][0] == 0
+    assert used[-1][1] == 240
+    assert all(end == start for (_, end), (start, _) in pairwise(used))
 
 
 @pytest.mark.parametrize("name", BITS)

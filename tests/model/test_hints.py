@@ -171,7 +171,8 @@ def test_a_referenced_block_is_never_evicted_nor_removed() -> None:
     for _ in range(4):
         advance(state)
         state.imevict(kv())
-    assert not any(state.queues) and not any(state.waiting)
+    assert not any(state.queues)
+    assert not any(state.waiting)
     assert state.remove(kv()).status == Status.REFERENCED
     assert state.migrate(kv(), 2).status == Status.REFERENCED
     assert state.free_request(1)[4:] == (0, 1)

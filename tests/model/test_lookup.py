@@ -31,9 +31,7 @@ def test_phys_addr_is_base_plus_slot_times_stride() -> None:
     assert addresses == [state.config.base[1] + n * 2048 for n in range(3)]
 
 
-@pytest.mark.parametrize(
-    ("size", "stride"), [(256, 256), (320, 512), (4096, 4096), (4160, 8192), (65536, 65536)]
-)
+@pytest.mark.parametrize(("size", "stride"), [(256, 256), (320, 512), (4096, 4096), (4160, 8192), (65536, 65536)])
 def test_the_stride_is_the_next_power_of_two(size: int, stride: int) -> None:
     state = device()
     state.set_block_bytes(size)
@@ -140,9 +138,7 @@ def test_the_miss_queue_holds_64_and_counts_what_it_drops() -> None:
         ((9, 5), 0, False, True),
     ],
 )
-def test_tenant_windows(
-    window: tuple[int, int], tenant: int, write: bool, allowed: bool
-) -> None:
+def test_tenant_windows(window: tuple[int, int], tenant: int, write: bool, allowed: bool) -> None:
     state = device()
     put(state, kv(tenant))
     before = state.image()

@@ -140,9 +140,7 @@ def test_start_checks_of_an_eviction(fields: dict[str, int], result: MoveResult)
         ({"r": 255}, MoveResult.OK),
     ],
 )
-def test_migrate_to_a_slower_tier_overrides_hot_and_r(
-    fields: dict[str, int], result: MoveResult
-) -> None:
+def test_migrate_to_a_slower_tier_overrides_hot_and_r(fields: dict[str, int], result: MoveResult) -> None:
     state = device()
     index = cold(state, kv())
     state.migrate(kv(), 3)
@@ -392,11 +390,9 @@ def test_every_item_ends_in_one_completion_and_64_are_kept() -> None:
     state = device(0, 256, 256, 256)
     for block in range(70):
         cold(state, kv(block=block))
-    done = 0
     for block in range(70):
         state.migrate(kv(block=block), 2)
         state.end(begin(state))
-        done += 1
     assert (len(state.completion_queue), state.counters.completion_dropped) == (64, 6)
     assert Irq.OVERFLOW in state.irq_status
     assert [state.pop_completion().kv_addr for _ in range(64)] == [kv(block=b) for b in range(64)]

@@ -33,10 +33,12 @@ def test_it_gives_no_decision_and_no_score(which: BadParity) -> None:
     state, index = broken(which, r=50)
     state.config.evict_thresh = 65535
     advance(state)
-    assert not any(state.waiting) and not any(state.queues)
+    assert not any(state.waiting)
+    assert not any(state.queues)
     assert (state.entries.r[index], state.entries.prio[index]) == (50, 0)
     assert state.counters.parity == 1
-    assert state.last_histogram is not None and state.last_histogram.sum() == 0
+    assert state.last_histogram is not None
+    assert state.last_histogram.sum() == 0
     state.set_step(9)
     state.scan_begin()
     assert state.scan_one(index) is None
@@ -74,7 +76,8 @@ def test_commands_do_not_find_it(which: BadParity) -> None:
 def test_a_bad_tag_hides_the_name_a_bad_meta_word_does_not() -> None:
     state, index = broken(BadParity.TAG)
     second = state.insert(kv(), 15, 1)
-    assert second.status == Status.OK and second.index != index
+    assert second.status == Status.OK
+    assert second.index != index
     assert state.lookup(0, kv(), write=False).index == second.index
     state.check()
     state, _ = broken(BadParity.META)
@@ -83,7 +86,7 @@ def test_a_bad_tag_hides_the_name_a_bad_meta_word_does_not() -> None:
 
 def test_a_lookup_counts_each_bad_tag_among_its_places() -> None:
     state = device()
-    places = state._placement.places(state.key_of(kv()))  # noqa: SLF001
+    places = state.places(kv())
     put(state, kv())
     for place in places[1:3]:
         state.inject_parity(place, BadParity.TAG)
@@ -127,7 +130,7 @@ def test_the_first_index_is_kept_until_cleared() -> None:
 
 def test_a_bad_place_is_never_overwritten() -> None:
     state = device(1024, 1024, 1024, 1024)
-    places = state._placement.places(state.key_of(kv()))  # noqa: SLF001
+    places = state.places(kv())
     for place in places[:3]:
         state.inject_parity(place, BadParity.TAG)
     assert state.insert(kv(), 15, 1).index == places[3]

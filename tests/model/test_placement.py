@@ -16,9 +16,7 @@ def test_masks_are_the_documented_generator() -> None:
     assert splitmix(0) == 0xE220_A839_7B1D_CDAF  # the published first output of splitmix64
     assert mask(0, 0) == 0x1335_5CC0_5A36_6801
     pair = Pair()
-    assert [mask(b, i) for b in range(4) for i in range(14)] == [
-        m for bank in pair.reference.masks for m in bank
-    ]
+    assert [mask(b, i) for b in range(4) for i in range(14)] == [m for bank in pair.reference.masks for m in bank]
 
 
 @pytest.mark.parametrize(("entries", "lanes"), [(1024, 4), (4096, 8), (65536, 16), (65536, 4)])
@@ -33,10 +31,7 @@ def test_places_are_one_row_in_each_bank(entries: int, lanes: int) -> None:
         assert [p % lanes for p in places] == list(range(lanes))
         assert all(0 <= p < entries for p in places)
         for bank, place in enumerate(places):
-            want = sum(
-                (bin(key & mask(bank, bit)).count("1") & 1) << bit
-                for bit in range(rows.bit_length() - 1)
-            )
+            want = sum((bin(key & mask(bank, bit)).count("1") & 1) << bit for bit in range(rows.bit_length() - 1))
             assert place // lanes == want
             seen[bank].add(want)
     assert all(len(rows_seen) > min(rows, 400) // 3 for rows_seen in seen)  # they spread
@@ -121,7 +116,7 @@ def test_an_insert_in_two_passes_equals_one_at_an_instant() -> None:
 def test_relocations_that_are_not_possible_are_named() -> None:
     state = device()
     result = state.insert(kv(), 15, 1)
-    places = state._placement.places(state.key_of(kv()))  # noqa: SLF001
+    places = state.places(kv())
     foreign = next(p for p in range(1024) if p not in places)
     with pytest.raises(Mismatch, match=f"relocation of {result.index}"):
         state.relocate(result.index, foreign)
@@ -140,9 +135,9 @@ def test_a_relocated_entry_keeps_every_field_and_its_item() -> None:
     state.migrate(kv(), 3)
     state.lookup(0, kv(offset=8), write=True)
     before = state.entry(index)
-    target = state._placement.places(state.key_of(kv()))[2]  # noqa: SLF001
+    target = state.places(kv())[2]
     if target == index:
-        target = state._placement.places(state.key_of(kv()))[1]  # noqa: SLF001
+        target = state.places(kv())[1]
     state.relocate(index, target)
     assert state.entry(target) == before
     assert state.entry_bytes(index) == bytes(32)

@@ -7,7 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.model.pair import Fuzzer, Pair
+from tests.model.fuzzer import Fuzzer
+from tests.model.pair import Pair
 
 
 @pytest.mark.parametrize("seed", range(24))
@@ -140,6 +141,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(
-    derandomize=True, deadline=None, max_examples=60, stateful_step_count=40
-)
+TestMachine.settings = settings(derandomize=True, deadline=None, max_examples=60, stateful_step_count=40)

@@ -42,7 +42,9 @@ def busy() -> DeviceState:
 def assert_empty(state: DeviceState) -> None:
     state.check()
     assert state.image() == bytes(1024 * 32)
-    assert not state.index_of and not state.items and not state.bad
+    assert not state.index_of
+    assert not state.items
+    assert not state.bad
     assert not any([*state.queues, *state.waiting, state.miss_queue, state.completion_queue])
     assert state.counters == Counters()
     assert (state.step, state.scan_number, state.scan, state.scan_pending) == (0, 0, None, False)
@@ -66,7 +68,9 @@ def test_soft_reset_keeps_the_configuration() -> None:
     config = state.config
     state.soft_reset()
     assert_empty(state)
-    assert state.config is config and config.w_r == 9 and config.enable
+    assert state.config is config
+    assert config.w_r == 9
+    assert config.enable
     assert [(pool.slots, pool.free) for pool in state.pools] == [(64, 64)] * 4
     assert put(state, kv()) >= 0
     assert state.pools[1].state(0).name == "OCCUPIED"

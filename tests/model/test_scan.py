@@ -156,7 +156,7 @@ def test_a_relocation_during_a_scan_scores_first_and_once() -> None:
     index = cold(state, kv(), r=9)
     state.set_step(1)
     state.scan_begin()
-    places = state._placement.places(state.key_of(kv()))  # noqa: SLF001
+    places = state.places(kv())
     target = next(p for p in places if p != index)
     state.relocate(index, target)
     assert state.entry(target).r == 8
@@ -276,7 +276,8 @@ def test_a_decision_is_dropped_only_when_lane_and_queue_are_full() -> None:
         before = state.counters.dropped[0]
         state.scan_one(index)
         if state.counters.dropped[0] > before:
-            assert lanes[index % 4] == 4 and len(queue) == 64
+            assert lanes[index % 4] == 4
+            assert len(queue) == 64
             assert state.drop_is_legal(Channel.EVICT, index % 4)
     assert state.counters.dropped[0] > 0
 
@@ -327,7 +328,8 @@ def test_told_acceptance_is_followed_and_checked() -> None:
     scored = state.scan_score(slice(None), accepted)
     assert scored.decision[b] == Decision.EVICT
     assert not scored.scored[a]
-    assert scored.scored[warm] and scored.decision[warm] == Decision.NONE
+    assert scored.scored[warm]
+    assert scored.decision[warm] == Decision.NONE
     assert [i.kv_addr for i in state.waiting[Channel.EVICT]] == [kv(1)]
     assert state.counters.dropped == [1, 0]
     state.scan_end()

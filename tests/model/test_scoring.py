@@ -67,12 +67,7 @@ def plain(cfg: ScanConfig, x: dict[str, int]) -> tuple[int, int, int, Decision, 
 
 def arrays(entries: list[dict[str, int]]) -> Fields:
     kinds = {"access_step": np.uint32}
-    return Fields(
-        *(
-            np.array([e[name] for e in entries], kinds.get(name, np.uint8))
-            for name in Fields._fields
-        )
-    )
+    return Fields(*(np.array([e[name] for e in entries], kinds.get(name, np.uint8)) for name in Fields._fields))
 
 
 def one(cfg: ScanConfig = CONFIG, **changes: int) -> tuple[int, int, int, Decision, bool]:
@@ -161,7 +156,7 @@ def test_the_sum_saturates_and_does_not_wrap() -> None:
     assert one(cfg, **barely)[0] == 65535 > lukewarm
     evicting = replace(cfg, evict_thresh=1000)
     assert one(evicting, **barely)[3] == Decision.NONE  # modulo 2^16 it would be evicted
-    assert 764 < evicting.evict_thresh
+    assert evicting.evict_thresh > 764
 
 
 def test_the_sum_just_below_at_and_above_the_limit() -> None:

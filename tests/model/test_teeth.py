@@ -8,19 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-import model.base as base
-import model.moves as moves
-import model.scan as scan
-import model.scoring as scoring
+from model import base, moves, scan, scoring
 from model.directory import DeviceState
 from model.slots import SlotPool
 from model.types import Mismatch
-from tests.model.pair import Disagreement, Fuzzer, Pair
+from tests.model.fuzzer import Fuzzer
+from tests.model.pair import Disagreement, Pair
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
-def change(owner: Any, name: str, make: Callable[[Callable], Callable]) -> Patch:  # noqa: ANN401
+def change(owner: Any, name: str, make: Callable[[Callable], Callable]) -> Patch:
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(owner, name, make(getattr(owner, name)))
 
@@ -34,7 +32,7 @@ def scores(edit: Callable[[Any, Any], Any]) -> Patch:
         for name in ("score", "score_one"):
             old = getattr(scan, name)
 
-            def new(cfg: Any, *a: Any, old: Any = old, **k: Any) -> Any:  # noqa: ANN401
+            def new(cfg: Any, *a: Any, old: Any = old, **k: Any) -> Any:
                 return edit(cfg, old(cfg, *a, **k))
 
             monkeypatch.setattr(scan, name, new)
@@ -46,7 +44,7 @@ def after(name: str, effect: Callable[..., None]) -> Patch:
     """Run `effect(state, result, *args)` after a transaction of DeviceState."""
 
     def make(old: Callable) -> Callable:
-        def new(self: DeviceState, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        def new(self: DeviceState, *args: Any, **kwargs: Any) -> Any:
             result = old(self, *args, **kwargs)
             effect(self, result, *args)
             return result
@@ -57,7 +55,7 @@ def after(name: str, effect: Callable[..., None]) -> Patch:
 
 
 def set_if_hit(field: str, value: int) -> Patch:
-    def effect(state: DeviceState, result: Any, *_: Any) -> None:  # noqa: ANN401
+    def effect(state: DeviceState, result: Any, *_: Any) -> None:
         if result.hit:
             getattr(state.entries, field)[result.index] = value
 
@@ -65,7 +63,7 @@ def set_if_hit(field: str, value: int) -> Patch:
 
 
 def on_entry(field: str, value: int) -> Callable[..., None]:
-    def effect(state: DeviceState, result: bool, kv: int, *_: Any) -> None:  # noqa: ANN401
+    def effect(state: DeviceState, result: bool, kv: int, *_: Any) -> None:
         index = state.find(kv)
         if result and index is not None:
             getattr(state.entries, field)[index] = value
@@ -77,7 +75,7 @@ def guard_left_out(field: str, value: int) -> Patch:
     """The start checks do not see a field."""
 
     def make(old: Callable) -> Callable:
-        def new(self: DeviceState, item: Any, index: int) -> bool:  # noqa: ANN401
+        def new(self: DeviceState, item: Any, index: int) -> bool:
             view = getattr(self.entries, field)
             kept = view[index]
             view[index] = value
@@ -92,20 +90,16 @@ def guard_left_out(field: str, value: int) -> Patch:
 
 
 MUTANTS: dict[str, Patch] = {
-    "the sum wraps modulo 2^16": change(
-        scoring, "_saturating_add", lambda _: lambda a, b: (a + b).astype(np.uint16)
-    ),
+    "the sum wraps modulo 2^16": change(scoring, "_saturating_add", lambda _: lambda a, b: (a + b).astype(np.uint16)),
     "decay is off by one": scores(
-        lambda _, s: s._replace(r=np.where(np.asarray(s.r) > 0, np.asarray(s.r) - 1, s.r))
-        if isinstance(s.r, np.ndarray)
-        else s._replace(r=max(0, s.r - 1))
+        lambda _, s: (
+            s._replace(r=np.where(np.asarray(s.r) > 0, np.asarray(s.r) - 1, s.r))
+            if isinstance(s.r, np.ndarray)
+            else s._replace(r=max(0, s.r - 1))
+        )
     ),
-    "F ages in every scan": change(
-        scan, "ScanConfig", lambda old: lambda **k: old(**(k | {"age": True}))
-    ),
-    "the start row does not move": change(
-        scan, "ScanConfig", lambda old: lambda **k: old(**(k | {"start_row": 0}))
-    ),
+    "F ages in every scan": change(scan, "ScanConfig", lambda old: lambda **k: old(**(k | {"age": True}))),
+    "the start row does not move": change(scan, "ScanConfig", lambda old: lambda **k: old(**(k | {"start_row": 0}))),
     "LOOKAHEAD is one too far": change(
         scan, "ScanConfig", lambda old: lambda **k: old(**(k | {"lookahead": k["lookahead"] + 1}))
     ),
@@ -114,9 +108,7 @@ MUTANTS: dict[str, Patch] = {
         "ScanConfig",
         lambda old: lambda **k: old(**(k | {"prefetch_thresh": max(0, k["prefetch_thresh"] - 1)})),
     ),
-    "EVICT_TIERS is not looked at": change(
-        scan, "ScanConfig", lambda old: lambda **k: old(**(k | {"evict_tiers": 7}))
-    ),
+    "EVICT_TIERS is not looked at": change(scan, "ScanConfig", lambda old: lambda **k: old(**(k | {"evict_tiers": 7}))),
     "the automatic threshold counts one entry too few": change(
         scan, "auto_threshold", lambda old: lambda h, n, p: old(h, n - 1, p)
     ),
@@ -128,9 +120,7 @@ MUTANTS: dict[str, Patch] = {
     "a hit does not count F": set_if_hit("f", 1),
     "a read makes the block dirty": set_if_hit("dirty", 1),
     "a miss is not counted": after("_miss", lambda s, *_: setattr(s.counters, "miss", 0)),
-    "the tenant window is not looked at": change(
-        DeviceState, "denies", lambda _: lambda *a, **k: False
-    ),
+    "the tenant window is not looked at": change(DeviceState, "denies", lambda _: lambda *a, **k: False),
     "a tenant may write to request 0": change(
         DeviceState,
         "denies",
@@ -143,11 +133,11 @@ MUTANTS: dict[str, Patch] = {
     "RELEASE clears PREFIX": after("release", on_entry("prefix", 0)),
     "SHARE counts twice": after(
         "share",
-        lambda s, found, kv: s.entries.ref_count.__setitem__(
-            s.find(kv), min(255, s.entries.ref_count[s.find(kv)] + 1)
-        )
-        if found
-        else None,
+        lambda s, found, kv: (
+            s.entries.ref_count.__setitem__(s.find(kv), min(255, s.entries.ref_count[s.find(kv)] + 1))
+            if found
+            else None
+        ),
     ),
     "a referenced block starts to move": guard_left_out("ref_count", 0),
     "a hot block starts to move": guard_left_out("hot", 0),
@@ -155,9 +145,7 @@ MUTANTS: dict[str, Patch] = {
     "R = 255 does not keep a block": guard_left_out("r", 0),
     "a commit keeps DIRTY": after(
         "end",
-        lambda s, result, item: s.entries.dirty.__setitem__(s.find(item.kv_addr), 1)
-        if result == 0
-        else None,
+        lambda s, result, item: s.entries.dirty.__setitem__(s.find(item.kv_addr), 1) if result == 0 else None,
     ),
     "a write during a move is lost": after(
         "_lookup",
@@ -166,33 +154,33 @@ MUTANTS: dict[str, Patch] = {
     "RESERVE is not looked at": change(
         moves.MoveOps,
         "_target",
-        lambda _: lambda self, item: next(
-            (
-                t
-                for t in ([item.target] if item.target is not None else range(4))
-                if (item.target is not None or t > item.from_tier) and self.pools[t].free
-            ),
-            None,
+        lambda _: (
+            lambda self, item: next(
+                (
+                    t
+                    for t in ([item.target] if item.target is not None else range(4))
+                    if (item.target is not None or t > item.from_tier) and self.pools[t].free
+                ),
+                None,
+            )
         ),
     ),
     "MAX_RETRY is one try more": change(
         moves.MoveOps,
         "start",
-        lambda old: lambda self, item, **k: [
-            old(self, item, **k),
-            setattr(item, "tries", item.tries - (item.tries == 1)),
-        ][0],
+        lambda old: (
+            lambda self, item, **k: [
+                old(self, item, **k),
+                setattr(item, "tries", item.tries - (item.tries == 1)),
+            ][0]
+        ),
     ),
     "the fence does not hold": change(SlotPool, "hold", lambda _: SlotPool.give_back),
     "the fence does not free": change(SlotPool, "fence", lambda _: lambda self: None),
-    "a slot is lost with its block": change(
-        SlotPool, "give_back", lambda _: lambda self, slot: None
-    ),
+    "a slot is lost with its block": change(SlotPool, "give_back", lambda _: lambda self, slot: None),
     "a full queue takes one more": change(base, "QUEUE_DEPTH", lambda _: 65),
     "5 decisions wait per lane": change(scan, "LANE_WAIT_DEPTH", lambda _: 5),
-    "steps do not coalesce": after(
-        "set_step", lambda s, *_: setattr(s.counters, "scan_coalesced", 0)
-    ),
+    "steps do not coalesce": after("set_step", lambda s, *_: setattr(s.counters, "scan_coalesced", 0)),
     "an old item moves the new block": change(
         base.StateBase,
         "_remove_entry",
@@ -214,7 +202,7 @@ def keep_item(old: Callable, state: DeviceState, index: int) -> None:
         item.alive = True
 
 
-def forget_pressure(old: Callable, state: DeviceState, kwargs: dict) -> Any:  # noqa: ANN401
+def forget_pressure(old: Callable, state: DeviceState, kwargs: dict) -> Any:
     state.pressure = [False] * 3
     return old(state, **kwargs)
 
