@@ -16,7 +16,8 @@ module kvcpu_cmd_walk
 
   /// Pulse: starts the walk of cmd_i.
   input  logic start_i,
-  /// A range command, stable until done_o: 1 to 2^32 tokens, none past token 2^32 - 1.
+  /// A range command, stable until done_o: 1 to 2^32 tokens, none past token 2^32 - 1; no layer or
+  /// head of its span past 255.
   input  cmd_t cmd_i,
   /// Pulse: every operation of the walk is answered.
   output logic done_o,
@@ -46,10 +47,9 @@ module kvcpu_cmd_walk
   assign first_block = cmd_i.kv_addr.token[31:OffsetW];
   assign last_token  = 32'(end_token_q - 33'd1);
 
-  // Layers and heads past 255 do not exist: a span ends there.
   assign last_in_head  = block_q == last_block_q;
-  assign last_in_layer = last_in_head && (heads_left_q == 8'd1 || head_q == 8'hFF);
-  assign last_of_all   = last_in_layer && (layers_left_q == 8'd1 || layer_q == 8'hFF);
+  assign last_in_layer = last_in_head && (heads_left_q == 8'd1);
+  assign last_of_all   = last_in_layer && (layers_left_q == 8'd1);
 
   assign op_valid_o = walking_q && !gap_q;
   assign issue      = op_valid_o && op_ready_i;
