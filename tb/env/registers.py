@@ -117,7 +117,11 @@ class Registers:
         batch = self.bench.accesses(a for b in batches for a in b)
         done = await self.bench.run_accesses(batch, stop_on_refused=True)
         if done != len(batch) or batch["resp"][-1] != OKAY:
-            name = regs.BY_OFFSET[int(batch["addr"][done - 1])].name if batch["kind"][done - 1] != WAIT_IRQ else "interrupt"
+            name = (
+                regs.BY_OFFSET[int(batch["addr"][done - 1])].name
+                if batch["kind"][done - 1] != WAIT_IRQ
+                else "interrupt"
+            )
             self.bench.ctx.fail(AssertionError(f"directory command: {name}: response {batch['resp'][done - 1]}"))
         results = []
         data = batch["data"].tolist()
@@ -137,7 +141,9 @@ class Registers:
             )
         return results
 
-    async def insert(self, addr: int, tokens: int = 1, tier: int = 1, prefix: bool = False, hot: bool = False) -> Result:
+    async def insert(
+        self, addr: int, tokens: int = 1, tier: int = 1, prefix: bool = False, hot: bool = False
+    ) -> Result:
         """INSERT one block."""
         return (await self.commands([self.insert_accesses(addr, tokens, tier, prefix, hot)]))[0]
 

@@ -155,7 +155,9 @@ class CommandCheck:
         command = self.queue.popleft()
         left = next(command.ops, None)
         if left is not None:
-            self._ctx.compare("command done: blocks left", "none", hex(left[1]), cmd=Cmd(command.cmd).name, at_cycle=w[0])
+            self._ctx.compare(
+                "command done: blocks left", "none", hex(left[1]), cmd=Cmd(command.cmd).name, at_cycle=w[0]
+            )
         self._s.irq_status |= Irq.COMMAND_DONE
         self._just_done = command
         if command.is_range:

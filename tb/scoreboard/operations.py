@@ -105,7 +105,7 @@ class Operations:
         self.cycle = w[0]
         head = w[1]
         op, client, flags = head >> 8 & U8, head >> 16 & U8, head >> 32
-        if op == Op.Read or op == Op.None_:
+        if op in (Op.Read, Op.None_):
             return
         if flags & HIT:
             self._scan.touch(w[3] & U16, w[0])
@@ -129,7 +129,9 @@ class Operations:
             self.compare("operation of a command", "none left", Op(op).name, kv_addr)
             return
         want_op, want_addr, fields = expected
-        self.compare("operation of the command", (Op(want_op).name, hex(want_addr)), (Op(op).name, hex(kv_addr)), kv_addr)
+        self.compare(
+            "operation of the command", (Op(want_op).name, hex(want_addr)), (Op(op).name, hex(kv_addr)), kv_addr
+        )
         seen = {
             "step": w[3] >> 32,
             "tier": w[8] >> 56,
@@ -142,8 +144,7 @@ class Operations:
 
     def _entry(self, op: int, flags: int, w: list[int]) -> None:
         """The entry as the operation leaves it."""
-        placed = op == Op.Insert and flags & META_WE
-        if flags & HIT or placed:
+        if flags & META_WE if op == Op.Insert else flags & HIT:
             self.compare_entry(w[3] & U16, w[4], w[5], w[6], f"entry after {Op(op).name}", w[2])
 
     def compare_entry(self, index: int, key: int, word1: int, word2: int, subject: str, kv_addr: int) -> None:
@@ -254,7 +255,9 @@ class Operations:
     def _search_ends(self) -> int:
         """The slot kept aside is free for the model's INSERT to take, or stays free."""
         if self.search_slot is None:
-            self._ctx.compare("INSERT's search", "after an INSERT that found no place", "without one", at_cycle=self.cycle)
+            self._ctx.compare(
+                "INSERT's search", "after an INSERT that found no place", "without one", at_cycle=self.cycle
+            )
             return 0
         tier, slot = self.search_slot
         self.search_slot = None
@@ -324,7 +327,9 @@ class Operations:
         rest = w[3]
         seen = (rest & U8, rest >> 24 & U8, rest >> 8 & U8 if rest >> 16 & U8 else None)
         self.cycle = w[0]
-        self.compare("item: from, by MIGRATE, target", (item.from_tier, item.by_migrate, item.target), seen, item.kv_addr)
+        self.compare(
+            "item: from, by MIGRATE, target", (item.from_tier, item.by_migrate, item.target), seen, item.kv_addr
+        )
         self.popped.append(Popped(item, w[2], rest >> 32 & U16))
 
     def _start(self, op: int, client: int, flags: int, w: list[int]) -> None:
@@ -370,7 +375,9 @@ class Operations:
         on_write = False
         if error:
             kv_addr, channel, on_write = self.errors.popleft() if self.errors else (0, 0, False)
-            self.compare("AXI error: KV address, channel", (item.kv_addr, int(item.channel)), (kv_addr, channel), item.kv_addr)
+            self.compare(
+                "AXI error: KV address, channel", (item.kv_addr, int(item.channel)), (kv_addr, channel), item.kv_addr
+            )
         result = self._s.end(
             item,
             error=error,
@@ -401,7 +408,9 @@ class Operations:
         self.ended.remove(item)
         full = len(self._s.completion_queue) >= 64
         record = self._s.complete(item)
-        self.compare("completion: from, to, status", (record.from_tier, record.to_tier, int(record.status)), seen, kv_addr)
+        self.compare(
+            "completion: from, to, status", (record.from_tier, record.to_tier, int(record.status)), seen, kv_addr
+        )
         self.compare("completion dropped: queue full", full, bool(w[1] >> 32 & 1), kv_addr)
         self.count(f"completion.{record.status.name.lower()}{'.dropped' if full else ''}")
 
@@ -412,9 +421,8 @@ def _shown(key: int, word1: int, word2: int) -> str:
     names = ("PREFIX", "DIRTY", "HOT", "EVICTABLE", "HINT", "", "in flight", "moving", "voided")
     on = " ".join(name for i, name in enumerate(names) if name and flags >> i & 1)
     return (
-        f"[key {key:#018x} VALID {word2 & 1} TOKEN_END +{word2 >> 8 & U8} TIER {word2 >> 32 & U8} slot {word2 >> 16 & U16}"
+        f"[key {key:#018x} VALID {word2 & 1} TOKEN_END +{word2 >> 8 & U8} TIER {word2 >> 32 & U8} "
+        f"slot {word2 >> 16 & U16}"
         f" ACCESS_STEP {word1 & U32} R {word1 >> 32 & U8} REF_COUNT {word1 >> 40 & U8} PRIORITY {word1 >> 48}"
         f" F {word2 >> 56}{' ' + on if on else ''}]"
     )
-
-

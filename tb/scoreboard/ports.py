@@ -72,7 +72,9 @@ class PortCheck:
             self._ctx.comparisons += len(expected)
             return
         i = int(np.flatnonzero(expected != seen)[0])
-        self._ctx.compare(f"lookup port {port} {name}", hex(expected[i]), hex(seen[i]), at_cycle=int(records["cycle"][i]))
+        self._ctx.compare(
+            f"lookup port {port} {name}", hex(expected[i]), hex(seen[i]), at_cycle=int(records["cycle"][i])
+        )
 
     # ------------------------------------------------------------------ BAR2
 
@@ -86,7 +88,9 @@ class PortCheck:
         if write or addr % 8 or addr >= entries * 32:
             what = "write" if write else "read"
             expected = (SLVERR, 0) if not write else (SLVERR,)
-            self._ctx.compare(f"BAR2 {what}", expected, (resp, data) if not write else (resp,), addr=addr, at_cycle=w[0])
+            self._ctx.compare(
+                f"BAR2 {what}", expected, (resp, data) if not write else (resp,), addr=addr, at_cycle=w[0]
+            )
             return
         self._ctx.compare("BAR2 read: response", OKAY, resp, addr=addr, at_cycle=w[0])
         index, word = addr // 32, addr % 32 // 8
@@ -97,5 +101,10 @@ class PortCheck:
     def finish(self) -> None:
         """Every request has been answered."""
         for port in range(len(self._requests)):
-            left = (len(self._requests[port]), len(self._answers[port]), len(self._answering[port]), len(self._asked[port]))
+            left = (
+                len(self._requests[port]),
+                len(self._answers[port]),
+                len(self._answering[port]),
+                len(self._asked[port]),
+            )
             self._ctx.compare(f"lookup port {port}: requests, answers, commits left over", (0, 0, 0, 0), left)

@@ -203,7 +203,9 @@ class RegisterCheck:
             legal = self._legal(register, data, asked, cycle)
         if resp not in legal:
             expected = "OKAY" if OKAY in legal else "SLVERR"
-            self._compare(f"write of {data:#x} to {name}", expected, "OKAY" if resp == OKAY else f"response {resp}", cycle)
+            self._compare(
+                f"write of {data:#x} to {name}", expected, "OKAY" if resp == OKAY else f"response {resp}", cycle
+            )
         self._ctx.comparisons += 1
         if resp == OKAY and register:
             self._effect(register, data, asked, cycle)
@@ -217,7 +219,9 @@ class RegisterCheck:
         ok, bad = {OKAY}, {SLVERR}
         if name in ("EVICT_THRESH", "PREFETCH_THRESH", "THRESHOLDS"):
             evict = value["EVICT_THRESH"] if name == "PREFETCH_THRESH" else data & 0xFFFF
-            prefetch = {"EVICT_THRESH": value["PREFETCH_THRESH"], "PREFETCH_THRESH": data & 0xFFFF}.get(name, data >> 16 & 0xFFFF)
+            prefetch = {"EVICT_THRESH": value["PREFETCH_THRESH"], "PREFETCH_THRESH": data & 0xFFFF}.get(
+                name, data >> 16 & 0xFFFF
+            )
             return bad if evict > prefetch else ok
         if name == "BLOCK_BYTES":
             size = data & register.write_mask
@@ -261,7 +265,9 @@ class RegisterCheck:
         if self.refusals and self.refusals[0] <= cycle:
             self.refusals.popleft()
             if waiting < QUEUE_DEPTH:
-                self._compare("launch refused because the command queue is full", f"{QUEUE_DEPTH} waiting", waiting, cycle)
+                self._compare(
+                    "launch refused because the command queue is full", f"{QUEUE_DEPTH} waiting", waiting, cycle
+                )
             self._s.counters.cmd_refused += 1
             return {SLVERR}
         return legal
@@ -340,7 +346,10 @@ class RegisterCheck:
         """Configuration that the write names holds the new value."""
         pairs: list[tuple[str, int, int]] = []
         if name == "THRESHOLDS":
-            pairs = [("evict_thresh", 0, self.values["EVICT_THRESH"]), ("prefetch_thresh", 0, self.values["PREFETCH_THRESH"])]
+            pairs = [
+                ("evict_thresh", 0, self.values["EVICT_THRESH"]),
+                ("prefetch_thresh", 0, self.values["PREFETCH_THRESH"]),
+            ]
         elif name in _CONFIG_REGISTERS:
             pairs = [(n, 0, regs.BY_NAME[name][f].get(self.values[name])) for n, f in _CONFIG_REGISTERS[name]]
         elif name.startswith(("PORT", "TIER")):
@@ -386,7 +395,9 @@ class RegisterCheck:
             self._compare("read of CAPS: LANES", self._s.lanes, register["LANES"].get(data), cycle)
             self._compare("read of CAPS: PORTS", self._s.ports, register["PORTS"].get(data), cycle)
             self._compare("read of CAPS: BLOCK_TOKENS", self._s.block_tokens, register["BLOCK_TOKENS"].get(data), cycle)
-        elif all(f.access == "rw" for f in register.fields) or register.reset is not None and not name.endswith("_INFO"):
+        elif all(f.access == "rw" for f in register.fields) or (
+            register.reset is not None and not name.endswith("_INFO")
+        ):
             self._compare(f"read of {name}", self.values[name], data, cycle)
 
     def _counter(self, name: str, now: int, data: int, cycle: int) -> None:

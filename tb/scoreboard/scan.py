@@ -85,7 +85,9 @@ class ScanCheck:
             self._ctx.compare("scan: entry to score", "none (invalid, bad parity or scored before)", "scored", **where)
             return
         seen = (int(record["prio"]), int(record["r"]), int(record["f"]), _decision(int(record["flags"])))
-        self._ctx.compare("scan: PRIORITY, R, F, decision", (score.prio, score.r, score.f, score.decision), seen, **where)
+        self._ctx.compare(
+            "scan: PRIORITY, R, F, decision", (score.prio, score.r, score.f, score.decision), seen, **where
+        )
         self.scored += 1
 
     def end(self, cycle: int) -> None:
@@ -119,7 +121,12 @@ class ScanCheck:
         first = int(np.flatnonzero(expected != seen)[0])
         count = int(np.count_nonzero(expected != seen))
         self._ctx.compare(
-            subject, int(expected[first]), int(seen[first]), index=int(index[first]), scan_end_cycle=cycle, differing=count
+            subject,
+            int(expected[first]),
+            int(seen[first]),
+            index=int(index[first]),
+            scan_end_cycle=cycle,
+            differing=count,
         )
 
 

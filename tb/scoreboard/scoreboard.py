@@ -5,6 +5,7 @@ cycle in which it is first seen; operations see queues and pools as the cycle fo
 cycle on.
 """
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from tb.scoreboard.ports import PortCheck
 from tb.scoreboard.registers import RegisterCheck, counter_values
 from tb.scoreboard.scan import ScanCheck
 
+FREE_SAMPLED = 64  # cycles: how old the count may be that a scan judges pressure by (device.md 5)
+DEPARTURES_SAMPLED = 2
 DECISION = 254  # pseudo kind: a scan record with a decision, at its own time
 U32 = 0xFFFF_FFFF
 
@@ -36,6 +39,7 @@ for _rank, _name in enumerate(_ORDER):
 # Operations, relocations and FREE_REQUEST steps keep the order in which they were recorded.
 for _name in ("Reloc", "Free", "Freed", "InsertFull", "EntryRead"):
     _RANK[Kind[_name]] = _RANK[Kind.Op]
+_COUNTED = {int(Kind[_n]) for _n in ("Op", "Freed", "Push", "Completion", "Step", "InsertFull", "Config", "Reset")}
 
 
 class Scoreboard:
@@ -59,6 +63,10 @@ class Scoreboard:
         self.events = 0
         self.scan_cycles: list[int] = []
         self.entries_read: list[int] = []
+        self._free_log: list[deque[tuple[int, int]]] = [
+            deque([(0, 0)]) for _ in range(3)
+        ]  # (cycle, value from then on)
+        self._departure_log: list[deque[tuple[int, int]]] = [deque([(0, 0)]) for _ in range(3)]
         self._late_scan = np.zeros(0, ev.SCAN)  # records after the last event worked off
         self._dump: list[list[int]] = []
         self._cycle = 0
@@ -144,6 +152,8 @@ class Scoreboard:
                 handler = handlers.get(w[1] & 0xFF)
                 if handler is not None:
                     handler(w)
+                    if w[1] & 0xFF in _COUNTED:
+                        self._log_counts(w[0])
         except Mismatch as error:
             self._ctx.compare(error.subject, error.expected, error.seen, at_cycle=self._cycle)
             raise
@@ -195,16 +205,39 @@ class Scoreboard:
         self.state.set_step(w[2] & U32)
         self.registers.steps.append(w[2] & U32)
 
+    def _log_counts(self, cycle: int) -> None:
+        """Remember free slots and departures, where they have changed."""
+        for tier in range(3):
+            free = self.state.pools[tier].free - self.operations.freed_late[tier]
+            for log, value in ((self._free_log[tier], free), (self._departure_log[tier], self.state.departures[tier])):
+                if log[-1][1] != value:
+                    log.append((cycle, value))
+
+    def _sampled(self, subject: str, log: deque[tuple[int, int]], seen: int, cycle: int, age: int) -> None:
+        """`seen` must be a value that the count had in the last `age` cycles."""
+        while len(log) > 1 and log[1][0] < cycle - age:
+            log.popleft()
+        legal = {value for _, value in log}
+        self._ctx.compare(
+            subject,
+            True if seen in legal else f"one of {sorted(legal)}",
+            True if seen in legal else seen,
+            at_cycle=cycle,
+        )
+
     def _scan_begin(self, w: list[int]) -> None:
         free, departures = w[2:5], w[5:8]
         for tier in range(3):
-            now = self.state.pools[tier].free - self.operations.freed_late[tier]
-            if free[tier] != now:
-                self._ctx.compare("free slots at the scan's start", now, free[tier], tier=tier, at_cycle=w[0])
-            if departures[tier] != self.state.departures[tier]:
-                self._ctx.compare(
-                    "departures in flight at the scan's start", self.state.departures[tier], departures[tier], tier=tier
-                )
+            self._sampled(
+                f"tier {tier} free slots at the scan's start", self._free_log[tier], free[tier], w[0], FREE_SAMPLED
+            )
+            self._sampled(
+                f"tier {tier} departures in flight at the scan's start",
+                self._departure_log[tier],
+                departures[tier],
+                w[0],
+                DEPARTURES_SAMPLED,
+            )
         self.state.scan_begin(free=free, departures=departures)
         self.scan.begin()
         self._take_scan_records()
@@ -325,12 +358,14 @@ class Scoreboard:
         """The memories of the directory, read by the backdoor, against every entry of the model."""
         ctx, state = self._ctx, self.state
         seen = {w[1] >> 32: w for w in self._dump}
-        expected = {i for i in np.flatnonzero(state.entries.arrays["valid"]).tolist()} - set(state.bad)
+        expected = set(np.flatnonzero(state.entries.arrays["valid"]).tolist()) - set(state.bad)
         present = {i for i, w in seen.items() if i not in state.bad}
         ctx.compare("directory: valid entries", sorted(expected)[:0], sorted(expected ^ present)[:8])
         for index in sorted(expected):
             w = seen[index]
-            ctx.compare("directory: VALID in both memories, parity", (1, 1, 0), (w[1] >> 8 & 1, w[1] >> 16 & 1, w[1] >> 24 & 3))
+            ctx.compare(
+                "directory: VALID in both memories, parity", (1, 1, 0), (w[1] >> 8 & 1, w[1] >> 16 & 1, w[1] >> 24 & 3)
+            )
             self.operations.compare_entry(index, w[2], w[3], w[4], "directory at the end", 0)
 
     def _memories(self) -> None:

@@ -1,10 +1,10 @@
 """The shortest way through everything: insert, look up, step, move, remove."""
 
+from sw import regs
 from tb.base_test import Context, kv_test
 from tb.bench import Bench
 from tb.env.registers import IRQ_COMMAND_DONE, Registers, kv
 from tb.scoreboard.scoreboard import Scoreboard
-from sw import regs
 
 
 @kv_test(timeout_cycles=400_000)
