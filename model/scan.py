@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 
 import numpy as np
@@ -188,14 +188,14 @@ class ScanOps(StateBase):
         """Score what is due in `where` and write it back; Scored's arrays without `accepted`."""
         cfg = self._running()
         arrays = self.entries.arrays
-        fields = self.entries.fields(where)
+        found = self.entries.fields(where)
         todo = arrays["valid"][where] > arrays["scored"][where]
         if self.bad:
             indices = np.arange(self.entry_count)[where]
             for position in np.flatnonzero(np.isin(indices, list(self.bad))).tolist():
                 self._parity_read(int(indices[position]))
                 todo[position] = False
-        s = score(cfg, fields)
+        s = score(cfg, found)
         if todo.all():
             arrays["prio"][where] = s.prio
             arrays["r"][where] = s.r
@@ -205,10 +205,10 @@ class ScanOps(StateBase):
             np.logical_and(s.counted, todo, out=s.counted)
             np.multiply(s.decision, todo, out=s.decision)
             arrays["prio"][where] = np.where(todo, s.prio, arrays["prio"][where])
-            arrays["r"][where] = np.where(todo, s.r, fields.r)
-            arrays["f"][where] = np.where(todo, s.f, fields.f)
+            arrays["r"][where] = np.where(todo, s.r, found.r)
+            arrays["f"][where] = np.where(todo, s.f, found.f)
             arrays["scored"][where] |= todo
-        self.histogram += histogram(fields.tier, s.prio, s.counted)
+        self.histogram += histogram(found.tier, s.prio, s.counted)
         return todo, s.prio, s.r, s.f, s.decision
 
     def _decide_many(
@@ -326,10 +326,12 @@ class ScanOps(StateBase):
         """The model's own scan reaches `count` rows, counted from the scan's start row."""
         row = (self._running().start_row + first) % self.rows
         end = row + count
+        head = self.scan_score(slice(row * self.lanes, min(end, self.rows) * self.lanes))
         if end <= self.rows:
-            return self.scan_score(slice(row * self.lanes, end * self.lanes))
-        indices = np.arange(row * self.lanes, end * self.lanes) % self.entry_count
-        return self.scan_score(indices)
+            return head
+        tail = self.scan_score(slice(0, (end - self.rows) * self.lanes))
+        names = [field.name for field in fields(Scored)]
+        return Scored(*(np.concatenate((getattr(head, n), getattr(tail, n))) for n in names))
 
     def run_scan(self) -> Scored:
         """A whole scan at one instant: begin, every row from the start row, end."""
