@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sw.kv_address import TOKENS, KvAddress
 
 Run = tuple[int, int]
-"""A range of request 0: first token, tokens."""
+"""A range of one request: first token, tokens."""
 
 
 @dataclass(slots=True, eq=False)
@@ -77,7 +77,7 @@ class PrefixBlocks:
 
 
 def runs(blocks: Iterable[Block]) -> list[Run]:
-    """Neighbouring blocks as ranges of tokens, ascending; every block counts once."""
+    """Neighbouring blocks of one request as ranges of tokens, ascending; every block counts once."""
     found: list[Run] = []
     for first, tokens in sorted({(block.kv_addr.token, block.tokens) for block in blocks}):
         if found and sum(found[-1]) == first:

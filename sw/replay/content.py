@@ -22,4 +22,5 @@ def kv_bytes(kv_addr: int, version: int, tokens: int, token_bytes: int) -> bytes
         words: npt.NDArray[np.uint64] = seeds[:, None] + np.arange(token_bytes // 8, dtype=_U64) * _WORD
         words ^= words >> _U64(29)
         words *= _TOKEN
+        words ^= words >> _U64(32)
     return words.tobytes()

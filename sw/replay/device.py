@@ -11,11 +11,11 @@ from sw.driver import Driver
 from sw.driver.device import Weights
 from sw.driver.registers import Event
 from sw.driver.types import TIERS, InsertRequest, TierConfig
+from sw.regs import Completion, Status
 from sw.replay.blocks import Block, PrefixBlocks
 from sw.replay.config import ReplayConfig
 from sw.replay.content import kv_bytes
 from sw.replay.records import Checks, Tally
-from sw.regs import Completion, Status
 from sw.transport.base import Lookup, LookupAnswer, Transport, WaitTimeout
 
 TIER_WINDOW = 1 << 36  # address bytes between the tiers' bases
@@ -131,9 +131,7 @@ class Device:
 
     async def check_bytes(self, block: Block, place: LookupAnswer) -> None:
         """Every byte of the block's tokens, read at the place that a lookup of this step gave."""
-        seen = await self._transport.mem_read(
-            place.tier, place.phys_addr, block.tokens * self.token_bytes
-        )
+        seen = await self._transport.mem_read(place.tier, place.phys_addr, block.tokens * self.token_bytes)
         expected = self._expected(block)
         self.tally.blocks_checked += 1
         if seen == expected:

@@ -246,8 +246,8 @@ class Replay:
                 self._prefixes.leave(block)
             for first, tokens in runs(block for block in request.prompt if not block.users):
                 await driver.evict(KvAddress(0, 0, 0, first), tokens)
-            if any(block.present for block in request.own):
-                await driver.evict(KvAddress(request.request_id, 0, 0, 0), request.decoded)
+            for first, tokens in runs(block for block in request.own if block.present):
+                await driver.evict(KvAddress(request.request_id, 0, 0, first), tokens)
 
     async def _free_ended(self) -> None:
         """FREE_REQUEST, a step after the end: the device may still be moving the blocks down."""

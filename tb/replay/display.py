@@ -38,7 +38,9 @@ class Display:
             self._bar.start()
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
         """Take the progress away; the report follows."""
         if self._console.is_terminal:
             self._bar.stop()

@@ -29,7 +29,9 @@ class Update:
         """The update of a line."""
         value: dict[str, Any] = json.loads(line)
         sample = value["sample"]
-        return cls(Sample(**sample) if sample else None, Tally(**value["tally"]), value["comparisons"], value["mismatches"])
+        return cls(
+            Sample(**sample) if sample else None, Tally(**value["tally"]), value["comparisons"], value["mismatches"]
+        )
 
 
 class Writer:

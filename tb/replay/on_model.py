@@ -39,7 +39,13 @@ class Counter:
             raise Difference(f"{subject}{place}: expected {expected}, seen {seen}")
 
 
-def replay(options: Options, workload: list[TraceRequest], config: ReplayConfig, take: Callable[[Update], None], device: DeviceModel | None = None) -> Tally:
+def replay(
+    options: Options,
+    workload: list[TraceRequest],
+    config: ReplayConfig,
+    take: Callable[[Update], None],
+    device: DeviceModel | None = None,
+) -> Tally:
     """Replay a workload; `take` gets the state after every step.
 
     Raises CheckError: a difference, or the device did not do its part.

@@ -12,7 +12,7 @@ from tb.run.errors import CheckError
 from tb.run.leg import Job, run_built
 from tb.run.manifest import Leg, load
 from tb.run.paths import shown
-from tb.run.verdict import Verdict, first_reasons
+from tb.run.verdict import Verdict
 
 LEG = "replay"
 TEST = "replay"
@@ -27,7 +27,11 @@ def job_for(options: Options) -> Job:
     sizes = {"ENTRIES": options.entries, "LANES": options.lanes, "PORTS": options.ports}
     settings = {"trace": str(options.trace.resolve()) if options.trace else None, "requests": options.requests}
     mine: Leg = replace(
-        leg, top=replace(leg.top, spec=spec), parameters={**leg.parameters, **sizes}, settings={**leg.settings, **settings}, timeout_s=LIMIT_S
+        leg,
+        top=replace(leg.top, spec=spec),
+        parameters={**leg.parameters, **sizes},
+        settings={**leg.settings, **settings},
+        timeout_s=LIMIT_S,
     )
     return Job(mine, TEST, options.seed)
 
@@ -68,6 +72,6 @@ def replay(job: Job, built: Built, take: Callable[[Update], None]) -> Verdict:
     verdict = outcome.verdict
     if not verdict.passed:
         place = f"cycle {verdict.failure_cycle}: " if verdict.failure_cycle is not None else ""
-        reason = verdict.failure_text.splitlines()[0] if verdict.failure_text else first_reasons(verdict)
+        reason = verdict.failure_text.splitlines()[0] if verdict.failure_text else verdict.reasons[0]
         raise CheckError(f"{place}{reason} (log: {shown(outcome.log)})")
     return verdict

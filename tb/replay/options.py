@@ -60,7 +60,9 @@ def parse(argv: list[str]) -> Options:
     parser.add_argument("--entries", default="65536", help="ENTRIES (default 65,536)")
     parser.add_argument("--lanes", default="16", help="LANES (default 16)")
     parser.add_argument("--ports", default="3", help="PORTS (default 3)")
-    parser.add_argument("--backend", default="rtl", help="rtl (default) or model: the device model, without a simulator")
+    parser.add_argument(
+        "--backend", default="rtl", help="rtl (default) or model: the device model, without a simulator"
+    )
     parser.add_argument("--verilator", help="a Verilator to use instead of the environment's own")
     parser.add_argument("--cxx", help="a C++ compiler to use instead of c++, g++ or clang++")
     given = parser.parse_args(argv)

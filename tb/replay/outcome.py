@@ -112,7 +112,10 @@ class Outcome:
 def rows(outcome: Outcome) -> list[tuple[str, str]]:
     """The table at the end, as (what, figure)."""
     tally, options = outcome.tally, outcome.options
-    rates = [f"{hits / max(1, tally.references):.1%} {name}" for name, hits in zip(TIER_NAMES, tally.hits_by_tier, strict=True)]
+    rates = [
+        f"{hits / max(1, tally.references):.1%} {name}"
+        for name, hits in zip(TIER_NAMES, tally.hits_by_tier, strict=True)
+    ]
     slots = [f"{count:,} {name}" for name, count in zip(TIER_NAMES, outcome.config.slots, strict=True)]
     moved = ", ".join(f"{count:,} {name}" for name, count in sorted(tally.completions.items()))
     lost = f", {tally.completions_lost:,} not seen" if tally.completions_lost else ""
@@ -139,12 +142,14 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
 
 def show(console: Console, outcome: Outcome) -> None:
     """Print the table."""
-    title = {COMPLETE: "replay", INTERRUPTED: "replay, interrupted: figures up to then", FAILED: "replay, failed: figures up to then"}
+    title = {
+        COMPLETE: "replay",
+        INTERRUPTED: "replay, interrupted: figures up to then",
+        FAILED: "replay, failed: figures up to then",
+    }
     table = Table(title=title[outcome.state], show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for row in rows(outcome):
         table.add_row(*row)
     console.print(table)
-
-

@@ -21,7 +21,9 @@ WINDOW_STEPS = 16  # hit rate over the last steps
 
 def write_page(outcome: Outcome, path: Path) -> None:
     """Write the page; without samples it has the table only."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+    )
     plots = _plots(outcome) if outcome.samples else []
     text = environment.get_template("replay.html.j2").render(outcome=outcome, rows=rows(outcome), plots=plots)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,11 +33,25 @@ def write_page(outcome: Outcome, path: Path) -> None:
 def _plots(outcome: Outcome) -> list[tuple[str, str, str]]:
     """(title, what it shows, SVG) of every plot."""
     # text stays text, and names inside the SVG do not change from run to run
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "replay", "font.size": 9.0, "axes.grid": True, "grid.alpha": 0.3}):
+    with mpl.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "replay", "font.size": 9.0, "axes.grid": True, "grid.alpha": 0.3}
+    ):
         return [
-            ("Tier occupancy", "Slots of each tier that are not free, at the end of each step; dashed: its slots.", _draw(_occupancy, outcome)),
-            ("Hit rate", f"Share of a prompt's blocks found in the directory, by tier, over the last {WINDOW_STEPS} steps.", _draw(_hit_rate, outcome)),
-            ("Scores", "PRIORITY of sampled directory entries over time; darker: more entries.", _draw(_scores, outcome)),
+            (
+                "Tier occupancy",
+                "Slots of each tier that are not free, at the end of each step; dashed: its slots.",
+                _draw(_occupancy, outcome),
+            ),
+            (
+                "Hit rate",
+                f"Share of a prompt's blocks found in the directory, by tier, over the last {WINDOW_STEPS} steps.",
+                _draw(_hit_rate, outcome),
+            ),
+            (
+                "Scores",
+                "PRIORITY of sampled directory entries over time; darker: more entries.",
+                _draw(_scores, outcome),
+            ),
             ("Migrations", "Blocks that the device moved in each step.", _draw(_migrations, outcome)),
             ("Requests", "Requests that decode, and that wait.", _draw(_requests, outcome)),
         ]
@@ -73,7 +89,10 @@ def _windowed(values: list[int]) -> npt.NDArray[np.float64]:
 
 def _hit_rate(axes: Axes, outcome: Outcome) -> None:
     references = np.maximum(1.0, _windowed([sample.references for sample in outcome.samples]))
-    by_tier = [_windowed([sample.hits_by_tier[tier] for sample in outcome.samples]) / references * 100 for tier in range(len(TIER_NAMES))]
+    by_tier = [
+        _windowed([sample.hits_by_tier[tier] for sample in outcome.samples]) / references * 100
+        for tier in range(len(TIER_NAMES))
+    ]
     axes.stackplot(_steps(outcome), by_tier, colors=COLOURS, labels=TIER_NAMES, alpha=0.85)
     axes.set_ylabel("% of references")
     axes.set_ylim(0, 100)
@@ -88,7 +107,9 @@ def _scores(axes: Axes, outcome: Outcome) -> None:
     steps = [sample.step for sample in sampled for _ in sample.scores or []]
     scores = [score for sample in sampled for score in sample.scores or []]
     bins = min(len(sampled), 120)
-    counts, steps_at, scores_at = np.histogram2d(steps, scores, bins=(max(1, bins), SCORE_BINS), range=((1, sampled[-1].step + 1), (0, 65536)))
+    counts, steps_at, scores_at = np.histogram2d(
+        steps, scores, bins=(max(1, bins), SCORE_BINS), range=((1, sampled[-1].step + 1), (0, 65536))
+    )
     counts /= np.maximum(1, counts.sum(axis=1, keepdims=True))
     axes.imshow(
         counts.T ** 0.5, origin="lower", aspect="auto", cmap="Blues", interpolation="nearest",
