@@ -11,6 +11,13 @@ from tb.link import READ, WAIT_IRQ, WRITE
 
 RANGES = ("BOOST", "IMEVICT", "COOL", "PREFETCH", "SHARE", "RELEASE")
 COMMAND_WAIT = 40_000  # cycles
+_WEIGHTS = {
+    regs.Command.INSERT: 60,
+    regs.Command.MIGRATE: 25,
+    regs.Command.LOOKUP: 8,
+    regs.Command.REMOVE: 6,
+    regs.Command.FREE_REQUEST: 1,
+}
 
 
 class Blocks:
@@ -76,8 +83,8 @@ def _command(r: random.Random, blocks: Blocks) -> list[tuple[int, int, int]]:
         else:
             batch += [(WRITE, offset(f"{name}_LEN"), blocks.length())]
         return batch
-    insert = r.random() < 0.5
-    command = regs.Command.INSERT if insert else r.choice(list(regs.Command))
+    command = r.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+    insert = command == regs.Command.INSERT
     addr = blocks.block() if insert and r.random() < 0.97 else blocks.token()
     end = (addr & 0xFFFF_FFFF) + r.randrange(blocks.block_tokens) - (r.random() < 0.02)
     arg = regs.BY_NAME["DIR_ARG"].pack(
@@ -122,13 +129,15 @@ async def settings(registers: Registers, blocks: Blocks, running: Callable[[], b
             ("F_AGE", r.randrange(4)),
             ("LOOKAHEAD", r.choice([0, 1, 8])),
             ("PROMOTE_TIER", r.randrange(3)),
-            ("EVICT_TIERS", r.randrange(16)),
+            ("EVICT_TIERS", r.choice([7, 7, r.randrange(16)])),
             ("MAX_RETRY", r.randrange(4)),
             ("CONTEND_POLICY", r.randrange(2)),
             ("CTRL", r.choice([1, 3, 3, 3, 1, 3, 0])),
             (f"TIER{r.randrange(4)}_RESERVE", r.choice([0, 1, 4])),
             (f"TIER{r.randrange(3)}_LOW", r.choice([0, 8, 30])),
+            (f"TIER{r.randrange(3)}_LOW", r.choice([4, 16])),
             (f"TIER{r.randrange(3)}_HIGH", r.choice([0, 8, 40])),
+            (f"TIER{r.randrange(3)}_HIGH", r.choice([10, 20])),
             (f"PORT{r.randrange(3)}_REQ_LO", r.choice([0, 0, 0, 1, 2])),
             (f"PORT{r.randrange(3)}_REQ_HI", r.choice([65535, 65535, 3, 4])),
             (f"TIER{r.randrange(4)}_SLOTS", 10),

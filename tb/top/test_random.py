@@ -13,8 +13,9 @@ class RandomTest(KvTopTest):
     """The common course: some tasks beside each other until the cycles are over."""
 
     length = 40_000
+    slots = (24, 40, 64, 400)
     requests = 6
-    blocks_per_head = 12
+    blocks_per_head = 14
 
     def disturb(self) -> None:
         """What the memories do to the device; at random."""
