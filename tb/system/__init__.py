@@ -1,0 +1,1 @@
+"""System level: the software stack on the RTL."""

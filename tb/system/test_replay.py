@@ -1,0 +1,37 @@
+"""The main job: the replay of `sw/replay` on the RTL, everything checked by the scoreboard."""
+
+from pathlib import Path
+
+from sw.replay.records import Sample, Tally
+from sw.replay.runtime import Replay
+from tb.base_test import Context, kv_test
+from tb.bench import Bench
+from tb.replay.feed import NAME, Update, Writer
+from tb.replay.workload import load, plan
+from tb.scoreboard.scoreboard import Scoreboard
+from tb.transport import RtlTransport
+
+NO_LIMIT = 2**48  # cycles: the trace decides how long a replay is
+
+
+@kv_test(timeout_cycles=NO_LIMIT, no_progress_cycles=1_000_000)
+async def replay(ctx: Context) -> None:
+    """Replay the workload that the settings name; progress goes to a file beside the log."""
+    trace = ctx.settings.get("trace")
+    workload = load(Path(trace) if trace else None, ctx.settings.get("requests"), ctx.seed)
+    bench = Bench(ctx)
+    board = Scoreboard(ctx, bench)
+    bench.link.fill_inserts(0)  # the runtime writes the bytes itself
+    await bench.reset()
+    feed = Writer(ctx.run_dir / NAME)
+
+    def observe(sample: Sample | None, tally: Tally) -> None:
+        board.drain()
+        feed.write(Update(sample, tally, ctx.comparisons, ctx.mismatches))
+
+    job = Replay(RtlTransport(bench), workload, plan(workload, bench.entries), ctx, seed=ctx.seed, observer=observe)
+    observe(None, job.tally)
+    await job.run()
+    observe(None, job.tally)
+    await board.finish()
+    print(board.summary())
