@@ -151,9 +151,9 @@ class StateBase:
     # ------------------------------------------------------------------ looking at entries
 
     def entry(self, index: int) -> EntryView:
-        """The entry at an index; all zero when it is invalid or has bad parity."""
+        """The entry at an index, as it stands even if it has bad parity; zero when invalid."""
         e = self.entries
-        if not e.valid[index] or index in self.bad:
+        if not e.valid[index]:
             return EntryView(*[0] * 18)
         key = e.key[index]
         start = (key & U32) << self._token_bits
@@ -198,7 +198,7 @@ class StateBase:
     def image(self) -> bytes:
         """ENTRIES * 32 bytes, as BAR2 shows them."""
         out = bytearray(self.entry_count * 32)
-        for index in self.index_of.values():
+        for index in self.entries.arrays["valid"].nonzero()[0].tolist():
             out[index * 32 : index * 32 + 32] = self.entry_bytes(index)
         return bytes(out)
 
@@ -227,7 +227,7 @@ class StateBase:
     def _parity_of_tags(self, key: int) -> None:
         """Count the bad tags that looking for a key reads."""
         for place in self._placement.places(key):
-            if self.bad.get(place, BadParity(0)) & BadParity.TAG:
+            if self._tag_is_bad(place):
                 self._parity_read(place)
 
     def _readable(self, key: int) -> int | None:
@@ -325,8 +325,12 @@ class StateBase:
                     return InsertPlan(place, ((second, target), (place, second)), tuple(probed))
         return InsertPlan(None, (), tuple(probed))
 
+    def _tag_is_bad(self, index: int) -> bool:
+        return bool(self.bad.get(index, BadParity(0)) & BadParity.TAG)
+
     def _movable(self, index: int) -> bool:
-        return bool(self.entries.valid[index]) and index not in self.bad
+        """The search reads tags only: a bad meta word does not keep an entry from moving."""
+        return bool(self.entries.valid[index]) and not self._tag_is_bad(index)
 
     def _places_of(self, index: int) -> list[int]:
         return self._placement.places(self.entries.key[index])
@@ -334,7 +338,7 @@ class StateBase:
     def _free_place(self, places: list[int]) -> int | None:
         valid = self.entries.valid
         for place in places:
-            if not valid[place] and place not in self.bad:
+            if not valid[place] and not self._tag_is_bad(place):
                 return place
         return None
 

@@ -221,11 +221,15 @@ class CommandOps(StateBase):
         e = self.entries
         if not self._movable(source):
             raise Mismatch(f"relocation from {source}", "a valid entry", "none")
-        if e.valid[target] or target in self.bad:
+        if e.valid[target] or self._tag_is_bad(target):
             raise Mismatch(f"relocation to {target}", "a free place", "occupied")
         if self._places_of(source)[target % self.lanes] != target:
             raise Mismatch(f"relocation of {source}", "one of its places", target)
         self._before_relocation(source)
+        self.bad.pop(target, None)  # overwritten
+        if source in self.bad:
+            self._parity_read(source)
+            self.bad[target] = self.bad.pop(source)  # a bad entry moves with its mark
         e.relocate(source, target)
         self.index_of[e.key[target]] = target
 
@@ -300,6 +304,9 @@ class CommandOps(StateBase):
         e = self.entries
         if e.valid[index]:
             raise Mismatch(f"place {index} of an INSERT", "relocated", "occupied")
+        if index in self.bad:  # the meta word of an empty place, overwritten
+            self._parity_read(index)
+            del self.bad[index]
         self.pools[tier].occupy(slot)
         key = self.key_of(kv_addr)
         e.valid[index] = 1

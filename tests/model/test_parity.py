@@ -3,7 +3,8 @@
 import pytest
 
 from model.directory import DeviceState
-from model.types import BadParity, Channel, CompletionStatus, Irq, MoveResult, Status
+from model.entries import EntryView
+from model.types import BadParity, Channel, CompletionStatus, Irq, Mismatch, MoveResult, Status
 from tests.model.helpers import advance, begin, cold, device, kv, last_completion, put
 
 EACH = pytest.mark.parametrize("which", [BadParity.TAG, BadParity.META])
@@ -70,7 +71,7 @@ def test_commands_do_not_find_it(which: BadParity) -> None:
     assert state.migrate(kv(), 2).status == Status.MISS
     assert state.counters.hint_miss == 6
     assert bytes(state.entries.arrays["hot"]) == before
-    assert state.entry_bytes(index) == bytes(32)
+    assert state.entry(index).hot == state.entry(index).evictable == 0
 
 
 def test_a_bad_tag_hides_the_name_a_bad_meta_word_does_not() -> None:
@@ -128,16 +129,38 @@ def test_the_first_index_is_kept_until_cleared() -> None:
     assert Irq.PARITY in state.irq_status
 
 
-def test_a_bad_place_is_never_overwritten() -> None:
-    state = device(1024, 1024, 1024, 1024)
+def test_a_place_with_a_bad_tag_is_never_used() -> None:
+    state = device()
     places = state.places(kv())
     for place in places[:3]:
         state.inject_parity(place, BadParity.TAG)
     assert state.insert(kv(), 15, 1).index == places[3]
     state.remove(kv())
-    state.inject_parity(places[3], BadParity.META)
+    state.inject_parity(places[3], BadParity.TAG)
     assert state.insert(kv(), 15, 1).status == Status.FULL
     state.check()
+
+
+def test_an_empty_place_with_a_bad_meta_word_is_read_and_overwritten() -> None:
+    state = device()
+    place = state.places(kv())[0]
+    state.inject_parity(place, BadParity.META)
+    assert state.insert(kv(), 15, 1).index == place
+    assert (state.counters.parity, state.parity_index) == (1, place)
+    assert state.lookup(0, kv(), write=False).hit
+
+
+def test_a_relocated_entry_keeps_its_bad_meta_word() -> None:
+    state, index = broken(BadParity.META)
+    target = next(p for p in state.places(kv()) if p != index)
+    state.relocate(index, target)
+    assert state.counters.parity == 1
+    assert not state.lookup(0, kv(), write=False).hit
+    assert state.insert(kv(), 15, 1).status == Status.EXISTS
+    state.check()
+    state, index = broken(BadParity.TAG)
+    with pytest.raises(Mismatch, match="a valid entry"):
+        state.relocate(index, target)
 
 
 @EACH
@@ -162,9 +185,10 @@ def test_a_queued_item_of_it_ends_cancelled(which: BadParity) -> None:
     assert state.departures == [0] * 4
 
 
-def test_bar2_counts_and_shows_nothing_of_it() -> None:
+def test_bar2_counts_it_and_shows_it_as_it_stands() -> None:
     state, index = broken(BadParity.META)
-    assert state.read_entry(index) == bytes(32)
+    data = state.read_entry(index)
+    assert EntryView.unpack(data).request_id == 1
     assert (state.counters.parity, state.parity_index) == (1, index)
     assert state.read_entry((index + 1) % 1024) == bytes(32)
     assert state.counters.parity == 1

@@ -133,7 +133,7 @@ def test_check_finds_a_lost_slot_and_a_shared_slot() -> None:
     a, b = put(state, kv(1)), put(state, kv(2))
     state.check()
     state.pools[1].give_back(state.entries.slot[a])
-    with pytest.raises(Mismatch, match="slot 0 of tier 1 .* expected OCCUPIED, seen FREE"):
+    with pytest.raises(Mismatch, match=r"slot 0 of tier 1 .* expected OCCUPIED, seen FREE"):
         state.check()
     state = device()
     a, b = put(state, kv(1)), put(state, kv(2))
