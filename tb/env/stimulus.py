@@ -10,7 +10,7 @@ from tb.env.registers import Registers, kv, offset
 from tb.link import READ, WAIT_IRQ, WRITE
 
 RANGES = ("BOOST", "IMEVICT", "COOL", "PREFETCH", "SHARE", "RELEASE")
-COMMAND_WAIT = 40_000  # cycles
+COMMAND_WAIT = 5_000  # cycles
 _WEIGHTS = {
     regs.Command.INSERT: 60,
     regs.Command.MIGRATE: 25,

@@ -110,12 +110,9 @@ module kvcpu_mon_rtbd #(
       end
       OpEnd: kv_move_end(int'(op_i.move_id), int'(rsp_i.move == MvOk));
       OpInsert: begin
-        if (final_i) begin
-          kv_fill(int'(op_i.tier),
-                  cfg_i.base[op_i.tier] + (64'(tag_n_i.slot) << cfg_i.stride_shift), op_i.kv_addr,
-                  int'(cfg_i.block_bytes));
-        end else if (rsp_i.status == StOk) begin
-          kv_fill(int'(op_i.tier), rsp_i.phys_addr, op_i.kv_addr, int'(cfg_i.block_bytes));
+        // When the slot is taken: software may write it from the result on.
+        if (take_valid_i) begin
+          kv_fill(int'(op_i.tier), rsp_i.dst_phys, op_i.kv_addr, int'(cfg_i.block_bytes));
         end
       end
       default: ;

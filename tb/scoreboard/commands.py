@@ -68,12 +68,14 @@ class CommandCheck:
         self.queue: deque[Command] = deque()  # the first one may run
         self.last_result: CommandResult | None = None
         self._just_done: Command | None = None
+        self._settling: tuple[Command, list[int]] | None = None  # an INSERT's result seen before its entry is placed
 
     def clear(self) -> None:
         """A reset."""
         self.queue.clear()
         self.last_result = None
         self._just_done = None
+        self._settling = None
 
     @property
     def directory_busy(self) -> bool:
@@ -178,10 +180,27 @@ class CommandCheck:
         command = self._just_done
         if command is None or command.is_range:
             return
-        expected = command.result
-        if expected is None:
+        self.last_result = None
+        if command.result is not None:
+            self._compare_result(command, w)
+        elif command.cmd == Cmd.Insert and self._settling is None:
+            self._settling = (command, w)
+        else:
             self._ctx.compare("result of the command", "after its operation", "without one", at_cycle=w[0])
-            return
+
+    def settle(self, result: CommandResult) -> bool:
+        """An INSERT's entry is placed. True when its result has been seen before, and is now compared."""
+        if self._settling is None:
+            return False
+        command, w = self._settling
+        self._settling = None
+        command.result = result
+        self._compare_result(command, w)
+        return True
+
+    def _compare_result(self, command: Command, w: list[int]) -> None:
+        expected = command.result
+        assert expected is not None
         self.last_result = expected
         want = (expected.status.name, expected.index, expected.phys_addr, expected.removed, expected.stayed)
         seen = (Status(w[1] >> 8 & U8).name, w[1] >> 32, w[2], w[3], w[4])

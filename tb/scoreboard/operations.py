@@ -249,7 +249,8 @@ class Operations:
         self.compare("INSERT status", result.status.name, status.name, kv_addr)
         if result.status == Status.OK:
             self.compare("INSERT index", result.index, w[3] & U16, kv_addr)
-        self.results.append(result)
+        if not (self.commands and self.commands.settle(result)):
+            self.results.append(result)
         self.count(f"insert.{result.status.name.lower()}{'.relocated' if flags & FINAL else ''}.tier{tier}")
 
     def _search_ends(self) -> int:

@@ -1,0 +1,69 @@
+"""Resets at any time: in the middle of bursts, scans, searches and accesses."""
+
+from collections.abc import Callable
+
+import cocotb
+
+from tb.base_test import kv_test
+from tb.env.registers import IRQ_COMMAND_DONE
+from tb.top.test_random import RandomTest
+
+ROUNDS = 8
+CTRL_SOFT_RESET = 1 << 8
+
+
+class ResetTest(RandomTest):
+    """Rounds of random traffic, each cut off by a reset at a random cycle."""
+
+    async def cut_off(self) -> None:
+        """The reset."""
+        raise NotImplementedError
+
+    async def body(self) -> None:
+        """After each reset the directory is empty, and everything works again."""
+        for round_no in range(ROUNDS):
+            self.disturb()
+            alive = [True]
+            running: Callable[[], bool] = lambda alive=alive: alive[0]  # type: ignore[misc]
+            tasks = [cocotb.start_soon(task, name=task.__name__) for task in self.tasks(running)]
+            await self.bench.cycles(self.rng.randrange(500, 5000))
+            self.look()
+            await self.cut_off()
+            alive[0] = False
+            self.look()
+            for task in tasks:
+                await task
+            self.look()
+            if round_no == ROUNDS - 1:
+                return
+            await self.again()
+
+    async def again(self) -> None:
+        """Ready for the next round."""
+        await self.bring_up()
+
+
+@kv_test(timeout_cycles=2_000_000)
+class test_reset_any_time(ResetTest):  # noqa: N801
+    """Hard reset: everything is empty, registers at their reset values, within ENTRIES / LANES + 64 cycles."""
+
+    async def cut_off(self) -> None:
+        """Assert rst_ni between two edges, for a few cycles."""
+        await self.bench.reset(self.rng.choice([1, 2, 10, 100]))
+        limit = self.bench.entries // self.bench.lanes + 64
+        await self.bench.cycles(limit)
+        self.ctx.compare("STATUS.INITIALISED after the reset's limit", 1, await self.r.field("STATUS", "INITIALISED"))
+
+
+@kv_test(timeout_cycles=2_000_000)
+class test_soft_reset_any_time(ResetTest):  # noqa: N801
+    """Soft reset: configuration stays, outstanding bursts end, the directory is empty."""
+
+    async def cut_off(self) -> None:
+        """Write SOFT_RESET."""
+        await self.r.write(CTRL=CTRL_SOFT_RESET | 3)
+        await self.r.wait_initialised()
+
+    async def again(self) -> None:
+        """Configuration has stayed: only the interrupt enable is as the commands want it."""
+        await self.r.write(CTRL=3, IRQ_ENABLE=IRQ_COMMAND_DONE)
