@@ -13,6 +13,10 @@ given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 option = $(if $(call given,$(1)),$(2) '$(call given,$(1))')
 flag = $(if $(filter-out 0,$(call given,$(1))),$(2))
 
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND ARGS LEVEL COVERAGE WORKERS
+UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
+$(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
+
 PY := .venv/bin/python
 RUN = $(PY) -m tb.run $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 
@@ -32,6 +36,8 @@ sim: setup ## replay a KV-cache trace on the RTL, checked against the golden mod
 ##   TRACE=<file>    a Mooncake-format trace (default: a seeded generator)
 ##   REQUESTS=<n>    replay the first n requests only
 ##   SEED=<n>        seed of the run (default 1)
+##   ENTRIES=<n> LANES=4|8|16 PORTS=<n>   another size than the full one (65,536, 16, 3)
+##   BACKEND=model   on the device model instead of the RTL
 ##   TEST=<test>     run this test instead (<test> or <leg>.<test>, see `make list`)
 ##   SEEDS=<n>       with TEST: n seeds from SEED on
 ##   DEBUG=1         with TEST: every signal of the hierarchy visible to Python
@@ -39,7 +45,7 @@ sim: setup ## replay a KV-cache trace on the RTL, checked against the golden mod
 ifneq ($(call given,TEST),)
 	@$(RUN) run --test '$(TEST)' $(call option,SEED,--seed) $(call option,SEEDS,--seeds) $(call flag,DEBUG,--debug)
 else
-	@$(PY) -m tb.replay $(call option,TRACE,--trace) $(call option,REQUESTS,--requests) $(call option,SEED,--seed) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
+	@$(PY) -m tb.replay $(call option,TRACE,--trace) $(call option,REQUESTS,--requests) $(call option,SEED,--seed) $(call option,ENTRIES,--entries) $(call option,LANES,--lanes) $(call option,PORTS,--ports) $(call option,BACKEND,--backend) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 endif
 
 test: setup ## everything a change must pass: Python tests, lint, generated files, quick legs

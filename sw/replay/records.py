@@ -10,7 +10,7 @@ from typing import Any, Protocol
 class Checks(Protocol):
     """Who counts comparisons and ends the run at a difference."""
 
-    def compare(self, subject: str, expected: Any, seen: Any, **where: Any) -> None:
+    def compare(self, subject: str, expected: Any, seen: Any, /, **where: Any) -> None:
         """One comparison, in the contract's words; raises when `seen` is not `expected`."""
 
 

@@ -13,11 +13,11 @@ from tb.replay.options import Options, parse
 from tb.replay.outcome import Outcome
 from tb.replay.workload import load, plan
 from tb.run.errors import CheckError, UsageError
-from tb.run.paths import REPORT, shown
+from tb.run.paths import shown
 from tb.run.process import no_process_left
 
-FIGURES = REPORT / "sim.json"
-PAGE = REPORT / "sim.html"
+FIGURES = "sim.json"
+PAGE = "sim.html"
 
 
 class _Watch:
@@ -76,15 +76,16 @@ def _run(options: Options, workload: list[TraceRequest], outcome: Outcome, conso
 
 def _report(outcome: Outcome, console: Console, *, with_page: bool) -> None:
     results.show(console, outcome)
-    outcome.write(FIGURES)
-    where = shown(FIGURES)
+    figures, page = outcome.options.report / FIGURES, outcome.options.report / PAGE
+    outcome.write(figures)
+    where = shown(figures)
     if with_page:
         from tb.replay.page import write_page  # plots are slow to import
 
-        write_page(outcome, PAGE)
-        where += f", {shown(PAGE)}"
+        write_page(outcome, page)
+        where += f", {shown(page)}"
     else:
-        PAGE.unlink(missing_ok=True)  # it would show another run
+        page.unlink(missing_ok=True)  # it would show another run
     console.print(f"report: {where}", markup=False)
     if outcome.failure:
         print(f"error: {outcome.failure}", file=sys.stderr)

@@ -30,7 +30,7 @@ class Counter:
         self.comparisons = 0
         self.mismatches = 0
 
-    def compare(self, subject: str, expected: Any, seen: Any, **where: Any) -> None:
+    def compare(self, subject: str, expected: Any, seen: Any, /, **where: Any) -> None:
         """One comparison. Raises Difference."""
         self.comparisons += 1
         if expected != seen:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tb.run.errors import UsageError
+from tb.run.paths import REPORT
 
 BACKENDS = ("rtl", "model")
 MAX_SEED = 2**31 - 1  # Verilator's seed takes no more
@@ -23,6 +24,7 @@ class Options:
     lanes: int = 16
     ports: int = 3
     backend: str = "rtl"
+    report: Path = REPORT
     verilator: str | None = None
     cxx: str | None = None
 
@@ -63,6 +65,9 @@ def parse(argv: list[str]) -> Options:
     parser.add_argument(
         "--backend", default="rtl", help="rtl (default) or model: the device model, without a simulator"
     )
+    parser.add_argument(
+        "--report", default=str(REPORT), help="folder of sim.json and sim.html (default sim_build/report)"
+    )
     parser.add_argument("--verilator", help="a Verilator to use instead of the environment's own")
     parser.add_argument("--cxx", help="a C++ compiler to use instead of c++, g++ or clang++")
     given = parser.parse_args(argv)
@@ -78,6 +83,7 @@ def parse(argv: list[str]) -> Options:
         lanes=_lanes(given.lanes),
         ports=_whole(given.ports, "PORTS", 1, 8),
         backend=given.backend,
+        report=Path(given.report),
         verilator=given.verilator,
         cxx=given.cxx,
     )
