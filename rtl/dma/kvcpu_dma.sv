@@ -6,8 +6,8 @@
 //   kvcpu_dma_write  writes chunks to the target slots (AW, W)
 //   kvcpu_dma_track  counts what is outstanding per move (B), frees burst ids
 //
-// A burst owns its burst id, which is its AXI ID on both sides and its place in the data buffer, from
-// its AR to its B (or to the drop of its chunk). R and B are always ready.
+// A burst owns its burst id, which is its AXI ID on both sides and its place in the data buffer,
+// from its AR to its B (or to the drop of its chunk). R and B are always ready.
 
 module kvcpu_dma
   import kvcpu_pkg::*;
@@ -192,7 +192,7 @@ module kvcpu_dma
   localparam logic [3:0] NormalMemory = 4'b0011;
   localparam logic [1:0] Incr = 2'b01;
 
-  // ---------------------------------------------------------------- after a reset: fill the id lists
+  // -------------------------------------------------------- after a reset: fill the id lists
   logic             init_valid_q, init_is_move, init_is_burst;
   logic [InitW-1:0] init_index_q;
   logic [MoveW-1:0] init_move;
@@ -448,24 +448,34 @@ module kvcpu_dma
 
   // ---------------------------------------------------------------- outstanding transactions
   logic [BurstW:0] reads_q, writes_q;
-  logic            read_ends;
-
-  assign read_ends = m_axi_rvalid_i && m_axi_rlast_i;
+  logic            read_begun_q, read_ended_q, write_begun_q, write_ended_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      reads_q  <= '0;
-      writes_q <= '0;
+      reads_q       <= '0;
+      writes_q      <= '0;
+      read_begun_q  <= 1'b0;
+      read_ended_q  <= 1'b0;
+      write_begun_q <= 1'b0;
+      write_ended_q <= 1'b0;
     end else if (clear_i) begin
-      reads_q  <= '0;
-      writes_q <= '0;
+      reads_q       <= '0;
+      writes_q      <= '0;
+      read_begun_q  <= 1'b0;
+      read_ended_q  <= 1'b0;
+      write_begun_q <= 1'b0;
+      write_ended_q <= 1'b0;
     end else begin
-      reads_q  <= reads_q + (BurstW + 1)'(burst_valid) - (BurstW + 1)'(read_ends);
-      writes_q <= writes_q + (BurstW + 1)'(begun) - (BurstW + 1)'(m_axi_bvalid_i);
+      reads_q       <= reads_q + (BurstW + 1)'(read_begun_q) - (BurstW + 1)'(read_ended_q);
+      writes_q      <= writes_q + (BurstW + 1)'(write_begun_q) - (BurstW + 1)'(write_ended_q);
+      read_begun_q  <= burst_valid;
+      read_ended_q  <= m_axi_rvalid_i && m_axi_rlast_i;
+      write_begun_q <= begun;
+      write_ended_q <= m_axi_bvalid_i;
     end
   end
 
-  assign idle_o = reads_q == '0 && writes_q == '0;
+  assign idle_o = reads_q == '0 && writes_q == '0 && !read_begun_q && !write_begun_q;
 
   // ---------------------------------------------------------------- what never changes on AXI
   assign m_axi_arlen_o   = 8'(arlen);

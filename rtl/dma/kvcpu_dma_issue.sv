@@ -1,8 +1,8 @@
 // Cuts moves into read bursts. One move at a time, in the order in which their start checks passed;
-// every burst gets a free burst id, which is its AXI ID and its place in the data buffer from here to
-// its end. A burst is BURST_BEATS beats but for a block's last; blocks of up to 4 KiB lie inside a
-// 4 KiB page and larger ones begin on one (stride and BASE, contract 5), and BURST_BEATS beats divide
-// 4 KiB, so no burst crosses a page.
+// every burst gets a free burst id, which is its AXI ID and its place in the data buffer from here
+// to its end. A burst is BURST_BEATS beats but for a block's last; blocks of up to 4 KiB lie inside
+// a 4 KiB page and larger ones begin on one (stride and BASE, contract 5), and BURST_BEATS beats
+// divide 4 KiB, so no burst crosses a page.
 
 module kvcpu_dma_issue
   import kvcpu_pkg::tier_e;
@@ -171,15 +171,14 @@ module kvcpu_dma_issue
   logic [MoveW-1:0] fin_move_q;
   logic [CntW-1:0]  fin_neg_q;
 
-  logic stop, last, ar_free, fin_free, go, end_move;
+  logic stop_q, last, ar_free, fin_free, go, end_move;
 
-  assign stop     = stop_i[move_q];
   assign last     = last_q[12:LenW] == '0;
   assign ar_free  = !arvalid_o || arready_i;
   assign fin_free = !fin_valid_q || fin_ready_i;
-  assign go       = state_q == StBurst && !stop && !halt_i && id_valid && ar_free
+  assign go       = state_q == StBurst && !stop_q && !halt_i && id_valid && ar_free
       && (!last || fin_free);
-  assign end_move = (state_q == StBurst && stop && fin_free) || (go && last);
+  assign end_move = (state_q == StBurst && stop_q && fin_free) || (go && last);
   assign taken_o  = state_q == StIdle && start_valid;
 
   always_comb begin
@@ -216,6 +215,7 @@ module kvcpu_dma_issue
   end
 
   always_ff @(posedge clk_i) begin
+    stop_q <= stop_i[(state_q == StIdle) ? start.move : move_q];
     unique case (state_q)
       StIdle: begin
         move_q       <= start.move;

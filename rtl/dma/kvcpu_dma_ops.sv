@@ -1,9 +1,9 @@
-// The moves as the directory sees them: takes items from the two queues, asks for the start check of
-// every try, reports the end of every try, and turns each item into exactly one completion.
+// The moves as the directory sees them: takes items from the two queues, asks for the start check
+// of every try, reports the end of every try, and turns each item into exactly one completion.
 //
 // A move id names an item from its first start check to its completion. What must be known of it is
-// kept in two small memories: the item itself with the number of tries begun, and the target that the
-// last passed start check reserved.
+// kept in two small memories: the item itself with the number of tries begun, and the target that
+// the last passed start check reserved.
 
 module kvcpu_dma_ops
   import kvcpu_pkg::*;
@@ -104,6 +104,13 @@ module kvcpu_dma_ops
     item_t      item;
   } move_t;
 
+  // What an answer needs of it.
+  typedef struct packed {
+    logic  channel;
+    logic  first;  // its only try so far
+    item_t item;
+  } brief_t;
+
   typedef struct packed {
     tier_e            tier;
     logic [SlotW-1:0] slot;
@@ -152,7 +159,7 @@ module kvcpu_dma_ops
   // Round-robin: the other channel than the last one, if it asks.
   assign new_channel = last_channel_q ? !q_valid_i[ChEvict] : q_valid_i[ChPrefetch];
 
-  // ---------------------------------------------------------------- tries that ended, tries to repeat
+  // -------------------------------------------------------- tries that ended, tries to repeat
   done_t            done_in, done;
   logic             done_valid, again_valid, again_push;
   logic [MoveW-1:0] again, again_in;
@@ -307,7 +314,7 @@ module kvcpu_dma_ops
   logic       ans_valid_q, ans_start_q;
   move_e      ans_result_q;
   logic [MoveW-1:0] ans_move_q;
-  move_t      ans_move;
+  brief_t     brief_in, ans_move;
   logic [1:0] ans_target;
   logic       ans_ends;
 
@@ -316,15 +323,16 @@ module kvcpu_dma_ops
   assign start_valid_o = rsp_start && rsp_i.move == MvOk;
   assign start_failed  = rsp_start && rsp_i.move != MvOk;
   assign target_in     = '{tier: rsp_i.dst_tier, slot: rsp_i.dst_slot};
+  assign brief_in      = '{channel: move_in.channel, first: !old_valid_q, item: move_in.item};
 
   kvcpu_ram_1r1w #(
-    .Width($bits(move_t)),
+    .Width($bits(brief_t)),
     .Depth(MOVES)
   ) u_moves_ans (
     .clk_i  (clk_i),
     .we_i   (start_accept),
     .waddr_i(begin_move_o),
-    .wdata_i(move_in),
+    .wdata_i(brief_in),
     .re_i   (rsp_valid_i),
     .raddr_i(rsp_i.move_id[MoveW-1:0]),
     .rdata_o(ans_move)
@@ -376,7 +384,7 @@ module kvcpu_dma_ops
     compl_o.from    <= ans_move.item.from;
     // An eviction whose target was never chosen went nowhere.
     if (ans_move.item.fixed) compl_o.to <= ans_move.item.target;
-    else if (ans_start_q && ans_move.tries == 8'd1) compl_o.to <= ans_move.item.from;
+    else if (ans_start_q && ans_move.first) compl_o.to <= ans_move.item.from;
     else compl_o.to <= tier_e'(ans_target);
     unique case (ans_result_q)
       MvOk:        compl_o.status <= ComplOk;

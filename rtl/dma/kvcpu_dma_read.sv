@@ -1,6 +1,6 @@
 // Takes read data. Every burst has its place in the data buffer, so data is never refused and the
-// bursts' beats may come interleaved in any way. A burst whose last beat has come is a chunk: complete,
-// or bad when any of its beats carried SLVERR or DECERR.
+// bursts' beats may come interleaved in any way. A burst whose last beat has come is a chunk:
+// complete, or bad when any of its beats carried SLVERR or DECERR.
 
 module kvcpu_dma_read #(
   /// Data width of the memory port in bits: 64, 128, 256, 512 (contract 1).

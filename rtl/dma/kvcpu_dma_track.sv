@@ -1,9 +1,9 @@
 // Knows when a try has ended: no burst of it is outstanding and none will follow.
 //
-// Three kinds of events, one a cycle: a write response, a dropped chunk (both end a burst and free its
-// id) and the end of a move's issuing, which brings the number of its bursts. Per move a word counts
-// ended bursts down from zero until that number is added; at zero the try is over. Write responses go
-// first because they cannot wait.
+// Three kinds of events, one a cycle: a write response, a dropped chunk (both end a burst and free
+// its id) and the end of a move's issuing, which brings the number of its bursts. Per move a word
+// counts ended bursts down from zero until that number is added; at zero the try is over. Write
+// responses go first because they cannot wait.
 
 module kvcpu_dma_track #(
   /// Moves at the same time, power of two.

@@ -1,5 +1,5 @@
-// Writes chunks to their target slots, in the order in which they were complete. A chunk that is bad,
-// or whose move has stopped, is dropped instead.
+// Writes chunks to their target slots, in the order in which they were complete. A chunk that is
+// bad, or whose move has stopped, is dropped instead.
 //
 // AW and W of a burst are queued together and neither waits for the other's ready (AXI forbids it);
 // AW is valid no later than the burst's first beat.
@@ -119,11 +119,11 @@ module kvcpu_dma_write
   localparam int unsigned OutDepth = 4;  // bursts whose AW or W waits
 
   // ---------------------------------------------------------------- next chunk and its target
-  // Three steps for each: its target is read, its move's stop is looked at, it goes out or is dropped.
-  // The shortest block has 4 beats at 512 bits, so that this keeps W busy.
-  target_t target_in, target, cur_target_q;
-  chunk_t  chunk_in, chunk, read_q, cur_q;
-  logic    chunk_valid, fetch, read_valid_q, cur_valid_q, cur_bad_q, cur_done;
+  // Three stages: its target is read, its move's stop is looked at, it goes out or is dropped.
+  target_t target_in, target, look_target_q, out_target_q;
+  chunk_t  chunk_in, chunk, read_q, look_q, out_q;
+  logic    chunk_valid, fetch, read_valid_q, look_valid_q, out_valid_q, out_bad_q;
+  logic    read_go, look_go, out_go, out_done;
   logic    aw_full, w_full;
 
   assign target_in = '{
@@ -163,40 +163,55 @@ module kvcpu_dma_write
     .rdata_o(target)
   );
 
-  assign fetch        = chunk_valid && !read_valid_q && !cur_valid_q;
-  assign begun_o      = cur_valid_q && !cur_bad_q && !aw_full && !w_full && !halt_i;
-  assign drop_valid_o = cur_valid_q && cur_bad_q;
-  assign drop_burst_o = cur_q.burst;
-  assign drop_move_o  = cur_target_q.move;
-  assign drop_error_o = cur_q.error;
-  assign cur_done     = begun_o || (drop_valid_o && drop_ready_i);
+  assign begun_o      = out_valid_q && !out_bad_q && !aw_full && !w_full && !halt_i;
+  assign drop_valid_o = out_valid_q && out_bad_q;
+  assign drop_burst_o = out_q.burst;
+  assign drop_move_o  = out_target_q.move;
+  assign drop_error_o = out_q.error;
+  assign out_done     = begun_o || (drop_valid_o && drop_ready_i);
+  assign out_go       = !out_valid_q || out_done;
+  assign look_go      = !look_valid_q || out_go;
+  assign read_go      = !read_valid_q || look_go;
+  assign fetch        = chunk_valid && read_go;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       read_valid_q <= 1'b0;
-      cur_valid_q  <= 1'b0;
+      look_valid_q <= 1'b0;
+      out_valid_q  <= 1'b0;
     end else if (clear_i) begin
       read_valid_q <= 1'b0;
-      cur_valid_q  <= 1'b0;
+      look_valid_q <= 1'b0;
+      out_valid_q  <= 1'b0;
     end else begin
-      read_valid_q <= fetch;
-      cur_valid_q  <= read_valid_q || (cur_valid_q && !cur_done);
+      if (read_go) read_valid_q <= chunk_valid;
+      if (look_go) look_valid_q <= read_valid_q;
+      if (out_go) out_valid_q <= look_valid_q;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (fetch) read_q <= chunk;
-    if (read_valid_q) begin
-      cur_q        <= read_q;
-      cur_target_q <= target;
-      cur_bad_q    <= read_q.error || stop_i[target.move];
+    if (read_go) read_q <= chunk;
+    if (look_go) begin
+      look_q        <= read_q;
+      look_target_q <= target;
+    end
+    if (out_go) begin
+      out_q        <= look_q;
+      out_target_q <= look_target_q;
+      out_bad_q    <= look_q.error || stop_i[look_target_q.move];
     end
   end
 
   // ---------------------------------------------------------------- AW
   aw_t aw_in, aw;
 
-  assign aw_in = '{id: cur_q.burst, addr: cur_target_q.dst, tier: cur_target_q.tier, len: cur_target_q.len};
+  assign aw_in = '{
+      id: out_q.burst,
+      addr: out_target_q.dst,
+      tier: out_target_q.tier,
+      len: out_target_q.len
+  };
 
   kvcpu_fifo #(
     .Width($bits(aw_t)),
@@ -225,7 +240,7 @@ module kvcpu_dma_write
   logic            buf_valid_q, buf_last_q;
   logic [LenW-1:0] beat_q;
 
-  assign w_in = '{burst: cur_q.burst, len: cur_target_q.len};
+  assign w_in = '{burst: out_q.burst, len: out_target_q.len};
 
   kvcpu_fifo #(
     .Width($bits(beats_t)),

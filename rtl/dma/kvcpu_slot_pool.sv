@@ -1,17 +1,17 @@
 // Free and held slots of one tier (contract 5).
 //
 // A counter of slots that were never handed out ("fresh") and a ring of slots that came back; so a
-// reset needs no preload. The ring is a deque: slots that are free at once come in at its front, slots
-// that a migration left (held) at its back, so that all free ones stand before all held ones and the
-// fence is one addition. A slot is taken from the ring's front; only when no slot of the ring is free,
-// the next fresh one is.
+// reset needs no preload. The ring is a deque: slots that are free at once come in at its front,
+// slots that a migration left (held) at its back, so that all free ones stand before all held ones
+// and the fence is one addition. A slot is taken from the ring's front; only when no slot of the
+// ring is free, the next fresh one is.
 //
-// Order within one cycle: take (sees the state at the cycle's start), then put, then fence: a slot put
-// as held in the cycle of the fence becomes free too, because a commit in the cycle of a step write
-// stands before it (device's order of commit points).
+// Order within one cycle: take (sees the state at the cycle's start), then put, then fence: a slot
+// put as held in the cycle of the fence becomes free too, because a commit in the cycle of a step
+// write stands before it (device's order of commit points).
 //
-// The deque's front, free or held, stands in `head_q` whenever the deque is not empty, but for the two
-// cycles after a take in which the memory gives the next one.
+// The deque's front, free or held, stands in `head_q` whenever the deque is not empty, but for the
+// two cycles after a take in which the memory gives the next one.
 
 module kvcpu_slot_pool
   import kvcpu_pkg::CountW, kvcpu_pkg::SlotW;

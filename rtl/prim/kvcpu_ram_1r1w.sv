@@ -1,5 +1,5 @@
-// Memory with one write port and one synchronous read port. Not reset. A read of the address that is
-// written in the same cycle gives the old word.
+// Memory with one write port and one synchronous read port. Not reset. A read of the address that
+// is written in the same cycle gives the old word.
 
 module kvcpu_ram_1r1w #(
   /// Bits of a word, 1 and up.

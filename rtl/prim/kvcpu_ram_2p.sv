@@ -41,8 +41,8 @@ module kvcpu_ram_2p #(
     if (a_re_i) a_rdata_o <= mem[a_addr_i];
   end
 
-  // Write or read in one branch each: the port's output does not change in a write cycle, which every
-  // block RAM offers.
+  // Write or read in one branch each: the port's output does not change in a write cycle, which
+  // every block RAM offers.
   always_ff @(posedge clk_i) begin
     if (b_we_i) mem[b_addr_i] <= b_wdata_i;
     else if (b_re_i) b_rdata_o <= mem[b_addr_i];
