@@ -53,7 +53,7 @@ def _replay(options: Options, console: Console, begun: float) -> int:
         outcome.failure, status = str(error), 1
         outcome.mismatches = max(outcome.mismatches, 1)
     except KeyboardInterrupt:
-        outcome.state, outcome.failure, status = results.INTERRUPTED, "interrupted by the user", 130
+        outcome.state, status = results.INTERRUPTED, 130
     _report(outcome, console, with_page=status != 130)
     return status
 
@@ -87,7 +87,9 @@ def _report(outcome: Outcome, console: Console, *, with_page: bool) -> None:
     else:
         page.unlink(missing_ok=True)  # it would show another run
     console.print(f"report: {where}", markup=False)
-    if outcome.failure:
+    if outcome.state == results.INTERRUPTED:
+        print("interrupted: no process is left, the report is partial", file=sys.stderr)
+    elif outcome.failure:
         print(f"error: {outcome.failure}", file=sys.stderr)
 
 
@@ -105,5 +107,5 @@ def main(argv: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: no process left behind", file=sys.stderr)
+        print("interrupted: no process is left", file=sys.stderr)
         return 130

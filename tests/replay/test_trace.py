@@ -51,8 +51,8 @@ def without(key: str) -> dict[str, object]:
         *[(without(key), f"no `{key}`") for key in GOOD],
         ({**GOOD, "timestamp": -1}, "`timestamp` is negative"),
         ({**GOOD, "timestamp": -0.5}, "`timestamp` is negative"),
-        ('{"timestamp": NaN, "input_length": 1, "output_length": 1, "hash_ids": []}', "`timestamp` is nan: a whole number is needed"),
-        ('{"timestamp": 1e999, "input_length": 1, "output_length": 1, "hash_ids": []}', "`timestamp` is inf: a whole number is needed"),
+        ('{"timestamp": NaN}', "`timestamp` is nan: a whole number is needed"),
+        ('{"timestamp": 1e999}', "`timestamp` is inf: a whole number is needed"),
         ({**GOOD, "timestamp": 10**30}, "`timestamp` is more than 9,007,199,254,740,992"),
         ({**GOOD, "input_length": "700"}, "`input_length` is a string: a whole number is needed"),
         ({**GOOD, "input_length": -700}, "`input_length` is negative"),
@@ -97,7 +97,7 @@ def test_empty(tmp_path: Path, data: bytes) -> None:
 def test_binary(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "t.jsonl"
     path.write_bytes(data)
-    with pytest.raises(TraceError, match="t.jsonl:1: not text"):
+    with pytest.raises(TraceError, match=r"t\.jsonl:1: not text"):
         list(read_trace(path))
 
 
@@ -110,7 +110,7 @@ def test_endless_line(tmp_path: Path) -> None:
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(TraceError, match="none.jsonl: no such file or directory"):
+    with pytest.raises(TraceError, match=r"none\.jsonl: no such file or directory"):
         list(read_trace(tmp_path / "none.jsonl"))
     with pytest.raises(TraceError, match="is a directory"):
         list(read_trace(tmp_path))
@@ -124,7 +124,7 @@ json_values = st.recursive(
 lines = st.one_of(
     st.binary(max_size=60),
     json_values.map(lambda value: json.dumps(value).encode()),
-    st.fixed_dictionaries({key: json_values for key in GOOD}).map(lambda value: json.dumps(value).encode()),
+    st.fixed_dictionaries(dict.fromkeys(GOOD, json_values)).map(lambda value: json.dumps(value).encode()),
     st.just(json.dumps(GOOD).encode()),
     st.integers(0, 80).map(lambda cut: json.dumps(GOOD).encode()[:cut]),
 )
@@ -139,10 +139,16 @@ def test_any_bytes(tmp_path: Path, data: bytes) -> None:
     try:
         requests = list(read_trace(path))
     except TraceError as error:
-        assert "\n" not in str(error)
-        assert str(error).startswith(str(path))
-        return
-    assert requests
+        text = str(error)
+    else:
+        text = f"{path}: good"
+        assert requests
+        check_valid(requests)
+    assert "\n" not in text
+    assert text.startswith(str(path))
+
+
+def check_valid(requests: list[TraceRequest]) -> None:
     for request in requests:
         assert request.timestamp_ms >= 0
         assert request.input_length >= 0
