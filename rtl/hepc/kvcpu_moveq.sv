@@ -142,24 +142,33 @@ module kvcpu_moveq
   assign prefetch_dropped_o = dropped[ChPrefetch];
 
   // ------------------------------------------------------------------ departures
-  logic [TierCount-1:0][CountW-1:0] departures_q, departures_d;
+  // The tier of a merged item comes late in its cycle: what changes is kept for a cycle and added to
+  // the sum as it is read.
+  logic [TierCount-1:0][CountW-1:0] departures_q;
+  logic [TierCount-1:0][2:0]        change_q, change_d;  // signed, -1 to 2
 
   always_comb begin
     for (int t = 0; t < TierCount; t++) begin
-      departures_d[t] = departures_q[t];
+      change_d[t] = '0;
       for (int q = 0; q < 2; q++) begin
-        if (push_valid[q] && push_item[q].from == tier_e'(t)) departures_d[t] += CountW'(1);
+        if (push_valid[q] && push_item[q].from == tier_e'(t)) change_d[t] += 3'd1;
       end
-      if (compl_valid_i && compl_from_i == tier_e'(t)) departures_d[t] -= CountW'(1);
+      if (compl_valid_i && compl_from_i == tier_e'(t)) change_d[t] -= 3'd1;
+      departures_o[t] = departures_q[t] + CountW'($signed(change_q[t]));
     end
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) departures_q <= '0;
-    else if (clear_i) departures_q <= '0;
-    else departures_q <= departures_d;
+    if (!rst_ni) begin
+      departures_q <= '0;
+      change_q     <= '0;
+    end else if (clear_i) begin
+      departures_q <= '0;
+      change_q     <= '0;
+    end else begin
+      departures_q <= departures_o;
+      change_q     <= change_d;
+    end
   end
-
-  assign departures_o = departures_q;
 
 endmodule
