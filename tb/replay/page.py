@@ -68,6 +68,11 @@ def _draw(plot: Callable[[Axes, Outcome], None], outcome: Outcome) -> str:
     return text[text.index("<svg") :]
 
 
+def _legend(axes: Axes) -> None:
+    """Above the plot, where it hides nothing."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(TIER_NAMES), frameon=False, borderaxespad=0.2)
+
+
 def _steps(outcome: Outcome) -> list[int]:
     return [sample.step for sample in outcome.samples]
 
@@ -77,7 +82,7 @@ def _occupancy(axes: Axes, outcome: Outcome) -> None:
         axes.plot(_steps(outcome), [sample.occupied[tier] for sample in outcome.samples], color=colour, label=name)
         axes.axhline(outcome.config.slots[tier], color=colour, linestyle="--", linewidth=0.7)
     axes.set_ylabel("slots")
-    axes.legend(ncols=4, loc="upper left")
+    _legend(axes)
 
 
 def _windowed(values: list[int]) -> npt.NDArray[np.float64]:
@@ -96,7 +101,7 @@ def _hit_rate(axes: Axes, outcome: Outcome) -> None:
     axes.stackplot(_steps(outcome), by_tier, colors=COLOURS, labels=TIER_NAMES, alpha=0.85)
     axes.set_ylabel("% of references")
     axes.set_ylim(0, 100)
-    axes.legend(ncols=4, loc="upper right")
+    _legend(axes)
 
 
 def _scores(axes: Axes, outcome: Outcome) -> None:
@@ -124,11 +129,11 @@ def _migrations(axes: Axes, outcome: Outcome) -> None:
     axes.fill_between(_steps(outcome), evicted, color=COLOURS[2], alpha=0.7, label="evictions")
     axes.fill_between(_steps(outcome), -promoted, color=COLOURS[0], alpha=0.7, label="promotions (downwards)")
     axes.set_ylabel("blocks")
-    axes.legend(loc="upper left")
+    _legend(axes)
 
 
 def _requests(axes: Axes, outcome: Outcome) -> None:
     axes.plot(_steps(outcome), [sample.running for sample in outcome.samples], color=COLOURS[2], label="decoding")
     axes.plot(_steps(outcome), [sample.queued for sample in outcome.samples], color=COLOURS[3], label="waiting")
     axes.set_ylabel("requests")
-    axes.legend(loc="upper left")
+    _legend(axes)
