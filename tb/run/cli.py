@@ -43,7 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", default="1", help="the first seed (default 1)")
     run.add_argument("--seeds", default="1", help="how many seeds from there (default 1)")
     run.add_argument("--debug", action="store_true", help="every signal visible to Python")
-    run.add_argument("--waves", action="store_true", help="write waves from time 0")
+    run.add_argument(
+        "--waves",
+        choices=["never", "failure", "always"],
+        default="never",
+        help="always: from time 0; failure: run a failing test again with waves of its last cycles",
+    )
 
     commands.add_parser("list", help="all legs and tests")
     for name, text in (("build", "build one top"), ("lint", "Verilator -Wall and slang on one top, or on all")):

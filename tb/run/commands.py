@@ -46,27 +46,28 @@ def select(manifest: Manifest, leg_name: str | None, test_name: str | None) -> l
 
 
 def run_tests(
-    manifest: Manifest, leg_name: str | None, test_name: str | None, seed: int, seeds: int, debug: bool, waves: bool
+    manifest: Manifest, leg_name: str | None, test_name: str | None, seed: int, seeds: int, debug: bool, waves: str
 ) -> int:
-    """Run the named tests one after the other; a failing one is run again with waves."""
+    """Run the named tests one after the other; `waves` is "never", "failure" (of a second run) or "always"."""
     failed = 0
     selected = select(manifest, leg_name, test_name)
     for name, test in selected:
         leg = manifest.leg(name)
-        built = build(replace(leg.spec, debug=debug), say)
+        spec = replace(leg.spec, debug=debug, waves=waves == "always")
+        built = build(spec, say)
         for number in range(seed, seed + seeds):
-            job = Job(leg, test, number, 0 if waves else None)
+            job = Job(leg, test, number, 0 if waves == "always" else None)
             outcome = run_built(job, built)
             failed += not outcome.verdict.passed
             show(outcome)
-            if waves:
+            if waves == "always":
                 from tb.run.waves import show_waves
 
                 show_waves(outcome, say)
-            elif not outcome.verdict.passed:
+            elif waves == "failure" and not outcome.verdict.passed:
                 from tb.run.waves import rerun_with_waves
 
-                rerun_with_waves(outcome, built, say)
+                rerun_with_waves(outcome, spec, say)
     total = len(selected) * seeds
     say(f"{total - failed} passed, {failed} failed")
     return 1 if failed else 0

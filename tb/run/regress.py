@@ -28,7 +28,7 @@ class Results:
 
     outcomes: list[Outcome] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
-    builds: dict[str, Built] = field(default_factory=dict)
+    coverage: bool = False
     seconds: float = 0.0
 
     @property
@@ -98,7 +98,7 @@ def select_legs(manifest: Manifest, *, quick: bool, level: str | None) -> list[L
 def run_legs(legs: list[Leg], *, seeds: int | None, coverage: bool, workers: int) -> Results:
     """Build and run every test of `legs` with its seeds. Raises KeyboardInterrupt with nothing left running."""
     begin = time.monotonic()
-    results = Results()
+    results = Results(coverage=coverage)
     jobs = {leg.name: [Job(leg, t, s + 1) for t in leg.tests for s in range(seeds or leg.seeds)] for leg in legs}
     screen = _Screen(sum(map(len, jobs.values())))
 
@@ -120,7 +120,6 @@ def run_legs(legs: list[Leg], *, seeds: int | None, coverage: bool, workers: int
                     for job in jobs[leg.name]:
                         screen.ended(job.title, False)
                     continue
-                results.builds[leg.name] = built
                 futures += [pool.submit(one, job, built) for job in jobs[leg.name]]
             for future in as_completed(futures):
                 results.outcomes.append(future.result())
@@ -140,7 +139,7 @@ def tell(results: Results) -> None:
     for number, outcome in enumerate(results.failed):
         say(explain(outcome))
         if number < RERUNS_WITH_WAVES:
-            rerun_with_waves(outcome, results.builds[outcome.job.leg.name], say)
+            rerun_with_waves(outcome, replace(outcome.job.leg.spec, coverage=results.coverage), say)
 
 
 def regress(

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
-from tb.run.build import Built
+from tb.run.build import BuildSpec, build
 from tb.run.leg import Job, Outcome, run_built
 from tb.run.paths import shown
 from tb.run.tools import FST_HINT
@@ -32,11 +32,12 @@ def window_start_ps(outcome: Outcome) -> int:
     return max(0, end_ps - WINDOW_CYCLES * outcome.job.leg.top.clock_ps)
 
 
-def rerun_with_waves(outcome: Outcome, built: Built, say: Say) -> None:
+def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say) -> None:
     """Repeat a failed run with waves of the cycles before the failure; says where they are."""
     if outcome.verdict.failure_ps is None and any("wall clock" in reason for reason in outcome.verdict.reasons):
         say("  waves  none: the run hung without simulated time, its Python stacks are at the end of the log")
         return
+    built = build(replace(spec, waves=True), say)
     again = run_built(replace(outcome.job, waves_from_ps=window_start_ps(outcome)), built)
     if again.verdict.passed or again.verdict.failure_ps != outcome.verdict.failure_ps:
         say("  waves  the second run did not fail in the same way: the test depends on something besides its seed")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tb.run.build import Built
 from tb.run.leg import explain
 from tb.run.paths import ROOT
 from tb.run.waves import rerun_with_waves
@@ -89,7 +88,7 @@ def test_make_help_names_every_target() -> None:
 
 @pytest.mark.usefixtures("built")
 def test_a_failing_test_tells_everything(planted_manifest: Path) -> None:
-    result = call(planted_manifest, "run", "--test", "mismatch", "--seed", "4")
+    result = call(planted_manifest, "run", "--waves", "failure", "--test", "mismatch", "--seed", "4")
     assert result.returncode == 1
     for text in (
         "FAILED planted.mismatch seed 4 at cycle ",
@@ -190,12 +189,12 @@ def test_interrupt_leaves_no_process(planted_manifest: Path, tmp_path: Path, num
     assert processes_with(mark) == []
 
 
-def test_waves_are_cut_to_the_window(run_planted: RunPlanted, built: Built) -> None:
+def test_waves_are_cut_to_the_window(run_planted: RunPlanted) -> None:
     outcome = run_planted("random_failure", seed=5)
     assert outcome.verdict.failure_ps is not None, explain(outcome)
     said: list[str] = []
-    rerun_with_waves(outcome, built, said.append)
-    waves = outcome.log.parent / "waves" / f"waves.{built.waves}"
+    rerun_with_waves(outcome, outcome.job.leg.spec, said.append)
+    waves = next((outcome.log.parent / "waves").glob("waves.*cd"))
     times = [int(line[1:]) for line in waves.read_text().splitlines() if line.startswith("#")]
     failure = outcome.verdict.failure_ps
     assert failure - 200 * 4000 <= times[0] <= failure - 199 * 4000

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tb.run import regress as regress_module
-from tb.run.build import Built
 from tb.run.leg import Job, Outcome, explain
 from tb.run.manifest import Leg, Manifest, audit, declared_tests
 from tb.run.regress import Results, regress
@@ -41,7 +40,6 @@ def test_trap_3_256_failures(monkeypatch: pytest.MonkeyPatch, manifest: Manifest
     log.write_text("")
     verdict = Verdict(passed=False, reasons=["wall clock limit passed"])
     results = Results([Outcome(Job(counter, "counts", seed), verdict, 0.0, log) for seed in range(1, 257)])
-    results.builds["counter"] = Built(tmp_path, "vcd", True, "")
     monkeypatch.setattr(regress_module, "run_legs", lambda *_args, **_fields: results)
     monkeypatch.setattr("tb.run.report.REPORT", tmp_path)
     status = regress(manifest, seeds=1, quick=False, level=None, coverage=False, workers=1)
