@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any
 
 import cocotb
-from cocotb.triggers import Event, FallingEdge, RisingEdge
+from cocotb.triggers import Event, FallingEdge, ReadOnly, RisingEdge
 from cocotb_bus.drivers.amba import AXI4LiteMaster, AXIProtocolError
 
 from tb.bench import Bench
@@ -29,12 +29,31 @@ async def _wait_kind(bench: Bench, access: Any) -> None:
     access["resp"] = OKAY if access["kind"] != WAIT_IRQ else 0xFE
 
 
+class _HdlClockMaster(AXI4LiteMaster):
+    """cocotb-bus's master waits for WREADY with the values before an edge; a clock made in HDL gives those after it."""
+
+    async def _send_write_data(  # type: ignore[no-untyped-def]
+        self, address, data, burst, size, delay, byte_enable, sync
+    ) -> None:
+        async with self.write_data_busy:
+            await RisingEdge(self.clock)
+            self.bus.WDATA.value = data[0]
+            self.bus.WSTRB.value = 0xFF if byte_enable[0] is None else byte_enable[0]
+            self.bus.WVALID.value = 1
+            await ReadOnly()
+            while not self.bus.WREADY.value:
+                await RisingEdge(self.clock)
+                await ReadOnly()
+            await RisingEdge(self.clock)
+            self.bus.WVALID.value = 0
+
+
 class BusMaster:
     """The adapter for cocotb-bus: one transaction in flight, OKAY or an exception."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._master = AXI4LiteMaster(bench.dut, "pin", bench.dut.clk)
+        self._master = _HdlClockMaster(bench.dut, "pin", bench.dut.clk)
 
     async def run(self, accesses: Array, stop_on_refused: bool) -> int:
         """Run a batch; returns how many accesses were made."""
@@ -112,7 +131,7 @@ class PinAgent:
             await RisingEdge(self._dut.clk)
             ready.value = int(not self._chance(self.stall256))
             await FallingEdge(self._dut.clk)
-            if not (valid.value and ready.value):
+            if not (valid.value and ready.value and self._dut.pin_select.value):
                 continue
             if not waiting:
                 self._bench.ctx.fail(AssertionError(f"BAR0 {channel}: expected no response without a request, seen one"))

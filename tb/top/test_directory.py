@@ -1,0 +1,192 @@
+"""Directory commands and the directory window, sentence by sentence (device.md 1, 2, 8, 9)."""
+
+from model.entries import EntryView
+from model.types import BadParity
+from sw import regs
+from tb.base_test import kv_test
+from tb.env.env import KvTopTest
+from tb.env.registers import kv, offset
+from tb.link import OKAY, READ, SLVERR, WRITE
+
+Command, Status = regs.Command, regs.Status
+
+
+class DirectoryTest(KvTopTest):
+    """Short ways to commands and entries."""
+
+    async def status(self, expected: Status, command: Command, addr: int, **arg: int) -> None:
+        """A command comes out as expected."""
+        result = await self.r.command(command, addr, **arg)
+        self.ctx.compare(f"{command.name} status", expected.name, result.status.name, block=hex(addr))
+
+    async def entry(self, addr: int) -> EntryView:
+        """The entry of a block, through LOOKUP peek and BAR2."""
+        result = await self.r.lookup(addr)
+        self.ctx.compare("LOOKUP status", Status.OK.name, result.status.name, block=hex(addr))
+        return EntryView.unpack((await self.r.bench.read_entries([result.index]))[0])
+
+
+@kv_test(timeout_cycles=200_000)
+class test_insert(DirectoryTest):  # noqa: N801
+    """INSERT: checks in the order BAD_ARG, EXISTS, NO_SLOT; the new entry's fields; no slot of another tier."""
+
+    slots = (1, 8, 8, 8)
+
+    async def body(self) -> None:
+        """Each status once, and what must outrank what."""
+        await self.r.step(7)
+        tokens = self.bench.block_tokens
+        addr = kv(3, 5 * tokens, layer=2, head=9)
+        await self.status(Status.BAD_ARG, Command.INSERT, addr + 1, TOKEN_END=5 * tokens + 1, TIER=1)
+        await self.status(Status.BAD_ARG, Command.INSERT, addr, TOKEN_END=6 * tokens, TIER=1)
+        await self.status(Status.BAD_ARG, Command.INSERT, addr, TOKEN_END=5 * tokens - 1, TIER=1)
+        result = await self.r.insert(addr, tokens=4, tier=0, prefix=True, hot=True)
+        self.ctx.compare("INSERT status", Status.OK.name, result.status.name)
+        entry = await self.entry(addr + 3)
+        seen = (entry.request_id, entry.layer, entry.head, entry.token_start, entry.token_end, entry.tier, entry.phys_addr)
+        expected = (3, 2, 9, 5 * tokens, 5 * tokens + 3, 0, result.phys_addr)
+        self.ctx.compare("new entry: request, layer, head, tokens, tier, PHYS_ADDR", expected, seen)
+        fields = (entry.r, entry.f, entry.access_step, entry.priority, entry.ref_count, entry.hint, entry.evictable, entry.dirty)
+        self.ctx.compare("new entry: R, F, ACCESS_STEP, PRIORITY, REF_COUNT, HINT, EVICTABLE, DIRTY", (255, 1, 7, 0, 0, 0, 0, 0), fields)
+        self.ctx.compare("new entry: PREFIX, HOT, VALID", (1, 1, 1), (entry.prefix, entry.hot, entry.valid))
+        await self.status(Status.BAD_ARG, Command.INSERT, addr, TOKEN_END=5 * tokens + tokens, TIER=0)
+        await self.status(Status.EXISTS, Command.INSERT, addr, TOKEN_END=5 * tokens, TIER=0)
+        await self.status(Status.NO_SLOT, Command.INSERT, addr + tokens, TOKEN_END=6 * tokens, TIER=0)
+        self.ctx.compare("free slots of tier 1", 8, await self.r.read("TIER1_FREE"))
+
+
+@kv_test(timeout_cycles=200_000)
+class test_lookup_command(DirectoryTest):  # noqa: N801
+    """LOOKUP: any token up to TOKEN_END; peek changes nothing, touch is a port's lookup."""
+
+    async def body(self) -> None:
+        """Peek, touch, miss; windows do not count for BAR0."""
+        addr = kv(4, 32)
+        await self.r.insert(addr, tokens=3, tier=2)
+        await self.r.step(5)
+        before = await self.entry(addr)
+        hits = await self.r.read("RTBD_HIT_COUNT")
+        await self.status(Status.OK, Command.LOOKUP, addr + 2)
+        await self.status(Status.MISS, Command.LOOKUP, addr + 3)
+        await self.status(Status.MISS, Command.LOOKUP, kv(5, 32))
+        self.ctx.compare("entry after peeks", before, await self.entry(addr))
+        self.ctx.compare("hits after peeks", hits, await self.r.read("RTBD_HIT_COUNT"))
+        await self.r.write(PORT0_REQ_LO=9, PORT1_REQ_LO=9, PORT2_REQ_LO=9)
+        await self.status(Status.OK, Command.LOOKUP, addr + 1, TOUCH=1)
+        after = await self.entry(addr)
+        self.ctx.compare("after touch: R, F, ACCESS_STEP", (255, before.f + 1, 5), (after.r, after.f, after.access_step))
+        misses = await self.r.read("RTBD_MISS_COUNT")
+        await self.status(Status.MISS, Command.LOOKUP, addr + 3, TOUCH=1)
+        self.ctx.compare("misses after a touch that missed", misses + 1, await self.r.read("RTBD_MISS_COUNT"))
+
+
+@kv_test(timeout_cycles=300_000)
+class test_remove_and_free(DirectoryTest):  # noqa: N801
+    """REMOVE and FREE_REQUEST: references keep a block, slots come back at once, counts."""
+
+    async def body(self) -> None:
+        """A request of 12 blocks, 4 of them shared."""
+        tokens = self.bench.block_tokens
+        for i in range(12):
+            await self.r.insert(kv(6, i * tokens), tier=i % 4)
+        await self.r.insert(kv(7), tier=1)
+        free = [await self.r.read(f"TIER{t}_FREE") for t in range(4)]
+        await self.r.range("SHARE", kv(6), 4 * tokens)
+        await self.status(Status.REFERENCED, Command.REMOVE, kv(6, 1))
+        await self.status(Status.OK, Command.REMOVE, kv(6, 4 * tokens + 2))
+        await self.status(Status.MISS, Command.REMOVE, kv(6, 4 * tokens))
+        self.ctx.compare("free slots after REMOVE", free[0] + 1, await self.r.read("TIER0_FREE"))
+        result = await self.r.command(Command.FREE_REQUEST, kv(6))
+        self.ctx.compare("FREE_REQUEST: went, stayed", (7, 4), (result.removed, result.stayed))
+        entry = await self.entry(kv(6, 0))
+        self.ctx.compare("blocks that stayed are not marked", (1, 0, 0), (entry.ref_count, entry.evictable, entry.hot))
+        await self.status(Status.BAD_ARG, Command.FREE_REQUEST, kv(0))
+        await self.status(Status.OK, Command.LOOKUP, kv(7))
+        await self.r.range("RELEASE", kv(6), 4 * tokens)
+        result = await self.r.command(Command.FREE_REQUEST, kv(6))
+        self.ctx.compare("FREE_REQUEST: went, stayed", (4, 0), (result.removed, result.stayed))
+
+
+@kv_test(timeout_cycles=300_000)
+class test_migrate(DirectoryTest):  # noqa: N801
+    """MIGRATE: own tier, references, in flight; both channels; moves HOT blocks because software asked."""
+
+    async def body(self) -> None:
+        """Down, up, refused."""
+        self.memory.ideal(latency=40)
+        addr = kv(8, 48)
+        await self.r.insert(addr, tokens=5, tier=0, hot=True)
+        await self.status(Status.BAD_ARG, Command.MIGRATE, addr, TIER=0)
+        await self.status(Status.MISS, Command.MIGRATE, kv(9), TIER=1)
+        await self.status(Status.OK, Command.MIGRATE, addr + 4, TIER=3)
+        await self.status(Status.BUSY, Command.MIGRATE, addr, TIER=2)
+        await self.r.wait_idle()
+        self.ctx.compare("tier after MIGRATE", 3, (await self.r.lookup(addr)).tier)
+        await self.r.range("SHARE", addr, 1)
+        await self.status(Status.OK, Command.MIGRATE, addr, TIER=1)
+        await self.r.wait_idle()
+        self.ctx.compare("tier after MIGRATE", 1, (await self.r.lookup(addr)).tier)
+        await self.status(Status.REFERENCED, Command.MIGRATE, addr, TIER=2)
+
+
+@kv_test(timeout_cycles=300_000)
+class test_window(DirectoryTest):  # noqa: N801
+    """BAR2: word 0 latches, words 1 to 3 come from the latch; writes SLVERR; reading changes nothing, also in traffic."""
+
+    async def body(self) -> None:
+        """An entry that changes between word 0 and the others."""
+        addr = kv(2, 16)
+        result = await self.r.insert(addr, tokens=2, tier=1)
+        base = result.index * 32
+        before = (await self.r.bench.read_entries([result.index]))[0]
+        first = self.bench.accesses([(READ, base, 0)])
+        await self.bench.run_accesses(first, bar=1)
+        await self.bench.lookups(0, [addr] * 5, 1)
+        rest = self.bench.accesses((READ, base + 8 * w, 0) for w in (1, 2, 3))
+        await self.bench.run_accesses(rest, bar=1)
+        seen = b"".join(int(d).to_bytes(8, "little") for d in [*first["data"], *rest["data"]])
+        self.ctx.compare("entry read in two parts", before.hex(), seen.hex())
+        after = EntryView.unpack((await self.r.bench.read_entries([result.index]))[0])
+        self.ctx.compare("entry read again: F, DIRTY", (6, 1), (after.f, after.dirty))
+        past = self.bench.entries * 32
+        writes = self.bench.accesses([(WRITE, base, 1), (WRITE, 4, 1), (READ, base + 4, 0), (READ, past, 0)])
+        await self.bench.run_accesses(writes, bar=1)
+        expected = [SLVERR, SLVERR, SLVERR, SLVERR if past < 1 << 22 else OKAY]
+        self.ctx.compare("BAR2 write, write, unaligned read, read past the end", expected[:3], writes["resp"].tolist()[:3])
+        empty = (await self.r.bench.read_entries([(result.index + 1) % self.bench.entries]))[0]
+        self.ctx.compare("an empty slot reads zeros", bytes(32).hex(), empty.hex())
+
+
+@kv_test(timeout_cycles=300_000)
+class test_parity(DirectoryTest):  # noqa: N801
+    """Bad parity: no hit, no decision, counted, index latched, interrupt, slot occupied until reset."""
+
+    async def body(self) -> None:
+        """One block with a bad tag, one with a bad meta word."""
+        blocks = [kv(3, 0), kv(3, 16), kv(3, 32)]
+        results = [await self.r.insert(b, tokens=16, tier=1) for b in blocks]
+        free = await self.r.read("TIER1_FREE")
+        self.look()
+        for result, word, bit in ((results[0], BadParity.TAG, 5), (results[1], BadParity.META, 40)):
+            self.bench.link.poke(result.index, word == BadParity.TAG, bit)
+            self.board.state.inject_parity(result.index, word)
+        await self.bench.cycles(8)
+        self.ctx.compare("faults planted", 0, self.bench.link.poke_pending())
+        answers = await self.bench.lookups(0, blocks)
+        self.ctx.compare("hits: bad tag, bad meta word, good", [0, 0, 1], answers["hit"].tolist())
+        info = regs.BY_NAME["PARITY_INFO"].unpack(await self.r.read("PARITY_INFO"))
+        self.ctx.compare("PARITY_INFO.VALID", 1, info["VALID"])
+        self.ctx.compare("PARITY_INFO.INDEX is one of the faults", True, info["INDEX"] in {results[0].index, results[1].index})
+        self.ctx.compare("PARITY_COUNT above 0", True, await self.r.read("PARITY_COUNT") > 0)
+        self.ctx.compare("IRQ_STATUS.PARITY", 1, await self.r.field("IRQ_STATUS", "PARITY"))
+        await self.r.write(EVICT_THRESH=0xFFFF, EVICT_TIERS=0xF)
+        await self.r.step(300)
+        await self.r.wait_idle()
+        self.ctx.compare("tier of the good block after an eviction of all", 2, (await self.r.lookup(blocks[2])).tier)
+        self.ctx.compare("free slots of tier 1, the good block's held", free, await self.r.read("TIER1_FREE"))
+        await self.r.step(301)
+        self.ctx.compare("free slots of tier 1 after the fence", free + 1, await self.r.read("TIER1_FREE"))
+        self.look()
+        await self.bench.reset()
+        await self.r.wait_initialised()
+        self.ctx.compare("PARITY_COUNT after reset", 0, await self.r.read("PARITY_COUNT"))
