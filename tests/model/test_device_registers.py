@@ -273,30 +273,30 @@ def test_a_range_acts_on_every_block_that_it_touches() -> None:
     assert hot == [0, 1, 1, 1, 0, 0]
 
 
-@pytest.mark.parametrize(("span", "count"), [(0x0000, 1), (0x0203, 6), (0xFFFF, None)])
-def test_cmd_span_repeats_over_layers_and_heads(span: int, count: int | None) -> None:
+@pytest.mark.parametrize(("span", "layers", "heads"), [(0x0000, 1, 1), (0x0203, 3, 2), (0x0301, 1, 3)])
+def test_cmd_span_repeats_over_layers_and_heads(span: int, layers: int, heads: int) -> None:
     bench = Bench().setup()
     bench.write(regs.CMD_SPAN, span)
-    bench.write(regs.SHARE_ADDR, kv(layer=1, head=1))
-    if count is None:
-        refused(bench, regs.SHARE_LEN, 16) if span >> 8 == 256 else None
-        bench.write(regs.SHARE_LEN, 16)  # 255 layers from 1 on end at 255
-        bench.idle()
-        assert bench.read(regs.HINT_MISS_COUNT) == 255 * 255
-        bench.write(regs.SHARE_ADDR, kv(layer=2, head=1))
-        refused(bench, regs.SHARE_LEN, 16)
-        bench.write(regs.SHARE_ADDR, kv(layer=1, head=2))
-        refused(bench, regs.SHARE_LEN, 16)
-        return
     for layer in range(5):
         for head in range(5):
             bench.insert(kv(layer=layer, head=head))
+    bench.write(regs.SHARE_ADDR, kv(layer=1, head=1))
     bench.write(regs.SHARE_LEN, 16)
     bench.idle()
     shared = {(e.layer, e.head) for _, e in bench.device.state.dump() if e.ref_count}
-    layers, heads = max(1, span & 0xFF), max(1, span >> 8)
     assert shared == {(1 + a, 1 + b) for a in range(layers) for b in range(heads)}
-    assert len(shared) == count
+
+
+def test_a_span_ends_at_layer_and_head_255() -> None:
+    bench = Bench().setup()
+    bench.write(regs.CMD_SPAN, 0xFFFF)
+    bench.write(regs.SHARE_ADDR, kv(layer=1, head=1))
+    bench.write(regs.SHARE_LEN, 16)
+    bench.idle()
+    assert bench.read(regs.HINT_MISS_COUNT) == 255 * 255
+    for layer, head in ((2, 1), (1, 2)):
+        bench.write(regs.SHARE_ADDR, kv(layer=layer, head=head))
+        refused(bench, regs.SHARE_LEN, 16)
 
 
 def test_the_address_is_taken_at_launch() -> None:
@@ -307,10 +307,7 @@ def test_the_address_is_taken_at_launch() -> None:
     bench.write(regs.BOOST_LEN, 16)
     bench.write(regs.BOOST_ADDR, kv(2))
     bench.idle()
-    assert [e.hot for _, e in sorted(bench.device.state.dump(), key=lambda x: x[1].request_id)] == [
-        1,
-        0,
-    ]
+    assert {e.request_id: e.hot for _, e in bench.device.state.dump()} == {1: 1, 2: 0}
 
 
 def test_the_command_queue_holds_16_and_counts_refusals() -> None:
@@ -373,7 +370,7 @@ def test_codes_that_are_no_command(code: int) -> None:
 
 def test_every_directory_command_and_status_by_mmio() -> None:
     c, s = regs.Command, regs.Status
-    bench = Bench(timing=None).setup(64, 2, 64, 64)
+    bench = Bench().setup(64, 2, 64, 64)
     assert bench.command(c.INSERT, kv(offset=1), TOKEN_END=15, TIER=1) == s.BAD_ARG
     bench.insert(kv())
     assert bench.command(c.INSERT, kv(), TOKEN_END=15, TIER=1) == s.EXISTS
