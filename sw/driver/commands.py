@@ -95,6 +95,11 @@ class Commands:
             ]
         )
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """Layers and heads over which each range is repeated."""
+        return self._span
+
     async def set_span(self, layers: int, heads: int) -> None:
         """Repeat each range over so many layers and heads, from its address's own on.
 

@@ -176,9 +176,12 @@ class Ioctl:
             raise BadArgument(f"target_step {target_step} is over 32 bits")
         runs, misses = self.bindings.resolve(va, length, await self._block_bytes())
         most = self.driver.caps.entries * self.driver.caps.block_tokens
+        span = self.driver.span
+        await self.driver.set_span(1, 1)  # a call names its blocks one by one
         for run in runs:
             for first, tokens in _pieces(run, most):
                 await self._send(request, first, tokens, target_step)
+        await self.driver.set_span(*span)
         self.hint_misses += misses
         counted = {
             Request.MARK_HOT: "hot_count",

@@ -147,6 +147,17 @@ def test_neighbours_go_out_as_one_command(node: Ioctl) -> None:
     assert launched == [(0, 128)]
 
 
+def test_the_span_of_the_driver_does_not_widen_a_call(node: Ioctl) -> None:
+    driver = Sync(node.driver)
+    driver.insert_many([InsertRequest(KvAddress(3, layer, 0, 0), 15, 1) for layer in range(3)])
+    driver.set_span(3, 1)
+    run(node.bind(VA, BLOCK_BYTES, KvAddress(3, 0, 0, 0)))
+    call(node, Request.MARK_HOT, RANGE.pack(VA, 1, 0))
+    driver.drain()
+    assert {e.layer for e in driver.directory().values() if e.hot} == {0}
+    assert node.driver.span == (3, 1)
+
+
 @pytest.mark.parametrize(
     ("va", "length", "token"),
     [
