@@ -111,7 +111,8 @@ async def steps(registers: Registers, blocks: Blocks, running: Callable[[], bool
     r, step = blocks.rng, 1
     while running():
         step = max(0, step + r.choice([1, 1, 1, 1, 2, 5, -1]))
-        await registers.write(**{r.choice(["STEP_ADVANCE", "STEP_ADVANCE", "STEP_ADVANCE_ALIAS"]): step})
+        name = r.choice(["STEP_ADVANCE", "STEP_ADVANCE", "STEP_ADVANCE_ALIAS"])
+        await registers.bench.try_write(offset(name), step)  # refused while a reset is on
         await registers.bench.cycles(r.choice([5, 100, 400, 1500, 3000]))
 
 

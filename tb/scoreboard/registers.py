@@ -97,6 +97,7 @@ class RegisterCheck:
         self._cycles_to_init = cycles_to_init
         self.values: dict[str, int] = {}
         self.reset_cycle = 0
+        self.resetting = False  # a soft reset is asked for and has not come yet
         self.launches: deque[Command] = deque()  # seen to enter the queue, their write's response is due
         self.steps: deque[int] = deque()
         self.refusals: deque[int] = deque()  # cycles at which the device says that the command queue was full
@@ -125,6 +126,7 @@ class RegisterCheck:
     def soft_reset(self, cycle: int) -> None:
         """Configuration stays; launches are refused until the directory is empty."""
         self.reset_cycle = cycle
+        self.resetting = False
         self.refusals.clear()
         for queue in self.popped.values():
             queue.clear()
@@ -243,7 +245,7 @@ class RegisterCheck:
 
     def _launch_legal(self, name: str, data: int, asked: int, cycle: int) -> set[int]:
         legal = {OKAY}
-        if asked - self.reset_cycle <= self._cycles_to_init:
+        if self.resetting or asked - self.reset_cycle <= self._cycles_to_init:
             legal = {OKAY, SLVERR}  # STATUS tells when; before, refused
         if name in _STEPS:
             return legal
@@ -308,6 +310,7 @@ class RegisterCheck:
             return
         self.values[name] = data & register.write_mask
         if name == "CTRL":
+            self.resetting = bool(data >> 8 & 1)
             self.values[name] &= 3  # SOFT_RESET reads 0
         if name == "THRESHOLDS":
             self.values["EVICT_THRESH"], self.values["PREFETCH_THRESH"] = data & 0xFFFF, data >> 16 & 0xFFFF

@@ -92,10 +92,11 @@ class test_contend_policy(DirectoryTest):  # noqa: N801
 
     async def body(self) -> None:
         """Three ports ask all the time."""
-        await self.r.insert_many([(kv(1, i * self.bench.block_tokens), 1, i % 4) for i in range(64)])
+        await self.r.insert_many([(kv(1, i * self.bench.block_tokens), 1, 3) for i in range(256)])
         one = await self.bench.lookups(0, [kv(1)])
         self.ctx.compare("latency when idle, at most", True, int(one["answered"][0] - one["asked"][0]) <= 6)
-        work = [(np.array([kv(1, int(b) * self.bench.block_tokens) for b in self.ctx.np_rng.integers(0, 64, 600)]), 0)] * 3
+        tokens = self.bench.block_tokens
+        work = [(np.uint64(kv(1)) + self.ctx.np_rng.integers(0, 256, 600).astype(np.uint64) * tokens, 0) for _ in range(3)]
         spans = {}
         for policy in (0, 1):
             await self.r.write(CONTEND_POLICY=policy)
@@ -103,7 +104,8 @@ class test_contend_policy(DirectoryTest):  # noqa: N801
             begin = min(int(a["asked"][0]) for a in answers)
             end = max(int(a["answered"][-1]) for a in answers)
             spans[policy] = [int(a["asked"][-1]) - begin for a in answers]
-            self.ctx.compare("lookups per cycle at least 0.9", True, 1800 / (end - begin) >= 0.9)
+            rate = 1800 / (end - begin)
+            self.ctx.compare("lookups per cycle at least 0.9", "0.9 or more", "0.9 or more" if rate >= 0.9 else rate)
         fair = spans[0]
         self.ctx.compare("round-robin: ports end together", True, max(fair) - min(fair) <= 16)
         self.ctx.compare("fixed priority: port 0 first, then 1", True, spans[1][0] < spans[1][1] < spans[1][2])

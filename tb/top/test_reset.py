@@ -28,8 +28,8 @@ class ResetTest(RandomTest):
             tasks = [cocotb.start_soon(task, name=task.__name__) for task in self.tasks(running)]
             await self.bench.cycles(self.rng.randrange(500, 5000))
             self.look()
+            alive[0] = False  # what is under way meets the reset, nothing new begins
             await self.cut_off()
-            alive[0] = False
             self.look()
             for task in tasks:
                 await task
