@@ -6,7 +6,6 @@ contents make the *build* key. A later request compares those contents only, so 
 that a top does not use rebuilds nothing, and a changed include file always does.
 """
 
-import contextlib
 import fcntl
 import json
 import os
@@ -20,11 +19,12 @@ from pathlib import Path
 
 from tb.run import process
 from tb.run.errors import CheckError
+from tb.run.objects import ObjectStore, prune
 from tb.run.paths import CACHE, ROOT, SIM_MAIN, shown
 from tb.run.sources import HDL_SUFFIXES, cpp_inputs, digest, digest_text, expand, expand_folders, library_listing
 from tb.run.tools import Compiler, Verilator, find_compiler, find_verilator, fst_available, require_programs
 
-FORMAT = "5"  # part of every key: change it when the meaning of a cached build changes
+FORMAT = "6"  # part of every key: change it when the meaning of a cached build changes
 KEPT_RECORDS = 8
 
 # Waived everywhere: `disable iff (!rst_n)` in an assertion reads the asynchronous reset at the clock.
@@ -36,6 +36,11 @@ WHEEL_MAKE_FLAGS = [
     "CFG_CXXFLAGS_COROUTINES=-fcoroutines",
     "CFG_CXXFLAGS_STD=-std=gnu++20",
 ]
+
+# Slow code runs once at the start.
+OPTIMISE = ["OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
+CFLAGS = ["-fno-plt"]
+OBJECTS_LIMIT_BYTES = 1 << 30
 
 Say = Callable[[str], None]
 
@@ -201,16 +206,20 @@ def _verilate(job: _Job, folder: Path) -> dict[str, str]:
     import cocotb_tools.config as cocotb_config  # 0.1 s that a cached build does not need
 
     libs_dir = cocotb_config.libs_dir
-    cflags = " ".join(["-fno-plt", *(f"-I{path}" for path in sorted({p.parent for p in job.cpp} | set(job.includes)))])
+    cflags = " ".join([*CFLAGS, *(f"-I{path}" for path in sorted({p.parent for p in job.cpp} | set(job.includes)))])
     ldflags = f"-rdynamic -Wl,-rpath,{libs_dir} -L{libs_dir} -lcocotbvpi_verilator"
     command = [str(job.verilator.command), *verilate_flags(job.spec, job.waves), "--Mdir", str(folder)]
     command += ["-CFLAGS", cflags, "-LDFLAGS", ldflags, "+libext+.sv+.svh+.v"]
-    for lib in job.libs:
-        command += ["-y", str(lib)]
-    command += [f"+incdir+{path}" for path in job.includes]
-    command += [*map(str, job.sources), *map(str, job.cpp), str(SIM_MAIN)]
+    for lib in job.libs:  # relative paths: the C++ names them, and a copy of the project makes the same
+        command += ["-y", shown_from(job.root, lib)]
+    command += [f"+incdir+{shown_from(job.root, path)}" for path in job.includes]
+    command += [*(shown_from(job.root, path) for path in job.sources), *map(str, job.cpp), str(SIM_MAIN)]
     _run_step(job, "verilator", command, folder)
-    return {shown_from(job.root, path): digest(path) for path in _read_files(folder) if path.is_relative_to(job.root)}
+    return {
+        shown_from(job.root, path): digest(path)
+        for path in _read_files(job.root, folder)
+        if path.is_relative_to(job.root)
+    }
 
 
 def _contents(job: _Job) -> dict[str, str]:
@@ -225,43 +234,21 @@ def shown_from(root: Path, path: Path) -> str:
     return str(path.relative_to(root))
 
 
-def _read_files(folder: Path) -> list[Path]:
+def _read_files(root: Path, folder: Path) -> list[Path]:
     """Files that Verilator read, from the dependency file it wrote."""
     text = (folder / "Vtop__ver.d").read_text().replace("\\\n", " ")
     names = text.split(" : ", 1)[1].split()
     skipped = (str(folder), sys.prefix)
-    return sorted({Path(name).resolve() for name in names if not name.startswith(skipped) and Path(name).is_file()})
-
-
-def _runtime(job: _Job) -> Path:
-    """Where Verilator's compiled runtime is kept: most of the work of a small build, always the same."""
-    spec = job.spec
-    return (
-        CACHE / f"runtime-{digest_text(FORMAT, str(job.verilator), str(job.compiler), job.waves, str(spec.coverage))}"
+    return sorted(
+        {(root / name).resolve() for name in names if not name.startswith(skipped) and (root / name).is_file()}
     )
 
 
-def _reuse_runtime(job: _Job, folder: Path) -> None:
-    store = _runtime(job)
-    for path in store.glob("*.o") if store.exists() else ():
-        shutil.copy(path, folder / path.name)  # newer than its source, so make leaves it alone
-
-
-def _keep_runtime(job: _Job, folder: Path) -> None:
-    store = _runtime(job)
-    if store.exists():
-        return
-    staged = Path(tempfile.mkdtemp(prefix="runtime-", dir=CACHE))
-    for path in folder.glob("verilated*.o"):
-        shutil.copy(path, staged / path.name)
-    with contextlib.suppress(OSError):  # another build of the same kind was first
-        staged.rename(store)
-    shutil.rmtree(staged, ignore_errors=True)
-
-
 def _compile(job: _Job, folder: Path, jobs: int) -> None:
-    _reuse_runtime(job, folder)
     compiler = job.compiler.command
+    settings = [FORMAT, str(job.verilator), str(job.compiler), *OPTIMISE, *WHEEL_MAKE_FLAGS, *CFLAGS]
+    store = ObjectStore(CACHE / "objects", folder, settings, [*cpp_inputs(job.cpp, job.includes), SIM_MAIN])
+    taken = store.take()
     command = [
         "make",
         "-C",
@@ -275,9 +262,10 @@ def _compile(job: _Job, folder: Path, jobs: int) -> None:
         "AR=ar",
     ]
     command += [f"PYTHON3={sys.executable}", "PERL=perl", f"VERILATOR_ROOT={job.verilator.root}"]
-    command += ["OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2", *WHEEL_MAKE_FLAGS, "Vtop"]
+    command += [*OPTIMISE, *WHEEL_MAKE_FLAGS, *(word for name in taken for word in ("-o", name)), "Vtop"]
     _run_step(job, "compile", command, folder)
-    _keep_runtime(job, folder)
+    store.keep(taken)
+    prune(CACHE / "objects", OBJECTS_LIMIT_BYTES)
 
 
 def _publish(job: _Job, folder: Path, inputs: dict[str, str]) -> Built:

@@ -1,0 +1,78 @@
+"""The object store gives an object back exactly when everything that went into it is the same."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tb.run.objects import ObjectStore, prune
+
+SETTINGS = ["g++ 12", "-O2"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "work"
+    path.mkdir()
+    (path / "Vtop_classes.mk").write_text(
+        "VM_TRACE = 0\nVM_CLASSES_FAST += \\\n  Vtop \\\n  Vtop__1 \\\n\n  verilated \\\n"
+    )
+    (path / "Vtop.mk").write_text("VM_USER_CLASSES = \\\n  dpi \\\n\n")
+    (path / "Vtop.h").write_text("int x;\n")
+    for name in ("Vtop", "Vtop__1"):
+        (path / f"{name}.cpp").write_text(f"int {name};\n")
+    (tmp_path / "dpi.cpp").write_text("int dpi;\n")
+    return path
+
+
+def store(folder: Path, settings: list[str] = SETTINGS) -> ObjectStore:
+    return ObjectStore(folder.parent / "store", folder, settings, [folder.parent / "dpi.cpp"])
+
+
+def compile_all(folder: Path) -> None:
+    objects = store(folder)
+    taken = objects.take()
+    for name in {"Vtop", "Vtop__1", "verilated", "dpi"} - {Path(name).stem for name in taken}:
+        (folder / f"{name}.o").write_text(name)
+    objects.keep(taken)
+
+
+def taken(folder: Path, settings: list[str] = SETTINGS) -> list[str]:
+    for path in folder.glob("*.o"):
+        path.unlink()
+    return sorted(store(folder, settings).take())
+
+
+def test_everything_is_taken_when_nothing_changed(folder: Path) -> None:
+    compile_all(folder)
+    assert taken(folder) == ["Vtop.o", "Vtop__1.o", "dpi.o", "verilated.o"]
+    assert (folder / "Vtop__1.o").read_text() == "Vtop__1"
+
+
+def test_a_changed_source_costs_its_own_object(folder: Path) -> None:
+    compile_all(folder)
+    (folder / "Vtop.cpp").write_text("int changed;\n")
+    assert taken(folder) == ["Vtop__1.o", "dpi.o", "verilated.o"]
+
+
+@pytest.mark.parametrize("name", ["work/Vtop.h", "dpi.cpp"])
+def test_a_changed_header_costs_all_but_the_runtime(folder: Path, name: str) -> None:
+    compile_all(folder)
+    (folder.parent / name).write_text("int changed;\n")
+    assert taken(folder) == ["verilated.o"]
+
+
+def test_other_flags_take_nothing(folder: Path) -> None:
+    compile_all(folder)
+    assert taken(folder, ["g++ 12", "-O1"]) == []
+    (folder / "Vtop_classes.mk").write_text((folder / "Vtop_classes.mk").read_text().replace("TRACE = 0", "TRACE = 1"))
+    assert taken(folder) == []
+
+
+def test_prune_removes_the_oldest(tmp_path: Path) -> None:
+    for age in range(4):
+        path = tmp_path / f"{age}.o"
+        path.write_bytes(bytes(100))
+        os.utime(path, (1000 - age, 1000 - age))
+    prune(tmp_path, 250)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.o", "1.o"]
