@@ -21,7 +21,7 @@ from tb.run import process
 from tb.run.errors import CheckError
 from tb.run.objects import ObjectStore, prune
 from tb.run.paths import CACHE, ROOT, SIM_MAIN, shown
-from tb.run.sources import HDL_SUFFIXES, cpp_inputs, digest, digest_text, expand, expand_folders, library_listing
+from tb.run.sources import HDL_SUFFIXES, cpp_headers, digest, digest_text, expand, expand_folders, library_listing
 from tb.run.tools import Compiler, Verilator, find_compiler, find_verilator, fst_available, require_programs
 
 FORMAT = "6"  # part of every key: change it when the meaning of a cached build changes
@@ -136,7 +136,7 @@ def _prepare(spec: BuildSpec) -> _Job:
         "includes",
         *map(str, includes),
         "cpp",
-        *(f"{shown(path)}={digest(path)}" for path in [*cpp_inputs(cpp, includes), SIM_MAIN]),
+        *(f"{shown(path)}={digest(path)}" for path in [*cpp, *cpp_headers(cpp, includes), SIM_MAIN]),
     )
     return _Job(spec, verilator, compiler, sources, libs, includes, cpp, waves, request)
 
@@ -247,7 +247,8 @@ def _read_files(root: Path, folder: Path) -> list[Path]:
 def _compile(job: _Job, folder: Path, jobs: int) -> None:
     compiler = job.compiler.command
     settings = [FORMAT, str(job.verilator), str(job.compiler), *OPTIMISE, *WHEEL_MAKE_FLAGS, *CFLAGS]
-    store = ObjectStore(CACHE / "objects", folder, settings, [*cpp_inputs(job.cpp, job.includes), SIM_MAIN])
+    headers = cpp_headers(job.cpp, job.includes)
+    store = ObjectStore(CACHE / "objects", folder, settings, [*job.cpp, SIM_MAIN], headers)
     taken = store.take()
     command = [
         "make",

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from rich.console import Console
-from rich.table import Table
 
 from tb.run.build import BuildSpec, build
 from tb.run.errors import UsageError
@@ -85,10 +84,12 @@ def show(outcome: Outcome) -> None:
 
 def list_tests(manifest: Manifest) -> int:
     """Print every leg with its tests."""
-    table = Table("leg", "level", "top", "seeds", "tests", "why")
     for leg in manifest.legs:
-        table.add_row(leg.name, leg.level, leg.top.spec.name, str(leg.seeds), " ".join(leg.tests), leg.why)
-    console.print(table)
+        seeds = "1 seed" if leg.seeds == 1 else f"{leg.seeds} seeds"
+        console.print(f"[bold]{leg.name}[/bold]  {leg.level}, top {leg.top.spec.name}, {seeds}: {leg.why}")
+        console.print(f"    {' '.join(leg.tests)}")
+    tests = sum(len(leg.tests) for leg in manifest.legs)
+    say(f"{len(manifest.legs)} legs, {tests} tests")
     return 0
 
 

@@ -16,40 +16,58 @@ from pathlib import Path
 RUNTIME = "verilated"  # prefix of the runtime's objects, which include nothing of the design
 
 
+def _hash(*parts: bytes) -> bytes:
+    """Hash over `parts`, each set apart from the next."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()
+
+
+def _contents(paths: Iterable[Path]) -> list[bytes]:
+    return [text for path in sorted(paths) for text in (path.name.encode(), path.read_bytes())]
+
+
 class ObjectStore:
     """Objects of one build folder, looked up in and added to a store shared by all builds.
 
     `settings` is everything besides file contents that reaches the compiler: its version, Verilator's
-    version, the flags. `extra` are headers and sources outside the folder.
+    version, the flags. `user` are the C++ sources from outside the folder, `headers` theirs.
     """
 
-    def __init__(self, store: Path, folder: Path, settings: Iterable[str], extra: Iterable[Path]) -> None:
+    def __init__(
+        self, store: Path, folder: Path, settings: Iterable[str], user: Iterable[Path], headers: Iterable[Path]
+    ) -> None:
         self._store = store
         self._folder = folder
-        base = hashlib.sha256("\0".join(settings).encode())
-        base.update("".join(re.findall(r"^VM_\w+ = [01]$", (folder / "Vtop_classes.mk").read_text(), re.M)).encode())
-        self._runtime_base = base.hexdigest()
-        for path in sorted([*folder.glob("*.h"), *extra]):
-            base.update(path.name.encode() + b"\0" + path.read_bytes())
-        self._design_base = base.hexdigest()
+        self._user = {path.stem: path for path in user}
+        switches = re.findall(r"^VM_\w+ = [01]$", (folder / "Vtop_classes.mk").read_text(), re.M)
+        self._runtime = _hash(b"", *(text.encode() for text in (*settings, *switches)))
+        self._design = _hash(self._runtime, *_contents(folder.glob("*.h")))
+        self._foreign = _hash(self._design, *_contents(headers))
 
-    def _key(self, name: str, source: Path | None) -> Path:
-        """Where the object `name` is kept; sources outside the folder are part of `extra`."""
-        runtime = name.startswith(RUNTIME)
-        content = source.read_bytes() if source is not None and not runtime else b""
-        digest = hashlib.sha256(f"{self._runtime_base if runtime else self._design_base}\0{name}\0".encode() + content)
-        return self._store / f"{digest.hexdigest()[:32]}.o"
+    def _key(self, name: str) -> Path:
+        """Where the object `name` is kept."""
+        if name in self._user:
+            digest = _hash(self._foreign, name.encode(), self._user[name].read_bytes())
+        elif name.startswith(RUNTIME):
+            digest = _hash(self._runtime, name.encode())
+        else:
+            digest = _hash(self._design, name.encode(), (self._folder / f"{name}.cpp").read_bytes())
+        return self._store / f"{digest.hex()[:32]}.o"
 
-    def _keys(self, names: Iterable[str]) -> dict[str, Path]:
-        sources = {name: self._folder / f"{name}.cpp" for name in names}
-        return {name: self._key(name, path if path.exists() else None) for name, path in sources.items()}
+    def _names(self) -> set[str]:
+        """Names of the objects that the makefiles of the folder link."""
+        makefiles = (self._folder / "Vtop_classes.mk").read_text() + (self._folder / "Vtop.mk").read_text()
+        listed = set(re.findall(r"^\s+(\w+)\s*\\?$", makefiles, re.M))
+        made = {path.stem for path in self._folder.glob("*.cpp")}
+        return {name for name in listed if name in made or name in self._user or name.startswith(RUNTIME)}
 
     def take(self) -> list[str]:
         """Copy what is known into the folder; returns the object files that make must not touch."""
-        makefiles = (self._folder / "Vtop_classes.mk").read_text() + (self._folder / "Vtop.mk").read_text()
-        names = set(re.findall(r"^\s+(\w+)\s*\\?$", makefiles, re.M))
         taken = []
-        for name, path in self._keys(names).items():
+        for name in sorted(self._names()):
+            path = self._key(name)
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(path, self._folder / f"{name}.o")
                 os.utime(path)
@@ -60,7 +78,8 @@ class ObjectStore:
         """Add the objects that were compiled now."""
         self._store.mkdir(parents=True, exist_ok=True)
         compiled = {path.stem for path in self._folder.glob("*.o")} - {Path(name).stem for name in taken}
-        for name, path in self._keys(compiled).items():
+        for name in compiled & self._names():
+            path = self._key(name)
             temporary = path.with_suffix(f".{os.getpid()}")
             shutil.copyfile(self._folder / f"{name}.o", temporary)
             temporary.replace(path)

@@ -55,11 +55,10 @@ def order_packages(packages: Sequence[Path]) -> list[Path]:
         raise UsageError(f"packages use each other in a circle: {' -> '.join(error.args[1])}") from None
 
 
-def cpp_inputs(cpp: Sequence[Path], includes: Sequence[Path]) -> list[Path]:
-    """C++ sources and every header that they could include from the project."""
+def cpp_headers(cpp: Sequence[Path], includes: Sequence[Path]) -> list[Path]:
+    """Every header of the project that the C++ sources could include."""
     folders = sorted({path.parent for path in cpp} | set(includes))
-    headers = [path for folder in folders for pattern in CPP_HEADERS for path in sorted(folder.glob(pattern))]
-    return [*cpp, *headers]
+    return [path for folder in folders for pattern in CPP_HEADERS for path in sorted(folder.glob(pattern))]
 
 
 def library_listing(libs: Iterable[Path]) -> list[str]:

@@ -22,11 +22,13 @@ def folder(tmp_path: Path) -> Path:
     for name in ("Vtop", "Vtop__1"):
         (path / f"{name}.cpp").write_text(f"int {name};\n")
     (tmp_path / "dpi.cpp").write_text("int dpi;\n")
+    (tmp_path / "dpi.h").write_text("int dpi_h;\n")
     return path
 
 
 def store(folder: Path, settings: list[str] = SETTINGS) -> ObjectStore:
-    return ObjectStore(folder.parent / "store", folder, settings, [folder.parent / "dpi.cpp"])
+    outside = folder.parent
+    return ObjectStore(outside / "store", folder, settings, [outside / "dpi.cpp"], [outside / "dpi.h"])
 
 
 def compile_all(folder: Path) -> None:
@@ -55,11 +57,18 @@ def test_a_changed_source_costs_its_own_object(folder: Path) -> None:
     assert taken(folder) == ["Vtop__1.o", "dpi.o", "verilated.o"]
 
 
-@pytest.mark.parametrize("name", ["work/Vtop.h", "dpi.cpp"])
-def test_a_changed_header_costs_all_but_the_runtime(folder: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("work/Vtop.h", ["verilated.o"]),
+        ("dpi.cpp", ["Vtop.o", "Vtop__1.o", "verilated.o"]),
+        ("dpi.h", ["Vtop.o", "Vtop__1.o", "verilated.o"]),
+    ],
+)
+def test_a_change_costs_what_depends_on_it(folder: Path, name: str, left: list[str]) -> None:
     compile_all(folder)
     (folder.parent / name).write_text("int changed;\n")
-    assert taken(folder) == ["verilated.o"]
+    assert taken(folder) == left
 
 
 def test_other_flags_take_nothing(folder: Path) -> None:
