@@ -12,6 +12,11 @@ from tb.base_test import Context
 OKAY, SLVERR = 0, 2
 
 
+def response_name(response: int) -> str:
+    """A response by its name."""
+    return {OKAY: "OKAY", SLVERR: "SLVERR"}.get(response, f"response {response}")
+
+
 @dataclass(frozen=True)
 class WriteAccess:
     """A write; delays in cycles before each channel's valid (B: before its ready, -1: ready before valid)."""

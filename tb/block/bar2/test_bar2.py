@@ -7,7 +7,7 @@ from cocotb.triggers import ClockCycles, RisingEdge
 
 from sw.regs import ENTRY_STRIDE
 from tb.base_test import Context, kv_test
-from tb.block.axil import OKAY, SLVERR, AxilMaster, ReadAccess, WriteAccess
+from tb.block.axil import OKAY, SLVERR, AxilMaster, ReadAccess, WriteAccess, response_name
 from tb.block.reset import out_of_reset
 from tb.block.structs import struct
 
@@ -71,7 +71,7 @@ async def test_words_come_from_one_instant(ctx: Context) -> None:
         words = [0, *(ctx.rng.randrange(1, ENTRY_WORDS) for _ in range(4))]
         for word in words:
             data, response = await bus.read(index * ENTRY_STRIDE + 8 * word, r_delay=ctx.rng.choice((-1, 0, 5)))
-            ctx.compare("RRESP", OKAY, response, index=index, word=word)
+            ctx.compare("RRESP", response_name(OKAY), response_name(response), index=index, word=word)
             ctx.compare("RDATA", hex(latched[word]), hex(data), index=index, word=word)
             directory.change()
     ctx.compare("one OpRead for each word 0", 150, int(ctx.dut.ops_seen.value))
@@ -87,7 +87,7 @@ async def test_other_index_reads_afresh(ctx: Context) -> None:
         if word == 0 or index != latched_index:
             latched_index, latched = index, [directory.word(index, w) for w in range(ENTRY_WORDS)]
         data, response = await bus.read(index * ENTRY_STRIDE + 8 * word)
-        ctx.compare("RRESP", OKAY, response, index=index, word=word)
+        ctx.compare("RRESP", response_name(OKAY), response_name(response), index=index, word=word)
         ctx.compare("RDATA", hex(latched[word]), hex(data), index=index, word=word)
         directory.change()
 
@@ -156,7 +156,7 @@ async def test_clear_and_initialising(ctx: Context) -> None:
         dut.clear.value = 0
         with ctx.waiting("BAR2 read across a clear", "rvalid"):
             data, response = await reading
-        ctx.compare("RRESP", OKAY, response, clear_cycle=cycle)
+        ctx.compare("RRESP", response_name(OKAY), response_name(response), clear_cycle=cycle)
         ctx.compare("RDATA is the entry or 0", True, data in (0, expected), clear_cycle=cycle, data=hex(data))
         zeros += data == 0
         await ClockCycles(dut.clk, 12)

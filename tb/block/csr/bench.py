@@ -9,7 +9,7 @@ from cocotb.triggers import RisingEdge
 from sw import regs
 from sw.register import Register
 from tb.base_test import Context
-from tb.block.axil import OKAY, SLVERR, AxilMaster
+from tb.block.axil import OKAY, SLVERR, AxilMaster, response_name
 from tb.block.reset import out_of_reset
 from tb.block.structs import struct
 
@@ -167,7 +167,14 @@ class Bench:
         offset = register if isinstance(register, int) else register.offset
         expected = self.rules.write(offset, data, strb)
         seen = await self.bus.write(offset, data, strb)
-        self.ctx.compare("BRESP", expected, seen, register=name(offset), data=hex(data), strobes=hex(strb))
+        self.ctx.compare(
+            "BRESP",
+            response_name(expected),
+            response_name(seen),
+            register=name(offset),
+            data=hex(data),
+            strobes=hex(strb),
+        )
         return seen
 
     async def read(self, register: Register | int) -> int:
@@ -176,10 +183,10 @@ class Bench:
         expected = self.rules.read(offset)
         data, response = await self.bus.read(offset)
         if expected is not None:
-            self.ctx.compare("RRESP", expected[1], response, register=name(offset))
+            self.ctx.compare("RRESP", response_name(expected[1]), response_name(response), register=name(offset))
             self.ctx.compare("RDATA", hex(expected[0]), hex(data), register=name(offset))
         else:
-            self.ctx.compare("RRESP", OKAY, response, register=name(offset))
+            self.ctx.compare("RRESP", response_name(OKAY), response_name(response), register=name(offset))
         return data
 
     async def field(self, register: Register, field_name: str) -> int:

@@ -4,7 +4,7 @@ import cocotb
 
 from sw import regs
 from tb.base_test import Context, kv_test
-from tb.block.axil import ReadAccess, WriteAccess
+from tb.block.axil import ReadAccess, WriteAccess, response_name
 from tb.block.csr.bench import BAR0_BYTES, Bench, name
 
 POPPING = (regs.MISS_ADDR.offset, regs.COMPLETION_ADDR.offset)
@@ -33,7 +33,14 @@ async def _random_writes(ctx: Context, count: int, delays: tuple[int, int, int])
     responses = await bench.bus.writes(accesses)
     for access, wanted, seen in zip(accesses, expected, responses, strict=True):
         channel.received()
-        ctx.compare("BRESP", wanted, seen, register=name(access.addr), data=hex(access.data), strobes=hex(access.strb))
+        ctx.compare(
+            "BRESP",
+            response_name(wanted),
+            response_name(seen),
+            register=name(access.addr),
+            data=hex(access.data),
+            strobes=hex(access.strb),
+        )
     await bench.check_all()
     return bench
 
@@ -70,12 +77,19 @@ async def test_reads_and_writes_together(ctx: Context) -> None:
     for access, expected, (data, response) in zip(reads, expected_reads, answers, strict=True):
         if expected is None:
             continue
-        ctx.compare("RRESP", expected[1], response, register=name(access.addr))
+        ctx.compare("RRESP", response_name(expected[1]), response_name(response), register=name(access.addr))
         register = regs.BY_OFFSET.get(access.addr)
         if register is None or access.addr not in touched:
             ctx.compare("RDATA", hex(expected[0]), hex(data), register=name(access.addr))
     responses = await writing
     for write, wanted, seen in zip(writes, expected_writes, responses, strict=True):
-        ctx.compare("BRESP", wanted, seen, register=name(write.addr), data=hex(write.data), strobes=hex(write.strb))
+        ctx.compare(
+            "BRESP",
+            response_name(wanted),
+            response_name(seen),
+            register=name(write.addr),
+            data=hex(write.data),
+            strobes=hex(write.strb),
+        )
     ctx.compare("registers were written meanwhile", True, before != bench.rules.values)
     await bench.check_all()

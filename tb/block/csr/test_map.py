@@ -5,7 +5,7 @@ from cocotb.triggers import RisingEdge
 from sw import regs
 from sw.register import Register
 from tb.base_test import Context, kv_test
-from tb.block.axil import SLVERR
+from tb.block.axil import SLVERR, response_name
 from tb.block.csr.bench import BAR0_BYTES, Bench
 from tb.block.structs import struct
 
@@ -81,7 +81,7 @@ async def test_reset_values(ctx: Context) -> None:
     for offset, (register_name, reset) in FIXED.items():
         ctx.compare("fixed offset", register_name, regs.BY_OFFSET[offset].name, offset=hex(offset))
         data, response = await bench.bus.read(offset)
-        ctx.compare("RRESP", 0, response, register=register_name)
+        ctx.compare("RRESP", response_name(0), response_name(response), register=register_name)
         ctx.compare("reset value", reset, data, register=register_name)
     for register_name, reset in RESETS.items():
         ctx.compare("reset value", reset, await bench.read(regs.BY_NAME[register_name]), register=register_name)
@@ -136,10 +136,22 @@ async def test_unaligned_and_strobes(ctx: Context) -> None:
     for register in regs.REGISTERS:
         low = ctx.rng.randrange(1, 8)
         data, response = await bench.bus.read(register.offset + low)
-        ctx.compare("RRESP of an unaligned read", SLVERR, response, register=register.name, low_bits=low)
+        ctx.compare(
+            "RRESP of an unaligned read",
+            response_name(SLVERR),
+            response_name(response),
+            register=register.name,
+            low_bits=low,
+        )
         ctx.compare("RDATA of an unaligned read", 0, data, register=register.name, low_bits=low)
         response = await bench.bus.write(register.offset + low, 0x100)
-        ctx.compare("BRESP of an unaligned write", SLVERR, response, register=register.name, low_bits=low)
+        ctx.compare(
+            "BRESP of an unaligned write",
+            response_name(SLVERR),
+            response_name(response),
+            register=register.name,
+            low_bits=low,
+        )
         await bench.write(register, 0x100, ctx.rng.randrange(255))
     for strobes in range(255):
         await bench.write(regs.CONTEND_POLICY, 0xFF, strobes)

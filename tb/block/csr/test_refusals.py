@@ -6,7 +6,7 @@ from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge
 from sw import regs
 from sw.register import Register
 from tb.base_test import Context, kv_test
-from tb.block.axil import OKAY, SLVERR, WriteAccess
+from tb.block.axil import OKAY, SLVERR, WriteAccess, response_name
 from tb.block.csr.bench import RANGE_COMMANDS, STEPS, Bench
 
 DIR_COMMAND_CODES = {  # rtl/kvcpu_pkg.sv, cmd_e
@@ -119,7 +119,13 @@ async def test_slots_change_alone(ctx: Context) -> None:
             dut.unused.value = 0b1111 & ~(int(used_meanwhile) << tier)
             dut.slots_quiet.value = 1
             response = await writing
-            ctx.compare("BRESP", SLVERR if used_meanwhile else OKAY, response, tier=tier, in_use=used_meanwhile)
+            ctx.compare(
+                "BRESP",
+                response_name(SLVERR if used_meanwhile else OKAY),
+                response_name(response),
+                tier=tier,
+                in_use=used_meanwhile,
+            )
             await ClockCycles(dut.clk, 4)
             ctx.compare("slots_hold_o at rest", 0, int(dut.slots_hold.value), tier=tier)
             pulses = int(dut.slots_we_seen.value) - before
@@ -274,7 +280,7 @@ async def test_step_latency(ctx: Context) -> None:
                 expected = bench.rules.write(register.offset, step)
                 access = WriteAccess(register.offset, step, aw_delay=aw_delay, w_delay=w_delay, b_delay=b_delay)
                 response = (await bench.bus.writes([access]))[0]
-                ctx.compare("BRESP", expected, response, register=register.name)
+                ctx.compare("BRESP", response_name(expected), response_name(response), register=register.name)
                 latency = int(dut.step_cycle.value) - int(dut.write_cycle.value)
                 ctx.compare("cycles from the later handshake to the step", 1, latency, aw=aw_delay, w=w_delay)
                 ctx.compare("current step", step & 0xFFFFFFFF, await bench.read(regs.STEP_ADVANCE))
