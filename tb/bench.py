@@ -84,7 +84,8 @@ class Bench:
 
     async def cycles(self, n: int) -> None:
         """Let `n` cycles pass."""
-        await self.ctx.cycles(n)
+        if n > 0:
+            await self.ctx.cycles(n)
 
     # ------------------------------------------------------------------ reset
 
