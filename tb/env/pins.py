@@ -134,7 +134,9 @@ class PinAgent:
             if not (valid.value and ready.value and self._dut.pin_select.value):
                 continue
             if not waiting:
-                self._bench.ctx.fail(AssertionError(f"BAR0 {channel}: expected no response without a request, seen one"))
+                self._bench.ctx.fail(
+                    AssertionError(f"BAR0 {channel}: expected no response without a request, seen one")
+                )
             access, done = waiting.popleft()
             access["resp"] = int(getattr(self._dut, f"pin_{channel}resp").value)
             if channel == "r":

@@ -95,7 +95,11 @@ class test_references(DirectoryTest):  # noqa: N801
             entry = await self.entry(kv(1))
             self.ctx.compare(f"REF_COUNT after {name}", 255 if name == "SHARE" else 0, entry.ref_count)
             self.ctx.compare("PREFIX", 1, entry.prefix)
-        self.ctx.compare("saturations, underflows", (2, 2), tuple((await self.r.read_many(["REF_SATURATED_COUNT", "REF_UNDERFLOW_COUNT"])).values()))
+        self.ctx.compare(
+            "saturations, underflows",
+            (2, 2),
+            tuple((await self.r.read_many(["REF_SATURATED_COUNT", "REF_UNDERFLOW_COUNT"])).values()),
+        )
 
 
 @kv_test(timeout_cycles=400_000)
@@ -106,10 +110,17 @@ class test_command_queue(DirectoryTest):  # noqa: N801
         """A long command, 16 behind it, the next refused."""
         await self.r.insert(kv(1), tokens=16, tier=1)
         long = self.bench.entries * self.bench.block_tokens
-        writes = [(WRITE, offset("COOL_ADDR"), kv(9)), (WRITE, offset("BOOST_ADDR"), kv(1)), (WRITE, offset("DIR_ADDR"), kv(1))]
+        writes = [
+            (WRITE, offset("COOL_ADDR"), kv(9)),
+            (WRITE, offset("BOOST_ADDR"), kv(1)),
+            (WRITE, offset("DIR_ADDR"), kv(1)),
+        ]
         writes += [(WRITE, offset("COOL_LEN"), long), (WRITE, offset("DIR_COMMAND"), int(Command.LOOKUP))]
         writes += [(WRITE, offset("DIR_COMMAND"), int(Command.LOOKUP))]
-        writes += [(WRITE, offset("BOOST_LEN"), 1)] * 16 + [(READ, offset("STATUS"), 0), (READ, offset("DIR_STATUS"), 0)]
+        writes += [(WRITE, offset("BOOST_LEN"), 1)] * 16 + [
+            (READ, offset("STATUS"), 0),
+            (READ, offset("DIR_STATUS"), 0),
+        ]
         writes += [(WRITE, offset("DIR_COMMAND"), 0), (WRITE, offset("DIR_COMMAND"), 6)]
         batch = self.bench.accesses(writes)
         await self.bench.run_accesses(batch)
@@ -120,7 +131,11 @@ class test_command_queue(DirectoryTest):  # noqa: N801
         self.ctx.compare("STATUS: COMMANDS, DIR_BUSY", (17, 1), (status["COMMANDS"], status["DIR_BUSY"]))
         self.ctx.compare("DIR_STATUS.BUSY", 1, regs.DIR_STATUS["BUSY"].get(int(batch["data"][-3])))
         await self.r.wait_idle()
-        self.ctx.compare("result: OK, not busy", (0, 0), (await self.r.field("DIR_STATUS", "STATUS"), await self.r.field("DIR_STATUS", "BUSY")))
+        self.ctx.compare(
+            "result: OK, not busy",
+            (0, 0),
+            (await self.r.field("DIR_STATUS", "STATUS"), await self.r.field("DIR_STATUS", "BUSY")),
+        )
 
 
 @kv_test(timeout_cycles=300_000)
@@ -146,7 +161,8 @@ class test_interrupts(DirectoryTest):  # noqa: N801
         for gap in range(24):  # the miss falls before, into and after the clear
             batch = self.bench.accesses([(WRITE, offset("IRQ_STATUS"), 8)])
             before = await self.r.read("RTBD_MISS_COUNT")
-            task = cocotb.start_soon(self._later(gap))
+            task = cocotb.start_soon(self.bench.lookups(0, [kv(77)]))
+            await self.bench.cycles(gap)
             await self.bench.run_accesses(batch)
             await task
             await self.bench.cycles(30)
@@ -156,10 +172,6 @@ class test_interrupts(DirectoryTest):  # noqa: N801
                 pass
         self.ctx.compare("some events came before their clear, some not", True, 0 < lost < 24)
         await self.r.write(IRQ_ENABLE=IRQ_COMMAND_DONE)
-
-    async def _later(self, gap: int) -> None:
-        await self.bench.cycles(gap)
-        await self.bench.lookups(0, [kv(77)])
 
 
 @kv_test(timeout_cycles=300_000)
@@ -176,7 +188,9 @@ class test_reset_values(DirectoryTest):  # noqa: N801
         for register in regs.REGISTERS:
             if register.reset is not None and register.readable:
                 absent = register.name.startswith("PORT") and int(register.name[4]) >= self.bench.ports
-                self.ctx.compare(f"reset value of {register.name}", 0 if absent else register.reset, await self.r.read(register.name))
+                self.ctx.compare(
+                    f"reset value of {register.name}", 0 if absent else register.reset, await self.r.read(register.name)
+                )
         for name in ("WEIGHT_R", "R_SHIFT", "F_AGE", "PROMOTE_TIER", "EVICT_TIERS", "TIER0_RESERVE", "CONTEND_POLICY"):
             await self.r.write(**{name: 2**64 - 1})
             self.ctx.compare(f"{name} after all ones", regs.BY_NAME[name].write_mask, await self.r.read(name))
@@ -194,6 +208,8 @@ class test_threshold_rule(DirectoryTest):  # noqa: N801
         rows += [("THRESHOLDS", 7 << 16 | 8, SLVERR), ("THRESHOLDS", 8 << 16 | 8, OKAY), ("PREFETCH_THRESH", 9, OKAY)]
         for name, value, expected in rows:
             before = await self.r.read("THRESHOLDS")
-            self.ctx.compare(f"write of {value:#x} to {name}", expected, await self.bench.try_write(offset(name), value))
+            self.ctx.compare(
+                f"write of {value:#x} to {name}", expected, await self.bench.try_write(offset(name), value)
+            )
             if expected == SLVERR:
                 self.ctx.compare("THRESHOLDS after the refusal", before, await self.r.read("THRESHOLDS"))

@@ -43,11 +43,32 @@ class test_insert(DirectoryTest):  # noqa: N801
         result = await self.r.insert(addr, tokens=4, tier=0, prefix=True, hot=True)
         self.ctx.compare("INSERT status", Status.OK.name, result.status.name)
         entry = await self.entry(addr + 3)
-        seen = (entry.request_id, entry.layer, entry.head, entry.token_start, entry.token_end, entry.tier, entry.phys_addr)
+        seen = (
+            entry.request_id,
+            entry.layer,
+            entry.head,
+            entry.token_start,
+            entry.token_end,
+            entry.tier,
+            entry.phys_addr,
+        )
         expected = (3, 2, 9, 5 * tokens, 5 * tokens + 3, 0, result.phys_addr)
         self.ctx.compare("new entry: request, layer, head, tokens, tier, PHYS_ADDR", expected, seen)
-        fields = (entry.r, entry.f, entry.access_step, entry.priority, entry.ref_count, entry.hint, entry.evictable, entry.dirty)
-        self.ctx.compare("new entry: R, F, ACCESS_STEP, PRIORITY, REF_COUNT, HINT, EVICTABLE, DIRTY", (255, 1, 7, 0, 0, 0, 0, 0), fields)
+        fields = (
+            entry.r,
+            entry.f,
+            entry.access_step,
+            entry.priority,
+            entry.ref_count,
+            entry.hint,
+            entry.evictable,
+            entry.dirty,
+        )
+        self.ctx.compare(
+            "new entry: R, F, ACCESS_STEP, PRIORITY, REF_COUNT, HINT, EVICTABLE, DIRTY",
+            (255, 1, 7, 0, 0, 0, 0, 0),
+            fields,
+        )
         self.ctx.compare("new entry: PREFIX, HOT, VALID", (1, 1, 1), (entry.prefix, entry.hot, entry.valid))
         await self.status(Status.BAD_ARG, Command.INSERT, addr, TOKEN_END=5 * tokens + tokens, TIER=0)
         await self.status(Status.EXISTS, Command.INSERT, addr, TOKEN_END=5 * tokens, TIER=0)
@@ -74,7 +95,9 @@ class test_lookup_command(DirectoryTest):  # noqa: N801
         await self.r.write(PORT0_REQ_LO=9, PORT1_REQ_LO=9, PORT2_REQ_LO=9)
         await self.status(Status.OK, Command.LOOKUP, addr + 1, TOUCH=1)
         after = await self.entry(addr)
-        self.ctx.compare("after touch: R, F, ACCESS_STEP", (255, before.f + 1, 5), (after.r, after.f, after.access_step))
+        self.ctx.compare(
+            "after touch: R, F, ACCESS_STEP", (255, before.f + 1, 5), (after.r, after.f, after.access_step)
+        )
         misses = await self.r.read("RTBD_MISS_COUNT")
         await self.status(Status.MISS, Command.LOOKUP, addr + 3, TOUCH=1)
         self.ctx.compare("misses after a touch that missed", misses + 1, await self.r.read("RTBD_MISS_COUNT"))
@@ -152,7 +175,9 @@ class test_window(DirectoryTest):  # noqa: N801
         writes = self.bench.accesses([(WRITE, base, 1), (WRITE, 4, 1), (READ, base + 4, 0), (READ, past, 0)])
         await self.bench.run_accesses(writes, bar=1)
         expected = [SLVERR, SLVERR, SLVERR, SLVERR if past < 1 << 22 else OKAY]
-        self.ctx.compare("BAR2 write, write, unaligned read, read past the end", expected[:3], writes["resp"].tolist()[:3])
+        self.ctx.compare(
+            "BAR2 write, write, unaligned read, read past the end", expected[:3], writes["resp"].tolist()[:3]
+        )
         empty = (await self.r.bench.read_entries([(result.index + 1) % self.bench.entries]))[0]
         self.ctx.compare("an empty slot reads zeros", bytes(32).hex(), empty.hex())
 
@@ -176,7 +201,9 @@ class test_parity(DirectoryTest):  # noqa: N801
         self.ctx.compare("hits: bad tag, bad meta word, good", [0, 0, 1], answers["hit"].tolist())
         info = regs.BY_NAME["PARITY_INFO"].unpack(await self.r.read("PARITY_INFO"))
         self.ctx.compare("PARITY_INFO.VALID", 1, info["VALID"])
-        self.ctx.compare("PARITY_INFO.INDEX is one of the faults", True, info["INDEX"] in {results[0].index, results[1].index})
+        self.ctx.compare(
+            "PARITY_INFO.INDEX is one of the faults", True, info["INDEX"] in {results[0].index, results[1].index}
+        )
         self.ctx.compare("PARITY_COUNT above 0", True, await self.r.read("PARITY_COUNT") > 0)
         self.ctx.compare("IRQ_STATUS.PARITY", 1, await self.r.field("IRQ_STATUS", "PARITY"))
         await self.r.write(EVICT_THRESH=0xFFFF, EVICT_TIERS=0xF)

@@ -92,13 +92,24 @@ class test_bus_rules(MmioTest):  # noqa: N801
         """Only all eight strobes are a write."""
         await self.r.write(WEIGHT_R=77)
         for strb in (0x00, 0x01, 0x0F, 0x7F, 0xFE, self.rng.randrange(0xFF)):
-            self.ctx.compare("write with partial strobes", SLVERR, await self.bench.try_write(offset("WEIGHT_R"), 5, strb), strb=strb)
+            self.ctx.compare(
+                "write with partial strobes", SLVERR, await self.bench.try_write(offset("WEIGHT_R"), 5, strb), strb=strb
+            )
         self.ctx.compare("WEIGHT_R after them", 77, await self.r.read("WEIGHT_R"))
 
     async def addresses(self) -> None:
         """Everything that is no register."""
         mapped = set(regs.BY_OFFSET)
-        for addr in [0x2000, 0x2FF8, 0x0FF8, 0x3FF8, 0x4000, 0x8500, 0xFFF8, *(self.rng.randrange(0x4000) for _ in range(60))]:
+        for addr in [
+            0x2000,
+            0x2FF8,
+            0x0FF8,
+            0x3FF8,
+            0x4000,
+            0x8500,
+            0xFFF8,
+            *(self.rng.randrange(0x4000) for _ in range(60)),
+        ]:
             if addr in mapped:
                 continue
             self.ctx.compare("write where no register is", SLVERR, await self.bench.try_write(addr, 1), addr=addr)
@@ -123,5 +134,3 @@ class test_batch_stops(MmioTest):  # noqa: N801
         self.ctx.compare("accesses made", 3, done)
         self.ctx.compare("responses", [OKAY, OKAY, SLVERR, NOT_RUN, NOT_RUN], batch["resp"].tolist())
         self.ctx.compare("WEIGHT_S after the stop", before, await self.r.read("WEIGHT_S"))
-
-

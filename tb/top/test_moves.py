@@ -81,7 +81,9 @@ class test_errors_and_retry(MoveTest):  # noqa: N801
         self.ctx.compare("errors injected", 1, int(self.bench.link.axi_error_hits(rule)))
         self.ctx.compare("after one error", [(kv(1), 1, 2, Completion.OK)], await self.completions())
         info = regs.BY_NAME["DMA_ERROR_INFO"].unpack(await self.r.read("DMA_ERROR_INFO"))
-        self.ctx.compare("DMA_ERROR_INFO: VALID, CHANNEL, WRITE", (1, 0, 0), (info["VALID"], info["CHANNEL"], info["WRITE"]))
+        self.ctx.compare(
+            "DMA_ERROR_INFO: VALID, CHANNEL, WRITE", (1, 0, 0), (info["VALID"], info["CHANNEL"], info["WRITE"])
+        )
         self.ctx.compare("DMA_ERROR_ADDR", kv(1), await self.r.read("DMA_ERROR_ADDR"))
         self.ctx.compare("IRQ_STATUS.DMA_ERR", 1, await self.r.field("IRQ_STATUS", "DMA_ERR"))
         self.bench.link.axi_clear_errors()
@@ -92,7 +94,9 @@ class test_errors_and_retry(MoveTest):  # noqa: N801
             await self.status(Status.OK, Command.MIGRATE, kv(2), TIER=3)
             await self.r.wait_idle()
             self.ctx.compare("all tries fail", [(kv(2), 1, 3, Completion.ERROR)], await self.completions())
-            self.ctx.compare(f"errors with MAX_RETRY {tries}", before + expected, await self.r.read("EVICT_ERROR_COUNT"))
+            self.ctx.compare(
+                f"errors with MAX_RETRY {tries}", before + expected, await self.r.read("EVICT_ERROR_COUNT")
+            )
         self.ctx.compare("first error kept", kv(1), await self.r.read("DMA_ERROR_ADDR"))
         await self.r.write(DMA_ERROR_INFO=1)
         await self.status(Status.OK, Command.MIGRATE, kv(2), TIER=3)
@@ -120,7 +124,9 @@ class test_cancelled(MoveTest):  # noqa: N801
         await self.r.insert(kv(1), tokens=3, tier=1)
         await self.r.wait_idle()
         self.ctx.compare("removed while it moved", [(kv(1), 1, 2, Completion.CANCELLED)], await self.completions())
-        self.ctx.compare("the new block of that name", (1, 2), ((await self.entry(kv(1))).tier, (await self.entry(kv(1))).token_end))
+        self.ctx.compare(
+            "the new block of that name", (1, 2), ((await self.entry(kv(1))).tier, (await self.entry(kv(1))).token_end)
+        )
         self.ctx.compare("free slots of the target", free[2], await self.r.read("TIER2_FREE"))
         await self.status(Status.OK, Command.MIGRATE, kv(2), TIER=2)
         await self.begun("EVICT")
@@ -157,7 +163,11 @@ class test_no_slot(MoveTest):  # noqa: N801
         await self.r.write(TIER2_RESERVE=4)
         await self.status(Status.OK, Command.MIGRATE, kv(1), TIER=2)
         await self.r.wait_idle()
-        self.ctx.compare("MIGRATE to a reserved tier", [(kv(1), 1, 1, Completion.NO_SLOT)], [(a, f, f, s) for a, f, _, s in await self.completions()])
+        self.ctx.compare(
+            "MIGRATE to a reserved tier",
+            [(kv(1), 1, 1, Completion.NO_SLOT)],
+            [(a, f, f, s) for a, f, _, s in await self.completions()],
+        )
         await self.r.range("IMEVICT", kv(1), 16)
         await self.r.wait_idle()
         self.ctx.compare("eviction past the reserved tier", 3, (await self.r.lookup(kv(1))).tier)
@@ -170,7 +180,11 @@ class test_no_slot(MoveTest):  # noqa: N801
         await self.completions()
         await self.r.range("IMEVICT", kv(1, 48), 16)
         await self.r.wait_idle()
-        self.ctx.compare("no slower tier has a slot", [(kv(1, 48), 1, Completion.NO_SLOT)], [(a, f, s) for a, f, _, s in await self.completions()])
+        self.ctx.compare(
+            "no slower tier has a slot",
+            [(kv(1, 48), 1, Completion.NO_SLOT)],
+            [(a, f, s) for a, f, _, s in await self.completions()],
+        )
 
 
 @kv_test(timeout_cycles=600_000)
@@ -207,7 +221,11 @@ class test_soft_reset_waits(MoveTest):  # noqa: N801
         self.ctx.compare("launch during the reset", SLVERR, await self.bench.try_write(regs.STEP_ADVANCE.offset, 5))
         await self.r.wait_initialised()
         self.ctx.compare("bursts outstanding after it", 0, int(self.bench.link.axi_outstanding()))
-        self.ctx.compare("WEIGHT_R, RESERVE, step", (3, 2, 0), tuple((await self.r.read_many(["WEIGHT_R", "TIER1_RESERVE", "STEP_ADVANCE"])).values()))
+        self.ctx.compare(
+            "WEIGHT_R, RESERVE, step",
+            (3, 2, 0),
+            tuple((await self.r.read_many(["WEIGHT_R", "TIER1_RESERVE", "STEP_ADVANCE"])).values()),
+        )
         self.ctx.compare("hits after it", 0, await self.r.read("RTBD_HIT_COUNT"))
         await self.status(Status.MISS, Command.LOOKUP, kv(1))
         self.ctx.compare("free slots", self.slots[1], await self.r.read("TIER1_FREE"))
@@ -246,5 +264,3 @@ class test_block_sizes(MoveTest):  # noqa: N801
         bad, compared, text = self.bench.link.memory_compare()
         self.ctx.compare(f"tier memories {text}", 0, bad)
         self.ctx.compare("bytes compared", True, compared > 0)
-
-

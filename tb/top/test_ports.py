@@ -25,7 +25,9 @@ class test_hit_and_grow(DirectoryTest):  # noqa: N801
         before = await self.entry(addr)
         self.ctx.compare("HINT, ACCESS_STEP", (1, 50), (before.hint, before.access_step))
         answers = await self.bench.lookups(0, [addr + 3, addr + 4, addr - 1], [0, 1, 1])
-        self.ctx.compare("read past TOKEN_END, write past TOKEN_END + 1, other block", [0, 0, 0], answers["hit"].tolist())
+        self.ctx.compare(
+            "read past TOKEN_END, write past TOKEN_END + 1, other block", [0, 0, 0], answers["hit"].tolist()
+        )
         zeros = answers["tier"].tolist() + answers["phys_addr"].tolist() + answers["index"].tolist()
         self.ctx.compare("tier, phys_addr, index of misses", [0] * 9, zeros)
         self.ctx.compare("entry after misses", before, await self.entry(addr))
@@ -33,7 +35,9 @@ class test_hit_and_grow(DirectoryTest):  # noqa: N801
         self.ctx.compare("writes at TOKEN_END + 1", [1, 1], answers["hit"].tolist())
         after = await self.entry(addr)
         self.ctx.compare("TOKEN_END grown", 2 * tokens + 4, after.token_end)
-        self.ctx.compare("R, ACCESS_STEP, HINT, DIRTY", (255, 9, 0, 1), (after.r, after.access_step, after.hint, after.dirty))
+        self.ctx.compare(
+            "R, ACCESS_STEP, HINT, DIRTY", (255, 9, 0, 1), (after.r, after.access_step, after.hint, after.dirty)
+        )
         self.ctx.compare("F", before.f + 2, after.f)
         end = [addr + i for i in range(5, tokens)] + [addr + tokens]
         answers = await self.bench.lookups(1, end, 1)
@@ -96,7 +100,9 @@ class test_contend_policy(DirectoryTest):  # noqa: N801
         one = await self.bench.lookups(0, [kv(1)])
         self.ctx.compare("latency when idle, at most", True, int(one["answered"][0] - one["asked"][0]) <= 6)
         tokens = self.bench.block_tokens
-        work = [(np.uint64(kv(1)) + self.ctx.np_rng.integers(0, 256, 600).astype(np.uint64) * tokens, 0) for _ in range(3)]
+        work = [
+            (np.uint64(kv(1)) + self.ctx.np_rng.integers(0, 256, 600).astype(np.uint64) * tokens, 0) for _ in range(3)
+        ]
         spans = {}
         for policy in (0, 1):
             await self.r.write(CONTEND_POLICY=policy)
@@ -132,7 +138,11 @@ class test_demand_and_enable(DirectoryTest):  # noqa: N801
         task = cocotb.start_soon(self.bench.lookups(1, [kv(1)]))
         await self.r.write(STEP_ADVANCE=77)
         await self.bench.cycles(2000)
-        self.ctx.compare("STEP_ADVANCE without ENABLE: step, scans", (77, 0), (await self.r.read("STEP_ADVANCE"), await self.r.read("SCAN_COUNT")))
+        self.ctx.compare(
+            "STEP_ADVANCE without ENABLE: step, scans",
+            (77, 0),
+            (await self.r.read("STEP_ADVANCE"), await self.r.read("SCAN_COUNT")),
+        )
         await self.status(Status.OK, Command.MIGRATE, kv(2), TIER=2)
         await self.bench.cycles(500)
         self.ctx.compare("a queued move without ENABLE waits", 1, await self.r.field("STATUS", "EVICT_LEVEL"))
@@ -166,11 +176,13 @@ class test_fence(DirectoryTest):  # noqa: N801
         await self.r.wait_idle()
         while await self.r.field("COMPLETION_INFO", "LEVEL") > 1:
             await self.r.read("COMPLETION_ADDR")
-        self.ctx.compare("move of a block written in this step", int(regs.Completion.CANCELLED), await self.r.field("COMPLETION_INFO", "STATUS"))
+        self.ctx.compare(
+            "move of a block written in this step",
+            int(regs.Completion.CANCELLED),
+            await self.r.field("COMPLETION_INFO", "STATUS"),
+        )
         await self.r.step(5)
         await self.status(Status.OK, Command.MIGRATE, kv(1, 16), TIER=2)
         await self.r.wait_idle()
         self.ctx.compare("tier after the fence", 2, (await self.r.lookup(kv(1, 16))).tier)
         self.ctx.compare("DIRTY after the move", 0, (await self.entry(kv(1, 16))).dirty)
-
-

@@ -148,7 +148,9 @@ class test_coalescing(DirectoryTest):  # noqa: N801
         self.ctx.compare("scans", 2, scans)
         self.ctx.compare("step", 6, await self.r.read("STEP_ADVANCE"))
         limit = 4 * self.bench.entries // self.bench.lanes + 512
-        self.ctx.compare("cycles of the last scan within the bound", True, 0 < await self.r.read("SCAN_CYCLES") <= limit)
+        self.ctx.compare(
+            "cycles of the last scan within the bound", True, 0 < await self.r.read("SCAN_CYCLES") <= limit
+        )
         self.look()
 
 
@@ -202,5 +204,3 @@ class test_queue_overflow(DirectoryTest):  # noqa: N801
         await self.r.wait_idle()
         await self.r.step(2)
         await self.r.wait_idle()
-
-

@@ -1,0 +1,93 @@
+"""Bounds and figures in exact cycles (device.md 10, targets.md): under full lookup load, at any size."""
+
+import cocotb
+import numpy as np
+
+from tb.base_test import kv_test
+from tb.env.env import KvTopTest
+from tb.env.registers import kv, offset
+from tb.link import READ, WAIT_IRQ, WRITE
+
+BUSY_WAIT = 64  # cycles that a command step, commit or BAR2 read waits for the directory
+PIPELINE = 24  # cycles of a BAR2 read beside that wait: bus, pipeline, bus
+
+
+class LoadedTest(KvTopTest):
+    """A directory with blocks in it and three ports that never pause."""
+
+    blocks = 300
+
+    async def bring_up(self) -> None:
+        """Blocks of request 1, spread over tiers 2 and 3."""
+        await super().bring_up()
+        tokens = self.bench.block_tokens
+        await self.r.insert_many(
+            [(kv(1, i * tokens), 1, 2 + i % 2) for i in range(min(self.blocks, sum(self.slots[2:]) - 2))]
+        )
+        self.look()
+
+    @staticmethod
+    def within(value: int, limit: int) -> str:
+        """`value` in the words of the comparison."""
+        return f"at most {limit}" if 0 < value <= limit else str(value)
+
+    def load(self, count: int) -> list[object]:
+        """Tasks that ask at all ports all the time, `count` lookups each."""
+        rng, tokens = self.ctx.np_rng, self.bench.block_tokens
+        tasks = []
+        for port in range(self.bench.ports):
+            addrs = np.uint64(kv(1)) + rng.integers(0, 200, count).astype(np.uint64) * np.uint64(tokens)
+            tasks.append(cocotb.start_soon(self.bench.lookups(port, addrs), name=f"load {port}"))
+        return tasks
+
+
+@kv_test(timeout_cycles=400_000)
+class test_bounds_under_load(LoadedTest):  # noqa: N801
+    """BAR2 reads, commands and scans keep their bounds while all ports ask all the time."""
+
+    slots = (16, 16, 200, 200)
+
+    async def body(self) -> None:
+        """Read entries, run commands, scan, with ports saturated."""
+        tasks = self.load(6000)
+        reads = self.bench.accesses((READ, 32 * self.rng.randrange(self.bench.entries), 0) for _ in range(200))
+        await self.bench.run_accesses(reads, bar=1)
+        worst = int((reads["ended"] - reads["begun"]).max())
+        self.ctx.compare(
+            "BAR2 read within its bound", f"at most {BUSY_WAIT + PIPELINE}", self.within(worst, BUSY_WAIT + PIPELINE)
+        )
+        batch = [(WRITE, offset("BOOST_ADDR"), kv(1)), (WRITE, offset("IRQ_STATUS"), 2)]
+        batch += [(WRITE, offset("BOOST_LEN"), 32 * self.bench.block_tokens), (WAIT_IRQ, 0, 100_000)]
+        accesses = self.bench.accesses(batch)
+        await self.bench.run_accesses(accesses)
+        cycles = int(accesses["ended"][-1] - accesses["begun"][-2])
+        limit = 32 * (BUSY_WAIT + 2) + PIPELINE
+        self.ctx.compare("32 command steps within their bound", f"at most {limit}", self.within(cycles, limit))
+        await self.r.write(STEP_ADVANCE=5)
+        await self.r.wait_scan()
+        limit = 4 * self.bench.entries // self.bench.lanes + 512
+        self.ctx.compare(
+            "scan within its bound", f"at most {limit}", self.within(await self.r.read("SCAN_CYCLES"), limit)
+        )
+        for task in tasks:
+            await task  # type: ignore[misc]
+
+
+@kv_test(timeout_cycles=1_000_000)
+class test_idle_figures(LoadedTest):  # noqa: N801
+    """Idle: lookup latency, scan length, step to decision."""
+
+    slots = (16, 16, 200, 200)
+
+    async def body(self) -> None:
+        """Each figure once; bounds of targets.md."""
+        answers = await self.bench.lookups(0, [kv(1)])
+        self.ctx.compare(
+            "lookup_latency", "at most 6", self.within(int(answers["answered"][0] - answers["asked"][0]), 6)
+        )
+        await self.r.step(3)
+        rows = self.bench.entries // self.bench.lanes
+        self.ctx.compare(
+            "scan_cycles", f"at most {rows + 64}", self.within(await self.r.read("SCAN_CYCLES"), rows + 64)
+        )
+        self.look()
