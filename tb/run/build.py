@@ -26,6 +26,7 @@ from tb.run.tools import Compiler, Verilator, find_compiler, find_verilator, fst
 
 FORMAT = "6"  # part of every key: change it when the meaning of a cached build changes
 KEPT_RECORDS = 8
+KEPT_BUILDS = 150
 
 # Waived everywhere: `disable iff (!rst_n)` in an assertion reads the asynchronous reset at the clock.
 WAIVED = ["-Wno-SYNCASYNCNET"]
@@ -279,8 +280,16 @@ def _publish(job: _Job, folder: Path, inputs: dict[str, str]) -> Built:
         about = {k: v for k, v in asdict(replace(job.spec, root=Path())).items() if k != "root"}
         (staged / "build.json").write_text(json.dumps({**about, "inputs": inputs}, indent=1, default=str))
         staged.rename(final)
+        _forget_old_builds()
     _remember(job.request, inputs)
     return Built(final / "Vtop", job.waves, False, key)
+
+
+def _forget_old_builds() -> None:
+    """Keep the builds used last; a running program stays usable after its file is gone."""
+    builds = sorted(CACHE.glob("*/Vtop"), key=lambda path: path.parent.stat().st_mtime, reverse=True)
+    for path in builds[KEPT_BUILDS:]:
+        shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def build(spec: BuildSpec, say: Say = print, jobs: int = 2) -> Built:

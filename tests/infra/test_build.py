@@ -146,6 +146,12 @@ def test_damaged_cache_is_rebuilt(spec: BuildSpec) -> None:
     assert not build(spec, quiet).cached
 
 
+def test_old_builds_are_forgotten(spec: BuildSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_module, "KEPT_BUILDS", 2)
+    built = [build(replace(spec, flags=(f"-DX={number}",)), quiet) for number in range(3)]
+    assert [one.binary.exists() for one in built] == [False, True, True]
+
+
 def test_the_build_says_what_it_is_made_of(spec: BuildSpec) -> None:
     about = json.loads((build(spec, quiet).binary.parent / "build.json").read_text())
     assert about["module"] == "top"
