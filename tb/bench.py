@@ -207,7 +207,7 @@ class Bench:
                 break
         else:
             channel.sent(len(requests))
-            channel.received(np.count_nonzero(answers["answered"]))
+            channel.received(int(np.count_nonzero(answers["answered"])))
         self._kept = [kept for kept in self._kept if kept is not requests and kept is not answers]
         self.ctx.transaction(len(answers))
         return answers

@@ -76,7 +76,7 @@ class RtlTransport(Transport):
         batch = self._bench.accesses(self._access(operation) for operation in operations)
         done = await self._bench.run_accesses(batch, stop_on_refused=True)
         ns = self._ns_per_cycle
-        results = []
+        results: list[int] = []
         for operation, access in zip(operations[:done], batch[:done].tolist(), strict=True):
             data, _, ended, _, kind, _, resp, _ = access
             if resp != OKAY:

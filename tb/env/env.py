@@ -52,7 +52,8 @@ class KvEnv(uvm_env):
         self.window = MmioAgent("window", self, self.bench)
         self.ports = [LookupAgent(f"port{p}", self, self.bench, p) for p in range(self.bench.ports)]
         self.memory = MemoryAgent("memory", self, self.bench)
-        self.registers = Registers(SequencedBus(self.bench, [self.mmio, self.window]))
+        bus: Any = SequencedBus(self.bench, [self.mmio, self.window])
+        self.registers = Registers(bus)
         self.scoreboard = Scoreboard(self.ctx, self.bench)
         self.coverage = Coverage(self.ctx, self.scoreboard)
 

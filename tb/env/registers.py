@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sw import regs
-from tb.bench import Bench
-from tb.link import OKAY, READ, WAIT_IRQ, WRITE
+from tb.base_test import Context
+from tb.link import OKAY, READ, WAIT_IRQ, WRITE, Array, Link
 
 COMMAND_LIMIT = 400_000  # cycles that a command may take
 IRQ_COMMAND_DONE = 1 << 1
@@ -34,10 +35,38 @@ def offset(name: str) -> int:
     return regs.BY_NAME[name].offset
 
 
+class Bus(Protocol):
+    """What the register layer needs: a bench, or one whose accesses go through a sequencer."""
+
+    ctx: Context
+    link: Link
+
+    def accesses(self, items: Iterable[tuple[int, int, int]]) -> Array:
+        """ACCESS records."""
+
+    async def run_accesses(self, accesses: Array, bar: int = 0, stop_on_refused: bool = False) -> int:
+        """Run a batch."""
+
+    async def write_all(self, items: Sequence[tuple[int, int]]) -> None:
+        """Write registers."""
+
+    async def read(self, addr: int) -> int:
+        """Read a register."""
+
+    async def try_write(self, addr: int, value: int, strb: int = 0xFF) -> int:
+        """Write, response."""
+
+    async def read_entries(self, indices: Sequence[int]) -> list[bytes]:
+        """Entries through BAR2."""
+
+    async def cycles(self, n: int) -> None:
+        """Let cycles pass."""
+
+
 class Registers:
     """Reads and writes by name, commands and steps, each as one batch of accesses."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bus) -> None:
         self.bench = bench
 
     async def write(self, **values: int) -> None:

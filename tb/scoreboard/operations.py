@@ -5,6 +5,7 @@ the model and compares response, choice and the entry afterwards.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from model.types import Channel, Item, MoveResult, Status
 from tb.base_test import Context
 from tb.events import Client, Op
 from tb.scoreboard.commands import CommandCheck
+from tb.scoreboard.ports import Commit
 from tb.scoreboard.scan import ScanCheck
 
 U8, U16, U32 = 0xFF, 0xFFFF, 0xFFFF_FFFF
@@ -51,7 +53,7 @@ class Operations:
         self.window_changed = -WINDOW_SETTLES
         self.commands: CommandCheck | None = None  # whose operations come next
         self.results: deque[Any] = deque()  # results of directory commands
-        self.lookups: list[list[tuple[int, int, int, int, int, int, int]]] = [[] for _ in range(state.ports)]
+        self.lookups: list[list[Commit]] = [[] for _ in range(state.ports)]
         self.counts: dict[str, int] = {}
         self._handlers = {
             int(Op.Lookup): self._lookup,
@@ -68,11 +70,9 @@ class Operations:
             int(Op.Start): self._start,
             int(Op.End): self._end,
         }
-        self._range_method = {
+        self._range_method: dict[int, Callable[[int], bool]] = {
             int(Op.Boost): state.boost,
-            int(Op.Imevict): state.imevict,
             int(Op.Cool): state.cool,
-            int(Op.Prefetch): state.prefetch,
             int(Op.Share): state.share,
             int(Op.Release): state.release,
         }
@@ -176,7 +176,7 @@ class Operations:
             self._ctx.comparisons += 1
             return
         expected, seen = _shown(e.key[index], want1, want2), _shown(key, word1, seen2)
-        where = {"index": index, "at_cycle": self.cycle}
+        where: dict[str, Any] = {"index": index, "at_cycle": self.cycle}
         if kv_addr:
             where["block"] = f"{kv_addr:#018x}"
         self._ctx.compare(subject, expected, seen, **where)
@@ -373,9 +373,9 @@ class Operations:
             self._ctx.compare("end of a move", "a move that runs", f"move {move_id}", at_cycle=self.cycle)
             return
         error = bool(flags & ERROR)
-        on_write = False
+        on_write = 0
         if error:
-            kv_addr, channel, on_write = self.errors.popleft() if self.errors else (0, 0, False)
+            kv_addr, channel, on_write = self.errors.popleft() if self.errors else (0, 0, 0)
             self.compare(
                 "AXI error: KV address, channel", (item.kv_addr, int(item.channel)), (kv_addr, channel), item.kv_addr
             )

@@ -1,5 +1,7 @@
 """Bounds and figures in exact cycles (device.md 10, targets.md): under full lookup load, at any size."""
 
+from typing import Any
+
 import cocotb
 import numpy as np
 
@@ -31,7 +33,7 @@ class LoadedTest(KvTopTest):
         """`value` in the words of the comparison."""
         return f"at most {limit}" if 0 < value <= limit else str(value)
 
-    def load(self, count: int) -> list[object]:
+    def load(self, count: int) -> list[Any]:
         """Tasks that ask at all ports all the time, `count` lookups each."""
         rng, tokens = self.ctx.np_rng, self.bench.block_tokens
         tasks = []
@@ -42,7 +44,7 @@ class LoadedTest(KvTopTest):
 
 
 @kv_test(timeout_cycles=400_000)
-class test_bounds_under_load(LoadedTest):  # noqa: N801
+class test_bounds_under_load(LoadedTest):
     """BAR2 reads, commands and scans keep their bounds while all ports ask all the time."""
 
     slots = (16, 16, 200, 200)
@@ -70,11 +72,11 @@ class test_bounds_under_load(LoadedTest):  # noqa: N801
             "scan within its bound", f"at most {limit}", self.within(await self.r.read("SCAN_CYCLES"), limit)
         )
         for task in tasks:
-            await task  # type: ignore[misc]
+            await task
 
 
 @kv_test(timeout_cycles=1_000_000)
-class test_idle_figures(LoadedTest):  # noqa: N801
+class test_idle_figures(LoadedTest):
     """Idle: lookup latency, scan length, step to decision."""
 
     slots = (16, 16, 200, 200)

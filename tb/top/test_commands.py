@@ -3,17 +3,17 @@
 import cocotb
 
 from sw import regs
+from sw.regs import Command
 from tb.base_test import kv_test
 from tb.env.registers import IRQ_COMMAND_DONE, kv, offset
 from tb.link import OKAY, READ, SLVERR, WRITE
 from tb.top.test_directory import DirectoryTest
 
-Command, Status = regs.Command, regs.Status
 RANGES = ("BOOST", "IMEVICT", "COOL", "SHARE", "RELEASE")
 
 
 @kv_test(timeout_cycles=300_000)
-class test_published_sequence(DirectoryTest):  # noqa: N801
+class test_published_sequence(DirectoryTest):
     """The published driver's writes at their fixed offsets, and what it reads back."""
 
     async def body(self) -> None:
@@ -43,7 +43,7 @@ class test_published_sequence(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=300_000)
-class test_ranges(DirectoryTest):  # noqa: N801
+class test_ranges(DirectoryTest):
     """A range acts on every block that it overlaps, whole blocks; CMD_SPAN repeats it; limits are refused."""
 
     async def body(self) -> None:
@@ -81,7 +81,7 @@ class test_ranges(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=400_000)
-class test_references(DirectoryTest):  # noqa: N801
+class test_references(DirectoryTest):
     """REF_COUNT saturates at 255 and at 0, counted; PREFIX stays after RELEASE."""
 
     async def body(self) -> None:
@@ -103,7 +103,7 @@ class test_references(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=400_000)
-class test_command_queue(DirectoryTest):  # noqa: N801
+class test_command_queue(DirectoryTest):
     """16 deep, in order; a write to a full queue is refused and counted; one directory command at a time."""
 
     async def body(self) -> None:
@@ -139,7 +139,7 @@ class test_command_queue(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=300_000)
-class test_interrupts(DirectoryTest):  # noqa: N801
+class test_interrupts(DirectoryTest):
     """IRQ_STATUS & IRQ_ENABLE is the output; write 1 clears; an event in the cycle of its clear stays set."""
 
     async def body(self) -> None:
@@ -175,7 +175,7 @@ class test_interrupts(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=300_000)
-class test_reset_values(DirectoryTest):  # noqa: N801
+class test_reset_values(DirectoryTest):
     """Registers at their reset values, before anything is written; bits without a field read 0 and are ignored."""
 
     async def bring_up(self) -> None:
@@ -198,7 +198,7 @@ class test_reset_values(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=300_000)
-class test_threshold_rule(DirectoryTest):  # noqa: N801
+class test_threshold_rule(DirectoryTest):
     """EVICT_THRESH > PREFETCH_THRESH is refused at the write, in all three registers; old values stay."""
 
     async def body(self) -> None:

@@ -3,12 +3,11 @@
 from model.entries import EntryView
 from model.types import BadParity
 from sw import regs
+from sw.regs import Command, Status
 from tb.base_test import kv_test
 from tb.env.env import KvTopTest
-from tb.env.registers import kv, offset
+from tb.env.registers import kv
 from tb.link import OKAY, READ, SLVERR, WRITE
-
-Command, Status = regs.Command, regs.Status
 
 
 class DirectoryTest(KvTopTest):
@@ -27,7 +26,7 @@ class DirectoryTest(KvTopTest):
 
 
 @kv_test(timeout_cycles=200_000)
-class test_insert(DirectoryTest):  # noqa: N801
+class test_insert(DirectoryTest):
     """INSERT: checks in the order BAD_ARG, EXISTS, NO_SLOT; the new entry's fields; no slot of another tier."""
 
     slots = (1, 8, 8, 8)
@@ -77,7 +76,7 @@ class test_insert(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=200_000)
-class test_lookup_command(DirectoryTest):  # noqa: N801
+class test_lookup_command(DirectoryTest):
     """LOOKUP: any token up to TOKEN_END; peek changes nothing, touch is a port's lookup."""
 
     async def body(self) -> None:
@@ -104,7 +103,7 @@ class test_lookup_command(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=300_000)
-class test_remove_and_free(DirectoryTest):  # noqa: N801
+class test_remove_and_free(DirectoryTest):
     """REMOVE and FREE_REQUEST: references keep a block, slots come back at once, counts."""
 
     async def body(self) -> None:
@@ -131,7 +130,7 @@ class test_remove_and_free(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=300_000)
-class test_migrate(DirectoryTest):  # noqa: N801
+class test_migrate(DirectoryTest):
     """MIGRATE: own tier, references, in flight; both channels; moves HOT blocks because software asked."""
 
     async def body(self) -> None:
@@ -153,8 +152,8 @@ class test_migrate(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=300_000)
-class test_window(DirectoryTest):  # noqa: N801
-    """BAR2: word 0 latches, words 1 to 3 come from the latch; writes SLVERR; reading changes nothing, also in traffic."""
+class test_window(DirectoryTest):
+    """BAR2: word 0 latches, words 1 to 3 come from the latch; writes SLVERR; reading changes nothing."""
 
     async def body(self) -> None:
         """An entry that changes between word 0 and the others."""
@@ -183,7 +182,7 @@ class test_window(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=300_000)
-class test_parity(DirectoryTest):  # noqa: N801
+class test_parity(DirectoryTest):
     """Bad parity: no hit, no decision, counted, index latched, interrupt, slot occupied until reset."""
 
     async def body(self) -> None:

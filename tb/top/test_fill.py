@@ -10,7 +10,7 @@ from tb.env.registers import kv
 
 
 @kv_test(timeout_cycles=2_000_000)
-class test_fill(KvTopTest):  # noqa: N801
+class test_fill(KvTopTest):
     """INSERT random keys beside lookups and scans until FULL comes several times; remove some, insert again."""
 
     slots = (64, 1024, 64, 64)

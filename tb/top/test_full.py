@@ -10,7 +10,7 @@ BATCH = 2000
 
 
 @kv_test(timeout_cycles=5_000_000, no_progress_cycles=200_000)
-class test_full_size(LoadedTest):  # noqa: N801
+class test_full_size(LoadedTest):
     """Fill, scan idle and under load, free a request of 4,096 blocks; figures within targets.md."""
 
     block_bytes = 256
@@ -62,7 +62,7 @@ class test_full_size(LoadedTest):  # noqa: N801
         cycles = await self.r.read("SCAN_CYCLES")
         self.ctx.compare("scan_cycles_loaded", "at most 5500", self.within(cycles, rows * 5500 // 4096))
         for task in tasks:
-            await task  # type: ignore[misc]
+            await task
         self.look()
         await self.r.wait_idle()
         result = await self.r.command(regs.Command.FREE_REQUEST, kv(2))

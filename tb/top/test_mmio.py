@@ -57,7 +57,7 @@ class MmioTest(KvTopTest):
 
 
 @kv_test(timeout_cycles=2_000_000)
-class test_mmio_three_ways(MmioTest):  # noqa: N801
+class test_mmio_three_ways(MmioTest):
     """Fast transactor, cocotb-bus's master and our own agent: the same answers to the same sequence."""
 
     async def body(self) -> None:
@@ -74,7 +74,7 @@ class test_mmio_three_ways(MmioTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=200_000)
-class test_bus_rules(MmioTest):  # noqa: N801
+class test_bus_rules(MmioTest):
     """Partial strobes, unaligned and unmapped addresses: SLVERR, no effect, read data 0."""
 
     async def body(self) -> None:
@@ -122,7 +122,7 @@ class test_bus_rules(MmioTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=200_000)
-class test_batch_stops(MmioTest):  # noqa: N801
+class test_batch_stops(MmioTest):
     """A batch stops at its first refused access: its place is reported, nothing after it is done."""
 
     async def body(self) -> None:

@@ -1,12 +1,11 @@
 """DMA moves, sentence by sentence (device.md 6): starts, commits, voids, errors, completions."""
 
 from sw import regs
+from sw.regs import Command, Completion, Status
 from tb.base_test import kv_test
 from tb.env.registers import IRQ_COMMAND_DONE, kv
 from tb.link import DECERR, SLVERR
 from tb.top.test_directory import DirectoryTest
-
-Command, Status, Completion = regs.Command, regs.Status, regs.Completion
 
 
 class MoveTest(DirectoryTest):
@@ -21,7 +20,7 @@ class MoveTest(DirectoryTest):
 
     async def completions(self) -> list[tuple[int, int, int, Completion]]:
         """Everything in the completion queue: KV address, from, to, status."""
-        out = []
+        out: list[tuple[int, int, int, Completion]] = []
         while True:
             info = regs.BY_NAME["COMPLETION_INFO"].unpack(await self.r.read("COMPLETION_INFO"))
             addr = await self.r.read("COMPLETION_ADDR")
@@ -39,7 +38,7 @@ class MoveTest(DirectoryTest):
 
 
 @kv_test(timeout_cycles=300_000)
-class test_void(MoveTest):  # noqa: N801
+class test_void(MoveTest):
     """A write lookup while the block moves: VOID, the entry stays, the target slot comes back, nothing is lost."""
 
     async def body(self) -> None:
@@ -66,7 +65,7 @@ class test_void(MoveTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=600_000)
-class test_errors_and_retry(MoveTest):  # noqa: N801
+class test_errors_and_retry(MoveTest):
     """SLVERR and DECERR on either side: MAX_RETRY tries, then ERROR; first error latched; counters; interrupt."""
 
     latency = 20
@@ -109,7 +108,7 @@ class test_errors_and_retry(MoveTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=400_000)
-class test_cancelled(MoveTest):  # noqa: N801
+class test_cancelled(MoveTest):
     """Each thing that ends an item CANCELLED, at its start or at its commit."""
 
     async def body(self) -> None:
@@ -150,7 +149,7 @@ class test_cancelled(MoveTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=400_000)
-class test_no_slot(MoveTest):  # noqa: N801
+class test_no_slot(MoveTest):
     """A channel never waits for a slot; RESERVE is left; an eviction takes the nearest slower tier with a free slot."""
 
     slots = (4, 4, 4, 40)
@@ -188,7 +187,7 @@ class test_no_slot(MoveTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=600_000)
-class test_completion_queue(MoveTest):  # noqa: N801
+class test_completion_queue(MoveTest):
     """One completion per item, 64 deep, overflow dropped and counted: the DMA never waits for software."""
 
     slots = (8, 100, 100, 100)
@@ -207,7 +206,7 @@ class test_completion_queue(MoveTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=400_000)
-class test_soft_reset_waits(MoveTest):  # noqa: N801
+class test_soft_reset_waits(MoveTest):
     """Soft reset waits for outstanding AXI bursts and keeps the configuration registers."""
 
     async def body(self) -> None:
@@ -232,7 +231,7 @@ class test_soft_reset_waits(MoveTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=400_000)
-class test_block_sizes(MoveTest):  # noqa: N801
+class test_block_sizes(MoveTest):
     """BLOCK_BYTES from 256 to 65,536, any multiple of 64; slots at the next power of two; no burst across 4 KiB."""
 
     latency = 8

@@ -4,15 +4,14 @@ import cocotb
 import numpy as np
 
 from sw import regs
+from sw.regs import Command, Status
 from tb.base_test import kv_test
 from tb.env.registers import kv
 from tb.top.test_directory import DirectoryTest
 
-Command, Status = regs.Command, regs.Status
-
 
 @kv_test(timeout_cycles=200_000)
-class test_hit_and_grow(DirectoryTest):  # noqa: N801
+class test_hit_and_grow(DirectoryTest):
     """Hits end at TOKEN_END; a write at TOKEN_END + 1 inside the block makes it grow; what a hit and a miss change."""
 
     async def body(self) -> None:
@@ -20,7 +19,7 @@ class test_hit_and_grow(DirectoryTest):  # noqa: N801
         tokens = self.bench.block_tokens
         addr = kv(2, 2 * tokens)
         await self.r.insert(addr, tokens=3, tier=1)
-        await self.r.write(**{"PREFETCH_ADDR": addr, "PREFETCH_LEN": 1, "PREFETCH_STEP": 50})
+        await self.r.write(PREFETCH_ADDR=addr, PREFETCH_LEN=1, PREFETCH_STEP=50)
         await self.r.step(9)
         before = await self.entry(addr)
         self.ctx.compare("HINT, ACCESS_STEP", (1, 50), (before.hint, before.access_step))
@@ -48,7 +47,7 @@ class test_hit_and_grow(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=200_000)
-class test_tenant_windows(DirectoryTest):  # noqa: N801
+class test_tenant_windows(DirectoryTest):
     """Outside {REQ_LO, REQ_HI} a lookup is denied, but reads of request 0; writes to it need REQ_LO = 0."""
 
     async def body(self) -> None:
@@ -72,7 +71,7 @@ class test_tenant_windows(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=200_000)
-class test_miss_queue(DirectoryTest):  # noqa: N801
+class test_miss_queue(DirectoryTest):
     """64 deep; overflow drops the new one and counts; words of the head change nothing, the last one pops."""
 
     async def body(self) -> None:
@@ -91,7 +90,7 @@ class test_miss_queue(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=400_000)
-class test_contend_policy(DirectoryTest):  # noqa: N801
+class test_contend_policy(DirectoryTest):
     """Round-robin shares; fixed priority serves port 0 first. Throughput and latency are exact."""
 
     async def body(self) -> None:
@@ -118,7 +117,7 @@ class test_contend_policy(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=200_000)
-class test_demand_and_enable(DirectoryTest):  # noqa: N801
+class test_demand_and_enable(DirectoryTest):
     """A hit in a tier slower than PROMOTE_TIER queues a promotion with DEMAND; ports are not ready without ENABLE."""
 
     async def body(self) -> None:
@@ -154,7 +153,7 @@ class test_demand_and_enable(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=200_000)
-class test_fence(DirectoryTest):  # noqa: N801
+class test_fence(DirectoryTest):
     """A slot that a migration left is held until STEP_ADVANCE; a block written in this step does not start to move."""
 
     slots = (4, 4, 8, 8)

@@ -1,6 +1,7 @@
 """Everything at once, at random: ports, commands, steps, settings, slow and faulty memories, window reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import cocotb
 
@@ -30,8 +31,11 @@ class RandomTest(KvTopTest):
         """Tasks run until the end is near; records are compared all the while."""
         self.disturb()
         end = self.bench.cycle + self.length
-        running = lambda: self.bench.cycle < end  # noqa: E731
-        tasks = [cocotb.start_soon(task, name=task.__name__) for task in self.tasks(running)]
+
+        def running() -> bool:
+            return self.bench.cycle < end
+
+        tasks = [cocotb.start_soon(task, name=getattr(task, "__name__", "stimulus")) for task in self.tasks(running)]
         while running():
             await self.bench.cycles(2000)
             self.look()
@@ -39,10 +43,10 @@ class RandomTest(KvTopTest):
             await task
         self.bench.link.axi_clear_errors()
 
-    def tasks(self, running: Callable[[], bool]) -> list[object]:
+    def tasks(self, running: Callable[[], bool]) -> list[Coroutine[Any, Any, None]]:
         """Coroutines that run beside each other."""
         blocks = stimulus.Blocks(self.rng, self.bench.block_tokens, self.requests, self.blocks_per_head)
-        jobs: list[object] = [stimulus.lookups(agent, blocks, running) for agent in self.env.ports]
+        jobs: list[Coroutine[Any, Any, None]] = [stimulus.lookups(agent, blocks, running) for agent in self.env.ports]
         jobs.append(stimulus.commands(self.r, blocks, running))
         jobs.append(stimulus.steps(self.r, blocks, running))
         jobs.append(stimulus.settings(self.r, blocks, running))

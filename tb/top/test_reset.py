@@ -1,6 +1,6 @@
 """Resets at any time: in the middle of bursts, scans, searches and accesses."""
 
-from collections.abc import Callable
+from functools import partial
 
 import cocotb
 
@@ -24,8 +24,10 @@ class ResetTest(RandomTest):
         for round_no in range(ROUNDS):
             self.disturb()
             alive = [True]
-            running: Callable[[], bool] = lambda alive=alive: alive[0]  # type: ignore[misc]
-            tasks = [cocotb.start_soon(task, name=task.__name__) for task in self.tasks(running)]
+            running = partial(alive.__getitem__, 0)
+            tasks = [
+                cocotb.start_soon(task, name=getattr(task, "__name__", "stimulus")) for task in self.tasks(running)
+            ]
             await self.bench.cycles(self.rng.randrange(500, 5000))
             self.look()
             alive[0] = False  # what is under way meets the reset, nothing new begins
@@ -44,7 +46,7 @@ class ResetTest(RandomTest):
 
 
 @kv_test(timeout_cycles=2_000_000)
-class test_reset_any_time(ResetTest):  # noqa: N801
+class test_reset_any_time(ResetTest):
     """Hard reset: everything is empty, registers at their reset values, within ENTRIES / LANES + 64 cycles."""
 
     async def cut_off(self) -> None:
@@ -56,7 +58,7 @@ class test_reset_any_time(ResetTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=2_000_000)
-class test_soft_reset_any_time(ResetTest):  # noqa: N801
+class test_soft_reset_any_time(ResetTest):
     """Soft reset: configuration stays, outstanding bursts end, the directory is empty."""
 
     async def cut_off(self) -> None:

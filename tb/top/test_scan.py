@@ -1,15 +1,12 @@
 """HEPC, sentence by sentence (device.md 4, 5): scores, decay, decisions, coalescing, pressure."""
 
-from sw import regs
 from tb.base_test import kv_test
 from tb.env.registers import kv
 from tb.top.test_directory import DirectoryTest
 
-Command, Status = regs.Command, regs.Status
-
 
 @kv_test(timeout_cycles=300_000)
-class test_saturation(DirectoryTest):  # noqa: N801
+class test_saturation(DirectoryTest):
     """P saturates at 65,535: modulo 2^16 the hottest block would have a lower P than a cold one."""
 
     async def body(self) -> None:
@@ -28,7 +25,7 @@ class test_saturation(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=600_000)
-class test_decay(DirectoryTest):  # noqa: N801
+class test_decay(DirectoryTest):
     """R := R - max(1, R >> R_SHIFT) for R > 0, never below 0; F halves in scans n with n mod 2^F_AGE = 0."""
 
     async def body(self) -> None:
@@ -55,7 +52,7 @@ class test_decay(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=300_000)
-class test_terms(DirectoryTest):  # noqa: N801
+class test_terms(DirectoryTest):
     """Each term alone; dist is the signed 32-bit difference; HOT gives 65,535, EVICTABLE 0, the later hint wins."""
 
     async def body(self) -> None:
@@ -88,7 +85,7 @@ class test_terms(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=400_000)
-class test_decisions(DirectoryTest):  # noqa: N801
+class test_decisions(DirectoryTest):
     """Who is prefetched, who is evicted, and each thing that keeps a block where it is."""
 
     async def placed(self, addr: int, tier: int, why: str) -> None:
@@ -133,7 +130,7 @@ class test_decisions(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=300_000)
-class test_coalescing(DirectoryTest):  # noqa: N801
+class test_coalescing(DirectoryTest):
     """Steps while a scan runs: one more scan follows, with the newest; the ones between are counted."""
 
     async def body(self) -> None:
@@ -155,7 +152,7 @@ class test_coalescing(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=600_000)
-class test_pressure(DirectoryTest):  # noqa: N801
+class test_pressure(DirectoryTest):
     """Pressure begins below LOW, ends from max(LOW, HIGH) on; the automatic threshold frees what is missing."""
 
     slots = (40, 40, 100, 200)
@@ -163,7 +160,7 @@ class test_pressure(DirectoryTest):  # noqa: N801
     async def body(self) -> None:
         """Fill tier 1 to the brim, let the device find its threshold, watch it end."""
         await self.r.insert_many([(kv(1, i * 16), 16, 1) for i in range(38)])
-        await self.bench.lookups(0, [kv(1, i * 16) for i in range(0, 38) for _ in range(i)])
+        await self.bench.lookups(0, [kv(1, i * 16) for i in range(38) for _ in range(i)])
         await self.r.write(TIER1_LOW=8, TIER1_HIGH=16, EVICT_TIERS=0b0010, LOOKAHEAD=0)
         await self.r.write(IRQ_STATUS=0xFF)
         await self.r.step(50)
@@ -187,7 +184,7 @@ class test_pressure(DirectoryTest):  # noqa: N801
 
 
 @kv_test(timeout_cycles=400_000)
-class test_queue_overflow(DirectoryTest):  # noqa: N801
+class test_queue_overflow(DirectoryTest):
     """More decisions than the queues hold: they wait, then drop, counted; the next scan decides anew."""
 
     slots = (16, 16, 600, 600)

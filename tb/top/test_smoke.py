@@ -9,6 +9,7 @@ from tb.scoreboard.scoreboard import Scoreboard
 
 @kv_test(timeout_cycles=400_000)
 async def test_smoke(ctx: Context) -> None:
+    """Without pyuvm, in the order in which a newcomer would try things."""
     bench = Bench(ctx)
     board = Scoreboard(ctx, bench)
     r = Registers(bench)
@@ -38,5 +39,4 @@ async def test_smoke(ctx: Context) -> None:
     await r.step(9)
     await r.wait_idle()
     board.drain()
-    print(board.summary())
     await board.finish()
