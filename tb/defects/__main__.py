@@ -1,0 +1,122 @@
+"""Plant each defect of the catalogue in a copy of the project and see the named test turn red.
+
+Exit status: 0 every defect was noticed, 1 one was not, 2 wrong use, 130 interrupted.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from tb.defects.catalogue import Defect, chosen, load
+from tb.run.errors import CheckError, UsageError
+from tb.run.paths import CACHE, REPORT, ROOT, SIM_BUILD, VENV, shown
+
+COPIED = ("Makefile", "pyproject.toml", "rtl", "tb", "model", "sw", "docs", "requirements")
+NOTICED, SURVIVED, OTHER = "noticed", "survived", "other message"
+
+
+def workspace() -> Path:
+    """A copy of the project, sharing the environment and the build cache with it."""
+    tree = SIM_BUILD / "defects"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy(source, tree / name)
+    (tree / ".venv").symlink_to(VENV)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    (tree / "sim_build").mkdir()
+    (tree / "sim_build" / "cache").symlink_to(CACHE)
+    return tree
+
+
+def run_planted(defect: Defect, tree: Path) -> tuple[str, str]:
+    """Verdict and the line that shows it."""
+    path = tree / defect.file
+    clean = path.read_text()
+    path.write_text(defect.planted(tree))
+    try:
+        done = subprocess.run(
+            [str(VENV / "bin" / "python"), "-m", "tb.run", "run", "--test", defect.test],
+            cwd=tree,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        path.write_text(clean)
+    output = done.stdout + done.stderr
+    if done.returncode == 0:
+        return SURVIVED, "the test passed"
+    if done.returncode != 1:
+        return OTHER, f"exit status {done.returncode}: {output.strip().splitlines()[-1] if output.strip() else ''}"
+    found = re.search(defect.message, output)
+    if found is None:
+        return OTHER, next((line for line in output.splitlines() if "KVCPU-FAIL" in line), output[-200:])
+    start = output.rfind("\n", 0, found.start()) + 1
+    end = output.find("\n", found.end())
+    return NOTICED, output[start : end if end >= 0 else None].strip()
+
+
+def _report(rows: list[tuple[Defect, str, str]], console: Console) -> None:
+    table = Table("defect", "section", "what it breaks", "test", "verdict", title="Planted defects")
+    for defect, verdict, _ in rows:
+        style = "green" if verdict == NOTICED else "bold red"
+        table.add_row(defect.id, defect.section, defect.sentence, defect.test, f"[{style}]{verdict}[/]")
+    console.print(table)
+    REPORT.mkdir(parents=True, exist_ok=True)
+    report = [{**asdict(defect), "verdict": verdict, "seen": seen} for defect, verdict, seen in rows]
+    (REPORT / "defects.json").write_text(json.dumps(report, indent=1) + "\n")
+    console.print(f"{sum(v == NOTICED for _, v, _ in rows)} of {len(rows)} noticed; {shown(REPORT / 'defects.json')}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tb.defects", description=__doc__)
+    parser.add_argument("ids", nargs="*", help="defects (default: all)")
+    parser.add_argument("--list", action="store_true", help="print the catalogue and stop")
+    options = parser.parse_args(arguments)
+    console = Console()
+    try:
+        defects = chosen(load(), options.ids)
+        if options.list:
+            for defect in defects:
+                console.print(f"{defect.id}: {defect.sentence} ({defect.section}) -> {defect.test}", highlight=False)
+            return 0
+        tree = workspace()
+        rows: list[tuple[Defect, str, str]] = []
+        with Progress(console=console) as progress:
+            task = progress.add_task("planting", total=len(defects))
+            for defect in defects:
+                progress.update(task, description=defect.id)
+                verdict, seen = run_planted(defect, tree)
+                rows.append((defect, verdict, seen))
+                progress.console.print(f"{defect.id}: {verdict}: {seen}", highlight=False, markup=False)
+                progress.advance(task)
+        _report(rows, console)
+        return 0 if all(verdict == NOTICED for _, verdict, _ in rows) else 1
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except CheckError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
