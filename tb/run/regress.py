@@ -152,7 +152,9 @@ def regress(
     results = run_legs(legs, seeds=seeds, coverage=coverage, workers=workers or os.cpu_count() or 1)
     tell(results)
     passed, failed = results.counts
-    page = write_reports(results, seeds=seeds, coverage=coverage)
+    page, data = write_reports(results, seeds)
+    if coverage:
+        say("code coverage: " + ", ".join(f"{kind} {percent} %" for kind, percent in data["code_coverage"].items()))
     say(f"report: {page}")
     say(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

@@ -6,11 +6,13 @@ import subprocess
 import time
 import xml.etree.ElementTree as ET
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from tb.run.coverage import KINDS, FileCoverage, merge, percentages
 from tb.run.leg import Outcome
 from tb.run.paths import REPORT, ROOT, shown
 from tb.run.regress import Results
@@ -61,7 +63,7 @@ def _commit() -> str:
     return result.stdout.strip()
 
 
-def record(results: Results, seeds: int | None, coverage: bool) -> dict[str, Any]:
+def record(results: Results, seeds: int | None, files: Mapping[str, FileCoverage]) -> dict[str, Any]:
     """The one record that every report is made from."""
     passed, failed = results.counts
     rows = sorted(map(_row, results.outcomes), key=lambda row: (row["leg"], row["test"], row["seed"]))
@@ -69,12 +71,13 @@ def record(results: Results, seeds: int | None, coverage: bool) -> dict[str, Any
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "commit": _commit(),
         "seeds": seeds,
-        "coverage": coverage,
+        "coverage": results.coverage,
         "passed": passed,
         "failed": failed,
         "seconds": round(results.seconds, 1),
         "comparisons": sum(row["comparisons"] for row in rows),
         "broken": results.broken,
+        "code_coverage": percentages(files),
         "rows": rows,
     }
 
@@ -110,10 +113,12 @@ def _history(data: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()[-TREND_LENGTH:]]
 
 
-def write_reports(results: Results, *, seeds: int | None, coverage: bool) -> str:
-    """Write regress.json, regress.xml (JUnit) and regress.html; returns the page's path as shown."""
+def write_reports(results: Results, seeds: int | None) -> tuple[str, dict[str, Any]]:
+    """Write regress.json, regress.xml (JUnit) and regress.html; returns the page's path as shown, and the record."""
     REPORT.mkdir(parents=True, exist_ok=True)
-    data = record(results, seeds, coverage)
+    dats = [path for outcome in results.outcomes if (path := outcome.log.parent / "coverage.dat").exists()]
+    files = merge(dats) if results.coverage else {}
+    data = record(results, seeds, files)
     (REPORT / "regress.json").write_text(json.dumps(data, indent=1))
     _junit(data, REPORT / "regress.xml")
     environment = jinja2.Environment(
@@ -125,8 +130,10 @@ def write_reports(results: Results, *, seeds: int | None, coverage: bool) -> str
     page.write_text(
         environment.get_template("regress.html.j2").render(
             data=data,
+            files=files,
+            kinds=KINDS,
             buckets=buckets(data["rows"]),
             history=_history(data, REPORT / "history.jsonl"),
         )
     )
-    return shown(page)
+    return shown(page), data

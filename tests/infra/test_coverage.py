@@ -1,0 +1,29 @@
+"""Coverage is merged by place, and a point that nothing hit stays in the denominator."""
+
+from pathlib import Path
+
+from tb.run.coverage import merge, percentages
+
+
+def record(file: str, line: int, kind: str, what: str, instance: str, count: int) -> str:
+    fields = {"f": file, "l": str(line), "n": "3", "t": kind, "page": "x", "o": what, "h": instance}
+    return "C '" + "".join(f"\x01{key}\x02{value}" for key, value in fields.items()) + f"' {count}\n"
+
+
+def test_merge(tmp_path: Path) -> None:
+    first, second = tmp_path / "1.dat", tmp_path / "2.dat"
+    first.write_text(
+        "# SystemC::Coverage-3\n"
+        + record("rtl/a.sv", 5, "branch", "if", "top.u_a[0]", 0)
+        + record("rtl/a.sv", 5, "branch", "if", "top.u_a[1]", 2)
+        + record("rtl/a.sv", 5, "branch", "else", "top.u_a[0]", 0)
+        + record("rtl/a.sv", 9, "line", "block", "top.u_a[0]", 0)
+        + record("tb/sv/t.sv", 9, "line", "block", "top", 0)
+    )
+    second.write_text(
+        record("rtl/a.sv", 9, "line", "block", "other.u_a", 1) + record("rtl/b.sv", 1, "toggle", "x:0->1", "t", 0)
+    )
+    files = merge([first, second])
+    assert sorted(files) == ["rtl/a.sv", "rtl/b.sv"]
+    assert [(point.line, point.what) for point in files["rtl/a.sv"].missed] == [(5, "else")]
+    assert percentages(files) == {"line": 100.0, "branch": 50.0, "toggle": 0.0}
