@@ -122,6 +122,13 @@ module kvcpu_dma_ops
     logic [MoveW-1:0] move;
   } done_t;
 
+  // A start check to ask for again: after a try that failed, or because the directory had to put it
+  // off (MvRetry to an OpStart), which is no try.
+  typedef struct packed {
+    logic             new_try;
+    logic [MoveW-1:0] move;
+  } again_t;
+
   function automatic kv_addr_t first_token(item_t item);
     return '{
         request_id: item.request_id,
@@ -162,10 +169,10 @@ module kvcpu_dma_ops
   // -------------------------------------------------------- tries that ended, tries to repeat
   done_t            done_in, done;
   logic             done_valid, again_valid, again_push;
-  logic [MoveW-1:0] again, again_in;
+  again_t           again, again_in;
   logic             fetch, fetch_done, fetched_q;
   logic             old_valid_q, old_end_q, old_accept;
-  logic             fetched_end_q;
+  logic             fetched_end_q, fetched_new_try_q;
   done_t            fetched_done_q;
   move_t            fetched_move;
   target_t          fetched_target;
@@ -191,7 +198,7 @@ module kvcpu_dma_ops
   );
 
   kvcpu_fifo #(
-    .Width(MoveW),
+    .Width($bits(again_t)),
     .Depth(MOVES)
   ) u_again (
     .clk_i  (clk_i),
@@ -225,7 +232,7 @@ module kvcpu_dma_ops
     .waddr_i(begin_move_o),
     .wdata_i(move_in),
     .re_i   (fetch),
-    .raddr_i(fetch_done ? done.move : again),
+    .raddr_i(fetch_done ? done.move : again.move),
     .rdata_o(fetched_move)
   );
 
@@ -238,11 +245,11 @@ module kvcpu_dma_ops
     .waddr_i(rsp_i.move_id[MoveW-1:0]),
     .wdata_i(target_in),
     .re_i   (fetch),
-    .raddr_i(fetch_done ? done.move : again),
+    .raddr_i(fetch_done ? done.move : again.move),
     .rdata_o(fetched_target)
   );
 
-  logic [7:0] old_tries_q;
+  logic [7:0] old_tries_q;  // begun, with this one
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -259,14 +266,15 @@ module kvcpu_dma_ops
 
   always_ff @(posedge clk_i) begin
     if (fetch) begin
-      fetched_end_q  <= fetch_done;
-      fetched_done_q <= fetch_done ? done : '{error: 1'b0, write: 1'b0, move: again};
+      fetched_end_q     <= fetch_done;
+      fetched_new_try_q <= again.new_try;
+      fetched_done_q    <= fetch_done ? done : '{error: 1'b0, write: 1'b0, move: again.move};
     end
     if (fetched_q) begin
       old_end_q     <= fetched_end_q;
       old_channel_q <= fetched_move.channel;
       old_write_q   <= fetched_done_q.write;
-      old_tries_q   <= fetched_move.tries;
+      old_tries_q   <= fetched_move.tries + 8'(fetched_new_try_q);
       old_op_q      <= '0;
       old_op_q.op       <= fetched_end_q ? OpEnd : OpStart;
       old_op_q.client   <= ClDma;
@@ -305,7 +313,7 @@ module kvcpu_dma_ops
   assign begin_move_o  = old_valid_q ? old_op_q.move_id[MoveW-1:0] : id;
   assign move_in = '{
       channel: old_valid_q ? old_channel_q : new_channel,
-      tries: old_valid_q ? old_tries_q + 1'b1 : 8'd1,
+      tries: old_valid_q ? old_tries_q : 8'd1,
       item: op_o.item
   };
 
@@ -323,7 +331,7 @@ module kvcpu_dma_ops
   assign start_valid_o = rsp_start && rsp_i.move == MvOk;
   assign start_failed  = rsp_start && rsp_i.move != MvOk;
   assign target_in     = '{tier: rsp_i.dst_tier, slot: rsp_i.dst_slot};
-  assign brief_in      = '{channel: move_in.channel, first: !old_valid_q, item: move_in.item};
+  assign brief_in      = '{channel: move_in.channel, first: move_in.tries == 8'd1, item: move_in.item};
 
   kvcpu_ram_1r1w #(
     .Width($bits(brief_t)),
@@ -364,7 +372,7 @@ module kvcpu_dma_ops
   end
 
   assign again_push = ans_valid_q && ans_result_q == MvRetry;
-  assign again_in   = ans_move_q;
+  assign again_in   = '{new_try: !ans_start_q, move: ans_move_q};
   assign ans_ends   = ans_valid_q && ans_result_q != MvRetry;
   assign id_free    = ans_ends;
   assign id_freed   = ans_move_q;

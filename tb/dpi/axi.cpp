@@ -41,7 +41,7 @@ struct ErrorRule {
 struct Burst {
     int id = 0, tier = 0, resp = kOkay;
     uint64_t addr = 0, ready = 0;
-    uint32_t beats = 0, at = 0, error_beat = 0;
+    uint32_t beats = 0, at = 0, error_beat = 0, error_end = 0;  // read beats [error_beat, error_end) fail
     Move* move = nullptr;
     bool done = false;
 };
@@ -131,7 +131,8 @@ void accept(bool write, int id, uint64_t addr, int len, int size, int burst, int
         ++counts.read_bursts;
         const Timing& t = timing[tier];
         b.ready = cycle + t.read_latency - 1 + rng.below(t.read_jitter + 1);
-        b.error_beat = b.resp ? rng.below(b.beats) : 0;  // from this beat on
+        b.error_beat = b.resp ? rng.below(b.beats) : 0;
+        b.error_end = rng.below(2) ? b.beats : b.error_beat + 1;
         reads.push_back(b);
     }
 }
@@ -246,7 +247,7 @@ void offer_read() {
     const TierMemory& t = tiers[b.tier];
     rvalid = true;
     rid = b.id;
-    rresp = b.resp && b.at >= b.error_beat ? b.resp : kOkay;
+    rresp = b.resp && b.at >= b.error_beat && b.at < b.error_end ? b.resp : kOkay;
     rlast = b.at + 1 == b.beats;
     if (t.holds(addr, width)) std::memcpy(rdata, t.seen + (addr - t.base), width);
     else std::memset(rdata, 0xEE, width);

@@ -45,14 +45,13 @@ class Bench:
         self.moves: dict[int, Item] = {}
         self.expected: deque[tuple[int, int, int, int]] = deque()  # kv_addr, status, from, to
         self.expected_errors: deque[tuple[int, int]] = deque()  # kv_addr, channel
-        self.pushed = self.completed = self.starts = 0
+        self.pushed = self.completed = self.starts = self.tries = 0
         self.ends: Counter[Result] = Counter()
         self.start_order: list[int] = []
         self.totals = Totals()
         self.reads: list[tuple[int, int]] = []  # cycle, address of each AR handshake
         self.writes: list[tuple[int, int]] = []
         self.pops: list[tuple[int, int, int]] = []  # cycle, channel, q_valid at the pop
-        self.start_cycles: dict[int, int] = {}
         self._epoch = 0
         self._answer = 0
         self._life = 1
@@ -69,7 +68,7 @@ class Bench:
         dut.enable.value = 1
         await self.reset(reset_cycles)
         cocotb.start_soon(self._serve(), name="directory stand-in")
-        self.ctx.on_drain("items without completion", lambda: self.pushed - self._completions())
+        self.ctx.on_drain("items without completion", lambda: self.pushed - self.take_records())
         self.ctx.on_end("DMA at rest", self.check_end)
 
     def configure(self, block_bytes: int, blocks: int, slots: int) -> None:
@@ -113,7 +112,7 @@ class Bench:
 
     def forget(self) -> None:
         """After a reset: no item is in flight, what was reserved is free."""
-        self._completions()
+        self.take_records()
         self._epoch += 1
         for item in [*self.moves.values(), *self.queued[0], *self.queued[1]]:
             item.block.in_flight = False
@@ -194,7 +193,7 @@ class Bench:
     async def settled(self) -> None:
         """Until every item has its completion."""
         with self.ctx.waiting("test", "the completions of all items"):
-            while self.pushed != self._completions():
+            while self.pushed != self.take_records():
                 await self.wait(20)
 
     # ------------------------------------------------------------------ the directory
@@ -262,8 +261,11 @@ class Bench:
             limit = ctx.parameters.get("MOVES", 64)
             ctx.compare(f"moves at the same time (at most {limit})", min(limit, len(self.moves)), len(self.moves))
         self._check_item(item)
+        if self.rng.random() < self.chances.put_off:
+            self._say(Result.RETRY, item)
+            return
         item.tries += 1
-        self.start_cycles[move] = int(dut.seen_cycle.value)
+        self.tries += 1
         chances = self.chances
         result = Result.OK
         if item.gone or self.rng.random() < (chances.gone_at_retry if retry else chances.gone_at_start):
@@ -358,8 +360,8 @@ class Bench:
         self.dut.abort_now.value = self._aborts
 
     # ------------------------------------------------------------------ what came out
-    def _completions(self) -> int:
-        """Check the completions and errors seen since the last call; returns the completions so far."""
+    def take_records(self) -> int:
+        """Check what the DMA put out since the last call; returns the completions so far."""
         ctx = self.ctx
         for cycle, head, addr, _ in self.link.take_records(3).tolist():
             kind = head & 0xFF
@@ -393,7 +395,7 @@ class Bench:
     def check_end(self) -> None:
         """Everything at rest: counters, queues, outstanding bursts, slots, every byte of memory."""
         ctx, dut = self.ctx, self.dut
-        self._completions()
+        self.take_records()
         ctx.compare("completions", self.pushed, self.completed)
         ctx.compare("DMA_ERR events still missing", 0, len(self.expected_errors))
         ctx.compare("moves still active", 0, int(dut.active.value))

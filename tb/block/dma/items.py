@@ -59,6 +59,7 @@ class Chances:
     gone_at_start: float = 0.0
     gone_at_retry: float = 0.0
     no_slot: float = 0.0
+    put_off: float = 0.0  # the directory asks for the start check again, which is no try
     void: float = 0.0
     removed: float = 0.0
     referenced_at_commit: float = 0.0

@@ -95,7 +95,6 @@ module tb_dma_top #(
   logic [15:0] seen_request_id, seen_layer_head, seen_life, seen_dst_slot;
   logic [31:0] seen_block;
   logic [1:0]  seen_from, seen_target, seen_dst_tier;
-  logic [63:0] seen_cycle;
 
   always @(posedge clk or negedge rst_n) begin
     if (!rst_n) begin
@@ -125,7 +124,6 @@ module tb_dma_top #(
         seen_by_migrate <= op.item.by_migrate;
         seen_dst_tier <= op.dst_tier;
         seen_dst_slot <= op.dst_slot;
-        seen_cycle <= cycle;
         kv_checked(1);
         if (op.client != ClDma || (op.op != OpStart && op.op != OpEnd)) begin
           kv_violation($sformatf("DMA operation: expected OpStart or OpEnd of client DMA, seen op %0d of client %0d",

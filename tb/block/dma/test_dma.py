@@ -57,7 +57,9 @@ async def test_copies(ctx: Context) -> None:
 async def test_ends(ctx: Context) -> None:
     """Blocks gone, no slot, write lookups and removals at any moment of a move, references at the commit."""
     bench = Bench(ctx)
-    bench.chances = Chances(gone_at_start=0.1, no_slot=0.1, void=0.3, removed=0.2, referenced_at_commit=0.1)
+    bench.chances = Chances(
+        gone_at_start=0.1, no_slot=0.1, put_off=0.1, void=0.3, removed=0.2, referenced_at_commit=0.1
+    )
     await bench.begin(bytes_of(ctx, 32), blocks=80, slots=60)
     for _ in range(4):
         rough_memory(bench)
@@ -81,7 +83,9 @@ async def test_errors(ctx: Context) -> None:
         rough_memory(bench)
         await bench.traffic(60)
     bench.side = None
-    bench.chances = Chances(gone_at_retry=0.2, no_slot=0.1, void=0.2, removed=0.1, referenced_at_commit=0.1)
+    bench.chances = Chances(
+        gone_at_retry=0.2, no_slot=0.1, put_off=0.2, void=0.2, removed=0.1, referenced_at_commit=0.1
+    )
     for max_retry in (0, 3):
         await bench.settled()
         bench.max_retry = max_retry
@@ -100,16 +104,17 @@ async def test_retries_are_counted(ctx: Context) -> None:
     bench = Bench(ctx)
     await bench.begin(256, blocks=20, slots=20)
     errors(bench, 0, 256, SLVERR)
+    bench.chances = Chances(put_off=0.2)
     for max_retry in (0, 1, 2, 3, 255):
         bench.max_retry = max_retry
         ctx.dut.max_retry.value = max_retry
-        before = bench.starts
+        before = bench.tries
         item = None
         while item is None:
             item = bench.make_item(ctx.rng.choice(bench.idle_blocks()), PREFETCH)
         await bench.push(item)
         await bench.settled()
-        ctx.compare("tries until ERROR", max(1, max_retry), bench.starts - before, max_retry=max_retry)
+        ctx.compare("tries until ERROR", max(1, max_retry), bench.tries - before, max_retry=max_retry)
 
 
 async def saturate(bench: Bench, moves: int) -> float:
@@ -127,7 +132,7 @@ async def saturate(bench: Bench, moves: int) -> float:
                     await bench.push(Item(block, channel, tier, True, 3 - tier, 1, False))
                     continue
             await RisingEdge(ctx.dut.clk)
-        done = bench.completed if bench.pushed % 16 else bench._completions()
+        done = bench.completed if bench.pushed % 16 else bench.take_records()
         if not counted and done >= warm:
             counted = True
             bench.link.axi_clear_counts()
@@ -261,20 +266,34 @@ async def test_soft_reset(ctx: Context) -> None:
     bench = Bench(ctx)
     dut = ctx.dut
     await bench.begin(bytes_of(ctx, 64), blocks=80, slots=40)
-    for _ in range(6):
+    for round_ in range(6):
         rough_memory(bench)
         for block in bench.idle_blocks()[:40]:
             item = bench.make_item(block, ctx.rng.randrange(2))
             if item:
                 await bench.push(item)
         await bench.wait(ctx.rng.randrange(1, 400))
+        if round_ == 0:
+            await bench.settled()
         dut.halt.value = 1
         await RisingEdge(dut.clk)
+        await RisingEdge(dut.clk)
+        bench.take_records()
+        bench.reads.clear()
+        bench.writes.clear()
+        asked = int(dut.op_count.value)
         with ctx.waiting("test", "idle_o under halt"):
             while not int(dut.idle.value):
                 await bench.wait(5)
         ctx.compare("AXI bursts outstanding when idle", 0, bench.link.axi_outstanding())
+        bench.take_records()
+        ctx.compare("reads begun under halt (the one already offered)", min(1, len(bench.reads)), len(bench.reads))
+        ctx.compare("writes begun under halt (those already queued)", min(4, len(bench.writes)), len(bench.writes))
+        for item in [bench.make_item(block, EVICT) for block in bench.idle_blocks()[:4]]:
+            if item:
+                await bench.push(item)
         await bench.wait(20)
+        ctx.compare("operations asked for under halt", asked, int(dut.op_count.value))
         ctx.compare("still idle under halt", 1, int(dut.idle.value))
         await RisingEdge(dut.clk)
         dut.clear.value = 1
