@@ -12,6 +12,7 @@ import numpy as np
 
 from model import DeviceState, Mismatch
 from sw import regs
+from tb import base_test
 from tb import events as ev
 from tb.base_test import Context
 from tb.bench import Bench
@@ -372,7 +373,8 @@ class Scoreboard:
         bad, compared, text = self._link.memory_compare()
         self._ctx.comparisons += compared // 64
         if bad:
-            self._ctx.compare(f"tier memories ({bad} pages of 4 KiB differ): {text}", "equal", "different")
+            self._ctx.mismatches += 1
+            self._ctx.fail(base_test.Mismatch(f"{text} ({bad} pages of 4 KiB differ)"))
 
     def summary(self) -> dict[str, Any]:
         """Counts of what was replayed, for logs and coverage."""

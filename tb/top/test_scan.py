@@ -155,32 +155,40 @@ class test_coalescing(DirectoryTest):
 class test_pressure(DirectoryTest):
     """Pressure begins below LOW, ends from max(LOW, HIGH) on; the automatic threshold frees what is missing."""
 
-    slots = (40, 40, 100, 200)
+    slots = (40, 40, 40, 200)
 
     async def body(self) -> None:
-        """Fill tier 1 to the brim, let the device find its threshold, watch it end."""
-        await self.r.insert_many([(kv(1, i * 16), 16, 1) for i in range(38)])
+        """Each of the tiers that know pressure."""
+        for tier in (1, 0, 2):
+            await self.relieve(tier)
+            self.look()
+            await self.bring_up()
+
+    async def relieve(self, tier: int) -> None:
+        """Fill a tier to the brim, let the device find its threshold, watch pressure end."""
+        await self.r.insert_many([(kv(1, i * 16), 16, tier) for i in range(38)])
         await self.bench.lookups(0, [kv(1, i * 16) for i in range(38) for _ in range(i)])
-        await self.r.write(TIER1_LOW=8, TIER1_HIGH=16, EVICT_TIERS=0b0010, LOOKAHEAD=0)
+        await self.r.write(**{f"TIER{tier}_LOW": 8, f"TIER{tier}_HIGH": 16, "EVICT_TIERS": 1 << tier, "LOOKAHEAD": 0})
         await self.r.write(IRQ_STATUS=0xFF)
         await self.r.step(50)
-        self.ctx.compare("IRQ_STATUS.PRESSURE", 1, await self.r.field("IRQ_STATUS", "PRESSURE"))
-        self.ctx.compare("pressure of tier 1", 0b010, await self.r.field("STATUS", "PRESSURE"))
-        self.ctx.compare("AUTO_THRESH before any scan has completed", 0, await self.r.read("TIER1_AUTO_THRESH"))
+        where = {"tier": tier}
+        self.ctx.compare("IRQ_STATUS.PRESSURE", 1, await self.r.field("IRQ_STATUS", "PRESSURE"), **where)
+        self.ctx.compare("STATUS.PRESSURE", 1 << tier, await self.r.field("STATUS", "PRESSURE"), **where)
+        threshold = f"TIER{tier}_AUTO_THRESH"
+        self.ctx.compare("AUTO_THRESH before any scan has completed", 0, await self.r.read(threshold), **where)
         await self.r.wait_idle()
-        self.ctx.compare("free slots: nothing has been evicted", 2, await self.r.read("TIER1_FREE"))
+        self.ctx.compare("free slots: nothing has been evicted", 2, await self.r.read(f"TIER{tier}_FREE"), **where)
         seen = 0
         for step in range(51, 60):
             await self.r.step(step)
-            seen = max(seen, await self.r.read("TIER1_AUTO_THRESH"))
+            seen = max(seen, await self.r.read(threshold))
             await self.r.wait_idle()
-        self.ctx.compare("AUTO_THRESH above 0, a multiple of 256 or PREFETCH_THRESH", True, seen > 0)
+        self.ctx.compare("AUTO_THRESH above 0", True, seen > 0, **where)
         await self.r.step(60)
-        free = await self.r.read("TIER1_FREE")
-        self.ctx.compare("free slots reach HIGH", True, free >= 16)
+        self.ctx.compare("free slots reach HIGH", True, await self.r.read(f"TIER{tier}_FREE") >= 16, **where)
         await self.r.step(61)
-        self.ctx.compare("pressure of tier 1 has ended", 0, await self.r.field("STATUS", "PRESSURE"))
-        self.ctx.compare("AUTO_THRESH without pressure", 0, await self.r.read("TIER1_AUTO_THRESH"))
+        self.ctx.compare("STATUS.PRESSURE has ended", 0, await self.r.field("STATUS", "PRESSURE"), **where)
+        self.ctx.compare("AUTO_THRESH without pressure", 0, await self.r.read(threshold), **where)
 
 
 @kv_test(timeout_cycles=400_000)
