@@ -145,19 +145,22 @@ class Device:
 
     # ------------------------------------------------------------------ inserts and room
 
-    async def insert(self, blocks: Sequence[Block], prefixes: PrefixBlocks) -> None:
-        """INSERT blocks as high up as there is room; what finds none is dropped (`present` stays False)."""
-        left = await self._insert(blocks)
+    async def insert(self, blocks: Sequence[Block], prefixes: PrefixBlocks, *, written: bool = False) -> None:
+        """INSERT blocks as high up as there is room; what finds none is dropped (`present` stays False).
+
+        `written`: they are written in every step, so that the device could not move them up later.
+        """
+        left = await self._insert(blocks, written)
         if left:
             await self._make_room(prefixes, len(left) + ROOM)
-            left = await self._insert(left)
+            left = await self._insert(left, written)
         self.tally.drops += len(left)
 
-    async def _insert(self, blocks: Sequence[Block]) -> list[Block]:
+    async def _insert(self, blocks: Sequence[Block], written: bool) -> list[Block]:
         left = list(blocks)
         free = await self.driver.free_slots() if left else []
         for tier, count in enumerate(free):
-            room = max(0, count - self._kept(tier)) if tier < TIERS - 1 else count
+            room = count if written else max(0, count - self._kept(tier))
             tried, left = left[:room], left[room:]
             left = await self._insert_in(tier, tried) + left
         return left
@@ -189,7 +192,7 @@ class Device:
 
     def _kept(self, tier: int) -> int:
         """Slots that new blocks leave to the device's own moves: above RESERVE."""
-        return self.config.slots[tier] // 16
+        return self.config.slots[tier] // 16 if tier < TIERS - 1 else 0
 
     async def keep_room(self, prefixes: PrefixBlocks) -> None:
         """Remove the least valuable blocks while the slowest tier has too few slots for what comes down."""

@@ -1,10 +1,10 @@
 """The inference runtime of a replay: admits requests, decodes them together, tells the device what it knows.
 
-One step, from its STEP_ADVANCE on: requests that ended are freed; queued ones start (lookups of their
-prompt's blocks, INSERT of what is missing, its bytes, SHARE); every running one decodes a device token
-(a write lookup grows its tail block, read lookups stand for its attention); those that are done
-RELEASE, get EVICT hints, and PREFETCH hints go out for those that start next. The bytes of a lookup
-are accessed before the next STEP_ADVANCE: the fence (software.md 1).
+One step, from its STEP_ADVANCE on: requests that ended in the step before are freed; those that are done
+RELEASE and get EVICT hints; queued ones start (lookups of their prompt's blocks, INSERT of what is
+missing, its bytes, SHARE); every running one decodes a device token (a write lookup grows its tail block,
+read lookups stand for its attention); PREFETCH hints go out for those that start next. The bytes of a
+lookup are accessed before the next STEP_ADVANCE: the fence (software.md 1).
 """
 
 from __future__ import annotations
@@ -115,12 +115,12 @@ class Replay:
         begun = self._device.cycle
         await self._device.driver.step(self._step)
         await self._free_ended()
+        await self._end_requests()
         await self._device.keep_room(self._prefixes)
         for _ in range(min(self._config.admissions, self._config.running - len(self._running))):
             if self._queue:
                 await self._start(self._queue.popleft())
         await self._decode()
-        await self._end_requests()
         await self._hint_queued()
         scores = None
         if self._step % self._config.score_every == 1:
@@ -197,7 +197,7 @@ class Replay:
         device = self._device
         running = [request for request in self._running if request.decoded < request.output]
         new = [self._new_tail(r) for r in running if r.decoded % device.block_tokens == 0]
-        await device.insert(new, self._prefixes)
+        await device.insert(new, self._prefixes, written=True)
         writing = [request for request in running if request.own[-1].present]
         wanted = [(self._tail_write(request), request.own[-1]) for request in writing]
         for request, place in zip(writing, await device.look(wanted), strict=True):

@@ -48,7 +48,7 @@ class Display:
     def show(self, update: Update) -> None:
         """Show the newest state."""
         if update.sample is None:
-            if not self._console.is_terminal:
+            if not self._console.is_terminal and not update.tally.steps:
                 self._console.print(f"{update.tally.requests}/{self._requests} requests  starting", markup=False)
             return
         now, cycle = time.monotonic(), update.sample.cycle
