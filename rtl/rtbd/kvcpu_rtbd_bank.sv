@@ -180,6 +180,7 @@ module kvcpu_rtbd_bank #(
   typedef struct packed {
     step_e           kind;
     logic            forced;
+    logic            via_a;  // StepFree: the tag is read through port A
     logic [RowW-1:0] row;
     logic [RowW:0]   count;  // StepScan: place in the walk, for a replay
   } stage_t;
@@ -206,7 +207,7 @@ module kvcpu_rtbd_bank #(
   logic op_free_way, scan_free_way, free_free_way;
   logic scan_want, scan_first, free_first;
   logic op_go, scan_go, free_go;
-  logic freed_room;
+  logic freed_room, port_a_idle;
   logic [RowW-1:0] scan_row;
 
   // A forced step is taken while the walk is paused, so one row register at a time is asked for.
@@ -216,7 +217,11 @@ module kvcpu_rtbd_bank #(
   assign op_free_way = !in_pipe(s0_row_i, s1_q, s2_q, s3_q, s4_q, s5_q) &&
                        !(s0_read_tag_i && tag_we);
   assign scan_free_way = !in_pipe(scan_row, s1_q, s2_q, s3_q, s4_q, s5_q) && !tag_we;
-  assign free_free_way = !in_pipe(free_row_q, s1_q, s2_q, s3_q, s4_q, s5_q) && freed_room;
+  // FREE_REQUEST reads the tag for its parity alone: through port A when T1 leaves it free, since its
+  // own removals keep port B busy.
+  assign port_a_idle = advance_i && !t1_read_i;
+  assign free_free_way = !in_pipe(free_row_q, s1_q, s2_q, s3_q, s4_q, s5_q) && freed_room &&
+                         (port_a_idle || !tag_we);
 
   assign scan_first = scan_want && (scan_denied_q == 2'(ScanDenyMax));
   assign free_first = free_walk_q && (free_denied_q == 6'(FreeDenyMax));
@@ -244,6 +249,7 @@ module kvcpu_rtbd_bank #(
       free_go: begin
         s0.kind = StepFree;
         s0.row = free_row_q;
+        s0.via_a = port_a_idle;
       end
       default: ;
     endcase
@@ -353,8 +359,8 @@ module kvcpu_rtbd_bank #(
     .Depth(ROWS)
   ) u_tag (
     .clk_i    (clk_i),
-    .a_re_i   (t1_read_i),
-    .a_addr_i (t1_row_i[RowBits-1:0]),
+    .a_re_i   (t1_read_i || (free_go && port_a_idle)),
+    .a_addr_i (t1_read_i ? t1_row_i[RowBits-1:0] : free_row_q[RowBits-1:0]),
     .a_rdata_o(tag_a_rdata),
     .b_re_i   (read_tag_b),
     .b_we_i   (tag_we),
@@ -376,13 +382,13 @@ module kvcpu_rtbd_bank #(
     .rdata_o(meta_rdata)
   );
 
-  assign read_tag_b = scan_go || (op_go && s0_read_tag_i);
+  assign read_tag_b = scan_go || (op_go && s0_read_tag_i) || (free_go && !port_a_idle);
   assign tag_b_row = sweep_i ? sweep_row_i : tag_we ? s5_q.row : s0.row;
 
   always_ff @(posedge clk_i) begin
     if (advance_i) t3_word_q <= tag_a_rdata;
     meta_q  <= meta_rdata;
-    tag_b_q <= tag_b_rdata;
+    tag_b_q <= s1_q.via_a ? tag_a_rdata : tag_b_rdata;
   end
 
   assign t3_tag_o = unpack_tag(t3_word_q);
@@ -396,7 +402,7 @@ module kvcpu_rtbd_bank #(
   assign s2_tag_ok = !(^tag_b_q);
   assign s2_row_o = s2_q.row;
   assign s2_bad_o = (s2_q.kind != StepNone && !s2_meta_ok_o) ||
-                    (s2_q.kind == StepScan && !s2_tag_ok);
+                    ((s2_q.kind == StepScan || s2_q.kind == StepFree) && !s2_tag_ok);
 
   // ------------------------------------------------------------------ scan lane, S2..S5
   logic lane_score, lane_evict, lane_prefetch, lane_hist;
@@ -461,7 +467,7 @@ module kvcpu_rtbd_bank #(
   logic s3_removed_q, s4_removed_q, s5_removed_q, s3_stayed_q;
   meta_t s3_free_meta_q;
 
-  assign free_match = (s2_q.kind == StepFree) && s2_meta_ok_o && s2_meta_o.valid &&
+  assign free_match = (s2_q.kind == StepFree) && s2_meta_ok_o && s2_tag_ok && s2_meta_o.valid &&
                       (s2_meta_o.request_id == free_request_id_i);
   assign free_remove = free_match && (s2_meta_o.ref_count == '0);
 
