@@ -179,11 +179,13 @@ class Bench:
             self.answers.append(Answer(due, rsp, is_range))
 
     def _check_range_op(self, op: dict[str, int]) -> None:
-        self.ctx.compare("operation without a launched block", True, bool(self.expected_ops), op=op)
+        address = f"{op['kv_addr']:#018x}"
+        if not self.expected_ops:
+            self.ctx.compare("KV address that a range command acts on", "no more (past its range)", address)
         want = self.expected_ops.popleft()
         about = {"operation": len(self.seen.ops)}
         self.ctx.compare("operation of the range command", want["op"].name, Op(op["op"]).name, **about)
-        self.ctx.compare("KV address of the block", f"{want['addr']:#018x}", f"{op['kv_addr']:#018x}", **about)
+        self.ctx.compare("KV address of the block", f"{want['addr']:#018x}", address, **about)
         self.ctx.compare("client", Client.Cmd, op["client"])
         if op["op"] == Op.Prefetch:
             self.ctx.compare("PREFETCH step", want["step"], op["step"], **about)
@@ -336,7 +338,7 @@ async def test_insert_arguments(ctx: Context) -> None:
                 before = len(bench.seen.ops)
                 result = await bench.run(command)
                 about = {"token": start, "token_end": end}
-                ctx.compare("INSERT status", Status.OK if legal else Status.BAD_ARG, Status(result["status"]), **about)
+                ctx.compare("INSERT status", "OK" if legal else "BAD_ARG", Status(result["status"]).name, **about)
                 ctx.compare("operations of the INSERT", int(legal), len(bench.seen.ops) - before, **about)
                 ctx.compare(
                     "index, phys_addr",

@@ -241,7 +241,8 @@ async def test_numbering(ctx: Context) -> None:
     epoch = bench.scan_cfg()["epoch"]
     for restart in range(2):
         for n in range(1, 21):
-            f_age = ctx.rng.choice((0, 1, 2, 3, 4, 31))
+            twos = (n & -n).bit_length() - 1  # n mod 2^twos = 0, and no further
+            f_age = ctx.rng.choice((twos, twos, twos + 1, 0, 31))
             bench.configure(f_age=f_age)
             row = int(ctx.dut.scan_row.value)
             await bench.scan(step=n)
