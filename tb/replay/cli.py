@@ -8,6 +8,7 @@ from rich.console import Console
 from sw.replay.trace import TraceError, TraceRequest
 from tb.replay import outcome as results
 from tb.replay.display import Display
+from tb.replay.errors import Difference
 from tb.replay.feed import Update
 from tb.replay.options import Options, parse
 from tb.replay.outcome import Outcome
@@ -49,9 +50,11 @@ def _replay(options: Options, console: Console, begun: float) -> int:
     try:
         _run(options, workload, outcome, console, begun)
         outcome.state = results.COMPLETE
-    except CheckError as error:
+    except Difference as error:
         outcome.failure, status = str(error), 1
         outcome.mismatches = max(outcome.mismatches, 1)
+    except CheckError as error:
+        outcome.failure, status = str(error), 1
     except KeyboardInterrupt:
         outcome.state, status = results.INTERRUPTED, 130
     _report(outcome, console, with_page=status != 130)
@@ -75,7 +78,8 @@ def _run(options: Options, workload: list[TraceRequest], outcome: Outcome, conso
 
 
 def _report(outcome: Outcome, console: Console, *, with_page: bool) -> None:
-    results.show(console, outcome)
+    if outcome.samples:
+        results.show(console, outcome)
     figures, page = outcome.options.report / FIGURES, outcome.options.report / PAGE
     outcome.write(figures)
     where = shown(figures)

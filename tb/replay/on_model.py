@@ -14,13 +14,10 @@ from sw.replay.trace import TraceRequest
 from sw.run import run
 from sw.transport.base import TransportError
 from sw.transport.model import ModelTransport
+from tb.replay.errors import Difference
 from tb.replay.feed import Update
 from tb.replay.options import Options
 from tb.run.errors import CheckError
-
-
-class Difference(CheckError):
-    """What the replay saw is not what it must see."""
 
 
 class Counter:
@@ -48,7 +45,7 @@ def replay(
 ) -> Tally:
     """Replay a workload; `take` gets the state after every step.
 
-    Raises CheckError: a difference, or the device did not do its part.
+    Raises Difference, CheckError: the device did not do its part.
     """
     device = device or DeviceModel(entries=options.entries, lanes=options.lanes, ports=options.ports)
     counter = Counter()
@@ -60,8 +57,9 @@ def replay(
     observe(None, job.tally)
     try:
         run(job.run())
-    except (DriverError, TransportError, DeviceFault, Mismatch) as error:
-        counter.mismatches += isinstance(error, Mismatch)
+    except Mismatch as error:
+        raise Difference(str(error)) from None
+    except (DriverError, TransportError, DeviceFault) as error:
         raise CheckError(str(error)) from None
     finally:
         observe(None, job.tally)

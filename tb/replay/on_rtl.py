@@ -1,20 +1,24 @@
 """A replay on the simulated RTL: builds the testbench, runs the replay leg in the simulator's process, follows it."""
 
+import fcntl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 
+from tb.replay.errors import Difference
 from tb.replay.feed import NAME, Reader, Update
 from tb.replay.options import Options
 from tb.run.build import Built, build
 from tb.run.errors import CheckError
 from tb.run.leg import Job, run_built
 from tb.run.manifest import Leg, load
-from tb.run.paths import shown
+from tb.run.paths import RUNS, shown
 from tb.run.verdict import Verdict
 
 LEG = "replay"
+FOLDER = "sim"
 TEST = "replay"
 POLL_S = 0.1
 LIMIT_S = 7 * 24 * 3600.0  # a long trace takes what it takes; a device that stands still is noticed by simulated time
@@ -63,15 +67,36 @@ def prepare(options: Options, say: Callable[[str], None]) -> tuple[Job, Built]:
     return job, build(job.leg.spec, say)
 
 
+@contextmanager
+def _folder_of_its_own(job: Job) -> Iterator[Job]:
+    """The job with a run folder that no other replay uses meanwhile."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        name = f"{FOLDER}{number if number > 1 else ''}"
+        with (RUNS / f"{name}.lock").open("w") as mutex:
+            try:
+                fcntl.flock(mutex, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield replace(job, leg=replace(job.leg, name=name))
+            return
+
+
 def replay(job: Job, built: Built, take: Callable[[Update], None]) -> Verdict:
-    """Run the replay and judge it like any test. Raises CheckError with the first reason when it does not pass."""
-    feed = job.folder / NAME
-    feed.unlink(missing_ok=True)
-    with _following(Reader(feed), take):
-        outcome = run_built(job, built)
+    """Run the replay and judge it like any test.
+
+    Raises Difference, CheckError: the first reason why it does not pass.
+    """
+    with _folder_of_its_own(job) as mine:
+        feed = mine.folder / NAME
+        feed.unlink(missing_ok=True)
+        with _following(Reader(feed), take):
+            outcome = run_built(mine, built)
     verdict = outcome.verdict
-    if not verdict.passed:
+    log = f"(log: {shown(outcome.log)})"
+    if verdict.failure_text:
         place = f"cycle {verdict.failure_cycle}: " if verdict.failure_cycle is not None else ""
-        reason = verdict.failure_text.splitlines()[0] if verdict.failure_text else verdict.reasons[0]
-        raise CheckError(f"{place}{reason} (log: {shown(outcome.log)})")
+        raise Difference(f"{place}{verdict.failure_text.splitlines()[0]} {log}")
+    if not verdict.passed:
+        raise CheckError(f"{verdict.reasons[0]} {log}")
     return verdict
