@@ -21,6 +21,8 @@ GRACE_S = 2.0
 _live: set[int] = set()
 _lock = threading.Lock()
 _stopping = threading.Event()
+_starting = threading.Event()  # the main thread is starting a child: a signal must wait
+_late = threading.Event()  # a signal came meanwhile
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,37 @@ def no_process_left() -> Iterator[None]:
     """Whatever way the block ends (Ctrl-C, SIGTERM, SIGHUP, error), its children end with it."""
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt(number)
+        if _starting.is_set():
+            _late.set()
+        else:
+            raise KeyboardInterrupt(number)
 
     previous = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     _stopping.clear()
+    _late.clear()
     try:
         yield
     finally:
+        for number in previous:
+            signal.signal(number, signal.SIG_IGN)
         kill_all()
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """A signal within the block takes effect at its end: a child is either known or not started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _starting.set()
+    try:
+        yield
+    finally:
+        _starting.clear()
+    if _late.is_set():
+        raise KeyboardInterrupt
 
 
 def run(
@@ -106,7 +129,7 @@ def run(
     start = time.monotonic()
     timed_out = False
     with log.open("wb") as out:
-        with _lock:  # so that kill_all sees every child that was started, or it is not started
+        with _no_interrupt(), _lock:  # so that kill_all knows every child that was started
             if _stopping.is_set():
                 return Ended(128 + signal.SIGTERM, False, 0.0)
             child = subprocess.Popen(
