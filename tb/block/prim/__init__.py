@@ -1,0 +1,1 @@
+"""Block tests of the memories and FIFOs that everything stands on."""
