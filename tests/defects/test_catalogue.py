@@ -40,7 +40,10 @@ def test_unknown_id() -> None:
 
 @pytest.mark.parametrize(
     "spoil",
-    [lambda text: text.replace("sentence =", "sentense =", 1), lambda text: text.replace("message = '", "message = '(", 1)],
+    [
+        lambda text: text.replace("sentence =", "sentense =", 1),
+        lambda text: text.replace("message = '", "message = '(", 1),
+    ],
 )
 def test_malformed_catalogue(tmp_path: Path, spoil: Callable[[str], str]) -> None:
     path = tmp_path / "defects.toml"
