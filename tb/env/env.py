@@ -1,5 +1,6 @@
 """The environment of the top-level tests, and the test class that owns one."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from tb.bench import Bench
 from tb.env.agents import LookupAgent, MemoryAgent, MmioAgent, MmioItem, OneItem
 from tb.env.coverage import Coverage
 from tb.env.registers import IRQ_COMMAND_DONE, Registers
+from tb.eventlog import NAME, EventLog
 from tb.link import Array
 from tb.scoreboard.scoreboard import Scoreboard
 
@@ -56,6 +58,14 @@ class KvEnv(uvm_env):
         self.registers = Registers(bus)
         self.scoreboard = Scoreboard(self.ctx, self.bench)
         self.coverage = Coverage(self.ctx, self.scoreboard)
+        if os.environ.get("KVCPU_EVENTLOG") or self.ctx.settings.get("eventlog"):
+            sizes = {k: v for k, v in self.ctx.parameters.items() if isinstance(v, int)}
+            self.scoreboard.log = EventLog(self.ctx.run_dir / NAME, sizes)
+
+    def final_phase(self) -> None:
+        """Close the event log."""
+        if self.scoreboard.log:
+            self.scoreboard.log.close()
 
 
 class KvTopTest(KvUvmTest):
