@@ -46,18 +46,22 @@ def _replay(options: Options, console: Console, begun: float) -> int:
     except TraceError as error:
         raise UsageError(f"trace {error}") from None
     outcome = Outcome(options, plan(workload, options.entries), len(workload))
-    status = 0
+    status, look_closer = 0, None
     try:
         _run(options, workload, outcome, console, begun)
         outcome.state = results.COMPLETE
     except Difference as error:
-        outcome.failure, status = str(error), 1
+        outcome.failure, status, look_closer = str(error), 1, error.look_closer
         outcome.mismatches = max(outcome.mismatches, 1)
     except CheckError as error:
         outcome.failure, status = str(error), 1
     except KeyboardInterrupt:
         outcome.state, status = results.INTERRUPTED, 130
     _report(outcome, console, with_page=status != 130)
+    if status == 1:
+        console.print(f"repeat: {options.repeat}", markup=False)
+    if look_closer:
+        look_closer(lambda text: console.print(text, markup=False))
     return status
 
 

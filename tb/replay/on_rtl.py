@@ -16,6 +16,7 @@ from tb.run.leg import Job, run_built
 from tb.run.manifest import Leg, load
 from tb.run.paths import RUNS, shown
 from tb.run.verdict import Verdict
+from tb.run.waves import rerun_with_waves
 
 LEG = "replay"
 FOLDER = "sim"
@@ -96,7 +97,8 @@ def replay(job: Job, built: Built, take: Callable[[Update], None]) -> Verdict:
     log = f"(log: {shown(outcome.log)})"
     if verdict.failure_text:
         place = f"cycle {verdict.failure_cycle}: " if verdict.failure_cycle is not None else ""
-        raise Difference(f"{place}{verdict.failure_text.splitlines()[0]} {log}")
+        message = f"{place}{verdict.failure_text.splitlines()[0]} {log}"
+        raise Difference(message, lambda say: rerun_with_waves(outcome, job.leg.spec, say))
     if not verdict.passed:
         raise CheckError(f"{verdict.reasons[0]} {log}")
     return verdict

@@ -1,6 +1,7 @@
 """What the user asks for, checked before anything is built."""
 
 import argparse
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -27,6 +28,21 @@ class Options:
     report: Path = REPORT
     verilator: str | None = None
     cxx: str | None = None
+
+    @property
+    def repeat(self) -> str:
+        """The command that repeats this replay exactly."""
+        given = {
+            "TRACE": self.trace,
+            "REQUESTS": self.requests,
+            "SEED": self.seed,
+            "ENTRIES": self.entries if self.entries != Options.entries else None,
+            "LANES": self.lanes if self.lanes != Options.lanes else None,
+            "PORTS": self.ports if self.ports != Options.ports else None,
+            "BACKEND": self.backend if self.backend != Options.backend else None,
+        }
+        words = [f"{name}={shlex.quote(str(value))}" for name, value in given.items() if value is not None]
+        return " ".join(["make sim", *words])
 
 
 class _Parser(argparse.ArgumentParser):

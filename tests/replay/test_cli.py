@@ -131,9 +131,11 @@ def test_difference(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypa
     monkeypatch.setattr("sw.replay.device.kv_bytes", lambda *_: b"\0" * 4096)
     monkeypatch.setattr("model.memory.TierMemory.read", lambda _self, _tier, _address, length: b"\1" * length)
     assert main(on_model(tmp_path, "--requests", "25")) == 1
-    errors = capsys.readouterr().err.splitlines()
+    shown = capsys.readouterr()
+    errors = shown.err.splitlines()
     assert len(errors) == 1
     assert errors[0].startswith("error: KV bytes block=")
+    assert "repeat: make sim REQUESTS=25 SEED=1 ENTRIES=2048 LANES=4 BACKEND=model\n" in shown.out
     found = figures(tmp_path)
     assert (found["state"], found["mismatches"]) == ("failed", 1)
     assert "the figures are partial" in (tmp_path / "sim.html").read_text()
