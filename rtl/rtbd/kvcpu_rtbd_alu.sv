@@ -152,8 +152,8 @@ module kvcpu_rtbd_alu (
     };
   endfunction
 
-  logic [15:0] layer_head;
-  assign layer_head = {op_i.kv_addr.layer, op_i.kv_addr.head};
+  logic [15:0] op_layer_head;
+  assign op_layer_head = {op_i.kv_addr.layer, op_i.kv_addr.head};
 
   logic grows, push_ok;
   assign grows = op_i.write && (token_offset_i == tag_i.token_end + 8'd1);
@@ -165,14 +165,14 @@ module kvcpu_rtbd_alu (
     tag_o = tag_i;
     tag_o.valid = 1'b1;
     tag_o.request_id = op_i.kv_addr.request_id;
-    tag_o.layer_head = layer_head;
+    tag_o.layer_head = op_layer_head;
     tag_o.block = block_i;
     meta_we_o = 1'b0;
     meta_o = meta_i;
     push_valid_o = 1'b0;
     push_channel_o = 1'(ChEvict);
-    push_item_o = item_of(op_i.kv_addr.request_id, layer_head, block_i, meta_i, 1'b0, TierNvme,
-                          1'b0);
+    push_item_o = item_of(op_i.kv_addr.request_id, op_layer_head, block_i, meta_i, 1'b0,
+                          TierNvme, 1'b0);
     take_valid_o = 1'b0;
     take_tier_o = target;
     put_valid_o = 1'b0;

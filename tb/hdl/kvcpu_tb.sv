@@ -15,9 +15,9 @@ module kvcpu_tb #(
   /// Width of the memory port (device.md 1).
   parameter int unsigned AXI_DATA_WIDTH = 512
 );
-  import kvcpu_tb_pkg::*;
   timeunit 1ns;
   timeprecision 1ps;
+  import kvcpu_tb_pkg::*;
 
   localparam int unsigned IdWidth = 6;
   localparam int unsigned StrbWidth = AXI_DATA_WIDTH / 8;

@@ -10,12 +10,24 @@ module tb_dma_top #(
   /// Bursts at the same time.
   parameter int unsigned BURSTS = 64
 );
-  import kvcpu_pkg::*;
-  import kvcpu_tb_pkg::*;
   timeunit 1ns;
   timeprecision 1ps;
+  import kvcpu_pkg::*;
+  import kvcpu_tb_pkg::*;
 
   localparam int unsigned IdWidth = $clog2(BURSTS);
+
+  logic [IdWidth-1:0]          axi_awid, axi_arid, axi_bid, axi_rid;
+  logic [63:0]                 axi_awaddr, axi_araddr;
+  logic [7:0]                  axi_awlen, axi_arlen;
+  logic [2:0]                  axi_awsize, axi_arsize;
+  logic [1:0]                  axi_awburst, axi_arburst, axi_awuser, axi_aruser;
+  logic                        axi_awvalid, axi_awready, axi_arvalid, axi_arready;
+  logic [AXI_DATA_WIDTH-1:0]   axi_wdata, axi_rdata;
+  logic [AXI_DATA_WIDTH/8-1:0] axi_wstrb;
+  logic                        axi_wlast, axi_wvalid, axi_wready;
+  logic [1:0]                  axi_bresp, axi_rresp;
+  logic                        axi_bvalid, axi_bready, axi_rvalid, axi_rready, axi_rlast;
   localparam int unsigned AnswerCycles = 8;  // T0 to the answer, docs/microarchitecture.md 2
 
   // Records of stream 3, word 1: kind in bits 7:0.
@@ -249,17 +261,6 @@ module tb_dma_top #(
   end
 
   // ---------------------------------------------------------------- the DMA and its memories
-  logic [IdWidth-1:0]          axi_awid, axi_arid, axi_bid, axi_rid;
-  logic [63:0]                 axi_awaddr, axi_araddr;
-  logic [7:0]                  axi_awlen, axi_arlen;
-  logic [2:0]                  axi_awsize, axi_arsize;
-  logic [1:0]                  axi_awburst, axi_arburst, axi_awuser, axi_aruser;
-  logic                        axi_awvalid, axi_awready, axi_arvalid, axi_arready;
-  logic [AXI_DATA_WIDTH-1:0]   axi_wdata, axi_rdata;
-  logic [AXI_DATA_WIDTH/8-1:0] axi_wstrb;
-  logic                        axi_wlast, axi_wvalid, axi_wready;
-  logic [1:0]                  axi_bresp, axi_rresp;
-  logic                        axi_bvalid, axi_bready, axi_rvalid, axi_rready, axi_rlast;
 
   kvcpu_axi_memory #(.AXI_DATA_WIDTH(AXI_DATA_WIDTH), .IdWidth(IdWidth)) u_memory (
     .clk_i(clk), .rst_ni(rst_n),

@@ -1,7 +1,7 @@
 /// Testbench top of the scoring lane: Python writes one entry a cycle and reads the result 3 cycles on.
 module tb_hepc_lane_top
   import kvcpu_pkg::*;
-;
+();
   logic        clk;
   logic        rst_n;
   logic [63:0] cycle;

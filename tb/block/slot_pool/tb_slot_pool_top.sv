@@ -4,9 +4,9 @@ module tb_slot_pool_top #(
   /// Directory entries, the upper bound of SLOTS.
   parameter int unsigned ENTRIES = 1024
 );
-  import kvcpu_pkg::*;
   timeunit 1ns;
   timeprecision 1ps;
+  import kvcpu_pkg::*;
 
   logic        clk, clock_rst_n, rst_n;
   logic [63:0] cycle;
