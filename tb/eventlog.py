@@ -46,12 +46,10 @@ class EventLog:
         """Append raw records of a stream."""
         signed = records.view(np.int64).tolist()  # SQLite's integers are signed
         if stream == ev.STREAM_MAIN:
-            rows = [[r[0], *_names(r[1]), *r[1:]] for r in signed]
-        else:
-            rows = signed
-        if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            self._db.executemany(f"INSERT INTO {_TABLES[stream]} VALUES ({marks})", rows)
+            signed = [[r[0], *_names(r[1]), *r[1:]] for r in signed]
+        if signed:
+            marks = ", ".join("?" * len(signed[0]))
+            self._db.executemany(f"INSERT INTO {_TABLES[stream]} VALUES ({marks})", signed)
 
     def close(self) -> None:
         """Write everything out."""
