@@ -1,8 +1,12 @@
 """Run one test of a leg: one process, one seed, one verdict."""
 
+import fcntl
 import json
 import re
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -96,6 +100,25 @@ def _plusargs(job: Job, built: Built, folder: Path) -> list[str]:
 
 def run_built(job: Job, built: Built) -> Outcome:
     """Run a job on its finished build and judge it. Raises nothing for a failing test: see `verdict`."""
+    with _alone(replace(job, waves_from_ps=None).folder):
+        return _run_alone(job, built)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One run at a time in a folder: a second process that runs the same test and seed waits."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as mutex:
+        while not process.stopping():  # polled, because a thread blocked in flock cannot be interrupted
+            try:
+                fcntl.flock(mutex, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.1)
+        yield
+
+
+def _run_alone(job: Job, built: Built) -> Outcome:
     folder = job.folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

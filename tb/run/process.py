@@ -66,6 +66,11 @@ def kill_all() -> None:
         _kill_group(pid, signal.SIGKILL)
 
 
+def stopping() -> bool:
+    """True from the moment when everything is being ended."""
+    return _stopping.is_set()
+
+
 def refuse_new() -> None:
     """Let `run` return at once instead of starting anything (other threads may still call it)."""
     _stopping.set()
@@ -92,12 +97,18 @@ def no_process_left() -> Iterator[None]:
     previous = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     _stopping.clear()
     _late.clear()
+    interrupted = False
     try:
         yield
+    except KeyboardInterrupt:
+        interrupted = True
+        raise
     finally:
         for number in previous:
             signal.signal(number, signal.SIG_IGN)
         kill_all()
+        if not interrupted:  # else threads that are still there must not start anything more
+            _stopping.clear()
         for number, handler in previous.items():
             signal.signal(number, handler)
 

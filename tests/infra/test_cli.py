@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,12 @@ def test_interrupt_leaves_no_process(planted_manifest: Path, tmp_path: Path, num
     assert "interrupted: no process left behind" in err
     assert "Traceback" not in err
     assert processes_with(mark) == []
+
+
+def test_the_same_run_twice_at_once_waits(run_planted: RunPlanted) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = list(pool.map(lambda _number: run_planted("expects_error"), range(3)))
+    assert [outcome.verdict.reasons for outcome in outcomes] == [[], [], []]
 
 
 def test_waves_are_cut_to_the_window(run_planted: RunPlanted) -> None:
