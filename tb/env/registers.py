@@ -143,6 +143,8 @@ class Registers:
     async def commands(self, batches: Iterable[list[tuple[int, int, int]]]) -> list[Result]:
         """Run several directory commands one after another."""
         batches = list(batches)
+        if not batches:
+            return []
         batch = self.bench.accesses(a for b in batches for a in b)
         done = await self.bench.run_accesses(batch, stop_on_refused=True)
         if done != len(batch) or batch["resp"][-1] != OKAY:
@@ -154,8 +156,8 @@ class Registers:
             self.bench.ctx.fail(AssertionError(f"directory command: {name}: response {batch['resp'][done - 1]}"))
         results = []
         data = batch["data"].tolist()
-        size = len(batches[0]) if batches else 0
-        for i in range(0, len(batch), size or 1):
+        size = len(batches[0])
+        for i in range(0, len(batch), size):
             status = regs.BY_NAME["DIR_STATUS"].unpack(data[i + size - 3])
             freed = regs.BY_NAME["DIR_FREED"].unpack(data[i + size - 1])
             results.append(

@@ -37,7 +37,7 @@ def test_a_good_row_has_no_problem() -> None:
     ],
 )
 def test_a_bad_row_is_named(changed: dict[str, object], message: str) -> None:
-    (found,) = problems(testplan.Row(**{**ROW.__dict__, **changed}))  # type: ignore[arg-type]
+    (found,) = problems(testplan.Row(**{**ROW.__dict__, **changed}))
     assert message in found
     assert "3.01" in found
 
