@@ -28,10 +28,11 @@ class test_full_size(LoadedTest):
         n, tokens = self.bench.entries * 98 // 100, self.bench.block_tokens
         worst = 0
         tiers = [t for t in range(4) for _ in range(self.slots[t])]
+        places = self.ctx.np_rng.permutation(1 << 20)[:n].tolist()  # request 1 is a text, the others are scattered
         for start in range(0, n, BATCH):
             batch = []
             for i in range(start, min(start + BATCH, n)):
-                addr = kv(1 + i // 4096, i % 4096 * tokens)
+                addr = kv(1 + i // 4096, (i if i < 4096 else places[i]) * tokens)
                 arg = regs.DIR_ARG.pack(TOKEN_END=addr & 0xFFFF_FFFF, TIER=tiers[i])
                 batch += [
                     (WRITE, offset("DIR_ADDR"), addr),
