@@ -342,7 +342,9 @@ module kvcpu_rtbd #(
                       (t3_tag[b].request_id == t3_op_q.kv_addr.request_id) &&
                       (t3_tag[b].layer_head == {t3_op_q.kv_addr.layer, t3_op_q.kv_addr.head}) &&
                       (t3_tag[b].block == t3_block);
-    assign has_token = !t3_by_token || (t3_offset <= t3_tag[b].token_end) ||
+    // Not `<=`: with blocks of one token the offset is the constant 0, and the comparison would be one too.
+    assign has_token = !t3_by_token || (t3_offset == t3_tag[b].token_end) ||
+                       (t3_offset < t3_tag[b].token_end) ||
                        (t3_op_q.write && t3_offset == t3_tag[b].token_end + 8'd1);
     assign t3_match[b] = same_key && has_token && !t3_op_q.denied && (t3_op_q.op != OpRead);
     assign t3_free[b] = !t3_tag[b].valid && t3_tag_ok[b];

@@ -177,6 +177,13 @@ class RegisterCheck:
             if w[1] >> 8 >> bit & 1:
                 self.irq_cycle[bit] = w[0]
 
+    def irq_settled(self) -> int:
+        """Bits of IRQ_STATUS whose last event and last clear did not meet."""
+        met = [
+            first - 2 <= event <= last + 2 for event, (first, last) in zip(self.irq_cycle, self.irq_clear, strict=True)
+        ]
+        return sum(1 << bit for bit in range(8) if not met[bit] or self.irq_cycle[bit] < 0)
+
     # ------------------------------------------------------------------ accesses
 
     def access(self, w: list[int]) -> None:

@@ -65,7 +65,7 @@ class Scoreboard:
         self.ports = PortCheck(ctx, bench.ports)
         self.events = 0
         self.scan_cycles: list[int] = []
-        self.entries_read: list[int] = []
+        self.irq_level = 0
         self._free_log: list[deque[tuple[int, int]]] = [
             deque([(0, 0)]) for _ in range(3)
         ]  # (cycle, value from then on)
@@ -100,6 +100,7 @@ class Scoreboard:
             Kind.CmdDone: self._command_done,
             Kind.Result: self.commands.result,
             Kind.Irq: self.registers.irq,
+            Kind.IrqLevel: self._irq_level,
             Kind.Mmio: self._mmio,
             Kind.DmaError: self._dma_error,
             Kind.Dump: self._dump.append,
@@ -180,6 +181,7 @@ class Scoreboard:
             self.ports.compare(self.operations.lookups, w[0])
             self.state.reset()
             self.registers.hard_reset(w[0])
+            self.irq_level = 0
         else:
             self.state.soft_reset()
             self.registers.soft_reset(w[0])
@@ -309,6 +311,9 @@ class Scoreboard:
     def _dma_error(self, w: list[int]) -> None:
         self.operations.errors.append((w[2], w[1] >> 8 & 0xFF, w[1] >> 16 & 0xFF))
 
+    def _irq_level(self, w: list[int]) -> None:
+        self.irq_level = w[1] >> 8 & 1
+
     def _mmio(self, w: list[int]) -> None:
         if w[1] >> 24 & 0xFF == 2:
             self.ports.bar2_access(w, self.state.entry_count)
@@ -322,6 +327,7 @@ class Scoreboard:
         self.drain()
         ctx, state = self._ctx, self.state
         await self._counters()
+        await self._interrupts()
         await self._pools()
         self._dump.clear()
         self._link.dump_request()
@@ -349,6 +355,17 @@ class Scoreboard:
         expected = counter_values(self.state)
         for name, access in zip(names, batch, strict=True):
             self._ctx.compare(name, expected[name], int(access["data"]))
+
+    async def _interrupts(self) -> None:
+        """IRQ_STATUS is what the model has, and the output is its level."""
+        batch = self._bench.accesses([(READ, regs.IRQ_STATUS.offset, 0)])
+        await self._bench.run_accesses(batch)
+        self.drain()
+        seen, expected = int(batch["data"][0]), int(self.state.irq_status)
+        settled = self.registers.irq_settled()
+        self._ctx.compare("IRQ_STATUS at the end", bin(expected & settled), bin(seen & settled))
+        level = int(seen & self.registers.values["IRQ_ENABLE"] != 0)
+        self._ctx.compare("interrupt output at the end", level, self.irq_level)
 
     async def _pools(self) -> None:
         batch = self._bench.accesses((READ, regs.BY_NAME[f"TIER{t}_FREE"].offset, 0) for t in range(4))
