@@ -33,14 +33,15 @@ class LoadedTest(KvTopTest):
         """`value` in the words of the comparison."""
         return f"at most {limit}" if 0 < value <= limit else str(value)
 
+    def addresses(self, count: int) -> Any:
+        """KV addresses of random blocks that are in the directory."""
+        picked = self.ctx.np_rng.integers(0, 200, count).astype(np.uint64)
+        return np.uint64(kv(1)) + picked * np.uint64(self.bench.block_tokens)
+
     def load(self, count: int) -> list[Any]:
         """Tasks that ask at all ports all the time, `count` lookups each."""
-        rng, tokens = self.ctx.np_rng, self.bench.block_tokens
-        tasks = []
-        for port in range(self.bench.ports):
-            addrs = np.uint64(kv(1)) + rng.integers(0, 200, count).astype(np.uint64) * np.uint64(tokens)
-            tasks.append(cocotb.start_soon(self.bench.lookups(port, addrs), name=f"load {port}"))
-        return tasks
+        ports = range(self.bench.ports)
+        return [cocotb.start_soon(self.bench.lookups(p, self.addresses(count)), name=f"load {p}") for p in ports]
 
 
 @kv_test(timeout_cycles=400_000)

@@ -1,5 +1,9 @@
 """Full size: a directory of 65,536 entries filled to 98 %, scanned idle and loaded, with every score compared."""
 
+from typing import Any
+
+import numpy as np
+
 from sw import regs
 from tb.base_test import kv_test
 from tb.env.registers import kv, offset
@@ -23,16 +27,22 @@ class test_full_size(LoadedTest):
         await super().bring_up()
         self.bench.link.fill_inserts(0)
 
+    def addresses(self, count: int) -> Any:
+        """Any block of the directory."""
+        return self.ctx.np_rng.choice(self.keys, count)
+
     async def fill(self) -> int:
         """INSERT until 98 % of the entries are taken; the cycles of the slowest command."""
         n, tokens = self.bench.entries * 98 // 100, self.bench.block_tokens
         worst = 0
         tiers = [t for t in range(4) for _ in range(self.slots[t])]
         places = self.ctx.np_rng.permutation(1 << 20)[:n].tolist()  # request 1 is a text, the others are scattered
+        self.keys = np.zeros(n, np.uint64)
         for start in range(0, n, BATCH):
             batch = []
             for i in range(start, min(start + BATCH, n)):
                 addr = kv(1 + i // 4096, (i if i < 4096 else places[i]) * tokens)
+                self.keys[i] = addr
                 arg = regs.DIR_ARG.pack(TOKEN_END=addr & 0xFFFF_FFFF, TIER=tiers[i])
                 batch += [
                     (WRITE, offset("DIR_ADDR"), addr),
