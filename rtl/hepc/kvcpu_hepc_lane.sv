@@ -80,11 +80,9 @@ module kvcpu_hepc_lane
   assign near_future = (low_diff[8] ? page_same : page_above) && (low_diff[7:0] != '0);
 
   always_comb begin
-    unique case (1'b1)
-      near_past:   s2_s = ~low_diff[7:0];  // 255 - d
-      near_future: s2_s = low_diff[7:0] - 8'd1;  // 255 - (256 - low)
-      default:     s2_s = '0;
-    endcase
+    s2_s = '0;
+    if (near_past) s2_s = ~low_diff[7:0];  // 255 - d
+    else if (near_future) s2_s = low_diff[7:0] - 8'd1;  // 255 - (256 - low)
   end
 
   logic [15:0] s2_d_term;
