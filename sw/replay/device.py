@@ -19,7 +19,7 @@ from sw.replay.records import Checks, Tally
 from sw.transport.base import Lookup, LookupAnswer, Transport, WaitTimeout
 
 TIER_WINDOW = 1 << 36  # address bytes between the tiers' bases
-POLL_CYCLES = 5_000  # between two looks at the completion queue
+POLL_CYCLES = 2_500  # between two looks at the completion queue
 IDLE_CYCLES = 5_000_000  # the device comes to rest within, else something hangs
 MISS_QUEUE = 64
 ROOM = 32  # blocks removed beyond what is needed
@@ -261,7 +261,7 @@ class Device:
         while not (await self.driver.status())["IDLE"]:
             if self.cycle > end:
                 raise DeviceFault(f"the device is not idle {IDLE_CYCLES:,} cycles after the last request")
-            await self._sleep(POLL_CYCLES // 5)
+            await self._sleep(POLL_CYCLES // 2)
             await self.take_completions()
         await self.take_completions()
 

@@ -120,6 +120,7 @@ class Replay:
         for _ in range(min(self._config.admissions, self._config.running - len(self._running))):
             if self._queue:
                 await self._start(self._queue.popleft())
+                await self._device.take_completions()
         await self._decode()
         await self._hint_queued()
         scores = None
@@ -258,6 +259,7 @@ class Replay:
             self._checks.compare("FREE_REQUEST removed, stayed", (held, 0), (freed.removed, freed.stayed), **where)
             self._free_ids.append(request.request_id)
             self.tally.requests += 1
+            await self._device.take_completions()  # FREE_REQUEST walks the whole directory meanwhile
         self._ended.clear()
 
     async def _hint_queued(self) -> None:
