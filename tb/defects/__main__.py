@@ -62,6 +62,10 @@ def run_planted(defect: Defect, tree: Path) -> tuple[str, str]:
         return SURVIVED, "the test passed"
     if done.returncode != 1:
         return OTHER, f"exit status {done.returncode}: {output.strip().splitlines()[-1] if output.strip() else ''}"
+    failed = output.find("FAILED ")
+    if failed < 0:
+        return OTHER, f"no test ran: {next((x for x in output.splitlines() if x.startswith('%')), output[-200:])}"
+    output = output[failed:]
     found = re.search(defect.message, output)
     if found is None:
         return OTHER, next((line for line in output.splitlines() if "KVCPU-FAIL" in line), output[-200:])
