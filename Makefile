@@ -20,7 +20,7 @@ $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` li
 PY := .venv/bin/python
 RUN = $(PY) -m tb.run $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 
-.PHONY: help setup setup-fpga sim test pytest lint regs regress waves bench list doctor lock clean
+.PHONY: help setup setup-fpga sim test pytest lint regs regress waves list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -71,9 +71,6 @@ regress: setup ## all legs with all their seeds over the local cores, reports in
 waves: setup ## run one test with waves from time 0
 ##   TEST=<test> SEED=<n>
 	@$(RUN) run --waves always --test '$(call given,TEST)' $(call option,SEED,--seed)
-
-bench: setup ## measure the figures of the targets, table and sim_build/report/bench.json
-	@$(PY) -m tb.bench
 
 list: setup ## all legs and tests
 	@$(RUN) list
