@@ -13,14 +13,14 @@ given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 option = $(if $(call given,$(1)),$(2) '$(call given,$(1))')
 flag = $(if $(filter-out 0,$(call given,$(1))),$(2))
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND ARGS LEVEL COVERAGE WORKERS
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND ARGS LEVEL COVERAGE WORKERS ONLY
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
 
 PY := .venv/bin/python
 RUN = $(PY) -m tb.run $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 
-.PHONY: help setup setup-fpga sim test pytest lint regs regress waves list doctor lock clean
+.PHONY: help setup setup-fpga sim test pytest lint regs regress waves defects list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ regress: setup ## all legs with all their seeds over the local cores, reports in
 waves: setup ## run one test with waves from time 0
 ##   TEST=<test> SEED=<n>
 	@$(RUN) run --waves always --test '$(call given,TEST)' $(call option,SEED,--seed)
+
+defects: setup ## plant each known defect in a copy and see its test turn red (an hour or two)
+##   ONLY=<ids>      these only
+	@$(PY) -m tb.defects $(call given,ONLY)
 
 list: setup ## all legs and tests
 	@$(RUN) list
