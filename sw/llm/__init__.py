@@ -1,0 +1,1 @@
+"""The LLM service and its backends (software.md 4)."""
