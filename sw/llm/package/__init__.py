@@ -1,0 +1,27 @@
+"""Model packages: form, signatures, checks, trust store, tool (software.md 4)."""
+
+from sw.llm.package.build import Weights, pack, sign
+from sw.llm.package.errors import PackageRefused
+from sw.llm.package.format import Header, Malformed, Quantisation, Tensor
+from sw.llm.package.trust import Calendar, TrustedKey, TrustError, TrustStore, host_calendar
+from sw.llm.package.verify import Limits, Package, verify, verify_file
+
+__all__ = [
+    "Calendar",
+    "Header",
+    "Limits",
+    "Malformed",
+    "Package",
+    "PackageRefused",
+    "Quantisation",
+    "Tensor",
+    "TrustError",
+    "TrustStore",
+    "TrustedKey",
+    "Weights",
+    "host_calendar",
+    "pack",
+    "sign",
+    "verify",
+    "verify_file",
+]

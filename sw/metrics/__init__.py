@@ -1,0 +1,1 @@
+"""Metrics: schema, exact percentiles, Prometheus text, report page (software.md 4)."""
