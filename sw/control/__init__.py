@@ -1,0 +1,1 @@
+"""The control plane: frames, codes, streams (software.md 3)."""

@@ -1,0 +1,1 @@
+"""The kernel: time, scheduler, dataflow graph, memory, capabilities (software.md 2)."""
