@@ -55,6 +55,10 @@ class RtlTransport(Transport):
         """Device time in ns."""
         return self._bench.cycle * self._ns_per_cycle
 
+    async def sleep(self, ns: int) -> None:
+        """Let device time pass."""
+        await self._bench.cycles(-(-ns // self._ns_per_cycle))
+
     # ------------------------------------------------------------------ registers
 
     async def read(self, offset: int) -> int:

@@ -117,6 +117,10 @@ class Transport(ABC):
         """Device time in ns."""
 
     @abstractmethod
+    async def sleep(self, ns: int) -> None:
+        """Let at least `ns` of device time pass, in whole cycles; 0 or less: none."""
+
+    @abstractmethod
     async def read(self, offset: int) -> int:
         """Read a register of BAR0.
 

@@ -29,6 +29,10 @@ class ModelTransport(Transport):
         """Device time in ns."""
         return self.device.now_ns
 
+    async def sleep(self, ns: int) -> None:
+        """Let device time pass."""
+        self.device.advance(max(0, -(-ns * self.device.timing.clock_mhz // 1000)))
+
     async def read(self, offset: int) -> int:
         """Read a register of BAR0."""
         try:

@@ -63,6 +63,9 @@ class FakeTransport(Transport):
     def now(self) -> int:
         return self.time_ns
 
+    async def sleep(self, ns: int) -> None:
+        self.time_ns += max(0, ns)
+
     async def read(self, offset: int) -> int:
         self.time_ns += 10
         self.log.append(Read(offset))
