@@ -6,23 +6,23 @@ device's memories, and the coprocessor's queue.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from sw.kernel.clock import Clock, cycles_to_ns
 
 U16 = (1 << 16) - 1
 U64 = (1 << 64) - 1
 THOUSANDTHS = 1000
 
-Spend = Callable[[int], Awaitable[None]]
-"""Lets so many ns of compute time pass on the device's clock: the `spend` of a kernel clock."""
+
+class InferenceFailed(Exception):
+    """An inference cannot go on; one line."""
 
 
-class DeviceFault(Exception):
-    """The device lost, refused or did not answer what an inference needs; one line.
-
-    The inference cannot go on: nothing that is not in the device is ever guessed.
-    """
+class DeviceFault(InferenceFailed):
+    """The device lost, refused or did not answer what an inference needs: that is never replaced by a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,28 @@ class Sampling:
         ):
             if not 0 <= value <= limit:
                 raise ValueError(f"{name} {value}: 0 to {limit}")
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """What computing costs, on which clock.
+
+    Attributes:
+        cycles_per_token: compute cycles of one token that passes through the model.
+        clock_hz: of those cycles.
+        clock: the kernel's; the time passes there.
+    """
+
+    cycles_per_token: int
+    clock_hz: int
+    clock: Clock
+
+    async def charge(self, tokens: int, usage: Usage) -> None:
+        """Let the compute time of so many tokens pass, and count it."""
+        cycles = tokens * self.cycles_per_token
+        usage.computed += tokens
+        usage.cycles += cycles
+        await self.clock.spend(cycles_to_ns(cycles, self.clock_hz))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +156,8 @@ class Generation(Protocol):
             not emitted).
 
         Raises:
-            DeviceFault: the inference has failed; only `close` may follow.
+            InferenceFailed: the inference has failed, through the device (DeviceFault) or its model;
+                only `close` may follow.
             RuntimeError: it is finished or closed.
         """
 

@@ -13,6 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sw.llm.backend import Usage
+
 Floats = NDArray[np.float32]
 
 
@@ -26,21 +28,23 @@ class KvStore(Protocol):
     def length(self) -> int:
         """Tokens that are stored, those of the step begun included."""
 
-    async def adopt(self, tokens: Sequence[int]) -> int:
-        """Take over K/V of the sequence's next tokens that are there already (a shared prefix).
+    @property
+    def usage(self) -> Usage:
+        """What the sequence has cost; the store counts lookups, bytes, inserts and shared tokens."""
 
-        Args:
-            tokens: the whole prompt.
+    async def adopt(self) -> int:
+        """Take over K/V of the prompt's next tokens that are there already (a shared prefix).
 
         Returns:
-            How many tokens `length` has grown by; 0 when nothing is there.
+            How many tokens `length` has grown by; 0 when nothing is there. One token of the prompt
+            at least is always left to compute.
 
         Raises:
             DeviceFault: the device does not do its part.
         """
 
-    async def begin(self, tokens: Sequence[int]) -> None:
-        """Begin a step that appends these n tokens; `length` grows by n.
+    async def begin(self, count: int) -> None:
+        """Begin a step that appends `count` tokens; `length` grows by it.
 
         Raises:
             DeviceFault: no room, or the device does not do its part.
@@ -58,7 +62,7 @@ class KvStore(Protocol):
         """Keys and values of all `length` tokens of a layer as they are stored.
 
         Returns:
-            Two C-contiguous (H, C, D) arrays, 0 from token `length` on; valid until the next `read`.
+            Two (H, C, D) arrays, C-contiguous; valid until the next `read`, up to token `length` - 1.
 
         Raises:
             DeviceFault: a block that must be there is not, or the device does not do its part.
@@ -66,6 +70,30 @@ class KvStore(Protocol):
 
     async def close(self) -> None:
         """Give everything back; a second call does nothing.
+
+        Raises:
+            DeviceFault: the device does not do its part.
+        """
+
+
+class KvStores(Protocol):
+    """Makes the stores of one model's sequences."""
+
+    def blocks(self, tokens: int) -> int:
+        """Directory entries, and as many slots, that a sequence of so many tokens takes at most."""
+
+    def open(self, request_id: int, prompt: Sequence[int]) -> KvStore:
+        """The empty store of a new sequence that begins with the tokens of `prompt`."""
+
+    async def announce(self, prompt: Sequence[int]) -> None:
+        """A sequence that begins so will start soon.
+
+        Raises:
+            DeviceFault: the device does not do its part.
+        """
+
+    async def unload(self) -> None:
+        """Give back what is kept between sequences; none is open.
 
         Raises:
             DeviceFault: the device does not do its part.
