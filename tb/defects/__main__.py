@@ -65,7 +65,7 @@ def run_planted(defect: Defect, tree: Path) -> tuple[str, str]:
     failed = output.find("FAILED ")
     if failed < 0:
         return OTHER, f"no test ran: {next((x for x in output.splitlines() if x.startswith('%')), output[-200:])}"
-    output = output[failed:]
+    output = output[output.find("\n", failed) :]  # the headline names the test, which is no message
     found = re.search(defect.message, output)
     if found is None:
         return OTHER, next((line for line in output.splitlines() if "KVCPU-FAIL" in line), output[-200:])
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
                 progress.update(task, description=defect.id)
                 verdict, seen = run_planted(defect, tree)
                 rows.append((defect, verdict, seen))
-                progress.console.print(f"{defect.id}: {verdict}: {seen}", highlight=False, markup=False)
+                progress.console.print(f"{defect.id}: {verdict}: {seen}", highlight=False, markup=False, soft_wrap=True)
                 progress.advance(task)
         _report(rows, console)
         return 0 if all(verdict == NOTICED for _, verdict, _ in rows) else 1
