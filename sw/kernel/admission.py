@@ -5,32 +5,45 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from sw.control.codes import Code, Refusal
+
 PPM = 1_000_000
 DEFAULT_BOUND_PPM = 850_000
 
 
-class SchedulerError(Exception):
-    """Base of the scheduler's refusals; nothing has changed."""
+class AdmissionRefused(Refusal):
+    """The servers would not be schedulable within the bound; nothing has changed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.ADMISSION_REFUSED, message)
 
 
-class AdmissionRefused(SchedulerError):
-    """The servers would not be schedulable within the bound."""
+class BadArgument(Refusal, ValueError):
+    """An argument that makes no sense to the scheduler; nothing has changed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.BAD_ARGUMENT, message)
 
 
-class BadArgument(SchedulerError, ValueError):
-    """Parameters that no server can have."""
-
-
-class ServerExists(SchedulerError):
+class ServerExists(Refusal):
     """There is a server with this id."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.EXISTS, message)
 
-class UnknownServer(SchedulerError, LookupError):
+
+class UnknownServer(Refusal, LookupError):
     """There is no server with this id."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.NOT_FOUND, message)
 
-class ServerBusy(SchedulerError):
+
+class ServerBusy(Refusal):
     """The server has jobs."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.BUSY, message)
 
 
 @dataclass(frozen=True, slots=True)
