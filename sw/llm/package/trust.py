@@ -5,12 +5,21 @@ One file per key, `<key id in hex>.json`: {"expires": "2027-01-01T00:00:00Z" or 
 
 from __future__ import annotations
 
+import hmac
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sw.signing import PublicKey
+from sw import ownerfile
+from sw.signing import KEY_BYTES, PublicKey
+
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+FILE = re.compile(r"[0-9a-f]{64}\.json")
+MAX_FILE = 1024
 
 Calendar = Callable[[], datetime]
 """Calendar time, with a time zone: what expiry is judged by."""
@@ -57,7 +66,19 @@ class TrustStore:
         Raises:
             TrustError: the store cannot be written, or others may touch it.
         """
-        raise NotImplementedError
+        if not NAME.fullmatch(key.name):
+            raise TrustError(f"{key.name!r}: a key's name has 1 to 64 letters, digits and . _ @ -")
+        record = {
+            "expires": None if key.expires is None else key.expires.astimezone(UTC).strftime(TIME),
+            "name": key.name,
+            "public_key": key.public.raw.hex(),
+        }
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check_directory()
+            ownerfile.replace(self._file(key.public.key_id), json.dumps(record).encode() + b"\n")
+        except OSError as error:
+            raise self._error(error) from None
 
     def remove(self, key_id: bytes) -> None:
         """Trust a key no more.
@@ -65,7 +86,13 @@ class TrustStore:
         Raises:
             TrustError: it is not in the store, or the store cannot be used.
         """
-        raise NotImplementedError
+        try:
+            self._check_directory()
+            self._file(key_id).unlink()
+        except FileNotFoundError:
+            raise TrustError(f"{self.path} has no key {key_id.hex()}") from None
+        except OSError as error:
+            raise self._error(error) from None
 
     def find(self, key_id: bytes) -> TrustedKey | None:
         """The key of that id (32 bytes), or None.
@@ -73,7 +100,18 @@ class TrustStore:
         Raises:
             TrustError: others may touch the store or the file, or the file is not a trusted key.
         """
-        raise NotImplementedError
+        path = self._file(key_id)
+        try:
+            self._check_directory()
+            data = ownerfile.read(path, MAX_FILE)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._error(error) from None
+        key = _parse(data, path)
+        if not hmac.compare_digest(key.public.key_id, key_id):
+            raise TrustError(f"{path} holds another key than its name says")
+        return key
 
     def keys(self) -> list[TrustedKey]:
         """Every key, in the order of the ids.
@@ -81,4 +119,32 @@ class TrustStore:
         Raises:
             TrustError: as `find`.
         """
-        raise NotImplementedError
+        try:
+            names = sorted(path.stem for path in self.path.glob("*.json") if FILE.fullmatch(path.name))
+        except OSError as error:
+            raise self._error(error) from None
+        found = (self.find(bytes.fromhex(name)) for name in names)
+        return [key for key in found if key is not None]
+
+    def _file(self, key_id: bytes) -> Path:
+        return self.path / f"{key_id.hex()}.json"
+
+    def _check_directory(self) -> None:
+        ownerfile.check_owner_only(self.path, self.path.stat())
+
+    def _error(self, error: OSError) -> TrustError:
+        return TrustError(str(error) if error.strerror is None else f"{self.path}: {error.strerror}")
+
+
+def _parse(data: bytes, path: Path) -> TrustedKey:
+    try:
+        record = json.loads(data)
+        if set(record) != {"expires", "name", "public_key"}:
+            raise ValueError
+        expires, name, raw = record["expires"], record["name"], bytes.fromhex(record["public_key"])
+        when = None if expires is None else datetime.strptime(expires, TIME).replace(tzinfo=UTC)
+        if not NAME.fullmatch(name) or len(raw) != KEY_BYTES:
+            raise ValueError
+    except (ValueError, TypeError, RecursionError):
+        raise TrustError(f"{path} is not a trusted key") from None
+    return TrustedKey(PublicKey(raw), name, when)
