@@ -3,12 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Protocol
 
-from sw.control.codes import Code
+from sw.control import llm_frames
+from sw.control.codes import Code, Refusal
+from sw.control.frames import LAYOUTS, TOKEN_BYTES, Command, encode_reply
 from sw.control.graph_service import GraphService
 from sw.control.llm_commands import LlmCommands
-from sw.kernel.capability import AuditSink, Capabilities
+from sw.control.stream import Fault, Request, StreamParser, parse
+from sw.driver.errors import DriverError
+from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capabilities, Capability, Object, Rights
+from sw.kernel.decision import AuditSink, decided
+from sw.transport.base import TransportError
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What a command needs, and what the audit log calls it."""
+
+    op: str
+    objects: Object
+    rights: Rights
+
+
+_GRAPH = (Object.GRAPH, Rights.ADMIN)
+_RULES: dict[Command, _Rule] = {
+    Command.CREATE_GRAPH: _Rule("graph.create", *_GRAPH),
+    Command.ADD_CHANNEL: _Rule("graph.add_channel", *_GRAPH),
+    Command.ADD_OPERATOR: _Rule("graph.add_operator", *_GRAPH),
+    Command.START_GRAPH: _Rule("graph.start", *_GRAPH),
+    Command.ADD_TYPED_OPERATOR: _Rule("graph.add_operator", *_GRAPH),
+    Command.ENABLE_DETERMINISTIC: _Rule("graph.deterministic", *_GRAPH),
+    Command.LLM_LOAD: _Rule("llm.load", Object.MODEL, Rights.ADMIN),
+    Command.LLM_INFER_START: _Rule("llm.infer_start", Object.LLM, Rights.SUBMIT),
+    Command.LLM_INFER_POLL: _Rule("llm.infer_poll", Object.LLM, Rights.STREAM),
+    Command.LLM_CANCEL: _Rule("llm.cancel", Object.LLM, Rights.SUBMIT),
+    Command.LLM_UNLOAD: _Rule("llm.unload", Object.MODEL, Rights.ADMIN),
+    Command.LLM_BUDGET: _Rule("llm.budget", Object.LLM, Rights.ADMIN),
+    Command.LLM_STATUS: _Rule("llm.status", ANY_OBJECT, ANY_RIGHT),
+}
+_LLM = range(Command.LLM_LOAD, Command.LLM_STATUS + 1)
 
 
 class Now(Protocol):
@@ -18,31 +53,11 @@ class Now(Protocol):
         """Absolute device time in ns."""
 
 
-class ControlStream:
-    """One client's stream of bytes.
-
-    Attributes:
-        dropped: bytes that belonged to no frame.
-    """
-
-    dropped: int
-
-    @property
-    def deadline_ns(self) -> int | None:
-        """Time at which `expire` has something to answer; None when no frame is under way."""
-        raise NotImplementedError
-
-    async def feed(self, data: bytes) -> bytes:
-        """Take bytes as they come; the replies they cause, in order, one behind the other."""
-        raise NotImplementedError
-
-    async def expire(self) -> bytes:
-        """The replies to what was not whole in time."""
-        raise NotImplementedError
-
-
 class ControlPlane:
     """Frames to graph and LLM service.
+
+    A refusal of the audit log itself (`sw.audit.AuditError`) is answered to nobody: it reaches the
+    caller, who must stop, because what is not recorded must not happen.
 
     Attributes:
         replies: how many replies had which code.
@@ -60,15 +75,129 @@ class ControlPlane:
         """Answer frames; without an LLM service 0x10 to 0x16 are Unsupported."""
         self.replies: Counter[Code] = Counter()
         self.dropped = 0
-        raise NotImplementedError
+        self._graph = graph
+        self._llm = llm
+        self._capabilities = capabilities
+        self._clock = clock
+        self._audit = audit
 
     async def handle(self, frame: bytes) -> bytes:
         """Answer one frame that came as a whole (a datagram, a script's).
 
         Bytes that do not fill the frame, or go on behind it, are BadFrame.
         """
-        raise NotImplementedError
+        return await self._answer(parse(frame))
 
     def open_stream(self) -> ControlStream:
         """A stream of a new client."""
-        raise NotImplementedError
+        return ControlStream(self)
+
+    async def serve(self, parser: StreamParser, data: bytes) -> bytes:
+        """Answer what the bytes complete in a stream, and what was not whole in time by now."""
+        before = parser.dropped
+        items = parser.feed(data, self._clock.now())
+        self.dropped += parser.dropped - before
+        return b"".join([await self._answer(item) for item in items])
+
+    async def _answer(self, item: Request | Fault) -> bytes:
+        fields = b""
+        code = Code.OK
+        try:
+            fields = await self._do(item)
+        except Refusal as refusal:
+            code = refusal.code
+        self.replies[code] += 1
+        return encode_reply(item.command, item.flags, code, fields)
+
+    async def _do(self, item: Request | Fault) -> bytes:
+        if isinstance(item, Fault):
+            raise self._refuse(None, "frame", "frame", Refusal(item.code))
+        number, payload = item.command, item.payload
+        layout = LAYOUTS.get(number)
+        if len(payload) not in (layout.sizes if layout else (TOKEN_BYTES,)):
+            refusal = Refusal(Code.BAD_FRAME, f"{len(payload)} bytes of payload")
+            raise self._refuse(None, "frame", f"command:{number:#04x}", refusal, bytes=len(payload))
+        token = int.from_bytes(payload[:TOKEN_BYTES], "little")
+        if layout is None:
+            cap = self._capabilities.check(token, ANY_OBJECT, ANY_RIGHT, self._clock.now())
+            raise self._refuse(cap, "frame", f"command:{number:#04x}", Refusal(Code.UNSUPPORTED))
+        command = Command(number)
+        rule = _RULES[command]
+        cap = self._capabilities.check(token, rule.objects, rule.rights, self._clock.now())
+        arguments = layout.arguments(payload)
+        if command in _LLM:
+            return await self._llm_command(cap, command, arguments)
+        with decided(self._audit, cap, rule.op, "graph") as counts:
+            try:
+                return await self._graph_command(command, arguments, counts)
+            except (TransportError, DriverError) as error:
+                raise Refusal(Code.DEVICE_FAULT, str(error)) from error
+
+    async def _graph_command(self, command: Command, arguments: tuple[int, ...], counts: dict[str, int]) -> bytes:
+        reply = LAYOUTS[command].reply
+        match command:
+            case Command.CREATE_GRAPH:
+                self._graph.create()
+                return b""
+            case Command.ADD_CHANNEL:
+                counts["channel"] = self._graph.need().add_channel(*arguments)
+                return reply.pack(counts["channel"])
+            case Command.ADD_OPERATOR | Command.ADD_TYPED_OPERATOR:
+                counts["operator"] = arguments[0]
+                self._graph.need().add_operator(*arguments)
+                return b""
+            case Command.START_GRAPH:
+                counts["asked"] = arguments[0]
+                counts["steps"] = await self._graph.start(*arguments)
+                return reply.pack(counts["steps"])
+            case Command.ENABLE_DETERMINISTIC:
+                counts |= dict(zip(("wcet_ns", "period_ns", "deadline_ns"), arguments, strict=True))
+                counts["used_ppm"] = self._graph.enable_deterministic(*arguments)
+                return reply.pack(counts["used_ppm"])
+            case _:
+                raise ValueError(f"{command.name} is no command of the graph")
+
+    async def _llm_command(self, cap: Capability, command: Command, arguments: tuple[int, ...]) -> bytes:
+        op = _RULES[command].op
+        if self._llm is None:
+            raise self._refuse(cap, op, "llm", Refusal(Code.UNSUPPORTED, "there is no LLM service"))
+        try:
+            llm_frames.check_reserved(command, arguments)
+        except Refusal as refusal:
+            raise self._refuse(cap, op, "llm", refusal) from None
+        try:
+            return await llm_frames.call(self._llm, cap, command, arguments)
+        except (TransportError, DriverError) as error:
+            raise self._refuse(cap, op, "llm", Refusal(Code.DEVICE_FAULT, str(error))) from error
+
+    def _refuse(self, cap: Capability | None, op: str, obj: str, refusal: Refusal, **counts: int) -> Refusal:
+        """Record a refusal of the control plane's own and give it back to be raised."""
+        holder, number = (cap.holder, cap.id) if cap else ("", None)
+        self._audit.record(holder=holder, cap_id=number, op=op, obj=obj, code=refusal.code, **counts)
+        return refusal
+
+
+class ControlStream:
+    """One client's stream of bytes. Made by `ControlPlane.open_stream`."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+        self._parser = StreamParser()
+
+    @property
+    def dropped(self) -> int:
+        """Bytes that belonged to no frame."""
+        return self._parser.dropped
+
+    @property
+    def deadline_ns(self) -> int | None:
+        """Time at which `expire` has something to answer; None when no frame is under way."""
+        return self._parser.deadline_ns
+
+    async def feed(self, data: bytes) -> bytes:
+        """Take bytes as they come; the replies they cause, in order, one behind the other."""
+        return await self._plane.serve(self._parser, data)
+
+    async def expire(self) -> bytes:
+        """The replies to what was not whole in time."""
+        return await self._plane.serve(self._parser, b"")

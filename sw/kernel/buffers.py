@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from sw.kernel.capability import AuditSink, Capability
-from sw.kernel.growth import Growth
+from dataclasses import dataclass
+
+from sw.control.codes import Code, Refusal
+from sw.kernel.capability import AuthFailed, Capability, Object, Rights
+from sw.kernel.decision import AuditSink, decided
+from sw.kernel.growth import Growth, Resource
+
+HANDLES = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Buffer:
+    holder: str
+    data: bytes
 
 
 class Buffers:
-    """Byte strings by handle, each its holder's alone.
+    """Byte strings by handle, each its holder's alone."""
 
-    Attributes:
-        held: bytes of all buffers.
-    """
-
-    def __init__(self, audit: AuditSink, growth: Growth, *, limit_bytes: int = 64 << 20, limit_handles: int = 64):
+    def __init__(
+        self, audit: AuditSink, growth: Growth, *, limit_bytes: int = 64 << 20, limit_handles: int = 64
+    ) -> None:
         """No buffers.
 
         Args:
@@ -22,19 +32,54 @@ class Buffers:
             limit_bytes: of all buffers of one holder.
             limit_handles: buffers of one holder.
         """
-        raise NotImplementedError
+        self._audit = audit
+        self._growth = growth
+        self._limit_bytes = limit_bytes
+        self._limit_handles = limit_handles
+        self._buffers: dict[int, _Buffer] = {}
+        self._last = 0
+        self._most = 0
 
-    def make(self, cap: Capability, data: bytes) -> int:
-        """Keep `data` for the capability's holder.
+    def __len__(self) -> int:
+        """Buffers of all holders."""
+        return len(self._buffers)
 
-        Returns:
-            The handle, a u32, never 0 and not reused soon.
+    def reserve(self, handles: int) -> None:
+        """Make room for so many buffers in all, ahead of deterministic mode.
 
         Raises:
-            Refusal: AuthFailed without SUBMIT on Llm or Model; BadArgument without a byte; NoRoom
-                over a limit of the holder, or in deterministic mode.
+            GrowthRefused: deterministic mode is on already, and there never were so many.
         """
-        raise NotImplementedError
+        if handles > self._most:
+            self._growth.note(Resource.HANDLE, handles - self._most)
+            self._most = handles
+
+    def make(self, cap: Capability, data: bytes) -> int:
+        """Keep a copy of `data` for the capability's holder.
+
+        Returns:
+            The handle, a u32, never 0; a released one comes back only after all others.
+
+        Raises:
+            AuthFailed: the capability lacks SUBMIT, or is for neither Llm nor Model.
+            Refusal: BadArgument without a byte; NoRoom over a limit of the holder.
+            GrowthRefused: deterministic mode, and there never were so many buffers.
+        """
+        handle = self._free_handle()
+        with decided(self._audit, cap, "buffer.make", f"buffer:{handle}", bytes=len(data)):
+            if not cap.rights & Rights.SUBMIT or not cap.objects & (Object.LLM | Object.MODEL):
+                raise AuthFailed(cap.id)
+            if not data:
+                raise Refusal(Code.BAD_ARGUMENT, "a buffer without a byte")
+            sizes = [len(buffer.data) for buffer in self._buffers.values() if buffer.holder == cap.holder]
+            if len(sizes) >= self._limit_handles:
+                raise Refusal(Code.NO_ROOM, f"{cap.holder} has {len(sizes)} buffers; no more are allowed")
+            if sum(sizes) + len(data) > self._limit_bytes:
+                raise Refusal(Code.NO_ROOM, f"{cap.holder} has {sum(sizes)} of {self._limit_bytes} bytes in buffers")
+            self.reserve(len(self._buffers) + 1)
+        self._buffers[handle] = _Buffer(cap.holder, bytes(data))
+        self._last = handle
+        return handle
 
     def get(self, cap: Capability, handle: int) -> bytes:
         """The bytes of a buffer of the capability's holder.
@@ -42,7 +87,10 @@ class Buffers:
         Raises:
             Refusal: NotFound: no such handle, or another holder's.
         """
-        raise NotImplementedError
+        buffer = self._buffers.get(handle)
+        if buffer is None or buffer.holder != cap.holder:
+            raise Refusal(Code.NOT_FOUND, f"no buffer {handle}")
+        return buffer.data
 
     def release(self, cap: Capability, handle: int) -> None:
         """Give a buffer back.
@@ -50,4 +98,11 @@ class Buffers:
         Raises:
             Refusal: NotFound: no such handle, or another holder's.
         """
-        raise NotImplementedError
+        self.get(cap, handle)
+        del self._buffers[handle]
+
+    def _free_handle(self) -> int:
+        handle = self._last % HANDLES + 1
+        while handle in self._buffers:
+            handle = handle % HANDLES + 1
+        return handle

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
-from typing import Protocol
 
+from sw import ownerfile
 from sw.control.codes import Code, Refusal
+from sw.kernel.decision import AuditSink, decided
 
 TOKEN_BITS = 64
+_HOLDER = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 
 
 class Object(IntFlag):
@@ -48,13 +52,6 @@ class AuthFailed(Refusal):
         self.capability_id = capability_id
 
 
-class AuditSink(Protocol):
-    """Where decisions are written; `sw.audit` has the real one. Never given a token or a prompt."""
-
-    def record(self, *, holder: str, cap_id: int, op: str, obj: str, code: int, **counts: int) -> object:
-        """One decision: who, by which capability, what, on what, how it ended; sizes and counts."""
-
-
 @dataclass(frozen=True, slots=True)
 class Capability:
     """What a token stands for; handed to services instead of the token.
@@ -78,7 +75,11 @@ class Capabilities:
 
     def __init__(self, audit: AuditSink, random: Callable[[int], int] = secrets.randbits) -> None:
         """Nobody may do anything. `random` gives that many random bits."""
-        raise NotImplementedError
+        self._audit = audit
+        self._random = random
+        self._all: list[Capability] = []
+        self._tokens: list[bytes] = []  # of the capability in the same place
+        self._revoked: set[int] = set()
 
     def issue(
         self,
@@ -90,43 +91,81 @@ class Capabilities:
         by: Capability | None = None,
         token: int | None = None,
     ) -> int:
-        """Make a capability.
+        """Make a capability; one audit entry, of a refusal too.
 
         Args:
-            holder: tenant it belongs to.
+            holder: tenant it belongs to: 1 to 64 of letters, digits and `. _ : / -`.
             rights: at least one.
             objects: at least one.
             expires_ns: absolute device time from which on it is refused; None: never.
-            by: the administrator, for the audit log; None: the system itself.
+            by: the administrator; None: the system itself.
             token: a token chosen by the administrator instead of a random one.
 
         Returns:
-            The token, 64 bits. It is kept nowhere else than here.
+            The token, 64 bits. Nothing shows it again.
 
         Raises:
             Refusal: BadArgument for no holder, right or object, or a token that is none; Exists
-                for a token that is in use; AuthFailed when `by` lacks ADMIN on one of the objects.
+                for a token that is in use.
+            AuthFailed: `by` lacks ADMIN on one of the objects.
         """
-        raise NotImplementedError
+        number = len(self._all) + 1
+        counts = {"rights": int(rights), "objects": int(objects)}
+        with decided(self._audit, by, "capability.issue", f"capability:{number}", **counts):
+            _administers(by, objects)
+            if not _HOLDER.fullmatch(holder):
+                raise Refusal(Code.BAD_ARGUMENT, f"holder {holder!r}: 1 to 64 of letters, digits and . _ : / -")
+            if not rights or not objects:
+                raise Refusal(Code.BAD_ARGUMENT, "a capability needs a right and an object")
+            if token is None:
+                token = self._fresh()
+            elif not 1 <= token < 1 << TOKEN_BITS:
+                raise Refusal(Code.BAD_ARGUMENT, "a token has 64 bits and is not 0")
+            elif self._find(token):
+                raise Refusal(Code.EXISTS, "this token is in use")
+        self._all.append(Capability(number, holder, objects, rights, expires_ns))
+        self._tokens.append(token.to_bytes(TOKEN_BITS // 8, "little"))
+        return token
 
     def revoke(self, token: int, *, by: Capability | None = None) -> None:
-        """End a capability now.
+        """End the capability of a token now; one audit entry.
 
         Raises:
-            Refusal: NotFound: no such token; AuthFailed: `by` lacks ADMIN on one of its objects.
+            Refusal: NotFound: no such token, or ended before.
+            AuthFailed: `by` lacks ADMIN on one of its objects.
         """
-        raise NotImplementedError
+        self.revoke_id(self._find(token) if 0 <= token < 1 << TOKEN_BITS else 0, by=by)
+
+    def revoke_id(self, capability_id: int, *, by: Capability | None = None) -> None:
+        """End a capability by its number, for administrators who do not know its token.
+
+        Raises:
+            Refusal: NotFound: no such capability, or ended before.
+            AuthFailed: `by` lacks ADMIN on one of its objects.
+        """
+        with decided(self._audit, by, "capability.revoke", f"capability:{capability_id}"):
+            if not 1 <= capability_id <= len(self._all) or capability_id in self._revoked:
+                raise Refusal(Code.NOT_FOUND, f"no capability {capability_id}")
+            _administers(by, self._all[capability_id - 1].objects)
+        self._revoked.add(capability_id)
 
     def check(self, token: int, objects: Object, rights: Rights, now_ns: int) -> Capability:
-        """Whether the token allows all of `rights` on all of `objects`; writes one audit entry.
+        """Whether the token allows all of `rights` on all of `objects`; one audit entry.
 
-        ANY_OBJECT and ANY_RIGHT ask for nothing but a capability that is alive. The time taken
-        does not depend on which token is asked about, nor on how much of it is right.
+        ANY_OBJECT and ANY_RIGHT ask for nothing but a capability that is alive. All tokens are
+        compared, each in constant time, whichever of them it is.
 
         Raises:
             AuthFailed: it does not.
         """
-        raise NotImplementedError
+        number = self._find(token) if 0 <= token < 1 << TOKEN_BITS else 0
+        capability = self._all[number - 1] if number else None
+        with decided(self._audit, capability, "capability.check", _name(objects), rights=int(rights)):
+            if capability is None or not self._alive(capability, now_ns):
+                raise AuthFailed(number)
+            if objects & ~capability.objects or rights & ~capability.rights:
+                raise AuthFailed(number)
+        return capability
 
     def bootstrap(self, path: Path, holder: str = "admin") -> int:
         """Make the first ADMIN capability, for every object, and write its token into a file.
@@ -139,6 +178,45 @@ class Capabilities:
 
         Raises:
             Refusal: Exists: there is a capability already.
-            OSError: the file cannot be written; then there is no capability either.
+            OSError: the file cannot be written; then the capability is revoked.
         """
-        raise NotImplementedError
+        if self._all:
+            raise Refusal(Code.EXISTS, "the first capability is made once")
+        token = self.issue(holder, Rights.ADMIN, Object.GRAPH | Object.MODEL | Object.LLM)
+        try:
+            ownerfile.replace(path, f"{token:#018x}\n".encode())
+        except OSError:
+            self.revoke(token)
+            raise
+        return token
+
+    def list(self) -> tuple[Capability, ...]:
+        """Every capability that is not revoked, without its token."""
+        return tuple(capability for capability in self._all if capability.id not in self._revoked)
+
+    def _fresh(self) -> int:
+        while True:
+            token = self._random(TOKEN_BITS)
+            if token and not self._find(token):
+                return token
+
+    def _find(self, token: int) -> int:
+        """Number of the token's capability, 0 for none; no branch and no early end tells which."""
+        presented = token.to_bytes(TOKEN_BITS // 8, "little")
+        found = 0
+        for number, stored in enumerate(self._tokens, start=1):
+            found |= number * hmac.compare_digest(stored, presented)
+        return found
+
+    def _alive(self, capability: Capability, now_ns: int) -> bool:
+        expired = capability.expires_ns is not None and now_ns >= capability.expires_ns
+        return not expired and capability.id not in self._revoked
+
+
+def _administers(by: Capability | None, objects: Object) -> None:
+    if by is not None and (not by.rights & Rights.ADMIN or objects & ~by.objects):
+        raise AuthFailed(by.id)
+
+
+def _name(objects: Object) -> str:
+    return ":".join(str(member.name).lower() for member in objects) or "any"

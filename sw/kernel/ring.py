@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Iterator
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -38,6 +39,11 @@ class Ring(Generic[T]):
         """Whether no item fits."""
         return self.depth == SLOTS
 
+    def __iter__(self) -> Iterator[T]:
+        """The waiting items, oldest first; none is taken."""
+        for position in range(self._tail, self._tail + self.depth):
+            yield cast(T, self._slots[position % SLOTS])
+
     def push(self, item: T) -> bool:
         """Put an item behind the others.
 
@@ -57,6 +63,6 @@ class Ring(Generic[T]):
         if not self.depth:
             return None
         index = self._tail % SLOTS
-        item, self._slots[index] = self._slots[index], None
+        item, self._slots[index] = self._slots[index], None  # a slot keeps nothing alive
         self._tail = (self._tail + 1) & _COUNTER
         return item

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from sw.control.codes import Code, Refusal
@@ -120,8 +119,14 @@ def store(arena: Arena, header: TensorHeader, data: bytes) -> int:
 
     Raises:
         Refusal: as `Arena.alloc`.
+        ValueError: a field of the header does not fit.
     """
-    raise NotImplementedError
+    packed = replace(header, data_offset=HEADER_BYTES, length=len(data)).pack()
+    handle = arena.alloc(HEADER_BYTES + len(data))
+    view = arena.view(handle)
+    view[:HEADER_BYTES] = packed
+    view[HEADER_BYTES:] = data
+    return handle
 
 
 def load(arena: Arena, handle: int) -> tuple[TensorHeader, memoryview]:
@@ -131,14 +136,42 @@ def load(arena: Arena, handle: int) -> tuple[TensorHeader, memoryview]:
         Refusal: NotFound for a stale handle; BadArgument for a header that is none, or whose data
             is not inside the handle's bytes.
     """
-    raise NotImplementedError
+    view = arena.view(handle)
+    header = TensorHeader.unpack(view)
+    end = header.data_offset + header.length
+    if header.data_offset < HEADER_BYTES or end > len(view):
+        raise Refusal(
+            Code.BAD_ARGUMENT,
+            f"tensor data at [{header.data_offset}, {end}): outside [{HEADER_BYTES}, {len(view)})",
+        )
+    return header, view[header.data_offset : end]
 
 
 def text(data: bytes) -> TensorHeader:
     """The header of a text: schema TEXT, one u8 a byte."""
-    raise NotImplementedError
+    return TensorHeader(
+        DType.U8,
+        dims=(len(data), 0, 0, 0),
+        strides=(1, 0, 0, 0),
+        schema=Schema.TEXT,
+        records=1,
+        length=len(data),
+        encoding=Encoding.UTF8,
+        framing=Framing.BYTES,
+        count=len(data),
+    )
 
 
-def tokens(ids: Sequence[int], sequence: int) -> TensorHeader:
-    """The header of token ids: schema TOKENS, one u32 each; `sequence` is the index of the first."""
-    raise NotImplementedError
+def tokens(count: int, sequence: int) -> TensorHeader:
+    """The header of `count` token ids: schema TOKENS, one u32 each; the first is number `sequence`."""
+    return TensorHeader(
+        DType.U32,
+        dims=(count, 0, 0, 0),
+        strides=(4, 0, 0, 0),
+        schema=Schema.TOKENS,
+        records=1,
+        length=4 * count,
+        framing=Framing.IDS,
+        count=count,
+        sequence=sequence,
+    )
