@@ -132,6 +132,9 @@ class test_cancelled(MoveTest):
         await self.r.range("SHARE", kv(2), 1)
         await self.r.wait_idle()
         self.ctx.compare("referenced at the commit", [(kv(2), 1, 2, Completion.CANCELLED)], await self.completions())
+        await self.r.insert(kv(7), tokens=16, tier=1)
+        await self.r.step(1)  # R is below 255 from here on, so that HOT alone keeps a block
+        await self.r.insert(kv(8), tokens=16, tier=1)
         await self.r.write(CTRL=0)
         await self.status(Status.OK, Command.MIGRATE, kv(3), TIER=2)
         await self.r.range("SHARE", kv(3), 1)
@@ -141,11 +144,16 @@ class test_cancelled(MoveTest):
         await self.status(Status.OK, Command.LOOKUP, kv(5), TOUCH=1)
         await self.r.range("IMEVICT", kv(6), 16)
         await self.status(Status.OK, Command.REMOVE, kv(6))
+        await self.r.range("IMEVICT", kv(7), 16)
+        await self.r.range("COOL", kv(7), 16)
+        await self.r.range("IMEVICT", kv(8), 16)
         await self.r.write(CTRL=1)
         await self.r.wait_idle()
         expected = [(kv(3), 1, 2, Completion.CANCELLED)]  # MIGRATE has named its target
         expected += [(kv(i), 1, 1, Completion.CANCELLED) for i in (4, 5, 6)]
-        self.ctx.compare("referenced, HOT, touched, gone at the start", expected, sorted(await self.completions()))
+        expected += [(kv(i), 1, 2, Completion.OK) for i in (7, 8)]  # R < 255; EVICTABLE
+        subject = "referenced, HOT, touched, gone at the start; cold, EVICTABLE"
+        self.ctx.compare(subject, expected, sorted(await self.completions()))
 
 
 @kv_test(timeout_cycles=400_000)
