@@ -216,3 +216,17 @@ class Backend(Protocol):
         Raises:
             DeviceFault: the device does not answer.
         """
+
+
+def check_request(need: Need, max_tokens: int, request_id: int, info: ModelInfo) -> None:
+    """What every backend's `start` refuses.
+
+    Raises:
+        ValueError: no token asked for, no legal request id, or more tokens than the context.
+    """
+    if max_tokens < 1:
+        raise ValueError(f"max_tokens {max_tokens}: 1 or more")
+    if not 1 <= request_id <= U16:
+        raise ValueError(f"request id {request_id}: 1 to {U16}")
+    if need.context_tokens > info.context:
+        raise ValueError(f"{need.context_tokens} tokens: the context of {info.name} is {info.context}")
