@@ -238,7 +238,7 @@ def _text(field: bytes, what: str) -> str:
 
 
 def _padded(text: str, size: int, what: str) -> bytes:
-    field = text.encode().ljust(size, b"\0")
+    field = text.encode(errors="surrogatepass").ljust(size, b"\0")
     if len(field) > size:
         raise Malformed(f"{what} is longer than {size} bytes")
     _text(field, what)

@@ -113,7 +113,7 @@ class TrustStore:
             raise TrustError(f"{path} holds another key than its name says")
         return key
 
-    def keys(self) -> list[TrustedKey]:
+    def trusted(self) -> list[TrustedKey]:
         """Every key, in the order of the ids.
 
         Raises:

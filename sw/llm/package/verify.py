@@ -93,7 +93,7 @@ def verify(data: bytes, trust: TrustStore, limits: PackageLimits, now: datetime)
             ExpiredKey;
             limits: ModelTooLarge, and ModelUnsupported for a shape or a type of numbers that is not known.
     """
-    _check_size(len(data), limits)
+    _check_size(len(data), limits.package_bytes)
     layout = _check_form(data)
     trailer = layout.trailer
     if trailer.unsigned:
@@ -122,19 +122,30 @@ def verify_file(path: Path, trust: TrustStore, limits: PackageLimits, now: datet
         PackageRefused: as `verify`.
         OSError: the file cannot be read.
     """
+    return verify(read_package(path, limits.package_bytes), trust, limits, now)
+
+
+def read_package(path: Path, limit: int) -> bytes:
+    """The bytes of a package file of at most `limit` bytes; a longer one is not read.
+
+    Raises:
+        PackageRefused: ModelTooLarge.
+        OSError: it cannot be read.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hang us
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(f"{path} is not a file")
-        _check_size(status.st_size, limits)
-        data = file.read(limits.package_bytes + 1)  # it may have grown since
-    return verify(data, trust, limits, now)
+        _check_size(status.st_size, limit)
+        data = file.read(limit + 1)  # it may have grown since
+    _check_size(len(data), limit)
+    return data
 
 
-def _check_size(size: int, limits: PackageLimits) -> None:
-    if size > limits.package_bytes:
-        raise PackageRefused(Code.MODEL_TOO_LARGE, f"{size} bytes: at most {limits.package_bytes} are taken")
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise PackageRefused(Code.MODEL_TOO_LARGE, f"{size} bytes: at most {limit} are taken")
 
 
 def _check_form(data: bytes) -> Layout:
