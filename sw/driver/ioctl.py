@@ -4,51 +4,38 @@ from __future__ import annotations
 
 import errno
 import os
-import struct
 from dataclasses import dataclass, replace
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 from sw import regs
 from sw.driver.binding import Bindings, Run, check_range
 from sw.driver.device import Driver, Weights
 from sw.driver.errors import BadArgument
 from sw.kv_address import KvAddress
+from sw.uapi import description
 
-STEP = struct.Struct("<Q")
-RANGE = struct.Struct("<3Q")
-WEIGHTS = struct.Struct("<6I")
-TELEMETRY = struct.Struct("<9Q6I")
+STEP = description.STEP.layout
+RANGE = description.RANGE.layout
+WEIGHTS = description.WEIGHTS.layout
+TELEMETRY = description.TELEMETRY.layout
 
-_MAGIC = ord("K")
-_WRITE, _READ = 1, 2  # direction as the caller sees it
 _MAX_STEP = (1 << 32) - 1
-
-
-def _number(direction: int, number: int, layout: struct.Struct) -> int:
-    return direction << 30 | layout.size << 16 | _MAGIC << 8 | number
+_BY_NAME = {call.name: call for call in description.CALLS}
 
 
 class Request(IntEnum):
     """ioctl numbers."""
 
-    STEP_ADVANCE = _number(_WRITE, 1, STEP)
-    MARK_HOT = _number(_WRITE, 2, RANGE)
-    EVICT = _number(_WRITE, 3, RANGE)
-    PREFETCH = _number(_WRITE, 4, RANGE)
-    SHARE_PREFIX = _number(_WRITE, 5, RANGE)
-    SET_WEIGHTS = _number(_WRITE, 6, WEIGHTS)
-    GET_TELEMETRY = _number(_READ, 7, TELEMETRY)
+    STEP_ADVANCE = _BY_NAME["STEP_ADVANCE"].request
+    MARK_HOT = _BY_NAME["MARK_HOT"].request
+    EVICT = _BY_NAME["EVICT"].request
+    PREFETCH = _BY_NAME["PREFETCH"].request
+    SHARE_PREFIX = _BY_NAME["SHARE_PREFIX"].request
+    SET_WEIGHTS = _BY_NAME["SET_WEIGHTS"].request
+    GET_TELEMETRY = _BY_NAME["GET_TELEMETRY"].request
 
 
-_LAYOUTS = {
-    Request.STEP_ADVANCE: STEP,
-    Request.MARK_HOT: RANGE,
-    Request.EVICT: RANGE,
-    Request.PREFETCH: RANGE,
-    Request.SHARE_PREFIX: RANGE,
-    Request.SET_WEIGHTS: WEIGHTS,
-    Request.GET_TELEMETRY: TELEMETRY,
-}
+_SIZES = {Request(call.request): call.argument.layout.size for call in description.CALLS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +88,81 @@ class Telemetry:
         return cls(numbers[0], Counters(*numbers[1:9]), Weights(*numbers[9:]))
 
 
+class Hint(Enum):
+    """What a range of user bytes can be told; all but COOL and RELEASE are published calls."""
+
+    HOT = "hot"
+    EVICT = "evict"
+    COOL = "cool"
+    PREFETCH = "prefetch"
+    SHARE = "share"
+    RELEASE = "release"
+
+
+_HINTS = {
+    Request.MARK_HOT: Hint.HOT,
+    Request.EVICT: Hint.EVICT,
+    Request.PREFETCH: Hint.PREFETCH,
+    Request.SHARE_PREFIX: Hint.SHARE,
+}
+_COUNTED = {
+    Hint.HOT: "hot_count",
+    Hint.EVICT: "evict_count",
+    Hint.PREFETCH: "prefetch_count",
+    Hint.SHARE: "share_count",
+}
+
+
+class Tally:
+    """Counts of accepted calls: of one open file, which `total` counts as well."""
+
+    def __init__(self, total: Tally | None = None) -> None:
+        """Nothing counted yet."""
+        self.counters = Counters()
+        self.hint_misses = 0
+        self._total = total
+
+    def stepped(self) -> None:
+        """A STEP_ADVANCE was accepted."""
+        self.counters = replace(self.counters, step_count=self.counters.step_count + 1)
+        if self._total:
+            self._total.stepped()
+
+    def hinted(self, hint: Hint, va: int, length: int, target_step: int, misses: int) -> None:
+        """A range call was accepted; only published ones are counted."""
+        self.hint_misses += misses
+        counted = _COUNTED.get(hint)
+        if counted:
+            self.counters = replace(
+                self.counters,
+                last_va=va,
+                last_len=length,
+                last_target_step=target_step,
+                **{counted: getattr(self.counters, counted) + 1},
+            )
+        if self._total:
+            self._total.hinted(hint, va, length, target_step, misses)
+
+
 class Ioctl:
-    """The device node of one process.
+    """One open file of the device node.
 
     Attributes:
         driver: the device.
         bindings: user ranges.
-        hint_misses: BLOCK_BYTES units of hints that were not bound.
+        tally: accepted calls.
     """
 
-    def __init__(self, driver: Driver) -> None:
-        """A node with nothing bound and no call counted."""
+    def __init__(self, driver: Driver, total: Tally | None = None) -> None:
+        """A file with nothing bound and no call counted; `total` counts the calls of all files."""
         self.driver = driver
         self.bindings = Bindings(driver.caps.block_tokens)
-        self.hint_misses = 0
-        self._counters = Counters()
+        self.tally = Tally(total)
+
+    @property
+    def hint_misses(self) -> int:
+        """BLOCK_BYTES units of hints that were not bound."""
+        return self.tally.hint_misses
 
     async def bind(self, va: int, length: int, first: KvAddress) -> None:
         """Map each BLOCK_BYTES of a user range to one block, from `first` on.
@@ -145,8 +192,7 @@ class Ioctl:
             known = Request(request)
         except ValueError:
             raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY)) from None
-        layout = _LAYOUTS[known]
-        if argument is None or len(argument) < layout.size:
+        if argument is None or len(argument) < _SIZES[known]:
             raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
         try:
             match known:
@@ -157,22 +203,30 @@ class Ioctl:
                 case Request.GET_TELEMETRY:
                     return (await self.telemetry()).pack()
                 case _:
-                    await self._hint(known, *RANGE.unpack_from(argument))
+                    await self.hint(_HINTS[known], *RANGE.unpack_from(argument))
         except BadArgument as error:
             raise _invalid(error) from None
         return b""
 
     async def telemetry(self) -> Telemetry:
-        """Counters of this node, step and weights of the device."""
-        return Telemetry(await self.driver.current_step(), self._counters, await self.driver.weights())
+        """Counters of this file, step and weights of the device."""
+        return Telemetry(await self.driver.current_step(), self.tally.counters, await self.driver.weights())
 
     async def _step(self, step: int) -> None:
         await self.driver.step(step)
-        self._counters = replace(self._counters, step_count=self._counters.step_count + 1)
+        self.tally.stepped()
 
-    async def _hint(self, request: Request, va: int, length: int, target_step: int) -> None:
+    async def hint(self, hint: Hint, va: int, length: int, target_step: int = 0) -> int:
+        """One range call on the blocks that the range is bound to.
+
+        Returns:
+            Units of BLOCK_BYTES that are not bound.
+
+        Raises:
+            BadArgument: no bytes, past 2^64, a step over 32 bits; nothing has changed.
+        """
         check_range(va, length)
-        if target_step > _MAX_STEP:
+        if not 0 <= target_step <= _MAX_STEP:
             raise BadArgument(f"target_step {target_step} is over 32 bits")
         runs, misses = self.bindings.resolve(va, length, await self._block_bytes())
         most = self.driver.caps.entries * self.driver.caps.block_tokens
@@ -180,36 +234,34 @@ class Ioctl:
         await self.driver.set_span(1, 1)  # a call names its blocks one by one
         for run in runs:
             for first, tokens in _pieces(run, most):
-                await self._send(request, first, tokens, target_step)
+                await send(self.driver, hint, first, tokens, target_step)
         await self.driver.set_span(*span)
-        self.hint_misses += misses
-        counted = {
-            Request.MARK_HOT: "hot_count",
-            Request.EVICT: "evict_count",
-            Request.PREFETCH: "prefetch_count",
-            Request.SHARE_PREFIX: "share_count",
-        }[request]
-        self._counters = replace(
-            self._counters,
-            last_va=va,
-            last_len=length,
-            last_target_step=target_step,
-            **{counted: getattr(self._counters, counted) + 1},
-        )
-
-    async def _send(self, request: Request, first: KvAddress, tokens: int, step: int) -> None:
-        match request:
-            case Request.MARK_HOT:
-                await self.driver.hot(first, tokens)
-            case Request.EVICT:
-                await self.driver.evict(first, tokens)
-            case Request.PREFETCH:
-                await self.driver.prefetch(first, tokens, step)
-            case _:
-                await self.driver.share(first, tokens)
+        self.tally.hinted(hint, va, length, target_step, misses)
+        return misses
 
     async def _block_bytes(self) -> int:
         return await self.driver.registers.read(regs.BLOCK_BYTES)
+
+
+async def send(driver: Driver, hint: Hint, first: KvAddress, tokens: int, step: int) -> None:
+    """Launch the range command of a hint.
+
+    Raises:
+        BadArgument: 0 tokens, a range that is too long, or a step over 32 bits.
+    """
+    match hint:
+        case Hint.HOT:
+            await driver.hot(first, tokens)
+        case Hint.EVICT:
+            await driver.evict(first, tokens)
+        case Hint.COOL:
+            await driver.cool(first, tokens)
+        case Hint.PREFETCH:
+            await driver.prefetch(first, tokens, step)
+        case Hint.SHARE:
+            await driver.share(first, tokens)
+        case Hint.RELEASE:
+            await driver.release(first, tokens)
 
 
 def _pieces(run: Run, most: int) -> list[tuple[KvAddress, int]]:

@@ -116,13 +116,14 @@ class Monitoring:
             raise DriverError("this transport does not offer the directory window")
         return await self.registers.transport.window(first, count)
 
-    async def directory(self) -> dict[int, Entry]:
-        """Every valid entry by index.
+    async def directory(self, first: int = 0, count: int | None = None) -> dict[int, Entry]:
+        """Every valid entry by index, of `count` places from `first` on (None: to the last).
 
         Raises:
+            BadArgument: not within the directory.
             DriverError: the transport offers no window.
         """
-        return dict(_valid(await self.window()))
+        return dict(_valid(await self.window(first, count), first))
 
     async def occupancy(self) -> list[int]:
         """Valid entries per tier, read through the directory window."""
@@ -132,10 +133,10 @@ class Monitoring:
         return counts
 
 
-def _valid(data: bytes) -> Iterator[tuple[int, Entry]]:
-    for index in range(len(data) // ENTRY_BYTES):
-        slot = data[index * ENTRY_BYTES : (index + 1) * ENTRY_BYTES]
+def _valid(data: bytes, first: int) -> Iterator[tuple[int, Entry]]:
+    for place in range(len(data) // ENTRY_BYTES):
+        slot = data[place * ENTRY_BYTES : (place + 1) * ENTRY_BYTES]
         if any(slot):
             entry = Entry.unpack(slot)
             if entry.valid:
-                yield index, entry
+                yield first + place, entry

@@ -148,6 +148,11 @@ class Entry:
         """First token of the block."""
         return KvAddress(self.request_id, self.layer, self.head, self.token_start)
 
+    def holds(self, kv_addr: KvAddress) -> bool:
+        """Whether a token is one of the block's valid ones."""
+        same = (self.request_id, self.layer, self.head) == (kv_addr.request_id, kv_addr.layer, kv_addr.head)
+        return self.valid and same and self.token_start <= kv_addr.token <= self.token_end
+
     @classmethod
     def unpack(cls, data: bytes) -> Entry:
         """From the 32 bytes of a slot of the directory window."""

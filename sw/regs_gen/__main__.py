@@ -11,10 +11,10 @@ from pathlib import Path
 
 from systemrdl.messages import RDLCompileError
 
+from sw.generated import ROOT, update
 from sw.regs_gen import cheader, docs, python, systemverilog
 from sw.regs_gen.load import load
 
-ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path("rtl/regs/kvcpu.rdl")
 
 
@@ -34,11 +34,6 @@ def outputs(source: Path) -> dict[Path, str]:
     return files
 
 
-def stale(root: Path, files: dict[Path, str]) -> list[Path]:
-    """The files under `root` that are missing or differ from `files`."""
-    return [path for path, text in files.items() if not (root / path).is_file() or (root / path).read_text() != text]
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m sw.regs_gen", description=__doc__)
@@ -50,17 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (RDLCompileError, OSError) as error:
         print(f"regs: {error}", file=sys.stderr)
         return 2
-    old = stale(options.root, files)
-    if options.check:
-        for path in old:
-            print(f"regs: {path} is stale: run `make regs`", file=sys.stderr)
-        return 1 if old else 0
-    for path in old:
-        target = options.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(files[path])
-        print(f"regs: wrote {path}")
-    return 0
+    return update(options.root, files, "regs", check=options.check)
 
 
 if __name__ == "__main__":

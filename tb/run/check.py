@@ -55,7 +55,14 @@ def _lint(manifest: Manifest) -> Counts:
 
 
 def _generated(_manifest: Manifest) -> Counts:
-    return _tool("generated files", [sys.executable, "-m", "sw.regs_gen", "--check"])
+    counts = Counts()
+    for title, command in (
+        ("generated files: registers", ["-m", "sw.regs_gen", "--check"]),
+        ("generated files: kernel interface", ["-m", "sw.uapi", "generate", "--check"]),
+    ):
+        part = _tool(title, [sys.executable, *command])
+        counts = Counts(counts.passed + part.passed, counts.failed + part.failed)
+    return counts
 
 
 def _audit(manifest: Manifest) -> Counts:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sw.regs_gen.__main__ import ROOT, SOURCE, main, outputs
+from sw.generated import ROOT
+from sw.regs_gen.__main__ import SOURCE, main, outputs
 
 HEADER_TEST = """
 #include "kvcpu_regs.h"

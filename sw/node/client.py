@@ -1,0 +1,122 @@
+"""The node's client for tools and tests; C programs have sw/uapi/client.c."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from sw.node.place import PlaceError, check_length, default_path, peer
+from sw.node.wire import Answer, Closed, Kind, Malformed, Request
+
+
+class NodeError(Exception):
+    """The node cannot be reached, or does not answer; one line."""
+
+
+class CallRefused(NodeError):
+    """The node refuses a call.
+
+    Attributes:
+        errno: why, as C programs see it.
+    """
+
+    def __init__(self, number: int, message: str) -> None:
+        """Refused with errno `number`."""
+        super().__init__(message)
+        self.errno = number
+
+
+class Client:
+    """One open file of the node. Any number of threads may use it."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Connect to the node at `path` (None: where the environment says).
+
+        Raises:
+            NodeError: nobody serves there, or another user does.
+        """
+        self.path = path or default_path()
+        try:
+            check_length(self.path)
+        except PlaceError as error:
+            raise NodeError(str(error)) from None
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._socket.connect(str(self.path))
+            self.pid, uid = peer(self._socket)
+        except OSError as error:
+            self.close()
+            if error.errno in (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR):
+                raise NodeError(f"{self.path}: nobody serves a device here (`make serve` does)") from None
+            raise NodeError(f"{self.path}: {(error.strerror or str(error)).lower()}") from None
+        if uid != os.geteuid():
+            self.close()
+            raise NodeError(f"{self.path}: served by another user")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        """The client itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self.close()
+
+    def exchange(self, kind: Kind, value: int, payload: bytes) -> Answer:
+        """Send a request and wait for its answer.
+
+        Raises:
+            NodeError: the node has gone, or what it says is no answer.
+        """
+        mine, reply_to = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with reply_to:
+                Request(kind, value, payload, reply_to).send(self._socket)
+            answer = Answer.receive(mine)
+        except (Closed, OSError):
+            raise NodeError("the node has ended without an answer") from None
+        except Malformed as error:
+            raise NodeError(f"the node's answer is none: {error}") from None
+        finally:
+            with suppress(OSError):
+                mine.close()
+        if answer.kind != kind:
+            raise NodeError(f"the node's answer is to another request ({answer.kind})")
+        return answer
+
+    def ioctl(self, request: int, argument: bytes = b"") -> bytes:
+        """One ioctl, as the device node answers.
+
+        Raises:
+            OSError: the errno of the published interface.
+            NodeError: the node has gone.
+        """
+        answer = self.exchange(Kind.IOCTL, request, argument)
+        if answer.value:
+            raise OSError(answer.value, os.strerror(answer.value))
+        return answer.payload
+
+    def call(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """One call beside the published ones (sw/node/calls.py).
+
+        Raises:
+            CallRefused: the node or its device refuses it.
+            NodeError: the node has gone.
+        """
+        payload = json.dumps({"call": name, **arguments}, separators=(",", ":")).encode()
+        answer = self.exchange(Kind.CALL, 0, payload)
+        try:
+            result: dict[str, Any] = json.loads(answer.payload)
+        except ValueError:
+            raise NodeError("the node's answer is none") from None
+        if answer.value:
+            raise CallRefused(answer.value, result["error"])
+        return result

@@ -1,0 +1,192 @@
+"""Packets between a client and the node, on a local socket of whole packets (SOCK_SEQPACKET).
+
+A connection is one open file of the node, and carries requests only: each attaches a socket of its own for its answer,
+so that threads and forked processes that share a connection never get each other's. A packet is a header and its
+payload; a payload over INLINE bytes is in an attached file instead. The C library is generated from the same header.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+
+from sw.uapi.description import Member, Struct
+
+HEADER = Struct(
+    "header",
+    "Begin of every packet.",
+    (
+        Member("magic", 32, "KVCPU_WIRE_MAGIC"),
+        Member("kind", 16, "KVCPU_WIRE_IOCTL, ...; an answer has its request's"),
+        Member("flags", 16, "1: the payload is in an attached file"),
+        Member("value", 32, "request: of an ioctl; answer: an errno, 0 for success"),
+        Member("size", 32, "bytes of the payload"),
+    ),
+)
+MAGIC = int.from_bytes(b"KVN1", "little")
+INLINE = 32 * 1024
+LIMIT = 64 * 1024 * 1024  # bytes of an attached payload
+_LAYOUT = HEADER.layout
+_ATTACHED = 2  # at most: the answer's socket, the payload's file
+
+
+class Kind(IntEnum):
+    """What a request asks for; `value` is an ioctl's number, 0 for the others."""
+
+    IOCTL = 1
+    CALL = 2
+    FRAME = 3
+    BUFFER = 4
+
+
+class Flag(IntFlag):
+    """What a packet says of itself."""
+
+    FILE = 1  # the payload is in an attached file
+
+
+class Malformed(Exception):
+    """A packet that is none; the message is one line."""
+
+
+class Closed(Exception):
+    """The other side has closed the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A packet to the node; `reply_to` is the socket of whoever waits for the answer."""
+
+    kind: int
+    value: int
+    payload: bytes
+    reply_to: socket.socket = field(compare=False)
+
+    def send(self, connection: socket.socket) -> None:
+        """Send the request.
+
+        Raises:
+            OSError: it cannot be sent.
+        """
+        _send(connection, self.kind, self.value, self.payload, [self.reply_to.fileno()])
+
+    @classmethod
+    def receive(cls, connection: socket.socket) -> Request:
+        """Take the next request; its `reply_to` does not block.
+
+        Raises:
+            Closed: there is none any more.
+            Malformed: not a request; whatever was attached is closed.
+            OSError: the socket fails (BlockingIOError: one that does not block has none).
+        """
+        with ExitStack() as stack:
+            kind, value, payload, files = _receive(connection, stack)
+            if len(files) != 1 or not stat.S_ISSOCK(os.fstat(files[0]).st_mode):
+                raise Malformed("no socket for the answer")
+            reply_to = socket.socket(fileno=os.dup(files[0]))
+            reply_to.setblocking(False)
+            return cls(kind, value, payload, reply_to)
+
+    def abandoned(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        try:
+            return not self.reply_to.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A packet back; `value` is an errno, 0 for success."""
+
+    kind: int
+    value: int
+    payload: bytes = b""
+
+    def send(self, to: socket.socket) -> None:
+        """Send the answer.
+
+        Raises:
+            OSError: it cannot be sent (BlockingIOError: nobody takes it).
+        """
+        _send(to, self.kind, self.value, self.payload, [])
+
+    @classmethod
+    def receive(cls, at: socket.socket) -> Answer:
+        """Wait for the answer.
+
+        Raises:
+            Closed: the node has gone without one.
+            Malformed: not an answer.
+            OSError: the socket fails.
+        """
+        with ExitStack() as stack:
+            kind, value, payload, files = _receive(at, stack)
+            if files:
+                raise Malformed("an answer with files attached")
+            return cls(kind, value, payload)
+
+
+def _send(to: socket.socket, kind: int, value: int, payload: bytes, files: list[int]) -> None:
+    if len(payload) <= INLINE:
+        header = _LAYOUT.pack(MAGIC, kind, 0, value, len(payload))
+        socket.send_fds(to, [header, payload], files) if files else to.sendmsg([header, payload])
+        return
+    file = os.memfd_create("kvcpu-payload", os.MFD_CLOEXEC)
+    try:
+        view = memoryview(payload)
+        while view:
+            view = view[os.write(file, view) :]
+        socket.send_fds(to, [_LAYOUT.pack(MAGIC, kind, Flag.FILE, value, len(payload))], [*files, file])
+    finally:
+        os.close(file)
+
+
+def _receive(connection: socket.socket, stack: ExitStack) -> tuple[int, int, bytes, list[int]]:
+    """Kind, value, payload and the other attached files, which `stack` closes."""
+    data, files, flags, _ = socket.recv_fds(connection, _LAYOUT.size + INLINE, _ATTACHED)
+    for file in files:
+        stack.callback(os.close, file)
+    if not data and not files:
+        raise Closed
+    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        raise Malformed("the packet is too long")
+    if len(data) < _LAYOUT.size:
+        raise Malformed(f"{len(data)} bytes are no header")
+    magic, kind, said, value, size = _LAYOUT.unpack_from(data)
+    payload = data[_LAYOUT.size :]
+    if magic != MAGIC or said & ~Flag.FILE:
+        raise Malformed(f"magic {magic:#x}, flags {said:#x}")
+    if said & Flag.FILE:
+        if payload or not files:
+            raise Malformed("an attached payload, and none attached, or another inside")
+        payload = _content(files.pop(), size)
+    elif len(payload) != size:
+        raise Malformed(f"{len(payload)} bytes of payload, {size} announced")
+    return kind, value, payload, files
+
+
+def _content(file: int, size: int) -> bytes:
+    """The attached payload; a file that is not whole in memory or on disk could block, so it is refused."""
+    if size > LIMIT:
+        raise Malformed(f"a payload of {size:,} bytes, at most {LIMIT:,}")
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_size < size:
+        raise Malformed("the attached payload is not a file of its size")
+    try:
+        parts, offset = [], 0
+        while offset < size:
+            part = os.pread(file, size - offset, offset)
+            if not part:
+                raise Malformed("the attached payload is not whole")
+            parts.append(part)
+            offset += len(part)
+    except OSError as error:
+        raise Malformed(f"the attached payload cannot be read: {error.strerror}") from None
+    return b"".join(parts)

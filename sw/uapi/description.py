@@ -1,0 +1,123 @@
+"""The published kernel interface, once: the driver's layouts and the C header come from here (software.md 1)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+DEVICE = "/dev/kvcpu0"
+MAGIC = ord("K")
+DIRECTION_SHIFT = 30  # of a request, as the kernel's _IOC lays it out
+SIZE_SHIFT = 16
+SIZE_MASK = (1 << 14) - 1
+
+_FORMATS = {8: "B", 16: "H", 32: "I", 64: "Q"}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An unsigned integer of a struct: name, bits (8, 16, 32 or 64), what it holds."""
+
+    name: str
+    bits: Literal[8, 16, 32, 64]
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """Little-endian unsigned integers one after the other, each at a multiple of its size."""
+
+    name: str
+    meaning: str
+    members: tuple[Member, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what a C compiler would pad."""
+        offset = 0
+        for member in self.members:
+            if offset % (member.bits // 8):
+                raise ValueError(f"{self.name}.{member.name}: padding before offset {offset}")
+            offset += member.bits // 8
+        if offset % max(member.bits // 8 for member in self.members):
+            raise ValueError(f"{self.name}: padding at its end")
+
+    @property
+    def layout(self) -> struct.Struct:
+        """The same for Python."""
+        return struct.Struct("<" + "".join(_FORMATS[member.bits] for member in self.members))
+
+
+class Direction(IntEnum):
+    """Who fills the argument, as the caller sees it."""
+
+    WRITE = 1
+    READ = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One ioctl: direction, number, argument."""
+
+    name: str
+    number: int
+    direction: Direction
+    argument: Struct
+    meaning: str
+
+    @property
+    def request(self) -> int:
+        """The request value: direction, size of the argument, magic, number."""
+        return self.direction << DIRECTION_SHIFT | self.argument.layout.size << SIZE_SHIFT | MAGIC << 8 | self.number
+
+
+STEP = Struct("step", "Argument of STEP_ADVANCE.", (Member("step", 64, "decode step, at most 2^32 - 1"),))
+RANGE = Struct(
+    "range",
+    "Argument of the four range calls.",
+    (
+        Member("va", 64, "first byte of the range"),
+        Member("len", 64, "bytes, at least 1"),
+        Member("target_step", 64, "PREFETCH: the step at which it is needed; at most 2^32 - 1"),
+    ),
+)
+WEIGHTS = Struct(
+    "weights",
+    "Argument of SET_WEIGHTS.",
+    (
+        Member("w_r", 32, "weight of recency, at most 255"),
+        Member("w_f", 32, "weight of frequency, at most 255"),
+        Member("w_s", 32, "weight of the distance in steps, at most 255"),
+        Member("w_d", 32, "weight of a shared prefix, at most 255"),
+        Member("evict_thresh", 32, "evict below this score; at most prefetch_thresh"),
+        Member("prefetch_thresh", 32, "prefetch above this score; at most 65,535"),
+    ),
+)
+TELEMETRY = Struct(
+    "telemetry",
+    "Result of GET_TELEMETRY. Counts are of accepted calls on this open file.",
+    (
+        Member("current_step", 64, "the device's step"),
+        Member("step_count", 64, "STEP_ADVANCE"),
+        Member("hot_count", 64, "MARK_HOT"),
+        Member("evict_count", 64, "EVICT"),
+        Member("prefetch_count", 64, "PREFETCH"),
+        Member("share_count", 64, "SHARE_PREFIX"),
+        Member("last_va", 64, "of the last accepted range call"),
+        Member("last_len", 64, "of the same"),
+        Member("last_target_step", 64, "of the same"),
+        *WEIGHTS.members,
+    ),
+)
+STRUCTS = (STEP, RANGE, WEIGHTS, TELEMETRY)
+
+CALLS = (
+    Call("STEP_ADVANCE", 1, Direction.WRITE, STEP, "set the decode step and start a scan"),
+    Call("MARK_HOT", 2, Direction.WRITE, RANGE, "keep the range's blocks"),
+    Call("EVICT", 3, Direction.WRITE, RANGE, "evict the range's blocks at once"),
+    Call("PREFETCH", 4, Direction.WRITE, RANGE, "the range's blocks are needed at target_step"),
+    Call("SHARE_PREFIX", 5, Direction.WRITE, RANGE, "one more reference to the range's blocks, a shared prefix"),
+    Call("SET_WEIGHTS", 6, Direction.WRITE, WEIGHTS, "weights and thresholds of the score"),
+    Call("GET_TELEMETRY", 7, Direction.READ, TELEMETRY, "counts, current step, weights and thresholds"),
+)
