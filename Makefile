@@ -13,14 +13,14 @@ given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 option = $(if $(call given,$(1)),$(2) '$(call given,$(1))')
 flag = $(if $(filter-out 0,$(call given,$(1))),$(2))
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND ARGS LEVEL COVERAGE WORKERS ONLY
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND ARGS LEVEL COVERAGE WORKERS ONLY COUNT
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
 
 PY := .venv/bin/python
 RUN = $(PY) -m tb.run $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 
-.PHONY: help setup setup-fpga sim test pytest lint regs regress waves defects list doctor lock clean
+.PHONY: help setup setup-fpga sim test pytest lint regs regress waves defects mutate list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -76,6 +76,12 @@ waves: setup ## run one test with waves from time 0
 defects: setup ## plant each known defect in a copy and see its test turn red (an hour or two)
 ##   ONLY=<ids>      these only
 	@$(PY) -m tb.defects $(call given,ONLY)
+
+mutate: setup ## mutate the RTL by the hundred and see the quick legs notice (an hour or more)
+##   ONLY=<folders>  of rtl/rtbd, rtl/hepc, rtl/cmd, rtl/csr, rtl/dma, rtl/prim, rtl
+##   COUNT=<n>       mutants of each folder (default 100)
+##   SEED=<n>        which ones are drawn (default 1)
+	@$(PY) -m tb.mutation $(call given,ONLY) $(call option,COUNT,--count) $(call option,SEED,--seed)
 
 list: setup ## all legs and tests
 	@$(RUN) list
