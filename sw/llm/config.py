@@ -75,7 +75,6 @@ class LlmConfig:
         limits: of the gate.
         classes: servers of classes 0 to 3; None: the class refuses inferences until LLM_BUDGET makes its server.
         hard: hard servers (throttled when exhausted); False: soft ones.
-        bound_ppm: utilisation that admission may give away.
 
     Raises:
         ValueError: not four classes.
@@ -84,7 +83,6 @@ class LlmConfig:
     limits: Limits = field(default_factory=Limits)
     classes: tuple[ClassBudget | None, ...] = field(default_factory=_default_classes)
     hard: bool = True
-    bound_ppm: int = 850_000
 
     def __post_init__(self) -> None:
         """Check the number of classes."""

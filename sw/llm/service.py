@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from enum import IntEnum
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
-from sw.audit import AuditLog
-from sw.control.codes import Code
+from sw.control.codes import Code, Refusal
+from sw.control.frames import POLL_TOKENS
 from sw.control.llm_commands import InferRequest, InferState, PollAnswer, StatusAnswer
-from sw.driver import Driver
+from sw.driver import DriverError
 from sw.kernel.buffers import Buffers
 from sw.kernel.capability import Capability
-from sw.kernel.clock import Clock
+from sw.kernel.clock import Clock, cycles_to_ns
+from sw.kernel.decision import AuditSink, decided
 from sw.kernel.executor import Executor
+from sw.kernel.graph import ChannelStats
 from sw.kernel.scheduler import Scheduler
-from sw.llm.backend import Backend
-from sw.llm.config import LlmConfig
-from sw.llm.package import Package
+from sw.llm.backend import Backend, DeviceFault, Generation, InferenceFailed
+from sw.llm.capacity import Capacity
+from sw.llm.classes import Classes
+from sw.llm.config import CLASSES, ClassBudget, LlmConfig
+from sw.llm.gate import Gate
+from sw.llm.inference import Book, Inference, Wait
+from sw.llm.models import Models
 from sw.metrics.registry import Metrics
+from sw.metrics.state import Inference as EndedInference
+from sw.transport.base import TransportError
+
+FAILURES = (InferenceFailed, DriverError, TransportError, Refusal)
+"""What ends an inference in its chunk; anything else is a defect of this program."""
+
+Reset = Callable[[int], Awaitable[bool]]
+"""Whether the device was reset: it has counted fewer lookup hits than so many. Called after a fault."""
 
 
-class BackendKind(IntEnum):
-    """Flags of LLM_LOAD: who computes the model of a package."""
-
-    MICRO = 0
-    STUB = 1
-    COPROCESSOR = 2
-
-
-MakeBackend = Callable[[Package], Awaitable[Backend]]
-"""A backend for a package that has passed every check.
-
-Raises Refusal: ModelUnsupported, NoRoom.
-"""
+def failure_code(error: Exception) -> Code:
+    """The reason code of an inference that has failed."""
+    if isinstance(error, Refusal):
+        return error.code
+    if isinstance(error, InferenceFailed) and not isinstance(error, DeviceFault):
+        return Code.MODEL_UNSUPPORTED
+    return Code.DEVICE_FAULT
 
 
 class LlmService:
@@ -43,7 +51,7 @@ class LlmService:
 
     Attributes:
         executor: runs the inferences' chunks; its servers 0 to 3 are the classes.
-        refused: refusals so far, by operation ("load", "infer.start", ...) and code.
+        refused: refusals so far, by operation ("llm.load", "llm.infer.start", ...) and code.
         accepted: inferences that the gate has let through.
     """
 
@@ -51,65 +59,87 @@ class LlmService:
         self,
         config: LlmConfig,
         *,
-        driver: Driver,
         clock: Clock,
+        clock_hz: int,
         scheduler: Scheduler,
         buffers: Buffers,
-        audit: AuditLog,
+        audit: AuditSink,
         metrics: Metrics,
-        backends: Mapping[BackendKind, MakeBackend],
+        models: Models,
+        capacity: Capacity,
+        was_reset: Reset,
     ) -> None:
         """No model, no inference; the classes of the configuration are admitted.
 
+        Args:
+            config: limits and classes.
+            clock: the one clock.
+            clock_hz: of compute cycles.
+            scheduler: shared with the graph of the control plane.
+            buffers: with prompts and packages.
+            audit: gets every decision once.
+            metrics: gets every inference.
+            models: empty.
+            capacity: blocks of the device.
+            was_reset: asked after a fault of the device.
+
         Raises:
-            AdmissionRefused: the configured classes do not fit the bound.
+            Refusal: AdmissionRefused, BadArgument: the configured classes.
         """
-        self.executor = Executor(scheduler, clock)
+        self.executor = Executor(scheduler, clock, self._idle)
         self.refused: Counter[tuple[str, Code]] = Counter()
         self.accepted = 0
-        raise NotImplementedError
+        self._clock = clock
+        self._clock_hz = clock_hz
+        self._buffers = buffers
+        self._audit = audit
+        self._metrics = metrics
+        self._models = models
+        self._was_reset = was_reset
+        self._classes = Classes(config, scheduler, clock)
+        self._book = Book()
+        self._gate = Gate(config.limits, models, self._classes, buffers, self._book, capacity)
+        self._hits = 0
 
-    # ------------------------------------------------------------------ frames
+    # ------------------------------------------------------------------ models and classes
 
     async def load(self, cap: Capability, package_handle: int, wcet_cycles: int, flags: int) -> int:
         """LLM_LOAD: check a package and load its model; `flags` is a BackendKind.
 
+        The audit entry's `verified` is 1 when form, digest, signature and key of the package are good.
+
         Raises:
             Refusal: NotFound, a package code (32 to 39), BadArgument, Unsupported, Exists, NoRoom, AdmissionRefused.
         """
-        raise NotImplementedError
-
-    async def infer_start(self, cap: Capability, request: InferRequest) -> int:
-        """LLM_INFER_START: through the gate into the class's queue.
-
-        Raises:
-            Refusal: as docs/llm.md lists them; no infer_id is used.
-        """
-        raise NotImplementedError
-
-    async def poll(self, cap: Capability, infer_id: int, max_items: int) -> PollAnswer:
-        """LLM_INFER_POLL: takes tokens; an ended inference that is read to its end is forgotten.
-
-        Raises:
-            Refusal: NotFound.
-        """
-        raise NotImplementedError
-
-    async def cancel(self, cap: Capability, infer_id: int) -> InferState:
-        """LLM_CANCEL: ends an inference and frees its blocks; of an ended one: no effect.
-
-        Raises:
-            Refusal: NotFound.
-        """
-        raise NotImplementedError
+        with self._decision(cap, "llm.load", f"buffer:{package_handle}", flags=flags) as counts:
+            data = self._buffers.get(cap, package_handle)
+            counts |= {"bytes": len(data), "verified": 0}
+            package, kind = self._models.check(data, flags)
+            header = package.header
+            counts |= {"verified": 1, "model": header.model_id, "revision": header.revision}
+            graphs = self._models.check_place(package)
+            wcet_ns = cycles_to_ns(wcet_cycles or header.wcet_cycles, self._clock_hz)
+            counts["wcet_ns"] = wcet_ns
+            with self._device_faults():
+                model = await self._models.make(package, kind, wcet_ns, graphs)
+            self._classes.set_chunk(max(self._models.wcet_ns, wcet_ns))
+        self._models.add(model)
+        return model.model_id
 
     async def unload(self, cap: Capability, model_id: int) -> None:
         """LLM_UNLOAD.
 
         Raises:
-            Refusal: NoModel; Busy while an inference of it has not ended.
+            Refusal: NoModel; Busy while an inference of it has not ended; DeviceFault.
         """
-        raise NotImplementedError
+        with self._decision(cap, "llm.unload", f"model:{model_id}"):
+            model = self._models.find(model_id)
+            if model.in_use:
+                raise Refusal(Code.BUSY, f"inferences of model {model.model_id} have not ended")
+            with self._device_faults():
+                await model.backend.unload()
+        self._models.remove(model)
+        self._classes.set_chunk(self._models.wcet_ns)
 
     async def budget(self, cap: Capability, cls: int, budget_ns: int, period_ns: int, tokens_per_period: int) -> int:
         """LLM_BUDGET: admit or change the server of a class.
@@ -117,30 +147,24 @@ class LlmService:
         Raises:
             Refusal: BadArgument, AdmissionRefused.
         """
-        raise NotImplementedError
+        counts = {"budget_ns": budget_ns, "period_ns": period_ns, "tokens_per_period": tokens_per_period}
+        with self._decision(cap, "llm.budget", f"class:{cls}", **counts):
+            used = self._classes.set(cls, ClassBudget(budget_ns, period_ns, tokens_per_period))
+        self._release_class(cls)
+        return used
 
     async def status(self, cap: Capability) -> StatusAnswer:
-        """LLM_STATUS."""
-        raise NotImplementedError
-
-    # ------------------------------------------------------------------ time
-
-    async def run_one(self) -> bool:
-        """Run one chunk, or let time pass until one may run.
-
-        Returns:
-            False when nothing can go on by itself: no inference is left, or only such whose output waits to be read.
-        """
-        raise NotImplementedError
-
-    async def run_until_idle(self) -> None:
-        """Run until `run_one` has nothing left."""
-        while await self.run_one():
-            pass
-
-    async def device_was_reset(self) -> None:
-        """The device has lost every block: what runs fails with DeviceFault; what is queued stays queued."""
-        raise NotImplementedError
+        """LLM_STATUS; `rejected` counts refused submissions."""
+        queued = sum(self.queued)
+        return StatusAnswer(
+            models=len(self._models),
+            queued=queued,
+            running=len(self._book.live) - queued,
+            used_ppm=self.executor.scheduler.used_ppm,
+            accepted=self.accepted,
+            rejected=sum(count for (op, _), count in self.refused.items() if op == "llm.infer.start"),
+            misses=self._classes.misses,
+        )
 
     def model(self, model_id: int = 0) -> Backend:
         """The backend of a loaded model (0: the only one), for tools that turn tokens into text.
@@ -148,4 +172,282 @@ class LlmService:
         Raises:
             Refusal: NoModel.
         """
-        raise NotImplementedError
+        return self._models.find(model_id).backend
+
+    # ------------------------------------------------------------------ inferences
+
+    async def infer_start(self, cap: Capability, request: InferRequest) -> int:
+        """LLM_INFER_START: through the gate into the class's queue.
+
+        Raises:
+            Refusal: as docs/llm.md lists them; no infer_id is used.
+        """
+        now = self._clock.now()
+        asked = {"max_tokens": request.max_tokens, "deadline_ns": request.deadline_ns, "model": request.model_id}
+        try:
+            with self._decision(cap, "llm.infer.start", f"class:{request.cls}", **asked) as counts:
+                passed = self._gate.check(cap, request, now, counts)
+                counts["infer_id"] = self._book.next_id
+        except Refusal as refusal:
+            self._metrics.rejected(refusal.code)
+            raise
+        inference = self._gate.take(cap, request, passed, now)
+        self._book.add(inference)
+        self.accepted += 1
+        self._submit(inference)
+        self._metrics.queued(inference.cls, self._book.queue(inference.cls))
+        return inference.infer_id
+
+    def _submit(self, inference: Inference) -> None:
+        graph = inference.graph
+        assert graph is not None
+
+        async def begin(prompt: bytes) -> Generation:
+            return await inference.model.backend.start(
+                prompt, inference.max_tokens, inference.sampling, inference.request_id
+            )
+
+        graph.submit(inference.prompt, begin)
+        self.executor.add(inference.cls, inference.infer_id, inference.deadline_ns, lambda: self._chunk(inference))
+        if self._classes.out_of_tokens(inference.cls) is not None:
+            self._block(inference, Wait.TOKENS)
+
+    async def poll(self, cap: Capability, infer_id: int, max_items: int) -> PollAnswer:
+        """LLM_INFER_POLL: takes tokens; an ended inference that is read to its end is forgotten.
+
+        Raises:
+            Refusal: NotFound.
+        """
+        inference = self._find(cap, "llm.infer.poll", infer_id)
+        first = inference.read
+        tokens = inference.take(min(max_items, POLL_TOKENS))
+        state = self.state(inference)
+        if inference.ended:
+            if not inference.unread:
+                self._book.forget(inference)
+        elif Wait.READER in inference.waits and inference.graph and not inference.graph.full:
+            self._unblock(inference, Wait.READER)
+        return PollAnswer(infer_id, state, first, tokens)
+
+    async def cancel(self, cap: Capability, infer_id: int) -> InferState:
+        """LLM_CANCEL: ends an inference and frees its blocks; of an ended one: no effect.
+
+        Raises:
+            Refusal: NotFound.
+        """
+        inference = self._find(cap, "llm.infer.cancel", infer_id)
+        if inference.ended:
+            self._record(cap, "llm.infer.cancel", infer_id, Code.OK, ended=1)
+            return inference.ended[0]
+        self.executor.cancel(infer_id)
+        await self._end(inference, InferState.CANCELLED, Code.OK, cap)
+        return self.state(inference)
+
+    def state(self, inference: Inference) -> InferState:
+        """The state of an inference as frames tell it."""
+        if inference.ended:
+            return inference.ended[0]
+        if inference.queued:
+            return InferState.QUEUED
+        if inference.waits or self._classes.throttled(inference.cls):
+            return InferState.THROTTLED
+        return InferState.RUNNING
+
+    @property
+    def queued(self) -> tuple[int, ...]:
+        """Inferences whose first chunk has not begun, by class."""
+        return tuple(self._book.queue(cls) for cls in range(CLASSES))
+
+    @property
+    def running(self) -> int:
+        """Inferences that have begun and not ended."""
+        return len(self._book.live) - sum(self.queued)
+
+    def channels(self) -> list[list[ChannelStats]]:
+        """The prompt and the token channel of every graph of every model."""
+        return [graph.stats() for model in self._models for graph in model.graphs]
+
+    # ------------------------------------------------------------------ chunks
+
+    async def run_one(self) -> bool:
+        """Run one chunk, or let time pass until one may run.
+
+        Returns:
+            False when nothing can go on by itself: no inference is left, or only such whose output waits to be read.
+        """
+        self._release_windows()
+        if all(Wait.READER in inference.waits for inference in self._book.live.values()):
+            return False
+        return await self.executor.run_one()
+
+    async def run_until_idle(self) -> None:
+        """Run until `run_one` has nothing left."""
+        while await self.run_one():
+            pass
+
+    async def _chunk(self, inference: Inference) -> bool:
+        """One chunk of an inference, as the executor runs it."""
+        graph = inference.graph
+        assert graph is not None
+        if inference.started_ns is None:
+            inference.started_ns = self._clock.now()
+            inference.prompt = b""
+            self._metrics.queued(inference.cls, self._book.queue(inference.cls))
+        try:
+            await self._announce()
+            before = graph.sent
+            await graph.step()
+        except FAILURES as error:
+            await self._fail(inference, failure_code(error))
+            return False
+        tokens = graph.sent - before
+        if tokens:
+            inference.produced += tokens
+            self._metrics.token(inference.infer_id, self._clock.now(), tokens)
+            self._classes.emitted(inference.cls, tokens)
+        if inference.generation is not None and inference.generation.finished:
+            await self._end(inference, InferState.DONE, Code.OK, inference.cap)
+            return inference.ended is not None and inference.ended[0] is InferState.DONE
+        if graph.full:
+            self._block(inference, Wait.READER)
+        if self._classes.out_of_tokens(inference.cls) is not None:
+            for other in self._book.live.values():
+                if other.cls == inference.cls:
+                    self._block(other, Wait.TOKENS)
+        return False
+
+    async def _announce(self) -> None:
+        """Tell the device what the next queued inference will find in it."""
+        following = self._book.next_queued()
+        if following is not None:
+            following.announced = True
+            await following.model.backend.announce(following.prompt)
+
+    # ------------------------------------------------------------------ ends
+
+    async def _end(self, inference: Inference, state: InferState, code: Code, by: Capability) -> None:
+        """End an inference: blocks, reservations and graph go back; a device that keeps blocks makes it a failure."""
+        inference.drain()
+        inference.prompt = b""
+        freed = True
+        if inference.generation is not None:
+            try:
+                await inference.generation.close()
+            except DeviceFault:
+                freed, code = False, Code.DEVICE_FAULT
+                if state is InferState.DONE:
+                    state = InferState.FAILED
+                    self.executor.cancel(inference.infer_id)
+            inference.usage = inference.generation.usage
+        now = self._clock.now()
+        inference.ended = (state, now)
+        self._hits += inference.usage.lookups - inference.usage.misses
+        self._gate.settle(inference, now, freed=freed)
+        self._book.end(inference)
+        self._metrics.ended(
+            EndedInference(
+                infer_id=inference.infer_id,
+                cls=inference.cls,
+                state=state.name.lower(),
+                accepted_ns=inference.accepted_ns,
+                started_ns=inference.started_ns,
+                ended_ns=now,
+                tokens=inference.produced,
+                missed=state is InferState.DONE and now > inference.deadline_ns,
+                usage=inference.usage,
+            )
+        )
+        op = "llm.infer.cancel" if state is InferState.CANCELLED else "llm.infer.end"
+        usage = inference.usage
+        self._record(
+            by, op, inference.infer_id, code, state=int(state), tokens=inference.produced, lookups=usage.lookups,
+            bytes_moved=usage.bytes_read + usage.bytes_written,
+        )  # fmt: skip
+
+    async def _fail(self, inference: Inference, code: Code) -> None:
+        """An inference has failed in its chunk; when the device was reset, all that run have."""
+        self.executor.cancel(inference.infer_id)
+        hits = self._hits + sum(
+            other.generation.usage.lookups - other.generation.usage.misses
+            for other in self._book.live.values()
+            if other.generation
+        )
+        reset = code is Code.DEVICE_FAULT and await self._was_reset(hits)
+        await self._end(inference, InferState.FAILED, code, inference.cap)
+        if reset:
+            await self.device_was_reset()
+
+    async def device_was_reset(self) -> None:
+        """The device has lost every block: what runs fails with DeviceFault; what is queued stays queued."""
+        for inference in [inference for inference in self._book.live.values() if not inference.queued]:
+            self.executor.cancel(inference.infer_id)
+            await self._end(inference, InferState.FAILED, Code.DEVICE_FAULT, inference.cap)
+        self._gate.device_was_reset()
+        self._hits = 0
+
+    # ------------------------------------------------------------------ waits
+
+    def _block(self, inference: Inference, wait: Wait) -> None:
+        if not inference.waits:
+            self.executor.block(inference.infer_id)
+        inference.waits |= wait
+
+    def _unblock(self, inference: Inference, wait: Wait) -> None:
+        if not inference.waits:
+            return
+        inference.waits &= ~wait
+        if not inference.waits:
+            self.executor.unblock(inference.infer_id)
+
+    def _release_windows(self) -> None:
+        """Classes whose next period has begun may emit tokens again."""
+        for cls in range(CLASSES):
+            self._release_class(cls)
+
+    def _release_class(self, cls: int) -> None:
+        waiting = [i for i in self._book.live.values() if i.cls == cls and Wait.TOKENS in i.waits]
+        if waiting and self._classes.out_of_tokens(cls) is None:
+            for inference in waiting:
+                self._unblock(inference, Wait.TOKENS)
+
+    async def _idle(self, returns: int | None) -> None:
+        """No job is ready: time passes until a server has budget, or a class tokens, again."""
+        waiting = {i.cls for i in self._book.live.values() if Wait.TOKENS in i.waits}
+        ends = [end for cls in waiting if (end := self._classes.out_of_tokens(cls)) is not None]
+        until = min([*ends, *([] if returns is None else [returns])], default=None)
+        if until is not None:
+            await self._clock.wait_until(until)
+        self._release_windows()
+
+    # ------------------------------------------------------------------ decisions
+
+    @contextmanager
+    def _decision(self, cap: Capability, op: str, obj: str, **counts: int) -> Iterator[dict[str, int]]:
+        """Around the checks of a decision: one audit entry, and a refusal is counted."""
+        try:
+            with decided(self._audit, cap, op, obj, **counts) as known:
+                yield known
+        except Refusal as refusal:
+            self.refused[op, refusal.code] += 1
+            raise
+
+    def _find(self, cap: Capability, op: str, infer_id: int) -> Inference:
+        try:
+            return self._book.find(cap, infer_id)
+        except Refusal as refusal:
+            self.refused[op, refusal.code] += 1
+            self._record(cap, op, infer_id, refusal.code)
+            raise
+
+    def _record(self, cap: Capability, op: str, infer_id: int, code: Code, **counts: int) -> None:
+        obj = f"infer:{infer_id}"
+        self._audit.record(holder=cap.holder, cap_id=cap.id, op=op, obj=obj, code=code, **counts)
+
+    @staticmethod
+    @contextmanager
+    def _device_faults() -> Iterator[None]:
+        """A fault of the device is a refusal of what was asked for."""
+        try:
+            yield
+        except DeviceFault as error:
+            raise Refusal(Code.DEVICE_FAULT, str(error)) from error

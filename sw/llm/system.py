@@ -2,55 +2,61 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sw import regs
 from sw.audit import AuditLog
+from sw.control.graph_service import GraphService
 from sw.control.plane import ControlPlane
-from sw.driver import Driver
-from sw.driver.device import Weights
+from sw.driver import Driver, DriverError
 from sw.driver.types import TierConfig
 from sw.kernel.buffers import Buffers
 from sw.kernel.capability import Capabilities
-from sw.kernel.clock import Clock
+from sw.kernel.clock import Clock, DeviceClock
 from sw.kernel.executor import Executor
+from sw.kernel.growth import Growth
+from sw.kernel.operators import BUILT_IN
 from sw.kernel.scheduler import Scheduler
+from sw.llm.backend import Backend, Compute
+from sw.llm.capacity import Capacity, guaranteed_blocks
 from sw.llm.config import LlmConfig
-from sw.llm.package import Calendar, TrustStore, host_calendar
+from sw.llm.micro.backend import MicroBackend
+from sw.llm.micro.device import DeviceStores
+from sw.llm.micro.plan import DevicePlan
+from sw.llm.micro.session import DeviceSession
+from sw.llm.micro.weights import from_package
+from sw.llm.models import BackendKind, MakeBackend, Models
+from sw.llm.observation import observation
+from sw.llm.package import Calendar, Package, Quantisation, TrustStore, host_calendar
 from sw.llm.service import LlmService
+from sw.llm.stub import StubBackend
 from sw.metrics.registry import Metrics
 from sw.signing import PrivateKey
-from sw.transport.base import Transport
-
-TIER_WINDOW = 1 << 36  # address bytes between the tiers' bases
-
-
-def _default_weights() -> Weights:
-    return Weights(w_r=96, w_f=64, w_s=48, w_d=16, evict_thresh=0, prefetch_thresh=48_000)
+from sw.transport.base import Transport, TransportError
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceConfig:
-    """How the stack configures the device.
+class LlmSetup:
+    """What the LLM service needs of a system.
 
     Attributes:
-        slots: of tiers 0 to 3.
-        block_bytes: BLOCK_BYTES, from the model's KV format and geometry.
+        config: limits and classes.
+        plan: how the device is configured; its slots are the service's alone.
+        trust: trust store of model packages.
+        calendar: calendar time for the expiry of keys.
+        cycles_per_token: compute cycles that a token costs.
         inserts_per_step: slots of each tier that migrations leave to INSERT (RESERVE).
-        weights: of the score, and thresholds.
-        demand: hits in slow tiers queue promotions.
     """
 
-    slots: tuple[int, int, int, int]
-    block_bytes: int = 8192
+    plan: DevicePlan
+    trust: TrustStore
+    config: LlmConfig = field(default_factory=LlmConfig)
+    calendar: Calendar = host_calendar
+    cycles_per_token: int = 1_500
     inserts_per_step: int = 8
-    weights: Weights = field(default_factory=_default_weights)
-    demand: bool = True
-
-    def tiers(self) -> dict[int, TierConfig]:
-        """The configuration of every tier."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +64,19 @@ class SystemConfig:
     """A system.
 
     Attributes:
-        device: how the device is configured; None: it is left as it is.
-        llm: the LLM service; None: off, frames 0x10 to 0x16 are Unsupported.
-        trust: trust store of model packages.
         key: signs the audit log's head record.
+        llm: the LLM service; None: off, frames 0x10 to 0x16 are Unsupported and the device is left as it is.
         audit_path: of the audit log; None: in memory.
-        calendar: calendar time for the expiry of keys.
-        random: random bits for capability tokens (tests give a seeded one); None: the system's.
+        random: random bits for capability tokens.
+        bound_ppm: utilisation that admission may give away.
         trace: whether the scheduler keeps its decisions.
     """
 
-    device: DeviceConfig | None
-    llm: LlmConfig | None
-    trust: TrustStore
     key: PrivateKey
+    llm: LlmSetup | None = None
     audit_path: Path | None = None
-    calendar: Calendar = host_calendar
-    random: Callable[[int], int] | None = None
+    random: Callable[[int], int] = secrets.randbits
+    bound_ppm: int = 850_000
     trace: bool = False
 
 
@@ -83,7 +85,7 @@ class System:
     """Everything of one node. Frames and chunks do not overlap: one task at a time.
 
     Attributes:
-        service: None when the LLM service is off.
+        session: the device as the micro-LLM uses it; None, like `service`, when the LLM service is off.
     """
 
     transport: Transport
@@ -91,24 +93,47 @@ class System:
     clock: Clock
     scheduler: Scheduler
     executor: Executor
+    growth: Growth
     capabilities: Capabilities
     buffers: Buffers
+    graph: GraphService
     plane: ControlPlane
+    session: DeviceSession | None
     service: LlmService | None
     audit: AuditLog
     metrics: Metrics
 
     async def run_one(self) -> bool:
-        """One chunk of the service, or time passes until one may run; False when nothing can go on by itself."""
-        raise NotImplementedError
+        """One chunk, or time passes until one may run; False when nothing can go on by itself.
+
+        Raises:
+            TransportError, AuditError: see `LlmService.run_one`.
+        """
+        return await (self.service.run_one() if self.service else self.executor.run_one())
+
+    async def run_until_idle(self) -> None:
+        """Run until `run_one` has nothing left."""
+        while await self.run_one():
+            pass
 
     async def observe(self) -> None:
-        """Tell the metrics the state of the stack now (reads the device's counters)."""
-        raise NotImplementedError
+        """Tell the metrics the state of the stack now; reads the device's counters, which takes device time.
+
+        Raises:
+            DriverError, TransportError: the device does not answer.
+        """
+        self.metrics.observe(await observation(self))
 
     async def reset_device(self) -> None:
-        """Soft reset of the device and its configuration anew; running inferences fail with DeviceFault."""
-        raise NotImplementedError
+        """Soft reset of the device; its configuration stays, running inferences fail with DeviceFault.
+
+        Raises:
+            DriverError, TransportError: the device does not answer.
+        """
+        await self.driver.soft_reset()
+        if self.session and self.service:
+            self.session.lost()
+            await self.service.device_was_reset()
 
 
 async def build_system(transport: Transport, config: SystemConfig) -> System:
@@ -117,8 +142,93 @@ async def build_system(transport: Transport, config: SystemConfig) -> System:
     No capability exists yet: `system.capabilities.bootstrap(path)` makes the first.
 
     Raises:
-        DriverError, TransportError: the device does not do its part.
+        DriverError, TransportError, DeviceFault: the device does not do its part.
         AuditError: the audit log cannot be used.
-        AdmissionRefused: the configured classes do not fit the bound.
+        Refusal: the configured classes do not fit the bound.
     """
-    raise NotImplementedError
+    driver = await Driver.probe(transport)
+    clock = DeviceClock(transport)
+    growth = Growth()
+    audit = AuditLog(config.audit_path, config.key, clock)
+    metrics = Metrics()
+    scheduler = Scheduler(config.bound_ppm, trace=config.trace)
+    buffers = Buffers(audit, growth)
+    session, service = None, None
+    if config.llm:
+        session = await config.llm.plan.apply(driver)
+        capacity = await _reserve(driver, config.llm, growth)
+        service = LlmService(
+            config.llm.config,
+            clock=clock,
+            clock_hz=driver.caps.clock_mhz * 1_000_000,
+            scheduler=scheduler,
+            buffers=buffers,
+            audit=audit,
+            metrics=metrics,
+            models=_models(config.llm, session, clock, growth),
+            capacity=capacity,
+            was_reset=_Watch(session).was_reset,
+        )
+    executor = service.executor if service else Executor(scheduler, clock)
+    capabilities = Capabilities(audit, config.random)
+    graph = GraphService(BUILT_IN, growth, executor)
+    return System(
+        transport=transport,
+        driver=driver,
+        clock=clock,
+        scheduler=scheduler,
+        executor=executor,
+        growth=growth,
+        capabilities=capabilities,
+        buffers=buffers,
+        graph=graph,
+        plane=ControlPlane(graph, service, capabilities, clock, audit),
+        session=session,
+        service=service,
+        audit=audit,
+        metrics=metrics,
+    )
+
+
+async def _reserve(driver: Driver, setup: LlmSetup, growth: Growth) -> Capacity:
+    """Keep slots of every tier for INSERT; what is left may be given away at the gate."""
+    tiers = []
+    for slots, register in zip(setup.plan.slots, regs.TIER_RESERVE, strict=True):
+        kept = min(slots, setup.inserts_per_step)
+        await driver.registers.write(register, kept)
+        tiers.append(TierConfig(base=0, slots=slots, reserve=kept))
+    return Capacity(guaranteed_blocks(driver.caps.entries, tiers, setup.inserts_per_step), growth)
+
+
+def _models(setup: LlmSetup, session: DeviceSession, clock: Clock, growth: Growth) -> Models:
+    compute = Compute(setup.cycles_per_token, session.driver.caps.clock_mhz * 1_000_000, clock)
+
+    async def micro(package: Package) -> Backend:
+        model = from_package(package)
+        form = Quantisation(package.header.quantisation)
+        stores = DeviceStores(session, model.config, form, package.digest)
+        return MicroBackend(package.header.name, model, stores, compute)
+
+    async def stub(package: Package) -> Backend:
+        return StubBackend(compute)
+
+    backends: dict[BackendKind, MakeBackend] = {BackendKind.MICRO: micro, BackendKind.STUB: stub}
+    return Models(setup.config.limits, setup.trust, setup.calendar, backends, growth)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Notices that somebody else has reset the device: counters are cleared by resets only (device.md 7)."""
+
+    session: DeviceSession
+
+    async def was_reset(self, hits: int) -> bool:
+        """Whether the device has counted fewer lookup hits than `hits`; then all it held is known to be lost."""
+        try:
+            counted = await self.session.driver.registers.read(regs.RTBD_HIT_COUNT)
+        except (DriverError, TransportError):
+            return False  # it does not answer at all: each inference fails by itself
+        if counted >= hits:
+            return False
+        self.session.lost()
+        return True

@@ -1,0 +1,82 @@
+"""The state of a system at one moment, as the metrics are told it (software.md 4, metrics)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sw import regs
+from sw.kernel.scheduler import Scheduler
+from sw.metrics.state import Admissions, ChannelState, ServerState, State, TierState
+
+if TYPE_CHECKING:
+    from sw.llm.system import System
+
+
+async def observation(system: System) -> State:
+    """Read the device's counters and free slots, and look at everything else.
+
+    Raises:
+        DriverError, TransportError: the device does not answer.
+    """
+    driver = system.driver
+    device = await driver.statistics()
+    free = await driver.free_slots()
+    slots = await driver.registers.read_all(regs.TIER_SLOTS)
+    block_bytes = await driver.registers.read(regs.BLOCK_BYTES)
+    moved = device["EVICT_BYTES_MOVED"] + device["PREFETCH_BYTES_MOVED"]
+    service, scheduler = system.service, system.scheduler
+    counters = scheduler.counters
+    return State(
+        now_ns=system.clock.now(),
+        queued=service.queued if service else (0, 0, 0, 0),
+        running=service.running if service else 0,
+        admissions=Admissions(
+            bound_ppm=scheduler.bound_ppm,
+            used_ppm=scheduler.used_ppm,
+            accepted=counters.accepted,
+            rejected=counters.rejected,
+            changed=counters.changed,
+            removed=counters.removed,
+        ),
+        servers=tuple(_server(scheduler, number) for number in scheduler.servers),
+        grown=sum(system.growth.grown.values()),
+        growth_refused=system.growth.refused,
+        channels=_channels(system),
+        tiers=tuple(TierState(count, left) for count, left in zip(slots, free, strict=True)),
+        migrations=moved // block_bytes,
+        device=device,
+    )
+
+
+def _server(scheduler: Scheduler, number: int) -> ServerState:
+    params = scheduler.server(number).params
+    return ServerState(
+        server=number,
+        budget_ns=params.budget_ns,
+        period_ns=params.period_ns,
+        deadline_ns=params.relative_deadline_ns,
+        used_ppm=params.share_ppm,
+        stats=scheduler.stats(number),
+    )
+
+
+def _channels(system: System) -> tuple[ChannelState, ...]:
+    """Channel 0: prompts, 1: tokens, each over all LLM graphs; behind them those of the control plane's graph."""
+    channels = []
+    if system.service:
+        graphs = system.service.channels()
+        for number in (0, 1):
+            rings = [graph[number] for graph in graphs]
+            channels.append(
+                ChannelState(
+                    channel=number,
+                    depth=sum(ring.depth for ring in rings),
+                    deepest=max((ring.deepest for ring in rings), default=0),
+                    stalls=sum(ring.stalls for ring in rings),
+                )
+            )
+    if system.graph.graph:
+        first = len(channels)
+        for ring in system.graph.graph.stats():
+            channels.append(ChannelState(first + ring.channel, ring.depth, ring.deepest, ring.stalls))
+    return tuple(channels)
