@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any, Protocol
 
+from sw.audit import chain
+from sw.audit.errors import AuditBroken, AuditUnavailable, BadEntry
+from sw.audit.store import FileStore, MemoryStore, Store, head_path
+from sw.audit.verifier import verify
 from sw.signing import PrivateKey
+
+NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+COUNT = re.compile(r"[a-z][a-z0-9_]{0,31}")
+MAX_HOLDER = 64
+MAX_COUNTS = 32
+FIELDS = frozenset({"capability", "code", "hash", "holder", "object", "operation", "prev", "seq", "time"})
 
 
 class Now(Protocol):
@@ -35,7 +47,11 @@ class AuditLog:
             AuditBroken: the log does not verify against its head record.
             AuditUnavailable: it cannot be opened, is open elsewhere, or others may touch it.
         """
-        raise NotImplementedError
+        self._key = key
+        self._clock = clock
+        self._seq = 0
+        self._prev = chain.FIRST_PREV
+        self._store: Store = MemoryStore() if path is None else self._continue(path)
 
     def record(self, *, holder: str, cap_id: int | None, op: str, obj: str, code: int, **counts: int) -> None:
         """Keep one decision.
@@ -43,16 +59,32 @@ class AuditLog:
         Args:
             holder: whose capability; "" when nobody is known.
             cap_id: number of the capability, never its token; None: none was accepted.
-            op: the operation, e.g. "infer.start": letters, digits and . _ : / - only.
+            op: the operation, e.g. "infer.start": 1 to 64 letters, digits and . _ : / -.
             obj: what it was done to, e.g. "infer:7"; the same characters.
             code: reason code (software.md 3), 0 OK.
-            counts: sizes and token counts by name. No text can be recorded but the three above.
+            counts: sizes and token counts by name, at most 32. No text is recorded but the three above.
 
         Raises:
             BadEntry: a field that an entry must not have; nothing is recorded.
             AuditUnavailable: it could not be kept; the decision must not happen.
         """
-        raise NotImplementedError
+        if len(holder) > MAX_HOLDER or (holder and not holder.isprintable()):
+            raise BadEntry(f"a holder has at most {MAX_HOLDER} printable characters")
+        for what, name in (("operation", op), ("object", obj)):
+            if not NAME.fullmatch(name):
+                raise BadEntry(f"the {what} of an entry is 1 to 64 letters, digits and . _ : / -")
+        if len(counts) > MAX_COUNTS or not all(COUNT.fullmatch(name) and name not in FIELDS for name in counts):
+            raise BadEntry(f"an entry has at most {MAX_COUNTS} counts, in lower case and none named as its fields")
+        numbers = {**counts, "code": int(code), "time": self._clock.now()}
+        if cap_id is not None:
+            numbers["capability"] = cap_id
+        for name, number in numbers.items():
+            if type(number) is not int or not -(1 << 63) <= number < 1 << 64:
+                raise BadEntry(f"{name} is not an integer of 64 bits")
+        fields = {"capability": None, "holder": holder, "object": obj, "operation": op, **numbers}
+        line, digest = chain.entry(self._seq, self._prev, fields)
+        self._store.append(line, chain.head(self._seq, digest, self._key))
+        self._seq, self._prev = self._seq + 1, digest
 
     def entries(self, last: int | None = None) -> list[dict[str, Any]]:
         """The entries, or the last so many, oldest first.
@@ -60,8 +92,25 @@ class AuditLog:
         Raises:
             AuditUnavailable: the log cannot be read.
         """
-        raise NotImplementedError
+        return [json.loads(line) for line in self._store.lines(last)]
 
     def close(self) -> None:
         """Give the files back; a second call does nothing."""
-        raise NotImplementedError
+        self._store.close()
+
+    def _continue(self, path: Path) -> FileStore:
+        store = FileStore(path)
+        try:
+            if store.size or head_path(path).exists():
+                report = verify(path, head_path(path), self._key.public)
+                if not report.whole:
+                    raise AuditBroken(f"{path}: {report.summary()}")
+                last = chain.parse_entry(store.lines(1)[0].rstrip(b"\n"))
+                self._seq, self._prev = last.seq + 1, last.hash
+        except OSError as error:
+            store.close()
+            raise AuditUnavailable(f"{path}: {error.strerror}") from None
+        except AuditBroken:
+            store.close()
+            raise
+        return store
