@@ -10,7 +10,7 @@ from tb.mutation.schema import Mutant, mutate
 from tb.run.errors import CheckError
 from tb.run.paths import ROOT
 
-MODULE = """module m #(parameter int N = 2 + 1) (input logic clk, input logic a, b, output logic [N-1:0] q, output logic y);
+MODULE = """module m #(parameter int N = 2 + 1) (input logic clk, a, b, output logic [N-1:0] q, output logic y);
   assign y = a && !b;
   for (genvar i = 0; i < N; i++) begin : g
     always_ff @(posedge clk) begin
