@@ -1,14 +1,12 @@
-"""A transformer's weights: drawn from a seed, written to a model package, read from a verified one."""
+"""A transformer's weights: drawn from a seed, or read from a verified model package."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from sw.llm.micro.kvformat import Floats, decode, encode
+from sw.llm.micro.kvformat import Floats, decode
 from sw.llm.micro.model import ModelConfig, Transformer
-from sw.llm.package import Header, Package, Quantisation, Weights
+from sw.llm.package import Header, Package, Quantisation
 
 
 class UnsupportedModel(ValueError):
@@ -28,15 +26,6 @@ def seeded(config: ModelConfig, seed: int) -> dict[str, Floats]:
             scale *= (2 * config.layers) ** -0.5  # so many of them add up in the residual stream
         tensors[name] = (random.standard_normal(shape) * scale).astype(np.float32)
     return tensors
-
-
-def to_package(tensors: Mapping[str, Floats], form: Quantisation) -> list[Weights]:
-    """Tensors as they stand in a package: matrices rounded to `form`, gains in f32."""
-    packed = []
-    for name, tensor in tensors.items():
-        kind = form if tensor.ndim > 1 else Quantisation.F32
-        packed.append(Weights(name, kind, tensor.shape, encode(kind, tensor).tobytes()))
-    return packed
 
 
 def config_of(package: Package) -> ModelConfig:
