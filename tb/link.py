@@ -53,6 +53,7 @@ AXI_COUNTS = (
     "write_errors",
     "first_read_cycle",
     "last_read_cycle",
+    "first_read_request_cycle",
 )
 
 STREAM_WORDS = (16, 4, 4, 4)

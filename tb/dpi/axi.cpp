@@ -54,7 +54,7 @@ struct Beat {
 
 struct Counts {
     uint64_t read_bursts = 0, write_bursts = 0, read_beats = 0, write_beats = 0, read_errors = 0, write_errors = 0;
-    uint64_t first_read_cycle = 0, last_read_cycle = 0;
+    uint64_t first_read_cycle = 0, last_read_cycle = 0, first_read_request_cycle = 0;
 };
 
 Timing timing[kTiers];
@@ -128,7 +128,7 @@ void accept(bool write, int id, uint64_t addr, int len, int size, int burst, int
         ++counts.write_bursts;
         writes.push_back(b);
     } else {
-        ++counts.read_bursts;
+        if (!counts.read_bursts++) counts.first_read_request_cycle = cycle;
         const Timing& t = timing[tier];
         b.ready = cycle + t.read_latency - 1 + rng.below(t.read_jitter + 1);
         b.error_beat = b.resp ? rng.below(b.beats) : 0;
@@ -366,7 +366,7 @@ void kvpy_axi_clear_errors() { rules.clear(); }
 
 uint64_t kvpy_axi_error_hits(int rule) { return rules[static_cast<size_t>(rule)].hits; }
 
-// Bursts and beats so far, as 8 numbers in the order of struct Counts.
+// Bursts and beats so far, as numbers in the order of struct Counts.
 void kvpy_axi_counts(uint64_t* out) { std::memcpy(out, &counts, sizeof counts); }
 void kvpy_axi_clear_counts() { counts = Counts(); }
 

@@ -58,14 +58,16 @@ class KvEnv(uvm_env):
         self.registers = Registers(bus)
         self.scoreboard = Scoreboard(self.ctx, self.bench)
         self.coverage = Coverage(self.ctx, self.scoreboard)
+        self.event_log: EventLog | None = None
         if os.environ.get("KVCPU_EVENTLOG") or self.ctx.settings.get("eventlog"):
             sizes = {k: v for k, v in self.ctx.parameters.items() if isinstance(v, int)}
-            self.scoreboard.log = EventLog(self.ctx.run_dir / NAME, sizes)
+            self.event_log = EventLog(self.ctx.run_dir / NAME, sizes)
+            self.scoreboard.taps.append(self.event_log.add)
 
     def final_phase(self) -> None:
         """Close the event log."""
-        if self.scoreboard.log:
-            self.scoreboard.log.close()
+        if self.event_log:
+            self.event_log.close()
 
 
 class KvTopTest(KvUvmTest):

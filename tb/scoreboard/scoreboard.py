@@ -6,6 +6,7 @@ cycle on.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from tb import base_test
 from tb import events as ev
 from tb.base_test import Context
 from tb.bench import Bench
-from tb.eventlog import EventLog
 from tb.events import Kind
 from tb.link import OKAY, READ, Array
 from tb.scoreboard.commands import CommandCheck
@@ -52,7 +52,7 @@ class Scoreboard:
         self._bench = bench
         self._link = bench.link
         bench.on_records = self.drain
-        self.log: EventLog | None = None  # takes every record, when set
+        self.taps: list[Callable[[int, Array], None]] = []  # get every record too: stream, raw words
         self.state = DeviceState(
             entries=bench.entries, lanes=bench.lanes, ports=bench.ports, block_tokens=bench.block_tokens
         )
@@ -112,9 +112,9 @@ class Scoreboard:
     def drain(self) -> None:
         """Work off every record collected so far. Raises Mismatch at the first difference."""
         raw = [self._link.take_records(s) for s in (ev.STREAM_MAIN, ev.STREAM_SCAN, ev.STREAM_PORT)]
-        if self.log:
+        for tap in self.taps:
             for stream, records in enumerate(raw):
-                self.log.add(stream, records)
+                tap(stream, records)
         main, scan, port = raw[0], ev.typed(raw[1], ev.STREAM_SCAN), ev.typed(raw[2], ev.STREAM_PORT)
         self._bench.check_violations()
         self.ports.add(port)
