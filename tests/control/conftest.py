@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.control.system import System
+
+
+@pytest.fixture
+def system() -> System:
+    return System()
