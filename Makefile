@@ -13,14 +13,14 @@ given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 option = $(if $(call given,$(1)),$(2) '$(call given,$(1))')
 flag = $(if $(filter-out 0,$(call given,$(1))),$(2))
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND ARGS LEVEL COVERAGE WORKERS ONLY COUNT
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN ARGS LEVEL COVERAGE WORKERS ONLY COUNT
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
 
 PY := .venv/bin/python
 RUN = $(PY) -m tb.run $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 
-.PHONY: help setup setup-fpga sim test pytest lint regs regress waves defects mutate list doctor lock clean
+.PHONY: help setup setup-fpga sim serve test pytest lint regs regress waves defects mutate list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -47,6 +47,13 @@ ifneq ($(call given,TEST),)
 else
 	@$(PY) -m tb.replay $(call option,TRACE,--trace) $(call option,REQUESTS,--requests) $(call option,SEED,--seed) $(call option,ENTRIES,--entries) $(call option,LANES,--lanes) $(call option,PORTS,--ports) $(call option,BACKEND,--backend) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 endif
+
+serve: setup ## keep a simulation of the RTL open for kvctl, the shell and C programs, until Ctrl-C
+##   SOCKET=<path>   of the socket (default: the user's runtime folder)
+##   FREE_RUN=1      time passes also while no command needs it
+##   ENTRIES=<n> LANES=4|8|16 PORTS=<n> SEED=<n>   as for sim
+##   BACKEND=model   the device model instead of the RTL
+	@$(PY) -m tb.serve $(call option,SOCKET,--socket) $(call flag,FREE_RUN,--free-run) $(call option,SEED,--seed) $(call option,ENTRIES,--entries) $(call option,LANES,--lanes) $(call option,PORTS,--ports) $(call option,BACKEND,--backend) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 
 test: setup ## everything a change must pass: Python tests, lint, generated files, quick legs
 	@$(RUN) check

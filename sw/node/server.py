@@ -22,6 +22,7 @@ from sw.node.place import PlaceError, check_length, peer, private_folder
 from sw.node.wire import Closed, Malformed, Request
 
 CONNECTIONS = 256
+WATCH_S = 2.0
 _BACKLOG = 64
 
 
@@ -33,16 +34,23 @@ class Server:
     """Serves a node at a path until it is told to stop.
 
     `check` is called after every command, before its answer is sent: what it raises ends the server, and the client
-    gets no answer.
+    gets no answer. `wanted` is asked every WATCH_S seconds of waiting: False ends the server.
     """
 
     def __init__(
-        self, node: Node, path: Path, *, free_run: bool = False, check: Callable[[], None] = lambda: None
+        self,
+        node: Node,
+        path: Path,
+        *,
+        free_run: bool = False,
+        check: Callable[[], None] = lambda: None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self.node = node
         self.path = path.absolute()
         self._free_run = free_run
         self._check = check
+        self._wanted = wanted
         self._lock: IO[str] | None = None
         self._listener: socket.socket | None = None
         self._selector = selectors.DefaultSelector()
@@ -136,7 +144,10 @@ class Server:
     async def serve(self) -> None:
         """Answer requests until stopped. Waiting for them blocks the thread: device time stands still."""
         while not self.node.stopping:
-            for key, _ in self._selector.select(0 if self._free_run else None):
+            ready = self._selector.select(0 if self._free_run else WATCH_S)
+            if not (ready or self._wanted()):
+                return
+            for key, _ in ready:
                 if key.fileobj is self._listener:
                     self._accept()
                 elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._files:

@@ -69,11 +69,11 @@ def prepare(options: Options, say: Callable[[str], None]) -> tuple[Job, Built]:
 
 
 @contextmanager
-def _folder_of_its_own(job: Job) -> Iterator[Job]:
-    """The job with a run folder that no other replay uses meanwhile."""
+def folder_of_its_own(job: Job, folder: str) -> Iterator[Job]:
+    """The job with a run folder (of this name, or numbered) that nobody else uses meanwhile."""
     RUNS.mkdir(parents=True, exist_ok=True)
     for number in count(1):
-        name = f"{FOLDER}{number if number > 1 else ''}"
+        name = f"{folder}{number if number > 1 else ''}"
         with (RUNS / f"{name}.lock").open("w") as mutex:
             try:
                 fcntl.flock(mutex, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -88,7 +88,7 @@ def replay(job: Job, built: Built, take: Callable[[Update], None]) -> Verdict:
 
     Raises Difference, CheckError: the first reason why it does not pass.
     """
-    with _folder_of_its_own(job) as mine:
+    with folder_of_its_own(job, FOLDER) as mine:
         feed = mine.folder / NAME
         feed.unlink(missing_ok=True)
         with _following(Reader(feed), take):

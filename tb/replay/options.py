@@ -45,33 +45,51 @@ class Options:
         return " ".join(["make sim", *words])
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A command line whose faults are one line."""
+
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see `python -m tb.replay --help`)")
+        """Raise UsageError."""
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 
-def _whole(text: str, name: str, low: int, high: int) -> int:
+def whole(text: str, name: str, low: int, high: int) -> int:
+    """A whole number of a variable. Raises UsageError."""
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and low <= int(text) <= high):
         raise UsageError(f"{name}={text}: a whole number from {low:,} to {high:,} is needed")
     return int(text)
 
 
-def _entries(text: str) -> int:
-    value = _whole(text, "ENTRIES", 1024, 65_536)
+def checked_entries(text: str) -> int:
+    """ENTRIES. Raises UsageError."""
+    value = whole(text, "ENTRIES", 1024, 65_536)
     if value & (value - 1):
         raise UsageError(f"ENTRIES={text}: a power of two from 1,024 to 65,536 is needed")
     return value
 
 
-def _lanes(text: str) -> int:
+def checked_lanes(text: str) -> int:
+    """LANES. Raises UsageError."""
     if text not in {"4", "8", "16"}:
         raise UsageError(f"LANES={text}: 4, 8 or 16 is needed")
     return int(text)
 
 
+def checked_seed(text: str) -> int:
+    """SEED. Raises UsageError."""
+    return whole(text, "SEED", 1, MAX_SEED)
+
+
+def checked_backend(text: str) -> str:
+    """BACKEND. Raises UsageError."""
+    if text not in BACKENDS:
+        raise UsageError(f"BACKEND={text}: rtl or model is needed")
+    return text
+
+
 def parse(argv: list[str]) -> Options:
     """The options of a command line. Raises UsageError for what cannot be run."""
-    parser = _Parser(prog="python -m tb.replay", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python -m tb.replay", description=__doc__, allow_abbrev=False)
     parser.add_argument("--trace", help="a Mooncake-format trace (default: a seeded generator)")
     parser.add_argument("--requests", help="replay the first N requests only")
     parser.add_argument("--seed", default="1", help="seed of the run (default 1)")
@@ -87,18 +105,16 @@ def parse(argv: list[str]) -> Options:
     parser.add_argument("--verilator", help="a Verilator to use instead of the environment's own")
     parser.add_argument("--cxx", help="a C++ compiler to use instead of c++, g++ or clang++")
     given = parser.parse_args(argv)
-    if given.backend not in BACKENDS:
-        raise UsageError(f"BACKEND={given.backend}: rtl or model is needed")
     if given.trace == "":
         raise UsageError("TRACE=: a file is needed")
     return Options(
         trace=Path(given.trace) if given.trace else None,
-        requests=None if given.requests is None else _whole(given.requests, "REQUESTS", 1, MAX_REQUESTS),
-        seed=_whole(given.seed, "SEED", 1, MAX_SEED),
-        entries=_entries(given.entries),
-        lanes=_lanes(given.lanes),
-        ports=_whole(given.ports, "PORTS", 1, 8),
-        backend=given.backend,
+        requests=None if given.requests is None else whole(given.requests, "REQUESTS", 1, MAX_REQUESTS),
+        seed=checked_seed(given.seed),
+        entries=checked_entries(given.entries),
+        lanes=checked_lanes(given.lanes),
+        ports=whole(given.ports, "PORTS", 1, 8),
+        backend=checked_backend(given.backend),
         report=Path(given.report),
         verilator=given.verilator,
         cxx=given.cxx,

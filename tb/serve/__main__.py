@@ -1,0 +1,7 @@
+"""Entry of `make serve`."""
+
+import sys
+
+from tb.serve.cli import main
+
+sys.exit(main(sys.argv[1:]))

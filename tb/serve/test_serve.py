@@ -1,0 +1,75 @@
+"""The device node over the simulated RTL, scoreboard on: served until stopped, or until its own clients have ended."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+
+from sw.driver import Driver
+from sw.node.place import NAME
+from sw.node.server import Server
+from sw.node.start import settle, start
+from tb.base_test import Context, kv_test
+from tb.bench import Bench
+from tb.scoreboard.scoreboard import Scoreboard
+from tb.serve.clients import CLIENTS, Client
+from tb.transport import RtlTransport
+
+NO_LIMIT = 2**48  # cycles: whoever uses the device decides how long; the driver's own limits notice one that hangs
+REST_NS = 20_000_000
+
+
+async def _serve(ctx: Context, path: Path, beside: Callable[[Server], None]) -> None:
+    """Serve at `path` until stopped; `beside` is called when the socket is there."""
+    bench = Bench(ctx)
+    board = Scoreboard(ctx, bench)
+    bench.link.fill_inserts(0)  # whoever inserts a block writes its bytes
+    await bench.reset()
+    parent = os.getppid()
+    about = {"backend": "rtl", "seed": ctx.seed, "log": str(ctx.run_dir / "sim.log")}
+    node = await start(RtlTransport(bench), about)
+    server = Server(
+        node,
+        path,
+        free_run=bool(ctx.settings.get("free_run")),
+        check=board.drain,
+        wanted=lambda: os.getppid() == parent,  # else who started the simulation has died
+    )
+    with server, server.stopped_by_signals():
+        beside(server)
+        await server.serve()
+    await finish(board, node.driver)
+
+
+async def finish(board: Scoreboard, driver: Driver) -> None:
+    """Let the device come to rest and compare all of it."""
+    await settle(driver, REST_NS)
+    await board.finish()
+    print(board.summary())
+
+
+@kv_test(timeout_cycles=NO_LIMIT, no_progress_cycles=NO_LIMIT)
+async def serve(ctx: Context) -> None:
+    """Serve at the socket that the settings name (`make serve`); without one, serve programs of its own."""
+    if "socket" in ctx.settings:
+        await _serve(ctx, Path(ctx.settings["socket"]), lambda _server: None)
+        return
+    ended: list[tuple[Client, int, str]] = []
+    with TemporaryDirectory(prefix="kvcpu-") as folder:  # a run's folder may be too long for a socket
+        path = Path(folder) / NAME
+
+        def beside(server: Server) -> None:
+            def run_all() -> None:
+                try:
+                    for client in CLIENTS:
+                        ended.append((client, *client.run(path, ctx.run_dir)))
+                finally:
+                    server.stop()
+
+            Thread(target=run_all, name="clients").start()
+
+        await _serve(ctx, path, beside)
+    ctx.compare("clients ended", len(CLIENTS), len(ended))
+    for client, status, output in ended:
+        ctx.compare(f"{client.name}: status and output", (0, client.expected), (status, output))
