@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from sw.transport.base import LookupAnswer, Transport
+from sw.transport.base import (
+    ENTRY_BYTES,
+    AccessRefused,
+    Lookup,
+    LookupAnswer,
+    Operation,
+    Transport,
+    WaitIrq,
+    WaitTimeout,
+)
 
 
 class Clock(Protocol):
@@ -109,10 +119,42 @@ class CountingTransport(Transport):
         self.clock.charge(1)
         await self.inner.wait_irq(timeout_ns)
 
+    async def batch(self, operations: Sequence[Operation]) -> list[int]:
+        """Operations in order, one access each; a wait's time is the counted one."""
+        before = self.now()
+        try:
+            results = await self.inner.batch(operations)
+        except AccessRefused as refused:
+            self.clock.charge(refused.index + 1)
+            done = self._on_counted_time(before, operations, refused.results)
+            raise AccessRefused(refused.operation, refused.index, done) from None
+        except WaitTimeout as timeout:
+            self.clock.charge(timeout.index + 1)
+            done = self._on_counted_time(before, operations, timeout.results)
+            raise WaitTimeout(timeout.timeout_ns, timeout.index, done) from None
+        self.clock.charge(len(results))
+        return self._on_counted_time(before, operations, results)
+
+    def _on_counted_time(self, before: int, operations: Sequence[Operation], results: Sequence[int]) -> list[int]:
+        return [
+            before + (index + 1) * self.clock.access_ns if isinstance(operation, WaitIrq) else result
+            for index, (operation, result) in enumerate(zip(operations, results, strict=False))
+        ]
+
     async def read_window(self, offset: int) -> int:
         """Read 64 bits of BAR2: one access."""
         self.clock.charge(1)
         return await self.inner.read_window(offset)
+
+    async def window(self, first: int, count: int) -> bytes:
+        """Directory entries: one access for each of their words, done or refused."""
+        self.clock.charge(count * (ENTRY_BYTES // 8))
+        return await self.inner.window(first, count)
+
+    async def lookups(self, requests: Sequence[Lookup]) -> list[LookupAnswer]:
+        """Lookups: one access each."""
+        self.clock.charge(len(requests))
+        return await self.inner.lookups(requests)
 
     async def lookup(self, port: int, kv_addr: int, write: bool) -> LookupAnswer:
         """One lookup: one access."""

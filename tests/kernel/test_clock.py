@@ -70,7 +70,9 @@ def test_every_access_costs_the_same_on_counted_time() -> None:
         await counting.lookups([Lookup(0, 0), Lookup(1, 0)])
         await counting.mem_read(0, 0, 4096)
         await counting.mem_write(0, 0, bytes(4096))
-        await counting.batch([Read(regs.ID.offset), Read(regs.CAPS.offset), WaitIrq(10)])
+        before = counting.now()
+        results = await counting.batch([Read(regs.ID.offset), WaitIrq(10), Read(regs.CAPS.offset)])
+        assert results == [fake.values[regs.ID.offset], before + 140, fake.values[regs.CAPS.offset]]
 
     run(accesses())
     assert clock.now() == counting.now() == 11 * 70
@@ -89,6 +91,14 @@ def test_refused_accesses_and_limits_are_charged_and_raised() -> None:
     with pytest.raises(AccessRefused):
         run(counting.read_window(0))
     assert counting.now() == 50
+    with pytest.raises(WaitTimeout) as timeout:
+        run(counting.batch([Read(regs.CAPS.offset), WaitIrq(5), Read(regs.CAPS.offset)]))
+    assert timeout.value.index == 1
+    assert timeout.value.results == (fake.values[regs.CAPS.offset],)
+    assert counting.now() == 70
+    with pytest.raises(AccessRefused):
+        run(counting.window(0, 2))
+    assert counting.now() == 150
     assert counting.has_window
 
 
