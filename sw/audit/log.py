@@ -101,7 +101,7 @@ class AuditLog:
     def _continue(self, path: Path) -> FileStore:
         store = FileStore(path)
         try:
-            if store.size or head_path(path).exists():
+            if not store.empty:
                 report = verify(path, head_path(path), self._key.public)
                 if not report.whole:
                     raise AuditBroken(f"{path}: {report.summary()}")

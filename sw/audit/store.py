@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sw import ownerfile
+from sw.audit.chain import MAX_LINE
 from sw.audit.errors import AuditUnavailable
 
 HEAD_SUFFIX = ".head"
@@ -63,7 +64,10 @@ class MemoryStore:
 
 
 class FileStore:
-    """A log on disk, for one process at a time. Lines go to the system at once, without a buffer of ours."""
+    """A log on disk, for one process at a time. Bytes go to the system at once, without a buffer of ours.
+
+    The head record is overwritten in place: it never gets shorter, and it fits into one sector.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or make the log.
@@ -73,24 +77,24 @@ class FileStore:
         """
         self.path = path
         self._broken = ""
-        self._descriptor = -1
+        self._log = self._head = -1
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._descriptor = os.open(path, flags, ownerfile.OWNER_ONLY)
-            ownerfile.check_owner_only(path, os.fstat(self._descriptor))
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._log = _open(path, os.O_APPEND)
+            fcntl.flock(self._log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._head = _open(head_path(path), 0)
+            self._size = os.fstat(self._log).st_size
+            self._head_record = os.pread(self._head, MAX_LINE, 0)
         except BlockingIOError:
             self.close()
             raise AuditUnavailable(f"{path} is in use by another process") from None
         except OSError as error:
             self.close()
             raise _unavailable(path, error) from None
-        self._size = os.fstat(self._descriptor).st_size
 
     @property
-    def size(self) -> int:
-        """Bytes of the log."""
-        return self._size
+    def empty(self) -> bool:
+        """There is neither a line nor a head record."""
+        return not self._size and not self._head_record
 
     def append(self, line: bytes, head: bytes) -> None:
         """Keep both: the line first, so that a crash between the two leaves a head that is behind, not ahead.
@@ -98,19 +102,22 @@ class FileStore:
         Raises:
             AuditUnavailable: neither is kept.
         """
-        if self._broken or self._descriptor < 0:
+        if self._broken or self._log < 0:
             raise AuditUnavailable(self._broken or f"{self.path} is closed")
         try:
             self._check_untouched()
+            line_written = False
             try:
-                _write(self._descriptor, line)
-                ownerfile.replace(head_path(self.path), head)
+                _write(self._log, line)
+                line_written = True
+                _overwrite(self._head, head)
             except OSError:
-                self._take_back()
+                self._take_back(head_too=line_written)
                 raise
         except OSError as error:
             raise _unavailable(self.path, error) from None
         self._size += len(line)
+        self._head_record = head
 
     def lines(self, last: int | None) -> list[bytes]:
         """All lines, or the last so many.
@@ -136,36 +143,60 @@ class FileStore:
         try:
             with open(f"{self.path}{TORN_SUFFIX}", "ab", opener=_owner_only) as file:
                 file.write(last[0])
-            os.ftruncate(self._descriptor, self._size - len(last[0]))
+            os.ftruncate(self._log, self._size - len(last[0]))
         except OSError as error:
             raise _unavailable(self.path, error) from None
         self._size -= len(last[0])
         return len(last[0])
 
     def close(self) -> None:
-        """Give the log back."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        """Give the files back."""
+        for descriptor in (self._head, self._log):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._log = self._head = -1
 
     def _check_untouched(self) -> None:
-        ours, there = os.fstat(self._descriptor), os.stat(self.path, follow_symlinks=False)
-        if (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino):
-            raise OSError(f"{self.path} is another file now")
-        if ours.st_size != self._size:
-            raise OSError(f"{self.path} was changed by someone else")
+        for descriptor, path, size in (
+            (self._log, self.path, self._size),
+            (self._head, head_path(self.path), len(self._head_record)),
+        ):
+            ours, there = os.fstat(descriptor), path.lstat()
+            if (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino):
+                raise OSError(f"{path} is another file now")
+            if ours.st_size != size:
+                raise OSError(f"{path} was changed by someone else")
 
-    def _take_back(self) -> None:
-        """Remove what of a line was written; if even that fails, nothing is ever written again."""
+    def _take_back(self, head_too: bool) -> None:
+        """Undo what was written of an entry; if even that fails, nothing is ever written again."""
         try:
-            os.ftruncate(self._descriptor, self._size)
+            os.ftruncate(self._log, self._size)
+            if head_too:
+                _overwrite(self._head, self._head_record)
+                os.ftruncate(self._head, len(self._head_record))
         except OSError as error:
             self._broken = f"{self.path}: a part of an entry could not be removed: {error.strerror}"
+
+
+def _open(path: Path, flags: int) -> int:
+    flags |= os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, ownerfile.OWNER_ONLY)
+    try:
+        ownerfile.check_owner_only(path, os.fstat(descriptor))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _write(descriptor: int, data: bytes) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+def _overwrite(descriptor: int, data: bytes) -> None:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    _write(descriptor, data)
 
 
 def _owner_only(path: str, flags: int) -> int:

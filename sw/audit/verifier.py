@@ -12,6 +12,8 @@ from typing import BinaryIO
 from sw.audit.chain import FIRST_PREV, MAX_LINE, Head, Link, NotAnEntry, parse_entry, parse_head
 from sw.signing import PublicKey
 
+TRIES = 5
+
 
 class Fault(Enum):
     """What is wrong at a place."""
@@ -83,15 +85,37 @@ def verify(path: Path, head: Path | None, public: PublicKey | None) -> Report:
     Raises:
         OSError: a file cannot be read.
     """
+    record = _read_head(head)
+    report = _verify(path, record, public)
+    for _ in range(TRIES):
+        before, record = record, _read_head(head)
+        if report.whole or record == before:
+            break
+        report = _verify(path, record, public)  # the log was written while it was read
+    return report
+
+
+def _verify(path: Path, record: bytes, public: PublicKey | None) -> Report:
     chain = _Chain()
     with path.open("rb") as file:
         for number, line in enumerate(_lines(file), start=1):
             chain.take(number, line)
     chain.check_order()
     chain.check_links()
-    covered, unverified = chain.check_head(*_load_head(head, public))
+    covered, unverified = chain.check_head(*_parse_head(record, public))
     findings = sorted(chain.findings, key=lambda finding: finding.line or chain.lines + 1)
     return Report(chain.lines, tuple(findings), covered, unverified)
+
+
+def _read_head(path: Path | None) -> bytes:
+    """The bytes of the head record; none at all if there is none."""
+    if path is None:
+        return b""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_LINE)
+    except FileNotFoundError:
+        return b""
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
@@ -103,18 +127,14 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
         yield line
 
 
-def _load_head(path: Path | None, public: PublicKey | None) -> tuple[Head | None, str, str]:
+def _parse_head(record: bytes, public: PublicKey | None) -> tuple[Head | None, str, str]:
     """A head record that the key has signed; else why there is none to go by, and what is wrong with it."""
-    try:
-        data = None if path is None else path.read_bytes()
-    except FileNotFoundError:
-        data = None
-    if data is None:
+    if not record:
         return None, "there is no head record", ""
     if public is None:
         return None, "there is no public key to verify the head record with", ""
     try:
-        head = parse_head(data)
+        head = parse_head(record)
     except NotAnEntry as error:
         return None, "the head record is not valid", f"the head record is altered: {error}"
     if not head.signed_by(public):
