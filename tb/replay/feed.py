@@ -1,14 +1,16 @@
 """Progress on its way from where the replay runs to where it is shown: a file of JSON lines that grows."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from sw.replay.records import Sample, Tally
 
 NAME = "replay.jsonl"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,25 +36,34 @@ class Update:
         )
 
 
+class Line(Protocol):
+    """What can be written."""
+
+    def line(self) -> str:
+        """One line of JSON."""
+        ...
+
+
 class Writer:
     """Appends updates to a file; what is written is readable at once."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("w", buffering=1)
 
-    def write(self, update: Update) -> None:
+    def write(self, update: Line) -> None:
         """Append one update."""
         self._file.write(update.line() + "\n")
 
 
-class Reader:
+class Reader(Generic[T]):
     """Takes the updates that have come since the last look; the file need not exist yet."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
         self._path = path
+        self._parse = parse
         self._offset = 0
 
-    def new(self) -> Iterator[Update]:
+    def new(self) -> Iterator[T]:
         """Whole lines only; the rest waits for the next look."""
         try:
             with self._path.open() as lines:
@@ -63,4 +74,4 @@ class Reader:
         whole = text[: text.rfind("\n") + 1]
         self._offset += len(whole)  # ASCII only
         for line in whole.splitlines():
-            yield Update.parse(line)
+            yield self._parse(line)

@@ -236,7 +236,7 @@ def test_sizes_reach_the_build() -> None:
 
 
 def test_feed(tmp_path: Path) -> None:
-    reader = Reader(tmp_path / NAME)
+    reader = Reader(tmp_path / NAME, Update.parse)
     assert list(reader.new()) == []
     writer = Writer(tmp_path / NAME)
     sample = Sample(1, 20_000, 2, 3, 4, 5, 6, [1, 2, 3, 0], [7, 0, 0, 0], 8, 9, 264, [1, 65535])
