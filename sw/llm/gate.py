@@ -29,7 +29,11 @@ class Passed:
 
 
 class Gate:
-    """Checks and reserves; every reservation is settled at the inference's end."""
+    """Checks and reserves; every reservation is settled at the inference's end.
+
+    Attributes:
+        capacity: blocks of the device.
+    """
 
     def __init__(
         self, limits: Limits, models: Models, classes: Classes, buffers: Buffers, book: Book, capacity: Capacity
@@ -40,7 +44,7 @@ class Gate:
         self._classes = classes
         self._buffers = buffers
         self._book = book
-        self._capacity = capacity
+        self.capacity = capacity
         self._request_ids = RequestIds()
         self._requests: dict[str, Window] = {}
         self._tokens: dict[str, Window] = {}
@@ -72,7 +76,7 @@ class Gate:
         if need.context_tokens > context:
             raise Refusal(Code.CONTEXT_EXCEEDED, f"{need.context_tokens} tokens: the context has {context}")
         self._check_load(cap.holder, request, now)
-        self._capacity.check(need.blocks)
+        self.capacity.check(need.blocks)
         model.check_room(len(prompt), request.max_tokens)
         self._request_ids.check()
         deadline = now + (request.deadline_ns or period)
@@ -101,7 +105,7 @@ class Gate:
 
     def take(self, cap: Capability, request: InferRequest, passed: Passed, now: int) -> Inference:
         """Reserve everything for a request that has passed just now."""
-        self._capacity.reserve(passed.need.blocks)
+        self.capacity.reserve(passed.need.blocks)
         self._window(self._requests, cap.holder).take(1, now)
         return Inference(
             infer_id=self._book.next_id,
@@ -133,7 +137,7 @@ class Gate:
             inference.model.give_back(inference.graph)
             inference.graph = None
         if freed:
-            self._capacity.release(inference.need.blocks)
+            self.capacity.release(inference.need.blocks)
             self._request_ids.give_back(inference.request_id)
         else:
             self._lost.append(inference)
@@ -141,7 +145,7 @@ class Gate:
     def device_was_reset(self) -> None:
         """The device is empty: what could not be freed is."""
         for inference in self._lost:
-            self._capacity.release(inference.need.blocks)
+            self.capacity.release(inference.need.blocks)
             self._request_ids.give_back(inference.request_id)
         self._lost.clear()
 

@@ -51,6 +51,8 @@ class LlmService:
 
     Attributes:
         executor: runs the inferences' chunks; its servers 0 to 3 are the classes.
+        book: all inferences that somebody may ask about.
+        gate: what an inference must pass.
         refused: refusals so far, by operation ("llm.load", "llm.infer.start", ...) and code.
         accepted: inferences that the gate has let through.
     """
@@ -97,8 +99,8 @@ class LlmService:
         self._models = models
         self._was_reset = was_reset
         self._classes = Classes(config, scheduler, clock)
-        self._book = Book()
-        self._gate = Gate(config.limits, models, self._classes, buffers, self._book, capacity)
+        self.book = Book()
+        self.gate = Gate(config.limits, models, self._classes, buffers, self.book, capacity)
         self._hits = 0
 
     # ------------------------------------------------------------------ models and classes
@@ -159,7 +161,7 @@ class LlmService:
         return StatusAnswer(
             models=len(self._models),
             queued=queued,
-            running=len(self._book.live) - queued,
+            running=len(self.book.live) - queued,
             used_ppm=self.executor.scheduler.used_ppm,
             accepted=self.accepted,
             rejected=sum(count for (op, _), count in self.refused.items() if op == "llm.infer.start"),
@@ -186,16 +188,16 @@ class LlmService:
         asked = {"max_tokens": request.max_tokens, "deadline_ns": request.deadline_ns, "model": request.model_id}
         try:
             with self._decision(cap, "llm.infer.start", f"class:{request.cls}", **asked) as counts:
-                passed = self._gate.check(cap, request, now, counts)
-                counts["infer_id"] = self._book.next_id
+                passed = self.gate.check(cap, request, now, counts)
+                counts["infer_id"] = self.book.next_id
         except Refusal as refusal:
             self._metrics.rejected(refusal.code)
             raise
-        inference = self._gate.take(cap, request, passed, now)
-        self._book.add(inference)
+        inference = self.gate.take(cap, request, passed, now)
+        self.book.add(inference)
         self.accepted += 1
         self._submit(inference)
-        self._metrics.queued(inference.cls, self._book.queue(inference.cls))
+        self._metrics.queued(inference.cls, self.book.queue(inference.cls))
         return inference.infer_id
 
     def _submit(self, inference: Inference) -> None:
@@ -224,7 +226,7 @@ class LlmService:
         state = self.state(inference)
         if inference.ended:
             if not inference.unread:
-                self._book.forget(inference)
+                self.book.forget(inference)
         elif Wait.READER in inference.waits and inference.graph and not inference.graph.full:
             self._unblock(inference, Wait.READER)
         return PollAnswer(infer_id, state, first, tokens)
@@ -256,12 +258,12 @@ class LlmService:
     @property
     def queued(self) -> tuple[int, ...]:
         """Inferences whose first chunk has not begun, by class."""
-        return tuple(self._book.queue(cls) for cls in range(CLASSES))
+        return tuple(self.book.queue(cls) for cls in range(CLASSES))
 
     @property
     def running(self) -> int:
         """Inferences that have begun and not ended."""
-        return len(self._book.live) - sum(self.queued)
+        return len(self.book.live) - sum(self.queued)
 
     def channels(self) -> list[list[ChannelStats]]:
         """The prompt and the token channel of every graph of every model."""
@@ -276,7 +278,7 @@ class LlmService:
             False when nothing can go on by itself: no inference is left, or only such whose output waits to be read.
         """
         self._release_windows()
-        if all(Wait.READER in inference.waits for inference in self._book.live.values()):
+        if all(Wait.READER in inference.waits for inference in self.book.live.values()):
             return False
         return await self.executor.run_one()
 
@@ -292,7 +294,7 @@ class LlmService:
         if inference.started_ns is None:
             inference.started_ns = self._clock.now()
             inference.prompt = b""
-            self._metrics.queued(inference.cls, self._book.queue(inference.cls))
+            self._metrics.queued(inference.cls, self.book.queue(inference.cls))
         try:
             await self._announce()
             before = graph.sent
@@ -305,20 +307,21 @@ class LlmService:
             inference.produced += tokens
             self._metrics.token(inference.infer_id, self._clock.now(), tokens)
             self._classes.emitted(inference.cls, tokens)
-        if inference.generation is not None and inference.generation.finished:
+        finished = inference.generation is not None and inference.generation.finished
+        if self._classes.out_of_tokens(inference.cls) is not None:
+            for other in self.book.live.values():
+                if other.cls == inference.cls and not (other is inference and finished):
+                    self._block(other, Wait.TOKENS)
+        if finished:
             await self._end(inference, InferState.DONE, Code.OK, inference.cap)
             return inference.ended is not None and inference.ended[0] is InferState.DONE
         if graph.full:
             self._block(inference, Wait.READER)
-        if self._classes.out_of_tokens(inference.cls) is not None:
-            for other in self._book.live.values():
-                if other.cls == inference.cls:
-                    self._block(other, Wait.TOKENS)
         return False
 
     async def _announce(self) -> None:
         """Tell the device what the next queued inference will find in it."""
-        following = self._book.next_queued()
+        following = self.book.next_queued()
         if following is not None:
             following.announced = True
             await following.model.backend.announce(following.prompt)
@@ -342,8 +345,8 @@ class LlmService:
         now = self._clock.now()
         inference.ended = (state, now)
         self._hits += inference.usage.lookups - inference.usage.misses
-        self._gate.settle(inference, now, freed=freed)
-        self._book.end(inference)
+        self.gate.settle(inference, now, freed=freed)
+        self.book.end(inference)
         self._metrics.ended(
             EndedInference(
                 infer_id=inference.infer_id,
@@ -369,7 +372,7 @@ class LlmService:
         self.executor.cancel(inference.infer_id)
         hits = self._hits + sum(
             other.generation.usage.lookups - other.generation.usage.misses
-            for other in self._book.live.values()
+            for other in self.book.live.values()
             if other.generation
         )
         reset = code is Code.DEVICE_FAULT and await self._was_reset(hits)
@@ -379,10 +382,10 @@ class LlmService:
 
     async def device_was_reset(self) -> None:
         """The device has lost every block: what runs fails with DeviceFault; what is queued stays queued."""
-        for inference in [inference for inference in self._book.live.values() if not inference.queued]:
+        for inference in [inference for inference in self.book.live.values() if not inference.queued]:
             self.executor.cancel(inference.infer_id)
             await self._end(inference, InferState.FAILED, Code.DEVICE_FAULT, inference.cap)
-        self._gate.device_was_reset()
+        self.gate.device_was_reset()
         self._hits = 0
 
     # ------------------------------------------------------------------ waits
@@ -405,14 +408,14 @@ class LlmService:
             self._release_class(cls)
 
     def _release_class(self, cls: int) -> None:
-        waiting = [i for i in self._book.live.values() if i.cls == cls and Wait.TOKENS in i.waits]
+        waiting = [i for i in self.book.live.values() if i.cls == cls and Wait.TOKENS in i.waits]
         if waiting and self._classes.out_of_tokens(cls) is None:
             for inference in waiting:
                 self._unblock(inference, Wait.TOKENS)
 
     async def _idle(self, returns: int | None) -> None:
         """No job is ready: time passes until a server has budget, or a class tokens, again."""
-        waiting = {i.cls for i in self._book.live.values() if Wait.TOKENS in i.waits}
+        waiting = {i.cls for i in self.book.live.values() if Wait.TOKENS in i.waits}
         ends = [end for cls in waiting if (end := self._classes.out_of_tokens(cls)) is not None]
         until = min([*ends, *([] if returns is None else [returns])], default=None)
         if until is not None:
@@ -433,7 +436,7 @@ class LlmService:
 
     def _find(self, cap: Capability, op: str, infer_id: int) -> Inference:
         try:
-            return self._book.find(cap, infer_id)
+            return self.book.find(cap, infer_id)
         except Refusal as refusal:
             self.refused[op, refusal.code] += 1
             self._record(cap, op, infer_id, refusal.code)
