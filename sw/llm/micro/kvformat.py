@@ -75,9 +75,8 @@ def _encode_q8(groups: Floats) -> Bytes:
 
 
 def _encode_q4(groups: Floats) -> Bytes:
-    largest = np.take_along_axis(
-        groups, np.abs(groups).argmax(axis=1)[:, None], axis=1
-    )  # with its sign, first of equals
+    at = np.abs(groups).argmax(axis=1)[:, None]  # the first of equals
+    largest = np.take_along_axis(groups, at, axis=1) + np.float32(0)  # with its sign, but for that of a zero
     scale = largest / np.float32(-8)
     codes = np.minimum(15, (groups * _inverse(scale) + np.float32(8.5)).astype(np.int8)).astype(np.uint8)
     low, high = codes[:, : GROUP // 2], codes[:, GROUP // 2 :]
