@@ -161,9 +161,9 @@ def _receive(connection: socket.socket, stack: ExitStack) -> tuple[int, int, byt
         raise Malformed(f"{len(data)} bytes are no header")
     magic, kind, said, value, size = _LAYOUT.unpack_from(data)
     payload = data[_LAYOUT.size :]
-    if magic != MAGIC or said & ~Flag.FILE:
+    if magic != MAGIC or said not in (0, Flag.FILE):
         raise Malformed(f"magic {magic:#x}, flags {said:#x}")
-    if said & Flag.FILE:
+    if said == Flag.FILE:
         if payload or not files:
             raise Malformed("an attached payload, and none attached, or another inside")
         payload = _content(files.pop(), size)

@@ -1,0 +1,139 @@
+"""Unmodified programs on `/dev/kvcpu0` through the preload shim, on the device model."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from sw.node.client import Client
+from sw.node.place import RUNTIME_VARIABLE
+from sw.node.server import Server
+from sw.uapi.build import build
+from tb.run.process import clean_env
+from tb.serve.clients import CLIENTS
+from tb.serve.clients import Client as Program
+from tests.node.serving import environment, serving, settled
+from tests.uapi.programs import compiled, shimmed
+
+CASES = [
+    "opens",
+    "other_files",
+    "duplicates",
+    "forks",
+    "threads",
+    "pointers",
+    "ordinary",
+    "signals",
+    "executed",
+    "passed",
+    "no_descriptors",
+]
+
+
+@pytest.mark.parametrize("program", CLIENTS, ids=lambda program: program.name)
+def test_clients(server: Server, tmp_path: Path, program: Program) -> None:
+    """The same programs as on the RTL (leg serve_small); each open file counts for itself, so twice is as once."""
+    for _ in range(2):
+        assert program.run(server.path, tmp_path) == (0, program.expected)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_corner(server: Server, case: str) -> None:
+    done = shimmed(server.path, [str(compiled("corners")), case])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "good\n", "")
+    with Client(server.path) as client:
+        assert settled(lambda: client.call("info")["open_files"] == 1), "files are closed when their programs end"
+
+
+def test_python(server: Server) -> None:
+    program = """
+        import fcntl, os, struct
+        node = os.open("/dev/kvcpu0", os.O_RDWR)
+        assert not os.get_inheritable(node)
+        fcntl.ioctl(node, 0x40184B02, struct.pack("<3Q", 0x7F001000, 4096, 0))
+        room = bytearray(96)
+        assert fcntl.ioctl(node, 0x80604B07, room, True) == 0
+        assert struct.unpack_from("<3Q", room) == (0, 0, 1)
+        for number, argument, error in (
+            (0x40184B02, struct.pack("<3Q", 1, 0, 0), "EINVAL"),
+            (0x40084B63, bytes(8), "ENOTTY"),
+            (0x40084B01, 8, "EFAULT"),
+        ):
+            try:
+                fcntl.ioctl(node, number, argument)
+            except OSError as refused:
+                print(os.strerror(refused.errno), error)
+    """
+    done = shimmed(server.path, [sys.executable, "-I", "-c", textwrap.dedent(program)])
+    assert done.stderr == ""
+    expected = ["Invalid argument EINVAL", "Inappropriate ioctl for device ENOTTY", "Bad address EFAULT"]
+    assert done.stdout.splitlines() == expected
+
+
+def test_nobody_serves(tmp_path: Path) -> None:
+    done = shimmed(tmp_path / "none.sock", [str(compiled("corners")), "open"])
+    assert done.returncode == 1
+    assert "No such device or address" in done.stdout
+
+
+def test_a_path_too_long(tmp_path: Path) -> None:
+    done = shimmed(tmp_path / ("x" * 120), [str(compiled("corners")), "open"])
+    assert done.returncode == 1
+    assert "File name too long" in done.stdout
+
+
+def test_the_socket_is_found_in_the_runtime_folder(tmp_path: Path) -> None:
+    """Without KVCPU_SOCKET both sides look in the same place; a relative or linked name of it serves as well."""
+    (tmp_path / "run").mkdir(mode=0o700)
+    with serving(tmp_path / "run" / "kvcpu") as server:
+        env = clean_env({RUNTIME_VARIABLE: str(tmp_path / "run"), "LD_PRELOAD": str(build().preload)})
+        command = [str(compiled("corners")), "duplicates"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+        assert (done.returncode, done.stdout) == (0, "good\n")
+        link = tmp_path / "link"
+        link.symlink_to(server.path)
+        assert shimmed(link, command).stdout == "good\n"
+
+
+@pytest.mark.parametrize("case", ["gone", "stepping"])
+def test_the_node_ends(tmp_path: Path, case: str) -> None:
+    """An error, never a hang and never a guess."""
+    with serving(tmp_path / "node") as server:
+        process = subprocess.Popen(
+            [str(compiled("corners")), case],
+            env=environment(server.path, LD_PRELOAD=str(build().preload)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    output, _ = process.communicate("x", timeout=30)
+    assert (process.returncode, output) == (0, "good\n")
+
+
+def test_a_stranger_in_the_servers_place(tmp_path: Path) -> None:
+    """A socket that another user serves is not trusted."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user")
+    folder = tmp_path / "node"
+    with serving(folder) as server:
+        for parent in (folder, *list(folder.parents)[:3]):
+            parent.chmod(0o755)
+        server.path.chmod(0o666)
+        program = """
+            import os
+            os.setuid(65534)
+            try:
+                os.open("/dev/kvcpu0", os.O_RDWR)
+            except OSError as refused:
+                print(refused.strerror)
+        """
+        done = shimmed(server.path, [sys.executable, "-I", "-c", textwrap.dedent(program)])
+        folder.chmod(0o700)
+    assert (done.stdout, done.stderr) == ("Permission denied\n", "")
