@@ -9,6 +9,8 @@ from sw.kernel.statistics import ServerStats
 from sw.llm.backend import Usage
 
 CLASSES = 4
+ENDED = ("done", "cancelled", "failed")
+"""States of an inference that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
