@@ -65,15 +65,15 @@ class Bench:
         *,
         model: Transformer = MODEL,
         stores: type[DeviceStores] = DeviceStores,
-        entries: int = 1024,
+        chunk_tokens: int = 16,
     ) -> None:
-        self.transport = ModelTransport(DeviceModel(entries=entries, lanes=4))
+        self.transport = ModelTransport(DeviceModel(entries=1024, lanes=4))
         self.driver = run(Driver.probe(self.transport))
         self.layout = BlockLayout(form, model.config.head_dim, self.driver.caps.block_tokens)
         self.session: DeviceSession = run(DevicePlan(slots, self.layout.block_bytes).apply(self.driver))
         self.stores = stores(self.session, model.config, form, "test")
         compute = Compute(CYCLES_PER_TOKEN, 250_000_000, DeviceClock(self.transport))
-        self.backend = MicroBackend("test", model, self.stores, compute)
+        self.backend = MicroBackend("test", model, self.stores, compute, chunk_tokens=chunk_tokens)
         self.reference = MicroBackend("reference", model, ReferenceStores(model.config, form), compute)
 
     def start(self, request: Request, request_id: int) -> MicroGeneration:

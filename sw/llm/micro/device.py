@@ -180,13 +180,14 @@ class DeviceKv:
     # ------------------------------------------------------------------ the end
 
     async def close(self) -> None:
-        """RELEASE what was shared, EVICT what nobody needs now, and FREE_REQUEST."""
+        """The sequence's last step is over: RELEASE what was shared, EVICT what nobody needs now, FREE_REQUEST."""
         if not self._open:
             return
         self._open = False
         if self._epoch != self._session.epoch:
             return  # a reset has emptied the device
         session, shape = self._session, self._stores.shape
+        await session.advance()  # a block that the last step has used would not move down in it
         prefixes = [block.prefix for block in self._blocks if block.prefix]
         adopted = session.prefixes.runs(b.prefix for b in self._blocks if b.prefix and b.adopted)
         for prefix in reversed(prefixes):
