@@ -4,43 +4,46 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sw.control.codes import Code, Refusal
-from sw.driver.types import TierConfig
 from sw.kernel.growth import Growth, Resource
+from sw.llm.backend import Backend
 
 REQUEST_IDS = 0xFFFF
-MOVES = 64  # that the DMA has on their way at once, each with a slot in its target tier
 FULL_SHARE = (15, 16)  # of the entries: below it INSERT never answers FULL, whose first comes at 98 % or more
 
 
-def guaranteed_blocks(entries: int, tiers: Sequence[TierConfig], inserts_per_step: int, moves: int = MOVES) -> int:
-    """How many blocks may live at once so that every INSERT finds a slot in some tier.
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """The tier in which every block would find a slot.
 
-    A migration takes a slot only while free > RESERVE, and the one that it leaves is free again after the next
-    STEP_ADVANCE. With RESERVE at min(SLOTS, inserts_per_step) in every tier, and so many slots over that all blocks,
-    their copies on the way and these reserves fit, some tier has inserts_per_step free slots at the start of a step,
-    and no migration takes them before its end.
+    A block has one place, and at most one more on its way to a tier. So blocks that are in this tier or on their way
+    to it are no more than all blocks together: with `blocks` of them, RESERVE slots are free at the start of a step.
+    No migration takes those, and what is inserted before the next step is no more than that.
+
+    Attributes:
+        tier: its number.
+        reserve: RESERVE of it: most INSERTs between two STEP_ADVANCE writes.
+        blocks: how many blocks may live at once so that no INSERT fails.
+    """
+
+    tier: int
+    reserve: int
+    blocks: int
+
+
+def backing(entries: int, slots: Sequence[int], inserts_per_step: int) -> Backing:
+    """The largest tier as the backing of all blocks.
 
     Args:
         entries: ENTRIES of the device.
-        tiers: tiers 0 to 3.
+        slots: of tiers 0 to 3.
         inserts_per_step: most INSERTs between two STEP_ADVANCE writes.
-        moves: most moves that are on their way at once.
-
-    Raises:
-        ValueError: RESERVE of a tier is too small for that.
     """
-    kept = 0
-    for number, tier in enumerate(tiers):
-        least = min(tier.slots, inserts_per_step)
-        if tier.reserve < least:
-            raise ValueError(f"RESERVE of tier {number} is {tier.reserve}: {least} keep room for INSERT")
-        kept += least
-    left = sum(tier.slots for tier in tiers) - kept
-    # a block has at most one copy on its way, so few blocks need less than `moves` places for copies
-    places = max(left // 2, left - moves)
-    return max(0, min(places, entries * FULL_SHARE[0] // FULL_SHARE[1]))
+    tier = max(range(len(slots)), key=lambda number: slots[number])
+    blocks = min(slots[tier] - inserts_per_step, entries * FULL_SHARE[0] // FULL_SHARE[1])
+    return Backing(tier, inserts_per_step, max(0, blocks))
 
 
 class Capacity:
@@ -48,14 +51,28 @@ class Capacity:
 
     Attributes:
         total: blocks that may be given away.
-        reserved: blocks that are.
+        inserts_per_step: blocks that a chunk may insert.
+        reserved: blocks that are given away.
     """
 
-    def __init__(self, total: int, growth: Growth) -> None:
-        """All of `total` is planned for here, so that deterministic mode meets no growth later."""
-        growth.note(Resource.DIRECTORY, total)
-        self.total = total
+    def __init__(self, place: Backing, growth: Growth) -> None:
+        """All of it is planned for here, so that deterministic mode meets no growth later."""
+        growth.note(Resource.DIRECTORY, place.blocks)
+        self.total = place.blocks
+        self.inserts_per_step = place.reserve
         self.reserved = 0
+
+    def check_chunk(self, backend: Backend) -> None:
+        """Whether the largest chunk of a model inserts no more than the slots that are kept for it.
+
+        Raises:
+            Refusal: NoRoom.
+        """
+        # as many tokens as a chunk has may begin in the middle of a block: one row of blocks more
+        row = backend.need(b"", 1).blocks
+        most = backend.need(bytes(backend.info.chunk_tokens - 1), 1).blocks + row
+        if most > self.inserts_per_step:
+            raise Refusal(Code.NO_ROOM, f"a chunk inserts up to {most} blocks; {self.inserts_per_step} slots are kept")
 
     def check(self, blocks: int) -> None:
         """Whether so many are left.

@@ -124,6 +124,7 @@ class LlmService:
             counts["wcet_ns"] = wcet_ns
             with self._device_faults():
                 model = await self._models.make(package, kind, wcet_ns, graphs)
+            self.gate.capacity.check_chunk(model.backend)
             self._classes.set_chunk(max(self._models.wcet_ns, wcet_ns))
         self._models.add(model)
         return model.model_id

@@ -12,7 +12,6 @@ from sw.audit import AuditLog
 from sw.control.graph_service import GraphService
 from sw.control.plane import ControlPlane
 from sw.driver import Driver, DriverError
-from sw.driver.types import TierConfig
 from sw.kernel.buffers import Buffers
 from sw.kernel.capability import Capabilities
 from sw.kernel.clock import Clock, DeviceClock
@@ -21,7 +20,7 @@ from sw.kernel.growth import Growth
 from sw.kernel.operators import BUILT_IN
 from sw.kernel.scheduler import Scheduler
 from sw.llm.backend import Backend, Compute
-from sw.llm.capacity import Capacity, guaranteed_blocks
+from sw.llm.capacity import Capacity, backing
 from sw.llm.config import LlmConfig
 from sw.llm.micro.backend import MicroBackend
 from sw.llm.micro.device import DeviceStores
@@ -48,7 +47,7 @@ class LlmSetup:
         trust: trust store of model packages.
         calendar: calendar time for the expiry of keys.
         cycles_per_token: compute cycles that a token costs.
-        inserts_per_step: slots of each tier that migrations leave to INSERT (RESERVE).
+        inserts_per_step: blocks that a chunk may insert; so many slots of the largest tier stay free of migrations.
     """
 
     plan: DevicePlan
@@ -191,13 +190,10 @@ async def build_system(transport: Transport, config: SystemConfig) -> System:
 
 
 async def _reserve(driver: Driver, setup: LlmSetup, growth: Growth) -> Capacity:
-    """Keep slots of every tier for INSERT; what is left may be given away at the gate."""
-    tiers = []
-    for slots, register in zip(setup.plan.slots, regs.TIER_RESERVE, strict=True):
-        kept = min(slots, setup.inserts_per_step)
-        await driver.registers.write(register, kept)
-        tiers.append(TierConfig(base=0, slots=slots, reserve=kept))
-    return Capacity(guaranteed_blocks(driver.caps.entries, tiers, setup.inserts_per_step), growth)
+    """Keep slots of the backing tier for INSERT; what is left may be given away at the gate."""
+    place = backing(driver.caps.entries, setup.plan.slots, setup.inserts_per_step)
+    await driver.registers.write(regs.TIER_RESERVE[place.tier], place.reserve)
+    return Capacity(place, growth)
 
 
 def _models(setup: LlmSetup, session: DeviceSession, clock: Clock, growth: Growth) -> Models:

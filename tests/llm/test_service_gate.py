@@ -81,7 +81,7 @@ CASES: dict[str, tuple[Code, dict[str, Any], Callable[[Stack, Tenant], None], Su
 def test_refusal(name: str, tmp_path: Path) -> None:
     """A refused submission has its code, one audit entry, one count, and uses no infer_id."""
     code, limits, prepare, submit = CASES[name]
-    slots = (16, 16, 32, 256) if name == "blocks" else (64, 64, 256, 640)
+    slots = (16, 16, 32, 232) if name == "blocks" else (64, 64, 64, 1024)
     stack = make_stack(tmp_path, limits=Limits(**limits), slots=slots)
     tenant = stack.tenant("tenant")
     prepare(stack, tenant)
