@@ -64,8 +64,6 @@ class Arena:
             raise Refusal(Code.BAD_ARGUMENT, f"{size} bytes of the arena")
         offset = self.used
         end = offset + -(-size // ALIGNMENT) * ALIGNMENT
-        if end > self.size:
-            raise Refusal(Code.NO_ROOM, f"the arena has {self.size - offset} of {self.size} bytes left, not {size}")
         self.reserve(end, len(self._extents) + 1)
         self._memory[offset:end] = bytes(end - offset)
         self._extents.append(Extent(offset, size))
@@ -80,7 +78,7 @@ class Arena:
             GrowthRefused: deterministic mode is on already and a mark would rise.
         """
         if size > self.size:
-            raise Refusal(Code.NO_ROOM, f"the arena has {self.size} bytes, not {size}")
+            raise Refusal(Code.NO_ROOM, f"the arena is exhausted: it has {self.size} bytes, not {size}")
         if size > self.deepest:
             self._growth.note(Resource.ARENA, size - self.deepest)
         if handles > self._most_handles:
