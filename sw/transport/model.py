@@ -1,10 +1,11 @@
-"""The transport over the golden device model: every await ends at once."""
+"""The transports over the golden models of the device and of the coprocessor: every await ends at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
 
+from model.coprocessor import Coprocessor, QueueRefused
 from model.device import DeviceModel, PortNotReady, Slverr
 from sw.transport.base import (
     AccessRefused,
@@ -85,3 +86,69 @@ class ModelTransport(Transport):
     async def mem_write(self, tier: int, phys_addr: int, data: bytes) -> None:
         """Write bytes of a tier's memory."""
         self.device.mem_write(tier, phys_addr, data)
+
+
+class CoprocessorTransport:
+    """Registers, memory and interrupt of a `Coprocessor` that lives in the time of another transport.
+
+    An access takes time there, and a wait lets time pass there: beside the device model, the RTL, or on
+    counted time alike.
+    """
+
+    def __init__(self, device: Coprocessor, beside: Transport, *, access_ns: int = 28) -> None:
+        """`device` runs in the time of `beside`; an access takes `access_ns`."""
+        self.device = device
+        self._beside = beside
+        self._access_ns = access_ns
+        device.advance_to(beside.now())
+
+    def now(self) -> int:
+        """Device time in ns."""
+        return self._beside.now()
+
+    async def read(self, offset: int) -> int:
+        """Read a register."""
+        await self._pass(self._access_ns)
+        try:
+            return self.device.read(offset)
+        except QueueRefused:
+            raise AccessRefused(Read(offset)) from None
+
+    async def write(self, offset: int, value: int) -> None:
+        """Write a register."""
+        await self._pass(self._access_ns)
+        try:
+            self.device.write(offset, value)
+        except QueueRefused:
+            raise AccessRefused(Write(offset, value)) from None
+
+    async def wait_irq(self, timeout_ns: int) -> None:
+        """Let time pass until the interrupt level is 1."""
+        self.device.advance_to(self.now())
+        end = self.now() + timeout_ns
+        while not self.device.irq:
+            left = end - self.now()
+            if left <= 0:
+                raise WaitTimeout(timeout_ns)
+            due = self.device.due_ns
+            await self._pass(left if due is None else max(1, min(left, due - self.now())))
+
+    async def mem_read(self, address: int, count: int) -> bytes:
+        """Bytes of the coprocessor's memory."""
+        await self._pass(self._access_ns)
+        try:
+            return self.device.mem_read(address, count)
+        except IndexError as error:
+            raise TransportError(str(error)) from None
+
+    async def mem_write(self, address: int, data: bytes) -> None:
+        """Write bytes of the coprocessor's memory."""
+        await self._pass(self._access_ns)
+        try:
+            self.device.mem_write(address, data)
+        except IndexError as error:
+            raise TransportError(str(error)) from None
+
+    async def _pass(self, ns: int) -> None:
+        await self._beside.sleep(ns)
+        self.device.advance_to(self.now())
