@@ -158,6 +158,9 @@ def test_a_wrong_version_cut_short_is_unsupported() -> None:
     parser.feed(b"\x43\x01\x04", 0)
     assert parser.expire(TIMEOUT_NS) == [Fault(Code.UNSUPPORTED, 4)]
     assert (parser.dropped, parser.deadline_ns) == (3, None)
+    parser.feed(b"\x43\x01\x43", TIMEOUT_NS)
+    assert parser.expire(2 * TIMEOUT_NS) == [Fault(Code.UNSUPPORTED, 0x43)]
+    assert (parser.dropped, parser.deadline_ns) == (6, None), "all of the header is dropped"
 
 
 def test_a_frame_behind_one_cut_short_is_found() -> None:
