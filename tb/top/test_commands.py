@@ -80,6 +80,60 @@ class test_ranges(DirectoryTest):
         await self.r.wait_idle()
 
 
+@kv_test(timeout_cycles=300_000)
+class test_queued_at_once(DirectoryTest):
+    """Which blocks of an IMEVICT and of a PREFETCH are queued at once: guards, the signed window around the step."""
+
+    slots = (40, 40, 40, 40)
+
+    async def body(self) -> None:
+        """Nothing starts (ENABLE 0), so that the levels of the queues tell what was queued."""
+        step, lookahead, half = 1000, 4, 1 << 31
+        await self.r.write(PROMOTE_TIER=1, LOOKAHEAD=lookahead, EVICT_TIERS=0)
+        await self.r.step(step)
+        await self.r.insert_many([(kv(i), 16, tier) for i, tier in ((1, 1), (2, 3), (3, 0), (4, 1))])
+        await self.r.insert_many([(kv(i), 16, 2) for i in range(10, 20)])
+        await self.r.insert(kv(20), tokens=16, tier=1)
+        await self.r.range("SHARE", kv(4), 1)
+        await self.r.write(CTRL=0)
+        for request, what, queued in (
+            (1, "of tier 1", 1),
+            (2, "without a slower tier", 0),
+            (3, "of tier 0", 1),
+            (4, "that is referenced", 0),
+            (1, "in flight", 0),
+        ):
+            before = await self.r.field("STATUS", "EVICT_LEVEL")
+            await self.r.range("IMEVICT", kv(request), 16)
+            after = await self.r.field("STATUS", "EVICT_LEVEL")
+            self.ctx.compare(f"IMEVICT of a block {what}: queued", queued, after - before)
+            self.ctx.compare(f"IMEVICT of a block {what}: EVICTABLE", 1, (await self.entry(kv(request))).evictable)
+        for request, distance, queued in (
+            (10, -1, 0),
+            (11, 0, 1),
+            (12, lookahead, 1),
+            (13, lookahead + 1, 0),
+            (14, half - 1, 0),
+            (15, half, 0),
+            (16, half + 1, 0),
+            (17, half + lookahead, 0),
+            (18, -half + lookahead + 1, 0),
+            (20, 0, 0),  # not slower than PROMOTE_TIER
+            (11, 1, 0),  # in flight
+        ):
+            before = await self.r.field("STATUS", "PREFETCH_LEVEL")
+            needed = (step + distance) % 2**32
+            await self.r.range("PREFETCH", kv(request), 16, needed)
+            after = await self.r.field("STATUS", "PREFETCH_LEVEL")
+            where = {"request": request, "distance": distance}
+            self.ctx.compare("PREFETCH: queued", queued, after - before, **where)
+            entry = await self.entry(kv(request))
+            seen = (entry.hint, entry.evictable, entry.access_step)
+            self.ctx.compare("PREFETCH: HINT, EVICTABLE, ACCESS_STEP", (1, 0, needed), seen, **where)
+        await self.r.write(CTRL=1)
+        await self.r.wait_idle()
+
+
 @kv_test(timeout_cycles=400_000)
 class test_references(DirectoryTest):
     """REF_COUNT saturates at 255 and at 0, counted; PREFIX stays after RELEASE."""

@@ -154,6 +154,16 @@ class test_cancelled(MoveTest):
         expected += [(kv(i), 1, 2, Completion.OK) for i in (7, 8)]  # R < 255; EVICTABLE
         subject = "referenced, HOT, touched, gone at the start; cold, EVICTABLE"
         self.ctx.compare(subject, expected, sorted(await self.completions()))
+        await self.r.insert(kv(9), tokens=16, tier=1)
+        await self.r.write(CTRL=0)
+        await self.status(Status.OK, Command.MIGRATE, kv(9), TIER=2)
+        await self.status(Status.OK, Command.REMOVE, kv(9))
+        await self.r.insert(kv(9), tokens=16, tier=1)
+        await self.status(Status.OK, Command.MIGRATE, kv(9), TIER=3)
+        await self.r.write(CTRL=1)
+        await self.r.wait_idle()
+        expected = [(kv(9), 1, 2, Completion.CANCELLED), (kv(9), 1, 3, Completion.OK)]
+        self.ctx.compare("the item of a block that is gone, and its namesake's", expected, await self.completions())
 
 
 @kv_test(timeout_cycles=400_000)
