@@ -1,0 +1,1 @@
+"""Command-line tools for a served device (software.md 5): each runs by itself, and inside the shell."""
