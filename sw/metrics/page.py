@@ -19,14 +19,14 @@ from sw.metrics.schema import check
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 COLOURS = ("#d9480f", "#f59f00", "#1c7ed6", "#868e96")
-TIERS = ("T0 HBM", "T1", "T2 host", "T3")
+TIERS = ("HBM", "T1", "host", "NVMe")
 POINTS = 120  # rates are drawn over at most so many intervals of time
 
 Snapshot = dict[str, Any]
 
 
 def write_page(snapshot: Snapshot, path: Path) -> None:
-    """Write the page of a snapshot; without observations it has the tables only.
+    """Write the page of a snapshot; without two observations at different times it has the tables only.
 
     Raises:
         SnapshotError: the snapshot is not valid.
@@ -37,9 +37,10 @@ def write_page(snapshot: Snapshot, path: Path) -> None:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["figure"] = _figure
-    plots = _plots(snapshot) if len(snapshot["series"]["now_ns"]) > 1 else []
+    times = snapshot["series"]["now_ns"]
+    plots = _plots(snapshot) if times and times[0] < times[-1] else []
     text = environment.get_template("metrics.html.j2").render(
-        snapshot=snapshot, figures=_figures(snapshot), plots=plots, tiers=TIERS
+        snapshot=snapshot, figures=_figures(snapshot), plots=plots
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -48,7 +49,7 @@ def write_page(snapshot: Snapshot, path: Path) -> None:
 def _figure(value: object) -> str:
     """A value for a table."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -63,24 +64,24 @@ def _figures(snapshot: Snapshot) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
         ("Device time, ms", snapshot["now_ns"] / 1e6),
         ("Inferences done", snapshot["llm_infers"]["done"]),
-        ("cancelled", snapshot["llm_infers"]["cancelled"]),
-        ("failed", snapshot["llm_infers"]["failed"]),
-        ("refused", snapshot["llm_rejects"]),
+        ("Inferences cancelled", snapshot["llm_infers"]["cancelled"]),
+        ("Inferences failed", snapshot["llm_infers"]["failed"]),
+        ("Submissions refused", snapshot["llm_rejects"]),
         ("Tokens", snapshot["llm_tokens_out"]),
         ("Tokens per second", summary["llm_tokens_per_sec"]),
-        ("Latency, µs: p50", summary["llm_infer_p50_us"]),
-        ("p95", summary["llm_infer_p95_us"]),
-        ("p99", summary["llm_infer_p99_us"]),
+        ("Latency p50, µs", summary["llm_infer_p50_us"]),
+        ("Latency p95, µs", summary["llm_infer_p95_us"]),
+        ("Latency p99, µs", summary["llm_infer_p99_us"]),
         ("Token jitter p99, ns", summary["llm_jitter_p99_ns"]),
         ("Deadline misses", snapshot["llm_deadline_miss_count"]),
         ("Queue depth now", sum(snapshot["llm_queue_depth"])),
         ("Deepest queue", snapshot["llm_queue_depth_max"]),
         ("Lookups", lookups),
-        ("of them hits, %", 100 * (1 - snapshot["llm_infer_misses"] / lookups) if lookups else None),
+        ("Lookups that hit, %", 100 * (1 - snapshot["llm_infer_misses"] / lookups) if lookups else None),
         ("K/V bytes moved", snapshot["llm_infer_bytes_moved"]),
         ("Migrations", snapshot["migrations"]),
-        ("Utilisation, ppm", snapshot["det_used_ppm"]),
-        ("of bound, ppm", snapshot["det_bound_ppm"]),
+        ("Utilisation used, ppm", snapshot["det_used_ppm"]),
+        ("Utilisation bound, ppm", snapshot["det_bound_ppm"]),
         ("Growth refused", snapshot["det_growth_refused"]),
     ]
     return rows
@@ -110,6 +111,8 @@ def _draw(plot: Callable[[Axes, Snapshot], None], snapshot: Snapshot) -> str:
     axes = figure.add_subplot()
     plot(axes, snapshot)
     axes.set_xlabel("device time, ms")
+    times = _times(snapshot)
+    axes.set_xlim(float(times[0]), float(times[-1]))
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     out = io.StringIO()
@@ -120,7 +123,8 @@ def _draw(plot: Callable[[Axes, Snapshot], None], snapshot: Snapshot) -> str:
 
 def _legend(axes: Axes, columns: int) -> None:
     """Above the plot, where it hides nothing."""
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)
 
 
 def _times(snapshot: Snapshot) -> npt.NDArray[np.float64]:

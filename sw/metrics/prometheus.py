@@ -72,7 +72,7 @@ REFUSALS = [code.label for code in Code if code is not Code.OK]
 
 def exposition(snapshot: Mapping[str, Any]) -> str:
     """The text of a valid snapshot: every family with HELP and TYPE; what has no value yet is NaN."""
-    out = _Text()
+    out = Text()
     _latency(out, snapshot["llm_infer_us_histogram"])
     for name, kind, what in SCALARS:
         out.family(name, kind, what, [({}, snapshot[name])])
@@ -102,7 +102,7 @@ def exposition(snapshot: Mapping[str, Any]) -> str:
     return out.text()
 
 
-def _latency(out: _Text, histogram: Mapping[str, Any]) -> None:
+def _latency(out: Text, histogram: Mapping[str, Any]) -> None:
     out.head("llm_infer_us", "histogram", "Latency of done inferences in us, acceptance to end.")
     for bound, count in zip(histogram["bounds_us"], histogram["at_most"], strict=True):
         out.sample("llm_infer_us_bucket", {"le": bound}, count)
@@ -111,13 +111,15 @@ def _latency(out: _Text, histogram: Mapping[str, Any]) -> None:
     out.sample("llm_infer_us_count", {}, histogram["count"])
 
 
-class _Text:
-    """Lines of the exposition; a family without a sample is left out."""
+class Text:
+    """Lines of an exposition."""
 
     def __init__(self) -> None:
+        """No lines."""
         self._lines: list[str] = []
 
     def family(self, name: str, kind: str, what: str, samples: Samples) -> None:
+        """A family with all its samples; without a sample it is left out."""
         samples = list(samples)
         if samples:
             self.head(name, kind, what)
@@ -125,13 +127,16 @@ class _Text:
                 self.sample(name, labels, value)
 
     def head(self, name: str, kind: str, what: str) -> None:
+        """HELP and TYPE of a family."""
         self._lines += [f"# HELP {name} {_escape(what)}", f"# TYPE {name} {kind}"]
 
     def sample(self, name: str, labels: Mapping[str, object], value: Number) -> None:
+        """One sample; None is NaN."""
         pairs = ",".join(f'{label}="{_escape(str(text), quotes=True)}"' for label, text in labels.items())
         self._lines.append(f"{name}{{{pairs}}} {_number(value)}" if pairs else f"{name} {_number(value)}")
 
     def text(self) -> str:
+        """All lines."""
         return "".join(f"{line}\n" for line in self._lines)
 
 

@@ -45,7 +45,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         snapshot = json.loads(path.read_bytes(), parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise SnapshotError(f"{path} is not JSON") from None
+        raise SnapshotError("not JSON") from None
     check(snapshot)
     return dict(snapshot)
 

@@ -101,7 +101,7 @@ def _server(server: ServerState) -> dict[str, Any]:
         "det_server_lateness_max_ns": stats.worst_lateness_ns,
         "det_server_exhaustion_count": stats.exhaustions,
         "det_server_throttled_ns": stats.throttled_ns,
-        **{f"det_server_server_jitter_p{p}_ns": _percentile(stats.jitter, p) for p in (50, 95, 99)},
+        **{f"det_server_jitter_p{p}_ns": _percentile(stats.jitter, p) for p in (50, 95, 99)},
     }
 
 
