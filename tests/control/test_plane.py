@@ -248,6 +248,24 @@ def test_deterministic_steps_end_when_nothing_is_runnable(system: System) -> Non
     assert not run(system.executor.run_one()), "the job stays behind"
 
 
+class Lost(Exception):
+    pass
+
+
+def test_a_job_of_others_that_fails_leaves_no_job_of_the_graph_behind(system: System) -> None:
+    async def fails() -> bool:
+        raise Lost
+
+    system.build((SLOW, NONE, NONE, 0, 0))
+    system.code(Command.ENABLE_DETERMINISTIC, 20_000, 100_000, 0)
+    system.executor.scheduler.admit(0, ServerParams(1_000, 50_000))
+    system.executor.add(0, 1, system.clock.now() + 50_000, fails)
+    with pytest.raises(Lost):
+        system.ask(Command.START_GRAPH, 3)
+    run(system.clock.wait_until(1_000_000))
+    assert not run(system.executor.run_one()), "the graph's job stays behind"
+
+
 # ---------------------------------------------------------------------- LLM service
 
 
