@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 
 from model.coprocessor import Coprocessor
@@ -227,6 +228,15 @@ def test_a_model_that_fails_inside_is_a_failed_inference() -> None:
     bench.device.engine = fails
     with pytest.raises(InferenceFailed, match="descriptor 0 with FAILED"):
         finish(bench.start())
+
+
+def test_a_model_without_finite_numbers_fails_inside() -> None:
+    def broken(compute: Compute) -> MicroBackend:
+        weights = {name: tensor * np.float32("nan") for name, tensor in seeded(CONFIG, 5).items()}
+        return MicroBackend("nan", Transformer(CONFIG, weights), ReferenceStores(CONFIG, Quantisation.F16), compute)
+
+    with pytest.raises(InferenceFailed, match="descriptor 0 with FAILED"):
+        finish(Bench(broken).start())
 
 
 def spoil(bench: Bench, number: int, **changes: int) -> None:
