@@ -14,6 +14,7 @@ from sw.kernel.clock import Clock, CountedClock, CountingTransport, DeviceClock
 from sw.llm.backend import Backend, Compute, DeviceFault, Generation, InferenceFailed, Sampling
 from sw.llm.coprocessor import ENTRIES, CoprocessorBackend, CoprocessorQueue, on_coprocessor
 from sw.llm.micro.backend import MicroBackend
+from sw.llm.micro.kv import Floats
 from sw.llm.micro.model import ModelConfig, Transformer
 from sw.llm.micro.reference import ReferenceStores
 from sw.llm.micro.weights import seeded
@@ -232,8 +233,13 @@ def test_a_model_that_fails_inside_is_a_failed_inference() -> None:
 
 def test_a_model_without_finite_numbers_fails_inside() -> None:
     def broken(compute: Compute) -> MicroBackend:
-        weights = {name: tensor * np.float32("nan") for name, tensor in seeded(CONFIG, 5).items()}
-        return MicroBackend("nan", Transformer(CONFIG, weights), ReferenceStores(CONFIG, Quantisation.F16), compute)
+        backend = micro(compute)
+
+        async def forward(tokens: object, kv: object) -> Floats:
+            return np.full(257, np.nan, np.float32)
+
+        backend.model.forward = forward  # type: ignore[assignment, method-assign]
+        return backend
 
     with pytest.raises(InferenceFailed, match="descriptor 0 with FAILED"):
         finish(Bench(broken).start())
