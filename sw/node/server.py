@@ -95,8 +95,9 @@ class Server:
         self._selector.register(self._woken, selectors.EVENT_READ)
 
     def __exit__(self, *_: object) -> None:
-        """Close every connection and take the socket away."""
+        """Close every connection, take the socket away, end the node."""
         self._release()
+        self.node.end()
 
     def _release(self) -> None:
         for connection in list(self._files):
@@ -218,3 +219,10 @@ def _locked(path: Path) -> IO[str]:
     lock.write(f"{os.getpid()}\n")
     lock.flush()
     return lock
+
+
+def refuse_second(path: Path) -> None:
+    """Raise InUse if somebody serves at a path; asked before a stack is built, whose files the other one uses."""
+    check_length(path)
+    private_folder(path.parent)
+    _locked(path).close()

@@ -1,48 +1,45 @@
-"""A device made ready for whoever opens its node: tiers, policy, weights; then it runs."""
+"""A whole stack on a device, made ready for whoever opens its node (software.md 5)."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sw import regs
 from sw.driver import Driver
-from sw.driver.types import TIERS, TierConfig
+from sw.llm.micro.plan import DevicePlan
+from sw.llm.system import LlmSetup, SystemConfig, build_system
+from sw.node.home import Home, home_of
 from sw.node.node import Node
 from sw.transport.base import Transport
 
-TIER_WINDOW = 1 << 36  # address bytes between the tiers' bases
+BLOCK_BYTES = 8192  # room for a block of any model that ships, and the device's value after reset
 POLL_NS = 10_000  # between two looks at whether the device is at rest
 _EIGHTHS = (1, 2, 2, 3)  # of ENTRIES, per tier: a slot for every entry, the fast tier the smallest
 
 
-async def start(transport: Transport, about: dict[str, Any]) -> Node:
-    """Probe and configure the device behind a transport.
+async def start(transport: Transport, socket: Path, about: dict[str, Any]) -> Node:
+    """Build the stack that will be served at `socket`; its files are in the folder beside it.
 
     Args:
         transport: who answers.
+        socket: where it will be served.
         about: what `info` tells beside the device's sizes.
 
     Raises:
-        DriverError, TransportError: the device does not do its part.
+        DriverError, TransportError, DeviceFault: the device does not do its part.
+        PlaceError, KeyFileError, AuditError: the folder, the service's key or the audit log cannot be used.
     """
-    driver = await Driver.probe(transport)
-    slots = [driver.caps.entries * eighths // 8 for eighths in _EIGHTHS]
-    await driver.configure_tiers(
-        {
-            tier: TierConfig(
-                base=(tier + 1) * TIER_WINDOW,
-                slots=count,
-                reserve=count // 32,
-                low=count // 8 if tier < TIERS - 1 else 0,
-                high=count // 4 if tier < TIERS - 1 else 0,
-            )
-            for tier, count in enumerate(slots)
-        }
-    )
-    await driver.configure(regs.PROMOTE_TIER, TIER=0)
-    await driver.configure(regs.EVICT_TIERS, MASK=0b0111)
-    await driver.enable(demand=True)
-    return Node(driver, about)
+    home = Home(home_of(socket))
+    key = home.prepare()
+    home.forget_tokens()
+    entries = (await Driver.probe(transport)).caps.entries
+    first, second, third, fourth = (entries * eighths // 8 for eighths in _EIGHTHS)
+    plan = DevicePlan((first, second, third, fourth), BLOCK_BYTES)
+    config = SystemConfig(key=key, llm=LlmSetup(plan=plan, trust=home.trust), audit_path=home.audit)
+    system = await build_system(transport, config)
+    system.capabilities.bootstrap(home.admin_token)
+    return Node(system, home, key.public, about)
 
 
 async def settle(driver: Driver, limit_ns: int) -> None:

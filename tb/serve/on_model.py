@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 from model.device import DeviceModel
+from sw.audit import AuditError
 from sw.driver import DriverError
-from sw.node.server import Server
+from sw.llm.backend import InferenceFailed
+from sw.node.server import Server, refuse_second
 from sw.node.start import start
 from sw.run import run
+from sw.signing import KeyFileError
 from sw.transport.base import TransportError
 from sw.transport.model import ModelTransport
 from tb.run.errors import CheckError
@@ -18,11 +21,12 @@ def serve(options: Options, ready: Callable[[], None]) -> None:
 
     Raises PlaceError, CheckError: the socket cannot be used, the device does not do its part.
     """
+    refuse_second(options.socket)
     device = DeviceModel(entries=options.entries, lanes=options.lanes, ports=options.ports)
     try:
-        node = run(start(ModelTransport(device), {"backend": "model"}))
+        node = run(start(ModelTransport(device), options.socket, {"backend": "model"}))
         with Server(node, options.socket, free_run=options.free_run) as server, server.stopped_by_signals():
             ready()
             run(server.serve())
-    except (DriverError, TransportError) as error:
+    except (DriverError, TransportError, InferenceFailed, AuditError, KeyFileError) as error:
         raise CheckError(str(error)) from None

@@ -8,8 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from sw.node.client import Client, NodeError
-from sw.node.place import check_length, private_folder
-from sw.node.server import InUse
+from sw.node.server import refuse_second
 from tb.replay.errors import Difference
 from tb.replay.on_rtl import LIMIT_S, folder_of_its_own
 from tb.run.build import Built, build
@@ -76,11 +75,7 @@ def serve(options: Options, ready: Callable[[], None], say: Callable[[str], None
     Raises UsageError, PlaceError, CheckError, Difference: it cannot begin, or did not end well; KeyboardInterrupt: a
     second Ctrl-C.
     """
-    check_length(options.socket)
-    private_folder(options.socket.parent)
-    if other := _reach(options):
-        other.close()
-        raise InUse(f"{options.socket}: already served by process {other.pid}")
+    refuse_second(options.socket)
     job = job_for(options)
     built = build(job.leg.spec, say)
     simulation = _Simulation(job, built)

@@ -28,7 +28,7 @@ async def _serve(ctx: Context, path: Path, beside: Callable[[Server], None]) -> 
     await bench.reset()
     parent = os.getppid()
     about = {"backend": "rtl", "seed": ctx.seed, "log": str(ctx.run_dir / "sim.log")}
-    node = await start(RtlTransport(bench), about)
+    node = await start(RtlTransport(bench), path, about)
     server = Server(
         node,
         path,

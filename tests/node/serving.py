@@ -25,9 +25,9 @@ from tb.run.process import clean_env
 LIMIT_S = 30.0
 
 
-def model_node() -> Node:
+def model_node(socket: Path) -> Node:
     """The node of a small device model, configured and running."""
-    return run(start(ModelTransport(DeviceModel(entries=1024, lanes=4)), {"backend": "model"}))
+    return run(start(ModelTransport(DeviceModel(entries=1024, lanes=4)), socket, {"backend": "model"}))
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def serving(folder: Path, node: Node | None = None) -> Iterator[Server]:
     """Serve in a thread at `folder`/kvcpu0.sock; what the server raises fails the test."""
     folder.mkdir(mode=0o700, exist_ok=True)
     errors: list[BaseException] = []
-    with Server(node or model_node(), folder / NAME) as server:
+    with Server(node or model_node(folder / NAME), folder / NAME) as server:
 
         def serve() -> None:
             try:

@@ -93,7 +93,7 @@ def test_hints_by_address(client: Client) -> None:
 
 
 def test_weights(client: Client) -> None:
-    assert client.call("weights")["w_r"] == 64
+    assert client.call("weights")["w_r"] == 96
     want = {"w_r": 1, "w_f": 2, "w_s": 3, "w_d": 4, "evict_thresh": 500, "prefetch_thresh": 600}
     assert client.call("weights", **want) == want
     assert client.call("weights", w_f=9) == {**want, "w_f": 9}

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from sw.node.client import CallRefused, Client, NodeError
+from sw.node.home import home_of
 from sw.node.place import LONGEST, NAME, RUNTIME_VARIABLE, VARIABLE, PlaceError, default_path, private_folder
 from sw.node.server import CONNECTIONS, InUse, Server
 from sw.node.wire import HEADER, MAGIC, Answer, Kind, Request
@@ -25,6 +26,11 @@ from tb.serve import cli
 from tests.node.serving import descriptors, model_node, serving, settled, started
 
 STEP = CALLS[0].request
+
+
+def left(folder: Path) -> list[str]:
+    """What a server leaves besides the folder with its key and its audit log."""
+    return [path.name for path in folder.iterdir() if path.name != home_of(folder / NAME).name]
 
 
 # ---------------------------------------------------------------- rights and place
@@ -58,7 +64,7 @@ def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, mode: int) ->
     folder = tmp_path / "open"
     folder.mkdir()
     folder.chmod(mode)
-    with pytest.raises(PlaceError, match="others may enter it"), Server(model_node(), folder / NAME):
+    with pytest.raises(PlaceError, match="others may enter it"), Server(model_node(tmp_path / "other"), folder / NAME):
         pass
 
 
@@ -84,7 +90,7 @@ def test_another_users_folder(tmp_path: Path) -> None:
 
 def test_a_path_too_long(tmp_path: Path) -> None:
     path = tmp_path / ("x" * LONGEST)
-    with pytest.raises(PlaceError, match="name a shorter one"), Server(model_node(), path):
+    with pytest.raises(PlaceError, match="name a shorter one"), Server(model_node(tmp_path / "other"), path):
         pass
     with pytest.raises(NodeError, match="name a shorter one"):
         Client(path)
@@ -100,8 +106,11 @@ def test_default_place(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_path() == Path("here.sock")
 
 
-def test_a_second_server_is_refused(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(InUse, match=f"already served by process {os.getpid()}"), Server(model_node(), server.path):
+def test_a_second_server_is_refused(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (
+        pytest.raises(InUse, match=f"already served by process {os.getpid()}"),
+        Server(model_node(tmp_path / "other"), server.path),
+    ):
         pass
     assert cli.main(["--backend", "model", "--entries", "1024", "--lanes", "4", "--socket", str(server.path)]) == 2
     assert capsys.readouterr().err == f"error: {server.path}: already served by process {os.getpid()}\n"
@@ -112,14 +121,14 @@ def test_a_second_server_is_refused(server: Server, capsys: pytest.CaptureFixtur
 def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "node"
     folder.mkdir(mode=0o700)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as left:
-        left.bind(str(folder / NAME))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dead:
+        dead.bind(str(folder / NAME))
     (folder / (NAME + ".lock")).write_text("99999\n")
     with pytest.raises(NodeError, match="nobody serves a device here"):
         Client(folder / NAME)
     with serving(folder) as server, Client(server.path) as client:
         client.call("info")
-    assert list(folder.iterdir()) == []
+    assert left(folder) == []
 
 
 def test_a_lock_that_its_holder_took_away_is_no_lock(tmp_path: Path) -> None:
@@ -127,6 +136,7 @@ def test_a_lock_that_its_holder_took_away_is_no_lock(tmp_path: Path) -> None:
     folder = tmp_path / "node"
     folder.mkdir(mode=0o700)
     path = folder / (NAME + ".lock")
+    nodes = model_node(folder / NAME), model_node(tmp_path / "other")
     real = fcntl.flock
     removed = []
 
@@ -137,7 +147,7 @@ def test_a_lock_that_its_holder_took_away_is_no_lock(tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fcntl, "flock", flock)
-        with serving(folder), pytest.raises(InUse), Server(model_node(), folder / NAME):
+        with serving(folder, nodes[0]), pytest.raises(InUse), Server(nodes[1], folder / NAME):
             pass
 
 
@@ -146,7 +156,7 @@ def test_everything_is_closed_at_the_end(tmp_path: Path) -> None:
     for _ in range(3):
         with serving(tmp_path / "node") as server, Client(server.path) as client:
             client.call("info")
-        assert list((tmp_path / "node").iterdir()) == []
+        assert left(tmp_path / "node") == []
     assert descriptors() == before
 
 
@@ -289,10 +299,10 @@ def test_a_check_that_fails_ends_the_server_without_an_answer(tmp_path: Path) ->
         except Difference:
             failed.append(True)
 
-    server = Server(model_node(), folder / NAME, check=check)
+    server = Server(model_node(tmp_path / "other"), folder / NAME, check=check)
     with server:
         pass  # the place works
-    server = Server(model_node(), folder / NAME, check=check)
+    server = Server(model_node(tmp_path / "other"), folder / NAME, check=check)
     thread = threading.Thread(target=serve)
     thread.start()
     assert settled((folder / NAME).exists)
@@ -300,7 +310,7 @@ def test_a_check_that_fails_ends_the_server_without_an_answer(tmp_path: Path) ->
         client.call("info")
     thread.join(30)
     assert failed == [True]
-    assert list(folder.iterdir()) == []
+    assert left(folder) == []
 
 
 # ---------------------------------------------------------------- python -m tb.serve
@@ -320,7 +330,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
         assert errors == "ended: nothing is compared on the device model; no process is left\n"
         assert f"export {VARIABLE}={path}" in output
         assert "libkvcpu_preload.so" in output
-    assert list(path.parent.iterdir()) == []
+    assert left(path.parent) == []
 
 
 def test_a_signal_ends_a_long_command(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_hints(kvctl: Runner, client: Client) -> None:
 
 
 def test_weights_and_telemetry(kvctl: Runner) -> None:
-    assert "64" in kvctl.good("weights")
+    assert "48,000" in kvctl.good("weights")
     kvctl.good("weights", "3", "5", "7", "11", "1024", "0xa000")
     assert list(kvctl("--json", "weights").json.values()) == [3, 5, 7, 11, 1024, 40960]
     assert kvctl.refused("weights", "1", "2", "3", "4", "6", "5") == "EVICT_THRESH 6 > PREFETCH_THRESH 5"

@@ -1,0 +1,87 @@
+"""Control frames and shared buffers over the node's socket (software.md 3)."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Callable
+
+from sw.control.codes import Code, Refusal
+from sw.control.frames import TOKEN_BYTES, Command, FrameError, decode_reply
+from sw.control.llm_commands import InferState
+from sw.control.plane import ControlStream
+from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability
+from sw.llm.system import System
+
+BUFFER_ANSWER = struct.Struct("<HI")  # code, handle
+
+
+async def feed(system: System, stream: ControlStream, data: bytes, unwanted: Callable[[], bool]) -> bytes:
+    """The replies to bytes of a client's stream.
+
+    A poll that finds nothing yet lets the service run until that inference has something: that is the command that
+    needs device time to pass.
+
+    Raises:
+        AuditError: a decision could not be recorded.
+    """
+    replies = await stream.feed(data)
+    waits_for = _empty_poll(replies)
+    if waits_for is None or not await _progress(system, waits_for, unwanted):
+        return replies
+    return await stream.feed(data)
+
+
+def _empty_poll(replies: bytes) -> int | None:
+    """The inference that a poll found alive and without tokens; None for any other replies."""
+    try:
+        reply = decode_reply(replies)
+    except FrameError:
+        return None
+    if reply.command != Command.LLM_INFER_POLL or reply.code is not Code.OK:
+        return None
+    infer_id, state, _, count, *_ = reply.fields
+    return None if count or state >= InferState.DONE else infer_id
+
+
+async def _progress(system: System, infer_id: int, unwanted: Callable[[], bool]) -> bool:
+    """Run chunks until an inference has tokens to read or has ended; False when it cannot go on by itself."""
+    assert system.service is not None
+    live = system.service.book.live
+    while infer_id in live and live[infer_id].produced == live[infer_id].read:
+        if unwanted() or not await system.run_one():
+            return False
+    return True
+
+
+def buffer(system: System, handle: int, payload: bytes) -> bytes:
+    """Keep bytes in a shared buffer (handle 0), or give one back: the payload begins with the token.
+
+    Returns:
+        BUFFER_ANSWER: code, and the handle if the code is OK.
+
+    Raises:
+        OSError: EINVAL: no token.
+        AuditError: the decision could not be recorded.
+    """
+    if len(payload) < TOKEN_BYTES:
+        raise OSError(errno.EINVAL, "no token")
+    token, data = int.from_bytes(payload[:TOKEN_BYTES], "little"), payload[TOKEN_BYTES:]
+    try:
+        cap = anybody(system, token)
+        if handle:
+            system.buffers.release(cap, handle)
+        else:
+            handle = system.buffers.make(cap, data)
+    except Refusal as refusal:
+        return BUFFER_ANSWER.pack(refusal.code, 0)
+    return BUFFER_ANSWER.pack(Code.OK, handle)
+
+
+def anybody(system: System, token: int) -> Capability:
+    """Any living capability; what it allows is checked by what it is used for.
+
+    Raises:
+        AuthFailed: there is none of this token.
+    """
+    return system.capabilities.check(token, ANY_OBJECT, ANY_RIGHT, system.clock.now())

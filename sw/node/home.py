@@ -1,0 +1,66 @@
+"""The folder in which a served system keeps its key, its trust store, its audit log and the administrator's token."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sw.llm.package import TrustStore
+from sw.node.place import private_folder
+from sw.signing import PrivateKey
+
+
+def home_of(socket: Path) -> Path:
+    """The folder of whoever serves at `socket`: beside it, under its name without suffix."""
+    return socket.with_suffix("") if socket.suffix else socket.with_name(socket.name + ".d")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One such folder; everything in it is its owner's only."""
+
+    folder: Path
+
+    @property
+    def admin_token(self) -> Path:
+        """Token of the first ADMIN capability of the system that is served now."""
+        return self.folder / "admin.token"
+
+    @property
+    def user_token(self) -> Path:
+        """Token that the administrator's own tools have had issued to them."""
+        return self.folder / "user.token"
+
+    @property
+    def audit(self) -> Path:
+        """The audit log; its head record is beside it."""
+        return self.folder / "audit.jsonl"
+
+    @property
+    def key(self) -> Path:
+        """The service's private key."""
+        return self.folder / "service.key"
+
+    @property
+    def trust(self) -> TrustStore:
+        """Keys that model packages may be signed with."""
+        return TrustStore(self.folder / "trust")
+
+    def prepare(self) -> PrivateKey:
+        """Make the folder and the service's key, where they are not there yet.
+
+        Raises:
+            PlaceError: others may enter the folder, or it cannot be made.
+            KeyFileError: the key cannot be used.
+        """
+        private_folder(self.folder)
+        if not self.key.exists():
+            PrivateKey.generate().save(self.key)
+        return PrivateKey.load(self.key)
+
+    def forget_tokens(self) -> None:
+        """Take away the tokens of a system that has ended: they mean nothing to the next."""
+        for path in (self.admin_token, self.user_token):
+            with suppress(FileNotFoundError):
+                path.unlink()

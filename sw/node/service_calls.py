@@ -1,0 +1,158 @@
+"""Calls on the service, for tools: capabilities, trusted keys, the audit log, metrics, text of tokens.
+
+Each needs a capability's token, as frames do: default deny.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import asdict
+
+from sw.audit import verify
+from sw.audit.store import head_path
+from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability, Object, Rights
+from sw.llm.package import TrustError, host_calendar
+from sw.llm.service import LlmService
+from sw.node.calls import WORD, Asker, CallError, Json, call
+
+_COUNT = {"type": "integer", "minimum": 1, "maximum": 1_000_000}
+_U32 = {"type": "integer", "minimum": 0, "maximum": (1 << 32) - 1}
+
+
+def _set_of(kind: type[Rights] | type[Object]) -> Json:
+    names = [str(member.name).lower() for member in kind]
+    return {"type": "array", "items": {"enum": names}, "minItems": 1, "uniqueItems": True}
+
+
+def _holder(asker: Asker, asked: Json, objects: Object, rights: Rights) -> Capability:
+    system = asker.node.system
+    return system.capabilities.check(asked["token"], objects, rights, system.clock.now())
+
+
+def _service(asker: Asker) -> LlmService:
+    service = asker.node.system.service
+    if service is None:
+        raise CallError(errno.EOPNOTSUPP, "there is no LLM service")
+    return service
+
+
+# ---------------------------------------------------------------- capabilities
+
+
+def _shown(cap: Capability) -> Json:
+    return {
+        "id": cap.id,
+        "holder": cap.holder,
+        "rights": [str(right.name).lower() for right in cap.rights],
+        "objects": [str(member.name).lower() for member in cap.objects],
+        "expires_ns": cap.expires_ns,
+    }
+
+
+@call(
+    "token", "holder", "rights", "objects",
+    token=WORD, holder={"type": "string"}, rights=_set_of(Rights), objects=_set_of(Object), lasts_ns=WORD,
+)  # fmt: skip
+async def _grant(asker: Asker, asked: Json) -> Json:
+    """Issue a capability; the answer alone shows its token. `lasts_ns` of device time; without it for ever."""
+    admin = _holder(asker, asked, ANY_OBJECT, Rights.ADMIN)
+    system = asker.node.system
+    rights, objects = Rights(0), Object(0)
+    for name in asked["rights"]:
+        rights |= Rights[name.upper()]
+    for name in asked["objects"]:
+        objects |= Object[name.upper()]
+    expires = system.clock.now() + asked["lasts_ns"] if "lasts_ns" in asked else None
+    token = system.capabilities.issue(asked["holder"], rights, objects, expires, by=admin)
+    return {"token": token, **_shown(system.capabilities.list()[-1])}
+
+
+@call("token", "id", token=WORD, id=_U32)
+async def _revoke(asker: Asker, asked: Json) -> Json:
+    """End a capability by its number."""
+    admin = _holder(asker, asked, ANY_OBJECT, Rights.ADMIN)
+    asker.node.system.capabilities.revoke_id(asked["id"], by=admin)
+    return {}
+
+
+@call("token", token=WORD)
+async def _keys(asker: Asker, asked: Json) -> Json:
+    """The trust store of model packages, and the capabilities that are alive, without their tokens."""
+    _holder(asker, asked, Object.MODEL, Rights.ADMIN)
+    now = host_calendar()
+    home = asker.node.home
+    try:
+        trusted = home.trust.trusted() if home.trust.path.exists() else []
+    except TrustError as error:
+        raise CallError(errno.EIO, str(error)) from None
+    return {
+        "trusted": [
+            {
+                "key_id": key.public.key_id.hex(),
+                "name": key.name,
+                "expires": None if key.expires is None else key.expires.isoformat(),
+                "expired": key.expired(now),
+            }
+            for key in trusted
+        ],
+        "store": str(home.trust.path),
+        "service_key_id": asker.node.service_key.key_id.hex(),
+        "capabilities": [_shown(cap) for cap in asker.node.system.capabilities.list()],
+    }
+
+
+# ---------------------------------------------------------------- audit and metrics
+
+
+@call("token", token=WORD, last=_COUNT)
+async def _audit(asker: Asker, asked: Json) -> Json:
+    """The last entries of the audit log (20), and what its verifier says of all of it."""
+    _holder(asker, asked, Object.LLM, Rights.ADMIN)
+    node = asker.node
+    report = verify(node.home.audit, head_path(node.home.audit), node.service_key)
+    return {
+        "entries": node.system.audit.entries(asked.get("last", 20)),
+        "path": str(node.home.audit),
+        "whole": report.whole,
+        "verdict": report.summary(),
+    }
+
+
+@call("token", token=WORD, form={"enum": ["json", "prometheus"]})
+async def _metrics(asker: Asker, asked: Json) -> Json:
+    """All metrics now: a snapshot (docs/schemas/kvcpu-metrics-v1.schema.json), or Prometheus text."""
+    _holder(asker, asked, ANY_OBJECT, ANY_RIGHT)
+    system = asker.node.system
+    await system.observe()
+    if asked.get("form") == "prometheus":
+        return {"text": system.metrics.prometheus()}
+    return {"snapshot": system.metrics.snapshot()}
+
+
+# ---------------------------------------------------------------- models and graph
+
+
+@call("token", "tokens", token=WORD, model=_U32, tokens={"type": "array", "items": _U32, "maxItems": 65536})
+async def _text(asker: Asker, asked: Json) -> Json:
+    """The bytes that token ids of a model stand for, in hex."""
+    _holder(asker, asked, Object.LLM, Rights.STREAM)
+    backend = _service(asker).model(asked.get("model", 0))
+    try:
+        return {"hex": backend.text(asked["tokens"]).hex()}
+    except ValueError as error:
+        raise CallError(errno.EINVAL, str(error)) from None
+
+
+@call("token", token=WORD)
+async def _graph(asker: Asker, asked: Json) -> Json:
+    """The graph of the control plane: operators, and its channels with depth and stalls."""
+    _holder(asker, asked, Object.GRAPH, Rights.ADMIN)
+    service = asker.node.system.graph
+    operators = service.graph.operators() if service.graph else []
+    channels = service.graph.stats() if service.graph else []
+    return {
+        "exists": service.graph is not None,
+        "deterministic": service.deterministic,
+        "operators": [asdict(operator) for operator in operators],
+        "channels": [asdict(channel) for channel in channels],
+    }
