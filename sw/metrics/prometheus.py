@@ -10,7 +10,6 @@ from sw.control.codes import Code
 Number = int | float | None
 Samples = Iterable[tuple[Mapping[str, object], Number]]
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 COUNTER, GAUGE = "counter", "gauge"
 
 SCALARS = (

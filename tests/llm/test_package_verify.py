@@ -211,14 +211,32 @@ def test_file(tmp_path: Path, store: TrustStore) -> None:
     assert verify_file(path, store, LIMITS, BEFORE).header == HEADER
 
 
-def test_size_is_judged_before_reading(tmp_path: Path, store: TrustStore) -> None:
-    """A file of a terabyte is refused at once; it would not fit into memory."""
+class Unread:
+    """An open file of which nobody may read a byte."""
+
+    def __init__(self, descriptor: int, _mode: str) -> None:
+        self.descriptor = descriptor
+
+    def __enter__(self) -> Unread:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
+
+    def read(self, _size: int) -> bytes:
+        raise AssertionError("the file was read")
+
+
+def test_size_is_judged_before_reading(tmp_path: Path, store: TrustStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that is too long (a terabyte, one byte) nothing is read."""
     path = tmp_path / "huge"
-    path.touch()
-    os.truncate(path, 1 << 40)
-    with pytest.raises(PackageRefused) as caught:
-        verify_file(path, store, LIMITS, BEFORE)
-    assert caught.value.code is Code.MODEL_TOO_LARGE
+    for size in (1 << 40, LIMITS.package_bytes + 1):
+        path.touch()
+        os.truncate(path, size)
+        with monkeypatch.context() as patch, pytest.raises(PackageRefused) as caught:
+            patch.setattr(os, "fdopen", Unread)
+            verify_file(path, store, LIMITS, BEFORE)
+        assert caught.value.code is Code.MODEL_TOO_LARGE
 
 
 def test_a_pipe_does_not_hang(tmp_path: Path, store: TrustStore) -> None:
