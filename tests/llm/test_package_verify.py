@@ -233,9 +233,10 @@ def test_size_is_judged_before_reading(tmp_path: Path, store: TrustStore, monkey
     for size in (1 << 40, LIMITS.package_bytes + 1):
         path.touch()
         os.truncate(path, size)
-        with monkeypatch.context() as patch, pytest.raises(PackageRefused) as caught:
-            patch.setattr(os, "fdopen", Unread)
+        monkeypatch.setattr(os, "fdopen", Unread)
+        with pytest.raises(PackageRefused) as caught:
             verify_file(path, store, LIMITS, BEFORE)
+        monkeypatch.undo()
         assert caught.value.code is Code.MODEL_TOO_LARGE
 
 
