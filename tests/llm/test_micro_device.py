@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sw.kv_address import KvAddress
-from sw.llm.backend import DeviceFault, Sampling
+from sw.llm.backend import DeviceFault, Sampling, Usage
 from sw.llm.micro.backend import MicroGeneration
 from sw.llm.micro.device import DeviceStores
 from sw.llm.micro.plan import DevicePlan
 from sw.llm.micro.reference import ReferenceKv
+from sw.llm.micro.session import NewBlock
 from sw.llm.package import Quantisation
 from sw.run import run
 from sw.transport.base import Lookup, LookupAnswer
@@ -201,6 +202,27 @@ def test_unused_prefixes_make_room_oldest_first() -> None:
     kept = [len(bench.session.prefixes.chain(model, bench.stores.cut([256, *text]))) for text in texts]
     assert kept[0] == 2
     assert kept[1] < 2
+
+
+def test_the_last_slot_can_be_used() -> None:
+    bench = Bench(slots=(16, 0, 0, 0))  # the sixteenth is left to moves, as long as there is another
+    steps(bench.start(Request(b"x" * 63, 2), 1), 4)
+    assert run(bench.driver.free_slots())[0] == 0
+
+
+def test_insert_waits_for_slots_that_moves_hold() -> None:
+    bench = Bench(slots=(8, 8, 0, 0))
+    steps(bench.start(Request(b"x" * 31, 2), 1), 2)
+    assert [entry.tier for entry in entries(bench).values()] == [0] * 8
+    run(bench.session.advance())  # what the last step has used would not move
+    run(bench.driver.set_span(2, 2))
+    run(bench.driver.evict(KvAddress(0, 0, 0, 0), 32))
+    run(bench.driver.drain())
+    # every block has a slot in both tiers now; in two steps those in tier 0 are free
+    assert run(bench.driver.free_slots())[:2] == [0, 0]
+    step = bench.session.step
+    run(bench.session.insert([NewBlock(KvAddress(9, 0, head, 0), 1) for head in range(2)], Usage()))
+    assert bench.session.step > step
 
 
 def test_no_room_is_a_fault_and_everything_comes_back() -> None:

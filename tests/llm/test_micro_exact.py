@@ -99,6 +99,22 @@ def test_longest_prompt_and_full_context() -> None:
     assert len(outputs[0].tokens) == 1
 
 
+@pytest.mark.parametrize("chunk_tokens", [1, 7, 20, 48])
+def test_chunks_that_end_within_blocks(chunk_tokens: int) -> None:
+    bench = Bench(chunk_tokens=chunk_tokens)
+    bench.check([Request(PREFIX + bytes([65 + n]), 10, mode) for n, mode in enumerate(MODES.values())])
+
+
+def test_a_prompt_of_whole_blocks_leaves_a_token_to_compute() -> None:
+    bench = Bench()
+    bench.check([Request(PREFIX[:47], 5)])
+    generation = bench.start(Request(PREFIX[:47], 5), 9)
+    output = Output()
+    collect(generation, output)
+    assert (generation.usage.shared_tokens, generation.usage.computed) == (32, 16)
+    assert output.tokens == bench.expected(Request(PREFIX[:47], 1)).tokens
+
+
 @settings(derandomize=True, max_examples=6, deadline=None)
 @given(data=st.data())
 def test_any_order_of_chunks_moves_and_cancels(data: st.DataObject) -> None:

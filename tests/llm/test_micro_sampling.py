@@ -64,6 +64,11 @@ def test_top_k_comes_before_top_p() -> None:
     assert candidates(row, Sampling(0, 1000, 2, 600))[0].tolist() == [0]
 
 
+def test_top_p_that_is_met_exactly_takes_no_more() -> None:
+    assert candidates(logits(1, 3, 3), Sampling(0, 1, 0, 500))[0].tolist() == [1]
+    assert candidates(logits(1, 3, 3), Sampling(0, 1, 0, 501))[0].tolist() == [1, 2]
+
+
 def test_temperature_scales_logits() -> None:
     row = logits(0, 1, 2)
     _, weights = candidates(row, Sampling(0, 500))
