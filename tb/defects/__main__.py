@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from tb.defects.catalogue import Defect, chosen, load
+from tb.defects.catalogue import GUIDE, Defect, chosen, guide_with_table, load
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import CACHE, REPORT, ROOT, SIM_BUILD, VENV, shown
 
@@ -91,10 +91,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tb.defects", description=__doc__)
     parser.add_argument("ids", nargs="*", help="defects (default: all)")
     parser.add_argument("--list", action="store_true", help="print the catalogue and stop")
+    parser.add_argument("--guide", action="store_true", help="write the table of the verification guide and stop")
     options = parser.parse_args(arguments)
     console = Console()
     try:
         defects = chosen(load(), options.ids)
+        if options.guide:
+            GUIDE.write_text(guide_with_table(load()))
+            return 0
         if options.list:
             for defect in defects:
                 console.print(f"{defect.id}: {defect.sentence} ({defect.section}) -> {defect.test}", highlight=False)

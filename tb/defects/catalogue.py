@@ -10,6 +10,8 @@ from tb.run.errors import CheckError, UsageError
 from tb.run.paths import ROOT
 
 CATALOGUE = ROOT / "tb" / "defects" / "defects.toml"
+GUIDE = ROOT / "docs" / "verification.md"
+_HEAD = "| id | section | what it breaks | test that turns red |\n| --- | --- | --- | --- |\n"
 
 
 @dataclass(frozen=True)
@@ -69,3 +71,17 @@ def chosen(defects: Sequence[Defect], only: Sequence[str]) -> list[Defect]:
         if name not in known:
             raise UsageError(f"no defect is called {name} (see `python -m tb.defects --list`)")
     return [known[name] for name in only] if only else list(defects)
+
+
+def guide_with_table(defects: Sequence[Defect], guide: Path = GUIDE) -> str:
+    """The text of the verification guide with the table of these defects in place of its own.
+
+    Raises:
+        CheckError: the guide has no such table.
+    """
+    before, head, rest = guide.read_text().partition(_HEAD)
+    if not head:
+        raise CheckError(f"{guide.name} has no table of planted defects")
+    rows = [f"| {d.id} | {d.section} | {d.sentence} | `{d.test}` |\n" for d in defects]
+    after = re.sub(r"\A(\|.*\n)*", "", rest)
+    return before + head + "".join(rows) + after

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tb.defects.catalogue import CATALOGUE, Defect, chosen, load
+from tb.defects.catalogue import CATALOGUE, GUIDE, Defect, chosen, guide_with_table, load
 from tb.run.errors import CheckError, UsageError
 from tb.run.manifest import load as load_manifest
 from tb.run.paths import MANIFEST, ROOT
@@ -50,3 +50,13 @@ def test_malformed_catalogue(tmp_path: Path, spoil: Callable[[str], str]) -> Non
     path.write_text(spoil(CATALOGUE.read_text()))
     with pytest.raises(CheckError):
         load(path)
+
+
+def test_guide_lists_the_catalogue() -> None:
+    assert GUIDE.read_text() == guide_with_table(load()), "python -m tb.defects --guide writes the table anew"
+
+
+def test_guide_without_table(tmp_path: Path) -> None:
+    (tmp_path / "guide.md").write_text("# Guide\n")
+    with pytest.raises(CheckError, match="no table"):
+        guide_with_table(load(), tmp_path / "guide.md")
