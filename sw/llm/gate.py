@@ -13,7 +13,7 @@ from sw.llm.capacity import Capacity, RequestIds
 from sw.llm.classes import Classes, check_class
 from sw.llm.config import Limits
 from sw.llm.inference import Book, Inference
-from sw.llm.models import LoadedModel, Models
+from sw.llm.loaded import LoadedModel, Models
 from sw.llm.windows import Window
 
 

@@ -10,7 +10,7 @@ from sw.control.codes import Code, Refusal
 from sw.control.llm_commands import InferState
 from sw.kernel.capability import Capability
 from sw.llm.backend import Generation, Need, Sampling, Usage
-from sw.llm.models import LoadedModel
+from sw.llm.loaded import LoadedModel
 from sw.llm.operator import LlmGraph
 from sw.llm.windows import Reservation
 

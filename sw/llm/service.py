@@ -23,7 +23,7 @@ from sw.llm.classes import Classes
 from sw.llm.config import CLASSES, ClassBudget, LlmConfig
 from sw.llm.gate import Gate
 from sw.llm.inference import Book, Inference, Wait
-from sw.llm.models import Models
+from sw.llm.loaded import Models
 from sw.metrics.registry import Metrics
 from sw.metrics.state import Inference as EndedInference
 from sw.transport.base import TransportError

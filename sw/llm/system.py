@@ -22,12 +22,12 @@ from sw.kernel.scheduler import Scheduler
 from sw.llm.backend import Backend, Compute
 from sw.llm.capacity import Capacity, backing
 from sw.llm.config import LlmConfig
-from sw.llm.micro.backend import MicroBackend
+from sw.llm.micro.backend import CHUNK_TOKENS, MicroBackend
 from sw.llm.micro.device import DeviceStores
 from sw.llm.micro.plan import DevicePlan
 from sw.llm.micro.session import DeviceSession
 from sw.llm.micro.weights import from_package
-from sw.llm.models import BackendKind, MakeBackend, Models
+from sw.llm.loaded import BackendKind, MakeBackend, Models
 from sw.llm.observation import observation
 from sw.llm.package import Calendar, Package, Quantisation, TrustStore, host_calendar
 from sw.llm.service import LlmService
@@ -47,6 +47,7 @@ class LlmSetup:
         trust: trust store of model packages.
         calendar: calendar time for the expiry of keys.
         cycles_per_token: compute cycles that a token costs.
+        chunk_tokens: most tokens of a prompt in one chunk.
         inserts_per_step: blocks that a chunk may insert; so many slots of the largest tier stay free of migrations.
     """
 
@@ -55,6 +56,7 @@ class LlmSetup:
     config: LlmConfig = field(default_factory=LlmConfig)
     calendar: Calendar = host_calendar
     cycles_per_token: int = 1_500
+    chunk_tokens: int = CHUNK_TOKENS
     inserts_per_step: int = 8
 
 
@@ -203,7 +205,7 @@ def _models(setup: LlmSetup, session: DeviceSession, clock: Clock, growth: Growt
         model = from_package(package)
         form = Quantisation(package.header.quantisation)
         stores = DeviceStores(session, model.config, form, package.digest)
-        return MicroBackend(package.header.name, model, stores, compute)
+        return MicroBackend(package.header.name, model, stores, compute, chunk_tokens=setup.chunk_tokens)
 
     async def stub(package: Package) -> Backend:
         return StubBackend(compute)
