@@ -184,14 +184,14 @@ class DeviceKv:
         if not self._open:
             return
         self._open = False
-        if self._epoch != self._session.epoch:
-            return  # a reset has emptied the device
+        if self._epoch != self._session.epoch or not self._blocks:
+            return  # a reset has emptied the device, or nothing was ever there
         session, shape = self._session, self._stores.shape
-        await session.advance()  # a block that the last step has used would not move down in it
         prefixes = [block.prefix for block in self._blocks if block.prefix]
         adopted = session.prefixes.runs(b.prefix for b in self._blocks if b.prefix and b.adopted)
         for prefix in reversed(prefixes):
             session.prefixes.leave(prefix)
+        await session.advance()  # a block that the last step has used would not move down in it
         await session.hint(session.driver.release, shape, 0, adopted)
         for prefix in reversed(prefixes):
             if not prefix.ready:
