@@ -366,10 +366,12 @@ def engine(model: Backend) -> Engine:
         sampling = Sampling(work.seed, work.temperature, work.top_k, work.top_p)
         generation = await model.start(work.prompt, work.max_tokens, sampling, request_id=1)
         tokens: list[int] = []
-        while not generation.finished:
+        for _ in range(model.need(work.prompt, work.max_tokens).context_tokens + 1):
+            if generation.finished:
+                await generation.close()
+                return tokens, generation.usage.cycles
             tokens += await generation.chunk()
-        await generation.close()
-        return tokens, generation.usage.cycles
+        raise InferenceFailed(f"{model.info.name} does not come to an end")
 
     def compute(work: Work) -> tuple[list[int], int]:
         try:

@@ -14,7 +14,7 @@ from sw.kernel.clock import Clock, CountedClock, CountingTransport, DeviceClock
 from sw.llm.backend import Backend, Compute, DeviceFault, Generation, InferenceFailed, Sampling
 from sw.llm.coprocessor import ENTRIES, CoprocessorBackend, CoprocessorQueue, on_coprocessor
 from sw.llm.micro.backend import MicroBackend
-from sw.llm.micro.kv import Floats
+from sw.llm.micro.kv import Floats, KvStore
 from sw.llm.micro.model import ModelConfig, Transformer
 from sw.llm.micro.reference import ReferenceStores
 from sw.llm.micro.weights import seeded
@@ -234,15 +234,30 @@ def test_a_model_that_fails_inside_is_a_failed_inference() -> None:
 def test_a_model_without_finite_numbers_fails_inside() -> None:
     def broken(compute: Compute) -> MicroBackend:
         backend = micro(compute)
+        sound = backend.model.forward
 
-        async def forward(tokens: object, kv: object) -> Floats:
-            return np.full(257, np.nan, np.float32)
+        async def forward(tokens: list[int], kv: KvStore) -> Floats:
+            return await sound(tokens, kv) * np.float32("nan")
 
-        backend.model.forward = forward  # type: ignore[assignment, method-assign]
+        backend.model.forward = forward  # type: ignore[method-assign]
         return backend
 
     with pytest.raises(InferenceFailed, match="descriptor 0 with FAILED"):
         finish(Bench(broken).start())
+
+
+def test_a_model_that_never_ends_fails_inside() -> None:
+    def endless(compute: Compute) -> MicroBackend:
+        backend = micro(compute)
+
+        async def forward(tokens: list[int], kv: KvStore) -> Floats:
+            return np.zeros(257, np.float32)  # and no token is ever stored
+
+        backend.model.forward = forward  # type: ignore[method-assign]
+        return backend
+
+    with pytest.raises(InferenceFailed, match="descriptor 0 with FAILED"):
+        finish(Bench(endless).start())
 
 
 def spoil(bench: Bench, number: int, **changes: int) -> None:
