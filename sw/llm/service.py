@@ -108,7 +108,7 @@ class LlmService:
     async def load(self, cap: Capability, package_handle: int, wcet_cycles: int, flags: int) -> int:
         """LLM_LOAD: check a package and load its model; `flags` is a BackendKind.
 
-        The audit entry's `verified` is 1 when form, digest, signature and key of the package are good.
+        The audit entry's `verified` is 1 when the package has passed every check, its signature's among them.
 
         Raises:
             Refusal: NotFound, a package code (32 to 39), BadArgument, Unsupported, Exists, NoRoom, AdmissionRefused.

@@ -22,12 +22,12 @@ from sw.kernel.scheduler import Scheduler
 from sw.llm.backend import Backend, Compute
 from sw.llm.capacity import Capacity, backing
 from sw.llm.config import LlmConfig
+from sw.llm.loaded import BackendKind, MakeBackend, Models
 from sw.llm.micro.backend import CHUNK_TOKENS, MicroBackend
 from sw.llm.micro.device import DeviceStores
 from sw.llm.micro.plan import DevicePlan
 from sw.llm.micro.session import DeviceSession
 from sw.llm.micro.weights import from_package
-from sw.llm.loaded import BackendKind, MakeBackend, Models
 from sw.llm.observation import observation
 from sw.llm.package import Calendar, Package, Quantisation, TrustStore, host_calendar
 from sw.llm.service import LlmService

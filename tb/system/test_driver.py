@@ -1,6 +1,5 @@
 """The driver on the RTL: the same calls give the same outcomes as on the golden device model."""
 
-from model.device import DeviceModel
 from sw.driver import Driver
 from sw.run import run
 from sw.transport.model import ModelTransport
@@ -8,6 +7,7 @@ from tb.base_test import Context, kv_test
 from tb.bench import Bench
 from tb.scoreboard.scoreboard import Scoreboard
 from tb.system.driver_scenario import Outcome, commands, published, setup
+from tb.system.model import same_model
 from tb.transport import RtlTransport
 
 
@@ -26,7 +26,7 @@ async def test_published_sequence(ctx: Context) -> None:
     seen = await published(await Driver.probe(transport))
     ctx.compare("registers read back", seen["registers expected"], seen["registers read back"])
     ctx.compare("HOT of length 0 refused", True, seen["HOT of length 0 refused"])
-    model = run(Driver.probe(ModelTransport(_model(ctx))))
+    model = run(Driver.probe(ModelTransport(same_model(ctx))))
     _compare(ctx, run(published(model)), seen)
     await board.finish()
 
@@ -42,19 +42,8 @@ async def test_driver(ctx: Context) -> None:
     driver = await Driver.probe(transport)
     await setup(driver)
     seen = await commands(driver, transport)
-    other = ModelTransport(_model(ctx))
+    other = ModelTransport(same_model(ctx))
     model = run(Driver.probe(other))
     run(setup(model))
     _compare(ctx, run(commands(model, other)), seen)
     await board.finish()
-
-
-def _model(ctx: Context) -> DeviceModel:
-    p = ctx.parameters
-    return DeviceModel(
-        entries=p["ENTRIES"],
-        lanes=p["LANES"],
-        ports=p["PORTS"],
-        block_tokens=p["BLOCK_TOKENS"],
-        axi_data_width=p["AXI_DATA_WIDTH"],
-    )

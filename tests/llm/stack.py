@@ -178,13 +178,17 @@ def make_stack(
     load: bool = True,
     trace: bool = False,
     hard: bool = True,
+    keep_trust: bool = False,
+    inserts_per_step: int = 8,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Stack:
-    """A system; `load`: with the model 1 loaded."""
+    """A system; `load`: with the model 1 loaded; `keep_trust`: with the trust store that is there."""
     device = device or DeviceModel(entries=1024, lanes=4)
     setup = LlmSetup(
-        plan=DevicePlan(slots, BLOCK_BYTES),
-        trust=trust_store(folder),
+        plan=DevicePlan(slots, block_bytes),
+        trust=TrustStore(folder / "trust") if keep_trust else trust_store(folder),
         config=LlmConfig(limits or Limits(), classes, hard=hard),
+        inserts_per_step=inserts_per_step,
     )
     randoms = random.Random(5)
     config = SystemConfig(key=SERVICE_KEY, llm=setup, random=randoms.getrandbits, trace=trace)
