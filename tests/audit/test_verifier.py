@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sw.audit import AuditLog, Fault, Report, verify
+from sw.audit import AuditLog, Fault, Report, verifier, verify
 from sw.audit.chain import MAX_LINE
 from sw.signing import PrivateKey
 from tests.audit.logs import KEY, Ticks, by_hand, head_by_hand, write_log
@@ -311,3 +311,24 @@ def test_while_it_is_written(tmp_path: Path) -> None:
         log.close()
     assert [report.findings for report in reports] == [()] * 20
     assert verify(path, tmp_path / "audit.head", KEY.public).whole
+
+
+def test_an_entry_that_comes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head record is from before the entry, the lines are from after it: it looks again."""
+    path = tmp_path / "audit"
+    write_log(path, 3)
+    log = AuditLog(path, KEY, Ticks())
+    real, reads = verifier._read_head, 0
+
+    def read_head(head: Path | None) -> bytes:
+        nonlocal reads
+        record = real(head)
+        reads += 1
+        if reads == 1:
+            log.record(holder="tenant", cap_id=1, op="infer.start", obj="llm", code=0)
+        return record
+
+    monkeypatch.setattr(verifier, "_read_head", read_head)
+    report = verify(path, tmp_path / "audit.head", KEY.public)
+    log.close()
+    assert report == Report(lines=4, findings=(), covered=4, unverified="")

@@ -34,19 +34,19 @@ def test_latency() -> None:
     """Of done inferences, in us; cancelled and failed ones only count."""
     metrics = Metrics()
     for number in range(1, 21):
-        metrics.ended(inference(number, accepted=1000, ended=1000 + number * 1500))
+        metrics.ended(inference(number, accepted=1000, ended=1000 + number * 2000))
     metrics.ended(inference(21, "cancelled", ended=10**9))
     metrics.ended(inference(22, "failed", ended=10**9))
     snapshot = metrics.snapshot()
-    assert snapshot["llm_infer_us"] == [number * 1.5 for number in range(1, 21)]
+    assert snapshot["llm_infer_us"] == [number * 2.0 for number in range(1, 21)]
     summary = snapshot["summary"]
-    assert [summary[f"llm_infer_p{p}_us"] for p in (50, 95, 99)] == [15.0, 28.5, 30.0]
+    assert [summary[f"llm_infer_p{p}_us"] for p in (50, 95, 99)] == [20.0, 38.0, 40.0]
     assert snapshot["llm_infers"] == {"done": 20, "cancelled": 1, "failed": 1}
     histogram = snapshot["llm_infer_us_histogram"]
-    assert dict(zip(histogram["bounds_us"], histogram["at_most"], strict=True)) | {} == {
-        bound: {10: 6, 20: 13}.get(bound, 20) for bound in histogram["bounds_us"]
+    assert dict(zip(histogram["bounds_us"], histogram["at_most"], strict=True)) == {
+        bound: {10: 5, 20: 10}.get(bound, 20) for bound in histogram["bounds_us"]
     }
-    assert (histogram["count"], histogram["sum_us"]) == (20, 315.0)
+    assert (histogram["count"], histogram["sum_us"]) == (20, 420.0)
 
 
 def test_costs() -> None:
