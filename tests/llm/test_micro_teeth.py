@@ -10,8 +10,7 @@ import pytest
 
 from sw.llm.backend import DeviceFault, Sampling, Usage
 from sw.llm.micro.device import DeviceKv, DeviceStores
-from sw.llm.micro.kv import Floats
-from sw.llm.micro.kvformat import BlockLayout, Bytes, encode
+from sw.llm.micro.kvformat import BlockLayout, Bytes, Floats, encode
 from sw.llm.micro.session import DeviceSession, Place, Wanted
 from sw.llm.package import Quantisation
 from tests.llm.micro_bench import Bench, Request

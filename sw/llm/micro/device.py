@@ -14,8 +14,7 @@ import numpy as np
 
 from sw.kv_address import KvAddress
 from sw.llm.backend import DeviceFault, Usage
-from sw.llm.micro.kv import Floats
-from sw.llm.micro.kvformat import BlockLayout
+from sw.llm.micro.kvformat import BlockLayout, Floats
 from sw.llm.micro.model import ModelConfig
 from sw.llm.micro.prefixes import PrefixBlock, Shape
 from sw.llm.micro.session import DeviceSession, NewBlock, Place, Wanted

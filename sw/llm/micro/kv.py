@@ -10,12 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sw.llm.backend import Usage
-
-Floats = NDArray[np.float32]
+from sw.llm.micro.kvformat import Floats
 
 
 class KvStore(Protocol):

@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sw.llm.micro.kv import KvStore
-
-Floats = NDArray[np.float32]
+from sw.llm.micro.kvformat import Floats
 
 EPSILON = np.float32(1e-5)
 ROPE_BASE = 10_000.0

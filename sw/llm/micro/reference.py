@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sw.llm.backend import Usage
-from sw.llm.micro.kv import Floats
-from sw.llm.micro.kvformat import decode, encode
+from sw.llm.micro.kvformat import Floats, decode, encode
 from sw.llm.micro.model import ModelConfig
 from sw.llm.package import Quantisation
 

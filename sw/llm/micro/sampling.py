@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sw.llm.backend import THOUSANDTHS, Sampling
+from sw.llm.micro.kvformat import Floats
 
 
 class Sampler:
@@ -19,7 +20,7 @@ class Sampler:
         self._sampling = sampling
         self._random = np.random.Generator(np.random.PCG64(sampling.seed))
 
-    def choose(self, logits: NDArray[np.float32]) -> int:
+    def choose(self, logits: Floats) -> int:
         """The next token id.
 
         Args:
@@ -38,7 +39,7 @@ class Sampler:
         return int(order[min(int(np.searchsorted(bounds, drawn, side="right")), len(order) - 1)])
 
 
-def candidates(logits: NDArray[np.float32], sampling: Sampling) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def candidates(logits: Floats, sampling: Sampling) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The tokens that may be chosen, likeliest first, with their weights (not normalised).
 
     top-k is cut first; top-p is of the probability that is left then. At least one token stays.
