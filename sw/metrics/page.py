@@ -112,8 +112,9 @@ def _draw(plot: Callable[[Axes, Snapshot], None], snapshot: Snapshot) -> str:
     plot(axes, snapshot)
     axes.set_xlabel("device time, ms")
     times = _times(snapshot)
-    axes.set_xlim(float(times[0]), float(times[-1]))
-    axes.set_ylim(bottom=0)
+    margin = (times[-1] - times[0]) / 100
+    axes.set_xlim(times[0] - margin, times[-1] + margin)
+    axes.set_ylim(0, max(1.0, axes.get_ylim()[1]))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
