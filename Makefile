@@ -10,17 +10,17 @@ PYTHON := python3
 unexport PYTHONPATH PYTHONHOME VERILATOR_ROOT MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL CXXFLAGS CFLAGS CPPFLAGS LDFLAGS
 
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
-option = $(if $(call given,$(1)),$(2) '$(call given,$(1))')
+option = $(if $(call given,$(1)),$(2) '$(subst ','\'',$(call given,$(1)))')
 flag = $(if $(filter-out 0,$(call given,$(1))),$(2))
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN ARGS LEVEL COVERAGE WORKERS ONLY COUNT
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS ONLY COUNT
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
 
 PY := .venv/bin/python
 RUN = $(PY) -m tb.run $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 
-.PHONY: help setup setup-fpga sim serve test pytest lint regs regress waves defects mutate list doctor lock clean
+.PHONY: help setup setup-fpga sim serve llm-quick test pytest lint regs regress waves defects mutate list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ serve: setup ## keep a simulation of the RTL open for kvctl, the shell and C pro
 ##   ENTRIES=<n> LANES=4|8|16 PORTS=<n> SEED=<n>   as for sim
 ##   BACKEND=model   the device model instead of the RTL
 	@$(PY) -m tb.serve $(call option,SOCKET,--socket) $(call flag,FREE_RUN,--free-run) $(call option,SEED,--seed) $(call option,ENTRIES,--entries) $(call option,LANES,--lanes) $(call option,PORTS,--ports) $(call option,BACKEND,--backend) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
+
+llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
+##   PROMPT="..."    another prompt
+	@$(PY) -m sw.tools.quick $(call option,PROMPT,--prompt)
 
 test: setup ## everything a change must pass: Python tests, lint, generated files, quick legs
 	@$(RUN) check

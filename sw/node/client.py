@@ -10,8 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from sw.control.codes import Code
+from sw.control.frames import TOKEN_BYTES
 from sw.node.place import PlaceError, check_length, default_path, peer
-from sw.node.wire import Answer, Closed, Kind, Malformed, Request
+from sw.node.wire import BUFFER_ANSWER, Answer, Closed, Kind, Malformed, Request
 
 
 class NodeError(Exception):
@@ -120,3 +122,30 @@ class Client:
         if answer.value:
             raise CallRefused(answer.value, result["error"])
         return result
+
+    def frames(self, data: bytes) -> bytes:
+        """Bytes of control frames; the replies that they cause (sw/control/frames.py).
+
+        Raises:
+            NodeError: the node or its device fails, or has gone.
+        """
+        return self._need(self.exchange(Kind.FRAME, 0, data))
+
+    def buffer(self, token: int, data: bytes = b"", release: int = 0) -> tuple[Code, int]:
+        """Keep bytes in a shared buffer, or give `release` back.
+
+        Returns:
+            The status, and the handle if it is OK.
+
+        Raises:
+            NodeError: the node has gone.
+        """
+        answer = self._need(self.exchange(Kind.BUFFER, release, token.to_bytes(TOKEN_BYTES, "little") + data))
+        code, handle = BUFFER_ANSWER.unpack(answer)
+        return Code(code), handle
+
+    @staticmethod
+    def _need(answer: Answer) -> bytes:
+        if answer.value:
+            raise NodeError(f"the node fails: {os.strerror(answer.value).lower()}")
+        return answer.payload

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import struct
 from collections.abc import Callable
 
 from sw.control.codes import Code, Refusal
@@ -12,8 +11,7 @@ from sw.control.llm_commands import InferState
 from sw.control.plane import ControlStream
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability
 from sw.llm.system import System
-
-BUFFER_ANSWER = struct.Struct("<HI")  # code, handle
+from sw.node.wire import BUFFER_ANSWER
 
 
 async def feed(system: System, stream: ControlStream, data: bytes, unwanted: Callable[[], bool]) -> bytes:

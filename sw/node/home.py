@@ -6,9 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sw.llm.package import TrustStore
+from sw.llm.models import PUBLIC_KEY
+from sw.llm.package import TrustedKey, TrustStore
 from sw.node.place import private_folder
-from sw.signing import PrivateKey
+from sw.signing import PrivateKey, PublicKey
+
+VENDOR = "kv-cpu"  # name of the key that the shipped model is signed with
 
 
 def home_of(socket: Path) -> Path:
@@ -48,14 +51,15 @@ class Home:
         return TrustStore(self.folder / "trust")
 
     def prepare(self) -> PrivateKey:
-        """Make the folder and the service's key, where they are not there yet.
+        """Make what is not there yet: the folder, the service's key, a trust store with the shipped model's key.
 
         Raises:
             PlaceError: others may enter the folder, or it cannot be made.
-            KeyFileError: the key cannot be used.
+            KeyFileError, TrustError: the key or the trust store cannot be used.
         """
         private_folder(self.folder)
         if not self.key.exists():
+            self.trust.add(TrustedKey(PublicKey.load(PUBLIC_KEY), VENDOR, None))
             PrivateKey.generate().save(self.key)
         return PrivateKey.load(self.key)
 

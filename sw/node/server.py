@@ -11,6 +11,7 @@ import os
 import selectors
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import IO, Self
 from sw.node.node import File, Node
 from sw.node.place import PlaceError, check_length, peer, private_folder
 from sw.node.wire import Closed, Malformed, Request
+from sw.run import run
 
 CONNECTIONS = 256
 WATCH_S = 2.0
@@ -226,3 +228,30 @@ def refuse_second(path: Path) -> None:
     check_length(path)
     private_folder(path.parent)
     _locked(path).close()
+
+
+@contextmanager
+def in_thread(server: Server) -> Iterator[Server]:
+    """Serve in a thread of its own within the block; only for transports that need no scheduler (sw/run.py).
+
+    Raises:
+        BaseException: what ended the server before the block did.
+    """
+    errors: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            run(server.serve())
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that can handle it
+            errors.append(error)
+
+    with server:
+        thread = threading.Thread(target=serve, name="device node")
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+            thread.join()
+    if errors:
+        raise errors[0]

@@ -28,7 +28,7 @@ async def start(transport: Transport, socket: Path, about: dict[str, Any]) -> No
 
     Raises:
         DriverError, TransportError, DeviceFault: the device does not do its part.
-        PlaceError, KeyFileError, AuditError: the folder, the service's key or the audit log cannot be used.
+        PlaceError, KeyFileError, TrustError, AuditError: the folder, or something in it, cannot be used.
     """
     home = Home(home_of(socket))
     key = home.prepare()

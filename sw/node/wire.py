@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import struct
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
@@ -30,6 +31,7 @@ HEADER = Struct(
 MAGIC = int.from_bytes(b"KVN1", "little")
 INLINE = 32 * 1024
 LIMIT = 64 * 1024 * 1024  # bytes of an attached payload
+BUFFER_ANSWER = struct.Struct("<HI")  # of Kind.BUFFER: code, handle
 _LAYOUT = HEADER.layout
 _ATTACHED = 2  # at most: the answer's socket, the payload's file
 

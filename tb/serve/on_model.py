@@ -6,6 +6,7 @@ from model.device import DeviceModel
 from sw.audit import AuditError
 from sw.driver import DriverError
 from sw.llm.backend import InferenceFailed
+from sw.llm.package import TrustError
 from sw.node.server import Server, refuse_second
 from sw.node.start import start
 from sw.run import run
@@ -28,5 +29,5 @@ def serve(options: Options, ready: Callable[[], None]) -> None:
         with Server(node, options.socket, free_run=options.free_run) as server, server.stopped_by_signals():
             ready()
             run(server.serve())
-    except (DriverError, TransportError, InferenceFailed, AuditError, KeyFileError) as error:
+    except (DriverError, TransportError, InferenceFailed, AuditError, KeyFileError, TrustError) as error:
         raise CheckError(str(error)) from None

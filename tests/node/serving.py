@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from model.device import DeviceModel
 from sw.node.client import Client, NodeError
 from sw.node.node import Node
 from sw.node.place import NAME, VARIABLE
-from sw.node.server import Server
+from sw.node.server import Server, in_thread
 from sw.node.start import start
 from sw.run import run
 from sw.transport.model import ModelTransport
@@ -34,25 +33,8 @@ def model_node(socket: Path) -> Node:
 def serving(folder: Path, node: Node | None = None) -> Iterator[Server]:
     """Serve in a thread at `folder`/kvcpu0.sock; what the server raises fails the test."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    errors: list[BaseException] = []
-    with Server(node or model_node(folder / NAME), folder / NAME) as server:
-
-        def serve() -> None:
-            try:
-                run(server.serve())
-            except BaseException as error:  # noqa: BLE001 - the test's thread raises it again
-                errors.append(error)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-            thread.join(LIMIT_S)
-    assert not thread.is_alive()
-    if errors:
-        raise errors[0]
+    with in_thread(Server(node or model_node(folder / NAME), folder / NAME)) as server:
+        yield server
 
 
 def environment(socket: Path, **more: str) -> dict[str, str]:
