@@ -1,0 +1,1 @@
+"""The device as an offloading tier of vLLM (software.md 6). Only `spec` and `tier` import vLLM itself."""
