@@ -1,0 +1,198 @@
+// Frames of bytes to accesses and back (docs/fpga.md). One access at a time; requests that come
+// meanwhile wait in the FIFO, whose depth is what a host may have under way (RequestDepth bytes).
+
+module kvcpu_board_bridge
+  import kvcpu_board_pkg::*;
+#(
+  /// Cycles without a byte after which a request that is not whole is forgotten, 2 and up.
+  parameter int unsigned GapCycles = 2 ** 18,
+  /// Bytes of requests that may wait, a power of two.
+  parameter int unsigned RequestDepth = 64
+) (
+  /// Clock.
+  input  logic             clk_i,
+  /// Reset, active low.
+  input  logic             rst_ni,
+
+  /// A byte from the host (pulse).
+  input  logic             rx_valid_i,
+  /// That byte.
+  input  logic [7:0]       rx_data_i,
+  /// A byte for the host.
+  output logic             tx_valid_o,
+  /// It is taken.
+  input  logic             tx_ready_i,
+  /// That byte.
+  output logic [7:0]       tx_data_o,
+
+  /// Interrupt output of the device.
+  input  logic             irq_i,
+
+  /// An access; it and its fields hold until `done_i`.
+  output logic             valid_o,
+  /// It writes.
+  output logic             write_o,
+  /// Its address, bytes.
+  output logic [AddrW-1:0] addr_o,
+  /// Data of a write.
+  output logic [63:0]      wdata_o,
+  /// The access has ended.
+  input  logic             done_i,
+  /// How.
+  input  resp_e            resp_i,
+  /// Data of a read.
+  input  logic [63:0]      rdata_i
+);
+
+  localparam int unsigned GapW = $clog2(GapCycles);
+  localparam int unsigned AddrBytes = AddrW / 8;
+  localparam int unsigned DataBytes = 8;
+
+  typedef enum logic [2:0] {
+    StOpcode,
+    StBody,    // address, data, CRC
+    StAccess,
+    StStatus,
+    StData,
+    StCrc,
+    StIrq
+  } state_e;
+
+  state_e           state_q, state_d;
+  logic             write_q, chained_q;
+  logic             refused_q;  // the last request was not OKAY
+  logic [3:0]       left_q;   // bytes of the body or of the answer's data still to come, less one
+  logic [AddrW-1:0] addr_q;
+  logic [63:0]      data_q;
+  logic [7:0]       crc_q, status_q;
+  logic [GapW-1:0]  gap_q;
+  logic             irq_q, irq_due_q;
+
+  // ------------------------------------------------------------------ bytes that wait
+  logic       byte_valid, byte_pop;
+  logic [7:0] data;
+  logic       unused_full;
+
+  kvcpu_fifo #(
+    .Width(8),
+    .Depth(RequestDepth)
+  ) u_requests (
+    .clk_i  (clk_i),
+    .rst_ni (rst_ni),
+    .clear_i(1'b0),
+    .push_i (rx_valid_i),
+    .data_i (rx_data_i),
+    .full_o (unused_full),
+    .valid_o(byte_valid),
+    .data_o (data),
+    .pop_i  (byte_pop),
+    .level_o()
+  );
+
+  // ------------------------------------------------------------------ sequence
+  logic       known, body_over, crc_right, skip, gap_over, sent;
+  logic [7:0] opcode;
+
+  assign byte_pop  = (state_q == StOpcode && !irq_due_q) || state_q == StBody;
+  assign opcode    = data & ~OpChained;
+  assign known     = opcode == OpRead || opcode == OpWrite;
+  assign body_over = state_q == StBody && byte_valid && left_q == '0;
+  // The CRC's own byte brings a right remainder to 0.
+  assign crc_right = crc8(crc_q, data) == '0;
+  assign skip      = chained_q && refused_q;
+  assign gap_over  = gap_q == GapW'(GapCycles - 1);
+  assign sent      = tx_valid_o && tx_ready_i;
+
+  always_comb begin
+    state_d = state_q;
+    unique case (state_q)
+      StOpcode: begin
+        if (irq_due_q) state_d = StIrq;
+        else if (byte_valid && known) state_d = StBody;
+      end
+      StBody: begin
+        if (body_over) state_d = (crc_right && !skip) ? StAccess : StStatus;
+        else if (gap_over && !byte_valid) state_d = StOpcode;
+      end
+      StAccess: if (done_i) state_d = StStatus;
+      StStatus: if (sent) state_d = (write_q || status_q == StatusFrame) ? StCrc : StData;
+      StData:   if (sent && left_q == '0) state_d = StCrc;
+      StCrc:    if (sent) state_d = StOpcode;
+      StIrq:    if (sent) state_d = StOpcode;
+      default:  state_d = StOpcode;
+    endcase
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q   <= StOpcode;
+      gap_q     <= '0;
+      irq_q     <= 1'b0;
+      irq_due_q <= 1'b0;
+      refused_q <= 1'b0;
+    end else begin
+      state_q   <= state_d;
+      gap_q     <= (state_q == StBody && !byte_valid) ? gap_q + 1'b1 : '0;
+      irq_q     <= irq_i;
+      irq_due_q <= (irq_i && !irq_q) || (irq_due_q && !(state_q == StIrq && sent));
+      if (body_over && !crc_right) refused_q <= 1'b1;
+      else if (state_q == StAccess && done_i) refused_q <= resp_i != RespOkay;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    unique case (state_q)
+      StOpcode: begin
+        write_q   <= opcode == OpWrite;
+        chained_q <= (data & OpChained) != '0;
+        left_q    <= (opcode == OpWrite) ? 4'(AddrBytes + DataBytes) : 4'(AddrBytes);
+        crc_q     <= crc8(CrcInit, data);
+      end
+      StBody: begin
+        if (byte_valid) begin
+          left_q <= body_over ? 4'(DataBytes - 1) : left_q - 1'b1;
+          crc_q  <= crc8(crc_q, data);
+          // Little-endian: the bytes shift in from above, the address ends up below the data.
+          if (left_q != '0) {data_q, addr_q} <= {data, data_q, addr_q[AddrW-1:8]};
+        end
+        status_q <= crc_right ? StatusSkipped : StatusFrame;
+      end
+      StAccess: begin
+        if (done_i) data_q <= rdata_i;  // until then it holds the request
+        unique case (resp_i)
+          RespOkay:   status_q <= StatusOkay;
+          RespSlverr: status_q <= StatusSlverr;
+          default:    status_q <= StatusDecerr;
+        endcase
+      end
+      StStatus: if (sent) crc_q <= crc8(CrcInit, tx_data_o);
+      StData: begin
+        if (sent) begin
+          left_q <= left_q - 1'b1;
+          crc_q  <= crc8(crc_q, tx_data_o);
+          data_q <= {8'd0, data_q[63:8]};
+        end
+      end
+      default: ;
+    endcase
+  end
+
+  // ------------------------------------------------------------------ outputs
+  assign valid_o = state_q == StAccess;
+  assign write_o = write_q;
+  // A read's four address bytes stand where a write's first data bytes would: on top.
+  assign addr_o  = write_q ? addr_q : data_q[63:32];
+  assign wdata_o = data_q;
+
+  assign tx_valid_o = state_q == StStatus || state_q == StData || state_q == StCrc ||
+                      state_q == StIrq;
+  always_comb begin
+    unique case (state_q)
+      StStatus: tx_data_o = status_q;
+      StData:   tx_data_o = data_q[7:0];
+      StCrc:    tx_data_o = crc_q;
+      default:  tx_data_o = ByteIrq;
+    endcase
+  end
+
+endmodule

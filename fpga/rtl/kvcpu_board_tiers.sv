@@ -1,0 +1,240 @@
+// The four memory tiers in on-chip RAM: an AXI4 responder for the device's DMA, and a window for the
+// bridge. Each tier is TierBytes long from address 0 on; an address past it answers DECERR, and data
+// written there is lost.
+//
+// The responder takes one read and one write burst at a time, in order, and gives a beat a cycle.
+// The bridge takes a read or write slot when the DMA leaves it free.
+
+module kvcpu_board_tiers
+  import kvcpu_board_pkg::resp_e, kvcpu_board_pkg::RespOkay, kvcpu_board_pkg::RespDecerr;
+#(
+  /// Bytes of a tier, a power of two, 4,096 to 2^26.
+  parameter int unsigned TierBytes = 32768,
+  /// Data width of the memory port, bits; only 64, one bridge word a beat.
+  parameter int unsigned AXI_DATA_WIDTH = 64,
+  /// Bits of an AXI ID.
+  parameter int unsigned AxiIdW = 6
+) (
+  /// Clock.
+  input  logic                        clk_i,
+  /// Reset, active low.
+  input  logic                        rst_ni,
+
+  /// AXI4 AW: ID.
+  input  logic [AxiIdW-1:0]           awid_i,
+  /// AXI4 AW: byte address inside the tier.
+  input  logic [63:0]                 awaddr_i,
+  /// AXI4 AW: tier.
+  input  logic [1:0]                  awuser_i,
+  /// AXI4 AW.
+  input  logic                        awvalid_i,
+  /// AXI4 AW.
+  output logic                        awready_o,
+  /// AXI4 W: data, all bytes.
+  input  logic [AXI_DATA_WIDTH-1:0]   wdata_i,
+  /// AXI4 W: last beat.
+  input  logic                        wlast_i,
+  /// AXI4 W.
+  input  logic                        wvalid_i,
+  /// AXI4 W.
+  output logic                        wready_o,
+  /// AXI4 B: ID.
+  output logic [AxiIdW-1:0]           bid_o,
+  /// AXI4 B: response.
+  output logic [1:0]                  bresp_o,
+  /// AXI4 B.
+  output logic                        bvalid_o,
+  /// AXI4 B.
+  input  logic                        bready_i,
+  /// AXI4 AR: ID.
+  input  logic [AxiIdW-1:0]           arid_i,
+  /// AXI4 AR: byte address inside the tier.
+  input  logic [63:0]                 araddr_i,
+  /// AXI4 AR: beats less one.
+  input  logic [7:0]                  arlen_i,
+  /// AXI4 AR: tier.
+  input  logic [1:0]                  aruser_i,
+  /// AXI4 AR.
+  input  logic                        arvalid_i,
+  /// AXI4 AR.
+  output logic                        arready_o,
+  /// AXI4 R: ID.
+  output logic [AxiIdW-1:0]           rid_o,
+  /// AXI4 R: data.
+  output logic [AXI_DATA_WIDTH-1:0]   rdata_o,
+  /// AXI4 R: response.
+  output logic [1:0]                  rresp_o,
+  /// AXI4 R: last beat.
+  output logic                        rlast_o,
+  /// AXI4 R.
+  output logic                        rvalid_o,
+  /// AXI4 R.
+  input  logic                        rready_i,
+
+  /// Bridge: an access; it and its fields hold until `win_done_o`.
+  input  logic                        win_valid_i,
+  /// Bridge: it writes.
+  input  logic                        win_write_i,
+  /// Bridge: tier.
+  input  logic [1:0]                  win_tier_i,
+  /// Bridge: byte address inside the tier.
+  input  logic [25:0]                 win_addr_i,
+  /// Bridge: data of a write.
+  input  logic [63:0]                 win_wdata_i,
+  /// Bridge: the access has ended.
+  output logic                        win_done_o,
+  /// Bridge: how.
+  output resp_e                       win_resp_o,
+  /// Bridge: data of a read.
+  output logic [63:0]                 win_rdata_o
+);
+
+  if (TierBytes < 4096 || TierBytes > 2 ** 26 || (TierBytes & (TierBytes - 1)) != 0)
+  begin : g_check_bytes
+    $error("kvcpu_board_tiers: TierBytes must be a power of two from 4,096 to 2^26");
+  end
+  if (AXI_DATA_WIDTH != 64) begin : g_check_width
+    $error("kvcpu_board_tiers: AXI_DATA_WIDTH must be 64");
+  end
+
+  localparam int unsigned ByteW = $clog2(TierBytes);
+  localparam int unsigned BeatShift = 3;
+  localparam int unsigned BeatW = ByteW - BeatShift;  // beat number inside a tier
+  localparam int unsigned AddrW = 2 + BeatW;
+
+  logic              mem_we, mem_re;
+  logic [AddrW-1:0]  mem_waddr, mem_raddr;
+  logic [63:0]       mem_wdata, mem_rdata;
+
+  kvcpu_ram_1r1w #(
+    .Width(64),
+    .Depth(2 ** AddrW)
+  ) u_mem (
+    .clk_i  (clk_i),
+    .we_i   (mem_we),
+    .waddr_i(mem_waddr),
+    .wdata_i(mem_wdata),
+    .re_i   (mem_re),
+    .raddr_i(mem_raddr),
+    .rdata_o(mem_rdata)
+  );
+
+  // ------------------------------------------------------------------ bridge
+  logic win_bad, win_done_q, win_read_go, win_read_q, win_write_go;
+
+  assign win_bad     = (win_addr_i[BeatShift-1:0] != '0) || ((win_addr_i >> ByteW) != '0);
+  assign win_done_o  = win_done_q;
+  assign win_resp_o  = win_bad ? RespDecerr : RespOkay;
+
+  // ------------------------------------------------------------------ writes
+  logic              aw_valid_q, aw_bad_q, b_valid_q, b_bad_q, w_go;
+  logic [AxiIdW-1:0] aw_id_q, b_id_q;
+  logic [AddrW-1:0]  aw_beat_q;
+
+  assign awready_o    = !aw_valid_q;
+  assign wready_o     = aw_valid_q && (!b_valid_q || bready_i);
+  assign w_go         = wvalid_i && wready_o;
+  assign win_write_go = win_valid_i && win_write_i && !win_done_q && !w_go;
+
+  assign mem_we    = (w_go && !aw_bad_q) || (win_write_go && !win_bad);
+  assign mem_waddr = w_go ? aw_beat_q : {win_tier_i, win_addr_i[ByteW-1:BeatShift]};
+  assign mem_wdata = w_go ? wdata_i : win_wdata_i;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      aw_valid_q <= 1'b0;
+      b_valid_q  <= 1'b0;
+    end else begin
+      if (awvalid_i && awready_o) aw_valid_q <= 1'b1;
+      else if (w_go && wlast_i) aw_valid_q <= 1'b0;
+      if (w_go && wlast_i) b_valid_q <= 1'b1;
+      else if (bready_i) b_valid_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (awvalid_i && awready_o) begin
+      aw_id_q   <= awid_i;
+      aw_bad_q  <= (awaddr_i >> ByteW) != '0;
+      aw_beat_q <= {awuser_i, awaddr_i[ByteW-1:BeatShift]};
+    end else if (w_go) begin
+      aw_beat_q <= aw_beat_q + 1'b1;
+    end
+    if (w_go && wlast_i) begin
+      b_id_q  <= aw_id_q;
+      b_bad_q <= aw_bad_q;
+    end
+  end
+
+  assign bvalid_o = b_valid_q;
+  assign bid_o    = b_id_q;
+  assign bresp_o  = b_bad_q ? RespDecerr : RespOkay;
+
+  // ------------------------------------------------------------------ reads: address, memory, output
+  logic              ar_valid_q, ar_bad_q, ar_last, advance, r_go;
+  logic [AxiIdW-1:0] ar_id_q;
+  logic [AddrW-1:0]  ar_beat_q;
+  logic [7:0]        ar_left_q;
+  logic              m_valid_q, m_last_q, m_bad_q, r_valid_q, r_last_q, r_bad_q;
+  logic [AxiIdW-1:0] m_id_q, r_id_q;
+  logic [63:0]       r_data_q;
+
+  assign advance     = !r_valid_q || rready_i;
+  assign ar_last     = ar_left_q == '0;
+  assign r_go        = ar_valid_q && advance;
+  assign arready_o   = !ar_valid_q || (r_go && ar_last);
+  // A read of the bridge needs the memory's output register for itself for one cycle.
+  assign win_read_go = win_valid_i && !win_write_i && !win_done_q && !win_read_q && !ar_valid_q &&
+                       !m_valid_q;
+
+  assign mem_re    = r_go || win_read_go;
+  assign mem_raddr = win_read_go ? {win_tier_i, win_addr_i[ByteW-1:BeatShift]} : ar_beat_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      ar_valid_q <= 1'b0;
+      m_valid_q  <= 1'b0;
+      r_valid_q  <= 1'b0;
+      win_read_q <= 1'b0;
+      win_done_q <= 1'b0;
+    end else begin
+      if (arvalid_i && arready_o) ar_valid_q <= 1'b1;
+      else if (r_go && ar_last) ar_valid_q <= 1'b0;
+      if (advance) begin
+        m_valid_q <= r_go;
+        r_valid_q <= m_valid_q;
+      end
+      win_read_q <= win_read_go;
+      win_done_q <= win_read_q || win_write_go;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (arvalid_i && arready_o) begin
+      ar_id_q   <= arid_i;
+      ar_bad_q  <= (araddr_i >> ByteW) != '0;
+      ar_beat_q <= {aruser_i, araddr_i[ByteW-1:BeatShift]};
+      ar_left_q <= arlen_i;
+    end else if (r_go) begin
+      ar_beat_q <= ar_beat_q + 1'b1;
+      ar_left_q <= ar_left_q - 1'b1;
+    end
+    if (advance) begin
+      m_id_q   <= ar_id_q;
+      m_bad_q  <= ar_bad_q;
+      m_last_q <= ar_last;
+      r_id_q   <= m_id_q;
+      r_bad_q  <= m_bad_q;
+      r_last_q <= m_last_q;
+      r_data_q <= mem_rdata;
+    end
+    if (win_read_q) win_rdata_o <= win_bad ? '0 : mem_rdata;
+  end
+
+  assign rvalid_o = r_valid_q;
+  assign rid_o    = r_id_q;
+  assign rdata_o  = r_data_q;
+  assign rlast_o  = r_last_q;
+  assign rresp_o  = r_bad_q ? RespDecerr : RespOkay;
+
+endmodule
