@@ -299,7 +299,8 @@ class LlmService:
         try:
             await self._announce()
             before = graph.sent
-            await graph.step()
+            if not await graph.step():
+                raise RuntimeError(f"inference {inference.infer_id} was run without work or room")
         except FAILURES as error:
             await self._fail(inference, failure_code(error))
             return False

@@ -9,7 +9,8 @@ import pytest
 from sw.control.codes import Code
 from sw.control.frames import Command
 from sw.control.llm_commands import InferState
-from sw.llm.backend import Sampling
+from sw.kernel.clock import CountedClock
+from sw.llm.backend import Compute, Sampling
 from sw.llm.config import ClassBudget, Limits
 from sw.llm.inference import ENDED_KEPT
 from sw.llm.micro.backend import MicroBackend
@@ -25,11 +26,8 @@ def reference(stack: Stack, prompt: bytes, max_tokens: int, sampling: Sampling |
     """The tokens of the same model on a plain array."""
     micro = stack.backend
     stores = ReferenceStores(micro.model.config, Quantisation.F32)
-    generation = run(
-        MicroBackend("reference", micro.model, stores, micro.compute).start(
-            prompt, max_tokens, sampling or Sampling(), 1
-        )
-    )
+    backend = MicroBackend("reference", micro.model, stores, Compute(1, 1_000_000, CountedClock()))
+    generation = run(backend.start(prompt, max_tokens, sampling or Sampling(), 1))
     tokens: list[int] = []
     while not generation.finished:
         tokens += run(generation.chunk())
