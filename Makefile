@@ -9,7 +9,9 @@ PYTHON := python3
 .SUFFIXES:
 unexport PYTHONPATH PYTHONHOME VERILATOR_ROOT MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL CXXFLAGS CFLAGS CPPFLAGS LDFLAGS
 
-given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
+# The value as it was typed: a `$` in a prompt or a path is no reference to another variable.
+given = $(if $(call is_given,$(1)),$(value $(1)))
+is_given = $(filter command,$(firstword $(origin $(1))))
 option = $(if $(call given,$(1)),$(2) '$(subst ','\'',$(call given,$(1)))')
 flag = $(if $(filter-out 0,$(call given,$(1))),$(2))
 
@@ -17,7 +19,15 @@ KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
 
+define newline
+
+
+endef
+$(if $(findstring $(newline),$(value PROMPT)),$(error PROMPT of more than one line))
+$(if $(and $(call is_given,PROMPT),$(call is_given,TRACE)$(call is_given,REQUESTS)$(call is_given,TEST)),$(error PROMPT is served by itself: without TRACE, REQUESTS and TEST))
+
 PY := .venv/bin/python
+SIM_OPTIONS = $(call option,SEED,--seed) $(call option,ENTRIES,--entries) $(call option,LANES,--lanes) $(call option,PORTS,--ports) $(call option,BACKEND,--backend) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 RUN = $(PY) -m tb.run $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 
 .PHONY: help setup setup-fpga sim serve llm-quick test pytest lint regs regress waves defects mutate list doctor lock clean
@@ -32,9 +42,10 @@ setup: ## install the pinned tools into .venv (every other target does it by its
 setup-fpga: ## the same, and the FPGA and formal tools
 	@$(PYTHON) tb/run/setup_env.py --fpga
 
-sim: setup ## replay a KV-cache trace on the RTL, checked against the golden model; or run one test
-##   TRACE=<file>    a Mooncake-format trace (default: a seeded generator)
-##   REQUESTS=<n>    replay the first n requests only
+sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
+##   TRACE=<file>    replay only: a Mooncake-format trace (default: a seeded generator)
+##   REQUESTS=<n>    replay only: the first n requests
+##   PROMPT="..."    serve this prompt only
 ##   SEED=<n>        seed of the run (default 1)
 ##   ENTRIES=<n> LANES=4|8|16 PORTS=<n>   another size than the full one (65,536, 16, 3)
 ##   BACKEND=model   on the device model instead of the RTL
@@ -45,7 +56,12 @@ sim: setup ## replay a KV-cache trace on the RTL, checked against the golden mod
 ifneq ($(call given,TEST),)
 	@$(RUN) run --waves failure --test '$(TEST)' $(call option,SEED,--seed) $(call option,SEEDS,--seeds) $(call flag,DEBUG,--debug)
 else
-	@$(PY) -m tb.replay $(call option,TRACE,--trace) $(call option,REQUESTS,--requests) $(call option,SEED,--seed) $(call option,ENTRIES,--entries) $(call option,LANES,--lanes) $(call option,PORTS,--ports) $(call option,BACKEND,--backend) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
+ifeq ($(call is_given,PROMPT),)
+	@$(PY) -m tb.replay $(call option,TRACE,--trace) $(call option,REQUESTS,--requests) $(SIM_OPTIONS)
+endif
+ifeq ($(call is_given,TRACE)$(call is_given,REQUESTS),)
+	@$(PY) -m tb.llm $(if $(call is_given,PROMPT),--prompt '$(subst ','\'',$(call given,PROMPT))') $(SIM_OPTIONS)
+endif
 endif
 
 serve: setup ## keep a simulation of the RTL open for kvctl, the shell and C programs, until Ctrl-C
@@ -53,7 +69,7 @@ serve: setup ## keep a simulation of the RTL open for kvctl, the shell and C pro
 ##   FREE_RUN=1      time passes also while no command needs it
 ##   ENTRIES=<n> LANES=4|8|16 PORTS=<n> SEED=<n>   as for sim
 ##   BACKEND=model   the device model instead of the RTL
-	@$(PY) -m tb.serve $(call option,SOCKET,--socket) $(call flag,FREE_RUN,--free-run) $(call option,SEED,--seed) $(call option,ENTRIES,--entries) $(call option,LANES,--lanes) $(call option,PORTS,--ports) $(call option,BACKEND,--backend) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
+	@$(PY) -m tb.serve $(call option,SOCKET,--socket) $(call flag,FREE_RUN,--free-run) $(SIM_OPTIONS)
 
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
 ##   PROMPT="..."    another prompt
