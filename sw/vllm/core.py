@@ -64,7 +64,6 @@ class _Chunk:
     patience: int = 0  # steps for which `moving` is still believed
     written: int | None = None  # step in which it was stored
     announced: bool = False  # `events` has said that it is loadable
-    hot: bool = False
     cold: bool = False  # its last request has finished: EVICT when nothing is copied any more
     dropped: bool = False  # out of the map: REMOVE when nothing is copied any more
 
@@ -349,7 +348,7 @@ class Core:
             if self._at.pop(chunk.place.first, None) and await self._remove(self._blocks(chunk)):
                 self._ranges.give_back(chunk.place.first)
         elif chunk.cold and chunk.written != self._step:  # the device moves nothing in the step that wrote it
-            chunk.cold = chunk.hot = False
+            chunk.cold = False
             await self._watch(chunk, lambda tier: tier < TIERS - 1)
             if not chunk.dropped:
                 await self._driver.evict(*await self._range(chunk))
@@ -378,8 +377,7 @@ class Core:
 
     async def _apply_hints(self, chunk: _Chunk, request: str) -> None:
         hints = self._hints.get(request, Hints())
-        if hints.hot and not chunk.hot:
-            chunk.hot = True
+        if hints.hot:
             await self._driver.hot(*await self._range(chunk))
         if hints.prefetch is not None:
             await self._prefetch(chunk, hints.prefetch)

@@ -360,6 +360,7 @@ def test_what_is_copied_or_offered_does_not_go(engine: Engine) -> None:
     engine.driver.drain()
     assert engine.manager.prepare_store([key(count - 1), key(count)], request) is None
     assert engine.lookup(count - 1, request) == "HIT"
+    assert engine.lookup(0, request) != "MISS", "what is being loaded was dropped"
     assert engine.manager.prepare_store([key(count)], request).evicted_keys == [key(count - 1)]
 
 
