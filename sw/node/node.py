@@ -36,6 +36,13 @@ class File:
     pid: int = 0
 
 
+@dataclass(slots=True)
+class Ending:
+    """Whether a node is ending: what runs ends early, and nothing more is begun."""
+
+    now: bool = False
+
+
 class Node:
     """The device node of one device.
 
@@ -46,17 +53,19 @@ class Node:
         total: accepted calls of all open files, closed ones included.
         files: those that are open.
         about: what `info` says beside the device's own sizes.
-        stopping: what runs ends early, and nothing more is begun.
+        ending: set from outside, at any time.
     """
 
-    def __init__(self, system: System, home: Home, service_key: PublicKey, about: dict[str, Any]) -> None:
+    def __init__(
+        self, system: System, home: Home, service_key: PublicKey, ending: Ending, about: dict[str, Any]
+    ) -> None:
         self.system = system
         self.home = home
         self.service_key = service_key
+        self.ending = ending
         self.total = Tally()
         self.files: list[File] = []
         self.about = about
-        self.stopping = False
 
     @property
     def driver(self) -> Driver:
@@ -117,7 +126,7 @@ class Node:
         return await file.ioctl.ioctl(request.value, room)
 
     def _unwanted(self, request: Request) -> Callable[[], bool]:
-        return lambda: self.stopping or request.abandoned()
+        return lambda: self.ending.now or request.abandoned()
 
     async def run(self, cycles: int, abandoned: Callable[[], bool]) -> int:
         """Let device time pass; ends early when nobody waits for it any more, or the node stops.
@@ -126,7 +135,7 @@ class Node:
             Cycles that have passed.
         """
         done = 0
-        while done < cycles and not (self.stopping or abandoned()):
+        while done < cycles and not (self.ending.now or abandoned()):
             some = min(SLICE_CYCLES, cycles - done)
             await self.transport.sleep(-(-some * 1000 // self.driver.caps.clock_mhz))
             done += some

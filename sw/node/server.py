@@ -122,7 +122,7 @@ class Server:
 
     def stop(self) -> None:
         """End `serve` after the command that runs; may be called by a signal handler."""
-        self.node.stopping = True
+        self.node.ending.now = True
         with suppress(OSError):
             self._wake.send(b"\0")
 
@@ -131,7 +131,7 @@ class Server:
         """SIGINT and SIGTERM stop the server within the block; a second SIGINT interrupts the command that runs."""
 
         def on_signal(number: int, _frame: FrameType | None) -> None:
-            if self.node.stopping and number == signal.SIGINT:
+            if self.node.ending.now and number == signal.SIGINT:
                 raise KeyboardInterrupt
             self.stop()
 
@@ -146,7 +146,7 @@ class Server:
 
     async def serve(self) -> None:
         """Answer requests until stopped. Waiting for them blocks the thread: device time stands still."""
-        while not self.node.stopping:
+        while not self.node.ending.now:
             ready = self._selector.select(0 if self._free_run else WATCH_S)
             if not (ready or self._wanted()):
                 return
@@ -155,7 +155,7 @@ class Server:
                     self._accept()
                 elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._files:
                     await self._one(key.fileobj)
-            if self._free_run and not self.node.stopping:
+            if self._free_run and not self.node.ending.now:
                 await self.node.free_run()
                 self._check()
 

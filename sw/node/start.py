@@ -10,7 +10,8 @@ from sw.driver import Driver
 from sw.llm.micro.plan import DevicePlan
 from sw.llm.system import LlmSetup, SystemConfig, build_system
 from sw.node.home import Home, home_of
-from sw.node.node import Node
+from sw.node.node import Ending, Node
+from sw.node.stoppable import StoppableTransport
 from sw.transport.base import Transport
 
 BLOCK_BYTES = 8192  # room for a block of any model that ships, and the device's value after reset
@@ -37,9 +38,10 @@ async def start(transport: Transport, socket: Path, about: dict[str, Any]) -> No
     first, second, third, fourth = (entries * eighths // 8 for eighths in _EIGHTHS)
     plan = DevicePlan((first, second, third, fourth), BLOCK_BYTES)
     config = SystemConfig(key=key, llm=LlmSetup(plan=plan, trust=home.trust), audit_path=home.audit)
-    system = await build_system(transport, config)
+    ending = Ending()
+    system = await build_system(StoppableTransport(transport, lambda: ending.now), config)
     system.capabilities.bootstrap(home.admin_token)
-    return Node(system, home, key.public, about)
+    return Node(system, home, key.public, ending, about)
 
 
 async def settle(driver: Driver, limit_ns: int) -> None:

@@ -49,6 +49,12 @@ class Runner:
         assert (ended.status, ended.err) == (0, ""), ended
         return ended.out
 
+    def good_stdout(self, *arguments: str) -> str:
+        """What it prints on stdout; stderr may say more."""
+        ended = self(*arguments)
+        assert ended.status == 0, ended
+        return ended.out
+
     def refused(self, *arguments: str) -> str:
         """The one line on stderr of a refusal."""
         ended = self(*arguments)

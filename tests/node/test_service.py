@@ -1,0 +1,323 @@
+"""Frames, shared buffers and service calls over the socket: default deny, progress by polls, and how the node ends."""
+
+from __future__ import annotations
+
+import errno
+import json
+import stat
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sw.audit import AuditError, AuditUnavailable
+from sw.control.codes import Code
+from sw.control.frames import Command, Reply, decode_reply, encode_request
+from sw.control.llm_commands import InferState
+from sw.llm.models import PACKAGE
+from sw.llm.stub import summarize
+from sw.metrics import schema
+from sw.node.calls import CALLS
+from sw.node.client import CallRefused, Client, NodeError
+from sw.node.home import Home, home_of
+from sw.node.place import NAME
+from sw.node.server import Server
+from sw.node.stoppable import SLICE_NS, StoppableTransport, Stopping
+from sw.node.wire import Kind
+from sw.run import run
+from sw.tools.control import read_token
+from sw.transport.model import ModelTransport
+from tests.node.serving import model_node, serving
+
+PROMPT = b"The KV cache of a long prompt is moved between memory tiers."
+STUB = 1
+VECTORS = (
+    "4300010008000000214c5254435f5353",
+    "430004000c000000214c5254435f535364000000",
+    "4300060020000000214c5254435f535350c3000000000000400d030000000000400d030000000000",
+    "4300100018000000214c5254435f535301000000a86100000000000000000000",
+)
+
+
+class Tenant:
+    """Frames and calls with one token."""
+
+    def __init__(self, client: Client, token: int) -> None:
+        self.client, self.token = client, token
+
+    def ask(self, command: Command, *arguments: int) -> Reply:
+        return decode_reply(self.client.frames(encode_request(command, self.token, *arguments)))
+
+    def buffer(self, data: bytes) -> int:
+        code, handle = self.client.buffer(self.token, data)
+        assert code is Code.OK
+        return handle
+
+    def call(self, name: str, **arguments: Any) -> dict[str, Any]:
+        return self.client.call(name, token=self.token, **arguments)
+
+    def granted(self, holder: str, *rights: str) -> Tenant:
+        given = self.call("grant", holder=holder, rights=list(rights), objects=["model", "llm"])
+        return Tenant(self.client, given["token"])
+
+
+@pytest.fixture
+def home(server: Server) -> Home:
+    return Home(home_of(server.path))
+
+
+@pytest.fixture
+def admin(client: Client, home: Home) -> Tenant:
+    return Tenant(client, read_token(home.admin_token))
+
+
+@pytest.fixture
+def user(admin: Tenant) -> Tenant:
+    """Of the administrator's own name, with the stub loaded."""
+    tenant = admin.granted("admin", "submit", "stream")
+    handle = tenant.buffer(PACKAGE.read_bytes())
+    assert admin.ask(Command.LLM_LOAD, handle, 0, STUB).fields == (1,)
+    return tenant
+
+
+def start(tenant: Tenant, prompt: bytes = PROMPT, max_tokens: int = 96) -> int:
+    handle = tenant.buffer(prompt)
+    reply = tenant.ask(Command.LLM_INFER_START, handle, max_tokens, 0, 0)
+    assert tenant.client.buffer(tenant.token, release=handle)[0] is Code.OK
+    assert reply.code is Code.OK
+    return reply.fields[0]
+
+
+# ---------------------------------------------------------------- frames
+
+
+@pytest.mark.parametrize("vector", VECTORS)
+def test_the_published_vectors_on_a_fresh_system(client: Client, vector: str) -> None:
+    frame = bytes.fromhex(vector)
+    reply = decode_reply(client.frames(frame))
+    assert (reply.command, reply.code) == (frame[2], Code.AUTH_FAILED)
+
+
+def test_frames_are_a_stream(client: Client) -> None:
+    """Cut anywhere, several in one packet, and noise between."""
+    frame = bytes.fromhex(VECTORS[1])
+    assert client.frames(frame[:11]) == b""
+    whole = client.frames(frame[11:])
+    assert client.frames(frame + frame) == whole + whole
+    noisy = client.frames(b"noise" + frame)
+    assert noisy.endswith(whole)
+    assert len(noisy) > len(whole)
+    with Client(client.path) as other:
+        assert client.frames(frame[:11]) == b""
+        assert other.frames(frame) == whole, "each open file has a stream of its own"
+
+
+def test_a_frame_cut_short_ends_with_device_time(client: Client) -> None:
+    frame = bytes.fromhex(VECTORS[1])
+    assert client.frames(frame[:11]) == b""
+    client.call("run", cycles=30_000_000)
+    assert client.frames(b"")[:9] == bytes.fromhex("430084000200000001"), "BadFrame after 100 ms of the device"
+
+
+def test_a_poll_runs_the_service(user: Tenant) -> None:
+    infer_id = start(user)
+    tokens: list[int] = []
+    while True:
+        reply = user.ask(Command.LLM_INFER_POLL, infer_id, 12)
+        _, state, _, count, first, *new = reply.fields
+        assert first == len(tokens)
+        tokens += new
+        if state == InferState.DONE and count < 12:
+            break
+        assert count, "a poll comes back with something"
+    assert bytes(tokens) == summarize(PROMPT)
+    assert bytes.fromhex(user.call("text", tokens=tokens)["hex"]) == summarize(PROMPT)
+
+
+def test_time_passes_only_for_who_may_poll(user: Tenant, client: Client) -> None:
+    infer_id = start(user)
+    now = client.call("info")["now_ns"]
+    stranger = Tenant(client, 12345)
+    assert stranger.ask(Command.LLM_INFER_POLL, infer_id, 12).code is Code.AUTH_FAILED
+    assert client.call("info")["now_ns"] - now < 10_000
+
+
+def test_another_holder_sees_nothing(user: Tenant, admin: Tenant) -> None:
+    infer_id = start(user)
+    mallory = admin.granted("mallory", "submit", "stream")
+    assert mallory.ask(Command.LLM_INFER_POLL, infer_id, 12).code is Code.NOT_FOUND
+    assert mallory.ask(Command.LLM_CANCEL, infer_id).code is Code.NOT_FOUND
+    handle = user.buffer(b"secret")
+    assert mallory.ask(Command.LLM_INFER_START, handle, 4, 0, 0).code is Code.NOT_FOUND
+    assert mallory.client.buffer(mallory.token, release=handle)[0] is Code.NOT_FOUND
+
+
+# ---------------------------------------------------------------- buffers
+
+
+def test_buffers(client: Client, user: Tenant, admin: Tenant) -> None:
+    large = user.buffer(b"x" * 3_000_000)
+    assert client.buffer(user.token, release=large) == (Code.OK, large)
+    assert client.buffer(user.token, release=large) == (Code.NOT_FOUND, 0)
+    assert client.buffer(user.token, b"") == (Code.BAD_ARGUMENT, 0)
+    assert client.buffer(999, b"data") == (Code.AUTH_FAILED, 0)
+    assert client.buffer(admin.token, b"data") == (Code.AUTH_FAILED, 0), "ADMIN does not imply SUBMIT"
+    for size in range(8):
+        assert client.exchange(Kind.BUFFER, 0, bytes(size)).value == errno.EINVAL
+
+
+# ---------------------------------------------------------------- calls
+
+
+SERVICE_CALLS = {
+    "grant": {"holder": "eve", "rights": ["admin"], "objects": ["llm"]},
+    "revoke": {"id": 1},
+    "keys": {},
+    "audit": {},
+    "metrics": {},
+    "text": {"tokens": [65]},
+    "graph": {},
+}
+
+
+def test_which_calls_need_a_token() -> None:
+    assert set(SERVICE_CALLS) == {name for name, call in CALLS.items() if "token" in call.schema["properties"]}
+
+
+@pytest.mark.parametrize("name", SERVICE_CALLS)
+def test_default_deny(client: Client, name: str) -> None:
+    for token in (0, 1, (1 << 64) - 1):
+        with pytest.raises(CallRefused) as caught:
+            client.call(name, token=token, **SERVICE_CALLS[name])
+        assert (caught.value.errno, str(caught.value)) == (errno.EACCES, "AuthFailed: no capability for this")
+    with pytest.raises(CallRefused, match="'token' is a required property"):
+        client.call(name, **SERVICE_CALLS[name])
+
+
+def test_no_right_implies_another(admin: Tenant, user: Tenant) -> None:
+    for name in ("grant", "revoke", "keys", "audit", "graph"):
+        with pytest.raises(CallRefused, match="AuthFailed"):
+            user.call(name, **SERVICE_CALLS[name])
+    with pytest.raises(CallRefused, match="AuthFailed"):
+        admin.call("text", tokens=[65])
+    submit_only = admin.granted("bob", "submit")
+    with pytest.raises(CallRefused, match="AuthFailed"):
+        submit_only.call("text", tokens=[65])
+    schema.check(submit_only.call("metrics")["snapshot"])
+    assert "llm_tokens_out" in submit_only.call("metrics", form="prometheus")["text"]
+
+
+def test_text_of_no_tokens_and_of_no_model(user: Tenant) -> None:
+    assert user.call("text", tokens=[]) == {"hex": ""}
+    with pytest.raises(CallRefused) as caught:
+        user.call("text", tokens=[70_000])
+    assert caught.value.errno == errno.EINVAL
+    with pytest.raises(CallRefused, match="NoModel"):
+        user.call("text", tokens=[65], model=9)
+
+
+def test_a_damaged_trust_store(admin: Tenant, home: Home) -> None:
+    (key,) = home.trust.trusted()
+    (home.trust.path / f"{key.public.key_id.hex()}.json").write_text("{}")
+    with pytest.raises(CallRefused, match="is not a trusted key"):
+        admin.call("keys")
+
+
+# ---------------------------------------------------------------- files, and the end
+
+
+def test_files_are_their_owners_only(server: Server, home: Home, user: Tenant) -> None:
+    files = [path for path in home.folder.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"admin.token", "service.key", "audit.jsonl"}
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)
+    folders = [home.folder, *(path for path in home.folder.rglob("*") if path.is_dir())]
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o700 for path in folders)
+    server.stop()
+
+
+def test_tokens_end_with_the_system_and_the_audit_log_goes_on(tmp_path: Path) -> None:
+    tokens = []
+    for serving_number in (1, 2):
+        with serving(tmp_path / "node") as server, Client(server.path) as client:
+            home = Home(home_of(server.path))
+            tokens.append(read_token(home.admin_token))
+            told = client.call("audit", token=tokens[-1], last=1000)
+            assert told["whole"]
+            made = [entry for entry in told["entries"] if entry["operation"] == "capability.issue"]
+            assert len(made) == serving_number
+            with pytest.raises(CallRefused, match="AuthFailed"):
+                client.call("keys", token=tokens[0] if serving_number == 2 else 5)
+        assert not home.admin_token.exists()
+        assert not home.user_token.exists()
+    assert tokens[0] != tokens[1]
+
+
+def test_no_secret_in_the_audit_log(user: Tenant, admin: Tenant, home: Home) -> None:
+    infer_id = start(user, b"a very secret prompt")
+    user.ask(Command.LLM_INFER_POLL, infer_id, 12)
+    text = home.audit.read_text()
+    assert "secret" not in text
+    for token in (user.token, admin.token):
+        assert all(form not in text for form in (str(token), f"{token:x}", f"{token:016x}"))
+    operations = {json.loads(line)["operation"] for line in text.splitlines()}
+    assert operations >= {"llm.load", "buffer.make", "llm.infer.start", "capability.check"}
+
+
+def answered(client: Client) -> bool:
+    """Whether a frame gets an answer; the node may end instead."""
+    try:
+        client.frames(bytes.fromhex(VECTORS[0]))
+    except NodeError as error:
+        assert str(error) == "the node has ended without an answer"
+        return False
+    return True
+
+
+def test_what_is_not_recorded_does_not_happen(tmp_path: Path) -> None:
+    """An audit log that cannot be written ends the node; nobody gets an answer."""
+    folder = tmp_path / "node"
+    folder.mkdir(mode=0o700)
+    node = model_node(folder / NAME)
+
+    def unwritable(*_: object, **__: object) -> None:
+        raise AuditUnavailable("disk full")
+
+    object.__setattr__(node.system.audit, "record", unwritable)
+    with pytest.raises(AuditError, match="disk full"), serving(folder, node) as server, Client(server.path) as client:
+        assert not answered(client)
+
+
+def read_to_its_end(tenant: Tenant, infer_id: int) -> None:
+    """Poll until the inference has ended."""
+    while tenant.ask(Command.LLM_INFER_POLL, infer_id, 12).fields[1] < InferState.DONE:
+        pass
+
+
+def test_an_idle_service_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """A class whose budget returns in ages: the poll that waits for it ends with the node."""
+    with serving(tmp_path / "node") as server, Client(server.path) as client:
+        admin = Tenant(client, read_token(Home(home_of(server.path)).admin_token))
+        user = admin.granted("admin", "submit", "stream")
+        admin.ask(Command.LLM_LOAD, user.buffer(PACKAGE.read_bytes()), 0, STUB)
+        assert admin.ask(Command.LLM_BUDGET, 0, 0, 0, 1, 10**15, 0).code is Code.OK
+        infer_id = start(user)
+        begun = time.monotonic()
+        threading.Timer(0.5, server.stop).start()
+        with pytest.raises(NodeError, match="the node fails: input/output error"):
+            read_to_its_end(user, infer_id)
+        assert time.monotonic() - begun < 10
+
+
+def test_long_sleeps_are_cut() -> None:
+    inner = ModelTransport()
+    stop = False
+    transport = StoppableTransport(inner, lambda: stop)
+    run(transport.sleep(5 * SLICE_NS + 3))
+    assert transport.now() >= 5 * SLICE_NS
+    stop = True
+    run(transport.sleep(SLICE_NS))
+    with pytest.raises(Stopping):
+        run(transport.sleep(SLICE_NS + 1))
+    assert transport.has_window == inner.has_window
