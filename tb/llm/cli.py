@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tb.llm.display import Display, rows, show_served, show_totals
 from tb.llm.options import Options, parse
-from tb.llm.outcome import Progress
+from tb.llm.outcome import FIGURE_NAMES, Progress
 from tb.replay.errors import Difference
 from tb.replay.outcome import COMPLETE, FAILED, INTERRUPTED
 from tb.run.errors import CheckError, UsageError
@@ -51,6 +51,7 @@ class _Watch:
         """What `llm.json` holds; without an outcome what had been seen until then."""
         options, last = self.options, self.last
         partial = {
+            **dict.fromkeys(FIGURE_NAMES),
             "prompts": last.ended,
             "tokens": last.tokens,
             "token_identical": False,

@@ -75,7 +75,7 @@ class Display:
 def show_served(console: Console, prompts: Sequence[Prompt], served: Sequence[Served]) -> None:
     """Every prompt with its output, then a table of their latencies in us of simulated time."""
     table = Table(title="prompts served by the micro-LLM, latencies in simulated time", title_justify="left")
-    for title in ("prompt", "class", "tokens", "first us", "token p50 us", "max us", "deadline", "identical"):
+    for title in ("prompt", "class", "tokens", "first us", "p50 us", "max us", "deadline", "identical"):
         table.add_column(title, justify="right")
     for one in served:
         prompt, number = prompts[one.number], str(one.number + 1)

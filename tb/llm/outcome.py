@@ -8,6 +8,13 @@ from typing import Any, Self
 
 from sw.metrics.percentile import percentile
 
+_SUMMARY = ("llm_infer_p50_us", "llm_infer_p95_us", "llm_infer_p99_us", "llm_tokens_per_sec", "llm_jitter_p99_ns")
+FIGURE_NAMES = (
+    "prompts", "tokens", "token_identical", "migrations", "blocks", "blocks_moved_twice", "deadline_misses",
+    *_SUMMARY, "slots",
+)  # fmt: skip
+"""What `llm.json` says of a run beside its settings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -74,21 +81,18 @@ class Outcome:
     def figures(self) -> dict[str, Any]:
         """What `llm.json` holds of it."""
         summary = self.snapshot["summary"]
-        return {
-            "prompts": len(self.served),
-            "tokens": sum(len(served.tokens) for served in self.served),
-            "token_identical": all(served.identical for served in self.served),
-            "migrations": self.snapshot["migrations"],
-            "blocks": self.blocks,
-            "blocks_moved_twice": self.moved_twice,
-            "deadline_misses": sum(served.missed for served in self.served),
-            "llm_infer_p50_us": summary["llm_infer_p50_us"],
-            "llm_infer_p95_us": summary["llm_infer_p95_us"],
-            "llm_infer_p99_us": summary["llm_infer_p99_us"],
-            "llm_tokens_per_sec": summary["llm_tokens_per_sec"],
-            "llm_jitter_p99_ns": summary["llm_jitter_p99_ns"],
-            "slots": self.slots,
-        }
+        values = (
+            len(self.served),
+            sum(len(served.tokens) for served in self.served),
+            all(served.identical for served in self.served),
+            self.snapshot["migrations"],
+            self.blocks,
+            self.moved_twice,
+            sum(served.missed for served in self.served),
+            *(summary[name] for name in _SUMMARY),
+            self.slots,
+        )
+        return dict(zip(FIGURE_NAMES, values, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
