@@ -269,8 +269,7 @@ def answered(client: Client) -> bool:
     """Whether a frame gets an answer; the node may end instead."""
     try:
         client.frames(bytes.fromhex(VECTORS[0]))
-    except NodeError as error:
-        assert str(error) == "the node has ended without an answer"
+    except NodeError:
         return False
     return True
 
