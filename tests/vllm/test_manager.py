@@ -190,6 +190,19 @@ def test_evict_waits_for_copies(engine: Engine, spy: Spy) -> None:
     assert spy.take() == ["step"]
 
 
+def test_a_new_user_calls_a_waiting_evict_off(engine: Engine, spy: Spy) -> None:
+    request = engine.request("a")
+    engine.store(request, [1])
+    engine.manager.on_request_finished(request)
+    later = engine.request("b")
+    assert engine.lookup(1, later) == "HIT"
+    spy.take()
+    engine.step()
+    assert spy.take() == ["step"]
+    engine.manager.on_request_finished(later)
+    assert spy.take() == ["evict"]
+
+
 # ---------------------------------------------------------------------- moves
 
 
