@@ -65,7 +65,8 @@ def run_planted(defect: Defect, tree: Path) -> tuple[str, str]:
     failed = output.find("FAILED ")
     if failed < 0:
         return OTHER, f"no test ran: {next((x for x in output.splitlines() if x.startswith('%')), output[-200:])}"
-    output = output[output.find("\n", failed) :]  # the headline names the test, which is no message
+    # The headline and the log's path name the test, which is no message.
+    output = output[output.find("\n", failed) :].partition("\n  log ")[0]
     found = re.search(defect.message, output)
     if found is None:
         return OTHER, next((line for line in output.splitlines() if "KVCPU-FAIL" in line), output[-200:])
