@@ -11,6 +11,7 @@ from sw.llm.micro.plan import DevicePlan
 from sw.llm.system import LlmSetup, SystemConfig, build_system
 from sw.node.home import Home, home_of
 from sw.node.node import Ending, Node
+from sw.node.place import private_folder
 from sw.node.stoppable import StoppableTransport
 from sw.transport.base import Transport
 
@@ -31,6 +32,7 @@ async def start(transport: Transport, socket: Path, about: dict[str, Any]) -> No
         DriverError, TransportError, DeviceFault: the device does not do its part.
         PlaceError, KeyFileError, TrustError, AuditError: the folder, or something in it, cannot be used.
     """
+    private_folder(socket.parent)
     home = Home(home_of(socket))
     key = home.prepare()
     home.forget_tokens()

@@ -1,5 +1,6 @@
 """Programs that use the device node from outside; the same list runs against the RTL and the device model."""
 
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from tb.run.process import clean_env
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 LIMIT_S = 600.0
+TIMES = re.compile(r"_ns\"|cycles|device time")  # of lines whose figures are the device's own
 FCNTL = """
 import fcntl, struct
 node = open("/dev/kvcpu0", "rb", buffering=0)
@@ -20,14 +22,43 @@ print("fcntl:", seen[:6])
 """
 
 
+SCRIPT = """
+kvctl info --json
+kvctl step 43 --json
+kvctl insert --kv 7:0:0:16 --tier 1
+kvctl hot --kv 7:0:0:16
+kvctl explain --kv 7:0:0:16 --json
+kvctl migrate --kv 7:0:0:16 --tier 2
+kvctl run 50000
+kvctl lookup --kv 7:0:0:20
+kvctl free 7
+kvctl weights --json
+llmctl load
+llminfer "What does the device do?" --max-tokens 12
+llminfer "What does the device do?" --max-tokens 12 --temperature 0.9 --seed 5 --stream
+llmctl load --model 1
+"""
+"""Tools, one after the other; the last command is refused (Exists). Lines that tell times are left out below."""
+
+
 @dataclass(frozen=True)
 class Client:
-    """One program: a C source, or arguments for Python; `shim`: it runs with the preload shim."""
+    """One program: a C source, or arguments for Python.
+
+    Attributes:
+        name: for messages.
+        expected: what it prints, and exit status 0; None: whatever it does against the device model.
+        source: C source; "": it is Python.
+        python: arguments for Python.
+        script: its stdin.
+        shim: it runs with the preload shim; else a C program is linked with libkvcpu.
+    """
 
     name: str
-    expected: str
+    expected: str | None
     source: str = ""
     python: tuple[str, ...] = ()
+    script: str = ""
     shim: bool = True
 
     def command(self, folder: Path) -> list[str]:
@@ -44,24 +75,26 @@ class Client:
         return [str(program)]
 
     def run(self, socket: Path, folder: Path) -> tuple[int, str]:
-        """Run it to its end against the node at `socket`: (exit status, what it printed)."""
+        """Run it to its end against the node at `socket`: (exit status, what it printed but for times)."""
         extra = {VARIABLE: str(socket), "PYTHONPATH": str(ROOT)}
         if self.shim:
             extra["LD_PRELOAD"] = str(build().preload)
         ended = subprocess.run(
             self.command(folder),
             env=clean_env(extra),
-            stdin=subprocess.DEVNULL,
+            input=self.script,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=LIMIT_S,
             check=False,
         )
-        return ended.returncode, ended.stdout
+        lines = ended.stdout.splitlines(keepends=True)
+        return ended.returncode, "".join(line for line in lines if not TIMES.search(line))
 
 
 SMOKE = Client("C program through the shim", "smoke: all good\n", source="smoke.c")
 LIBRARY = Client("C program with libkvcpu", "library: all good\n", source="library.c", shim=False)
 FCNTL_CLIENT = Client("fcntl.ioctl through the shim", "fcntl: (42, 1, 0, 0, 0, 0)\n", python=("-c", FCNTL))
-CLIENTS = (SMOKE, LIBRARY, FCNTL_CLIENT)
+TOOLS = Client("kvctl and the LLM tools", None, python=("-m", "sw.tools.kvsh"), script=SCRIPT, shim=False)
+CLIENTS = (SMOKE, LIBRARY, FCNTL_CLIENT, TOOLS)

@@ -6,14 +6,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 
+from model.device import DeviceModel
 from sw.driver import Driver
 from sw.node.place import NAME
-from sw.node.server import Server
+from sw.node.server import Server, in_thread
 from sw.node.start import settle, start
+from sw.run import run
+from sw.transport.model import ModelTransport
 from tb.base_test import Context, kv_test
 from tb.bench import Bench
 from tb.scoreboard.scoreboard import Scoreboard
-from tb.serve.clients import CLIENTS, Client
+from tb.serve.clients import CLIENTS
 from tb.transport import RtlTransport
 
 NO_LIMIT = 2**48  # cycles: whoever uses the device decides how long; the driver's own limits notice one that hangs
@@ -55,21 +58,36 @@ async def serve(ctx: Context) -> None:
     if "socket" in ctx.settings:
         await _serve(ctx, Path(ctx.settings["socket"]), lambda _server: None)
         return
-    ended: list[tuple[Client, int, str]] = []
     with TemporaryDirectory(prefix="kvcpu-") as folder:  # a run's folder may be too long for a socket
-        path = Path(folder) / NAME
+        expected = _on_model(ctx, Path(folder) / "model")
+        seen: list[tuple[int, str]] = []
+        path = Path(folder) / "rtl" / NAME
 
         def beside(server: Server) -> None:
             def run_all() -> None:
                 try:
-                    for client in CLIENTS:
-                        ended.append((client, *client.run(path, ctx.run_dir)))
+                    seen.extend(client.run(path, ctx.run_dir) for client in CLIENTS)
                 finally:
                     server.stop()
 
             Thread(target=run_all, name="clients").start()
 
         await _serve(ctx, path, beside)
-    ctx.compare("clients ended", len(CLIENTS), len(ended))
-    for client, status, output in ended:
-        ctx.compare(f"{client.name}: status and output", (0, client.expected), (status, output))
+    ctx.compare("clients ended", len(CLIENTS), len(seen))
+    for client, outcome, want in zip(CLIENTS, seen, expected, strict=True):
+        ctx.compare(f"{client.name}: status and output", want, outcome)
+
+
+def _on_model(ctx: Context, folder: Path) -> list[tuple[int, str]]:
+    """How each client must end: as it says itself, or as it does against a device model of the same size."""
+    device = DeviceModel(
+        entries=ctx.parameters["ENTRIES"], lanes=ctx.parameters["LANES"], ports=ctx.parameters["PORTS"]
+    )
+    path = folder / NAME
+    node = run(start(ModelTransport(device), path, {"backend": "model"}))
+    with in_thread(Server(node, path)):
+        outcomes = [client.run(path, ctx.run_dir) for client in CLIENTS]
+    return [
+        outcome if client.expected is None else (0, client.expected)
+        for client, outcome in zip(CLIENTS, outcomes, strict=True)
+    ]

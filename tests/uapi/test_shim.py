@@ -15,7 +15,7 @@ from sw.node.place import RUNTIME_VARIABLE
 from sw.node.server import Server
 from sw.uapi.build import build
 from tb.run.process import clean_env
-from tb.serve.clients import CLIENTS
+from tb.serve.clients import FCNTL_CLIENT, LIBRARY, SMOKE
 from tb.serve.clients import Client as Program
 from tests.node.serving import environment, serving, settled
 from tests.uapi.programs import compiled, shimmed
@@ -35,7 +35,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("program", CLIENTS, ids=lambda program: program.name)
+@pytest.mark.parametrize("program", [SMOKE, LIBRARY, FCNTL_CLIENT], ids=lambda program: program.name)
 def test_clients(server: Server, tmp_path: Path, program: Program) -> None:
     """The same programs as on the RTL (leg serve_small); each open file counts for itself, so twice is as once."""
     for _ in range(2):
