@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -185,6 +187,45 @@ def test_a_transfer_that_does_not_fit(api: Vllm, tmp_path: Path) -> None:
         run(transfer.read(blocks, 513))
     with pytest.raises(BlockLost, match="block 0:5:0:0 is not in the directory"):
         run(transfer.read([KvAddress(0, 5, 0, 0)], 1))
+
+
+def test_stores_look_up_to_write_and_loads_to_read(api: Vllm, tmp_path: Path) -> None:
+    engine = Engine(api, tmp_path)
+    request = engine.request("a")
+    engine.store(request, [1])
+    assert all(entry.dirty for entry in entries(engine.core._driver)), "the device may move what is being written"
+    engine.step()
+    engine.manager.on_request_finished(request)
+    engine.device.device.advance(20_000)
+    engine.load(engine.request("b"), [1], [5])
+    assert not any(entry.dirty for entry in entries(engine.core._driver))
+
+
+def test_copies_hold_the_fence(api: Vllm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the lookups to the last byte, so that no step comes between them."""
+    engine = Engine(api, tmp_path)
+    other = os.open(tmp_path / "fence", os.O_RDWR)
+    seen: list[str] = []
+
+    def watched(name: str) -> None:
+        method = getattr(engine.device, name)
+
+        async def call(*arguments: Any) -> Any:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            seen.append(name)
+            return await method(*arguments)
+
+        monkeypatch.setattr(engine.device, name, call)
+
+    for name in ("lookups", "mem_read", "mem_write"):
+        watched(name)
+    request = engine.request("a")
+    engine.store(request, [1])
+    engine.load(request, [1], [5])
+    assert seen == ["lookups"] + ["mem_write"] * 4 + ["lookups"] + ["mem_read"] * 4
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)
 
 
 def test_odd_sizes_come_back(api: Vllm, tmp_path: Path) -> None:
