@@ -73,7 +73,7 @@ class Bench:
         found = self.link.violations()
         if found:
             at, text = found[0]
-            self.ctx.fail(AssertionError(f"protocol: {text} (cycle {at}; {len(found)} in all)"))
+            self.ctx.fail(AssertionError(f"protocol: {text} (cycle {at}; {len(found)} in all)"), at)
 
     # ------------------------------------------------------------------ time
 

@@ -136,7 +136,7 @@ class Context:
         self._progress += 1
         if expected != seen:
             self.mismatches += 1
-            self.fail(Mismatch(self._difference(subject, where, expected, seen)))
+            self.fail(Mismatch(self._difference(subject, where, expected, seen)), where.get("at_cycle"))
 
     def compare_array(
         self, subject: str, expected: ArrayLike, seen: ArrayLike, /, index: str = "index", **where: Any
@@ -157,7 +157,7 @@ class Context:
             for i in different[:SHOWN_DIFFERENCES]
         ]
         rest = f" ({different.size} of {want.size} differ)"
-        self.fail(Mismatch("\n  ".join(rows) + rest))
+        self.fail(Mismatch("\n  ".join(rows) + rest), where.get("at_cycle"))
 
     @staticmethod
     def _difference(subject: str, where: Mapping[str, Any], expected: Any, seen: Any) -> str:
@@ -200,19 +200,25 @@ class Context:
 
     # --- failing
 
-    def fail(self, error: BaseException) -> None:
-        """Print the line that the runner reads (cycle, reason) and raise `error`."""
-        self.report(error)
+    def fail(self, error: BaseException, at_cycle: int | None = None) -> None:
+        """Print the line that the runner reads (cycle, reason) and raise `error`.
+
+        `at_cycle` is when it happened, if that was seen later: waves are cut around it.
+        """
+        self.report(error, at_cycle)
         raise error
 
-    def report(self, error: BaseException) -> None:
+    def report(self, error: BaseException, at_cycle: int | None = None) -> None:
         """Print `KVCPU-FAIL` once for the first failure of the test."""
         if self.reported:
             return
         self.reported = True
+        cycle, time_ps = self.cycle, self.time_ps
+        if at_cycle is not None and at_cycle < cycle:
+            cycle, time_ps = at_cycle, time_ps - (cycle - at_cycle) * self.clock_ps
         text = (str(error) or type(error).__name__).replace("\n", "\nKVCPU-MORE")
         print(
-            f"KVCPU-FAIL cycle={self.cycle} time_ps={self.time_ps} test={self.name} kind={type(error).__name__} {text}",
+            f"KVCPU-FAIL cycle={cycle} time_ps={time_ps} test={self.name} kind={type(error).__name__} {text}",
             flush=True,
         )
 

@@ -22,12 +22,13 @@ MAX_SEED = 2**31 - 1  # Verilator's +verilator+seed+ takes no more, and 0 means 
 
 @dataclass(frozen=True)
 class Job:
-    """One test to run: a leg's test with a seed; waves from `waves_from_ps` on when that is set."""
+    """One test to run: a leg's test with a seed; waves from `waves_from_ps` to `waves_to_ps` when they are set."""
 
     leg: Leg
     test: str
     seed: int
     waves_from_ps: int | None = None
+    waves_to_ps: int | None = None
 
     @property
     def title(self) -> str:
@@ -95,12 +96,14 @@ def _plusargs(job: Job, built: Built, folder: Path) -> list[str]:
     ]
     if job.waves_from_ps is not None:
         args += [f"+kvcpu_trace={folder / f'waves.{built.waves}'}", f"+kvcpu_trace_from={job.waves_from_ps}"]
+    if job.waves_to_ps is not None:
+        args.append(f"+kvcpu_trace_to={job.waves_to_ps}")
     return [*args, *(f"+{arg.lstrip('+')}" for arg in job.leg.plusargs)]
 
 
 def run_built(job: Job, built: Built) -> Outcome:
     """Run a job on its finished build and judge it. Raises nothing for a failing test: see `verdict`."""
-    with _alone(replace(job, waves_from_ps=None).folder):
+    with _alone(replace(job, waves_from_ps=None, waves_to_ps=None).folder):
         return _run_alone(job, built)
 
 

@@ -13,6 +13,7 @@ from tb.run.paths import shown
 from tb.run.tools import FST_HINT
 
 WINDOW_CYCLES = 200
+AFTER_CYCLES = 100  # a difference may be found long after it happened
 DEFAULT_SIGNALS = 40  # of the top module, when the manifest names none
 
 Say = Callable[[str], None]
@@ -38,7 +39,9 @@ def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say) -> None:
         say("  waves  none: the run hung without simulated time, its Python stacks are at the end of the log")
         return
     built = build(replace(spec, waves=True), say)
-    again = run_built(replace(outcome.job, waves_from_ps=window_start_ps(outcome)), built)
+    from_ps = window_start_ps(outcome)
+    to_ps = from_ps + (WINDOW_CYCLES + AFTER_CYCLES) * outcome.job.leg.top.clock_ps
+    again = run_built(replace(outcome.job, waves_from_ps=from_ps, waves_to_ps=to_ps), built)
     if again.verdict.passed or again.verdict.failure_ps != outcome.verdict.failure_ps:
         say("  waves  the second run did not fail in the same way: the test depends on something besides its seed")
     show_waves(again, say)

@@ -4,7 +4,8 @@
 // given time, output flushed line by line (Python and RTL write the same log), and a final status that a failed
 // assertion cannot lose.
 //
-// Plusargs: +kvcpu_trace=<file> writes waves, +kvcpu_trace_from=<ps> leaves out what lies before.
+// Plusargs: +kvcpu_trace=<file> writes waves, +kvcpu_trace_from=<ps> leaves out what lies before,
+// +kvcpu_trace_to=<ps> what lies behind.
 
 #include <algorithm>
 #include <cstdint>
@@ -50,12 +51,15 @@ std::string plusarg(int argc, char** argv, const std::string& name) {
 #if VM_TRACE
 std::unique_ptr<WaveFile> waves;
 uint64_t waves_from_ps = 0;
+uint64_t waves_to_ps = kNothingPending;
 uint64_t waves_until_ps = kNothingPending;  // time of the last dump, kNothingPending before the first
 
 void open_waves(int argc, char** argv, Vtop& top) {
     const std::string file = plusarg(argc, argv, "kvcpu_trace");
     if (file.empty()) return;
     waves_from_ps = std::strtoull(plusarg(argc, argv, "kvcpu_trace_from").c_str(), nullptr, 10);
+    const std::string to = plusarg(argc, argv, "kvcpu_trace_to");
+    if (!to.empty()) waves_to_ps = std::strtoull(to.c_str(), nullptr, 10);
     Verilated::traceEverOn(true);
     waves = std::make_unique<WaveFile>();
     top.trace(waves.get(), 99);
@@ -63,7 +67,7 @@ void open_waves(int argc, char** argv, Vtop& top) {
 }
 
 void dump_waves() {
-    if (!waves || now_ps < waves_from_ps || now_ps == waves_until_ps) return;
+    if (!waves || now_ps < waves_from_ps || now_ps > waves_to_ps || now_ps == waves_until_ps) return;
     waves->dump(now_ps);
     waves_until_ps = now_ps;
 }
