@@ -64,15 +64,15 @@ class Desk:
         self._tokens[name] = token
         self._caps[name] = system.capabilities.check(token, Object.LLM, Rights.SUBMIT, system.clock.now())
 
-    async def ask(self, who: str, command: Command, *arguments: int) -> Reply:
-        """One frame there and one back; its status must be OK.
+    async def ask(self, who: str, command: Command, *arguments: int, expected: Code = Code.OK) -> Reply:
+        """One frame there and one back.
 
-        Raises whatever `checks` raises at a difference.
+        Raises whatever `checks` raises when its status is another than expected.
         """
         answer = await self._system.plane.handle(encode_request(command, self._tokens[who], *arguments))
         self.replies.append(answer)
         reply = decode_reply(answer)
-        self._checks.compare(f"status of {command.name}", Code.OK.label, reply.code.label)
+        self._checks.compare(f"status of {command.name}", expected.label, reply.code.label)
         return reply
 
     async def load(self, package: bytes, wcet_cycles: int) -> int:
@@ -91,8 +91,8 @@ class Desk:
         """The fields of LLM_STATUS."""
         return (await self.ask(self._admin.holder, Command.LLM_STATUS)).fields
 
-    async def submit(self, number: int, prompt: Prompt) -> Client:
-        """Submit a prompt as its tenant."""
+    async def submit(self, number: int, prompt: Prompt, expected: Code = Code.OK) -> Client:
+        """Submit a prompt as its tenant; one that is refused, as expected, has infer_id 0."""
         if prompt.tenant not in self._tokens:
             self._issue(prompt.tenant, Rights.SUBMIT | Rights.STREAM)
         cap, sampling = self._caps[prompt.tenant], prompt.sampling
@@ -100,10 +100,15 @@ class Desk:
         handle = self._system.buffers.make(cap, prompt.text)
         reply = await self.ask(
             prompt.tenant, Command.LLM_INFER_START, handle, prompt.max_tokens, prompt.cls, prompt.deadline_ns, 0,
-            sampling.seed, sampling.temperature, sampling.top_k, sampling.top_p,
+            sampling.seed, sampling.temperature, sampling.top_k, sampling.top_p, expected=expected,
         )  # fmt: skip
         self._system.buffers.release(cap, handle)
-        return Client(number, prompt, reply.fields[0], accepted)
+        return Client(number, prompt, reply.fields[0] if reply.fields else 0, accepted)
+
+    async def cancel(self, client: Client) -> None:
+        """Cancel as its tenant."""
+        reply = await self.ask(client.prompt.tenant, Command.LLM_CANCEL, client.infer_id)
+        client.state = InferState(reply.fields[0])
 
     async def poll(self, client: Client) -> None:
         """Take what there is; nothing is lost, repeated or out of order."""

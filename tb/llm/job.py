@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sw import regs
 from sw.audit import verify
 from sw.control.llm_commands import InferState
 from sw.driver import Driver
@@ -19,15 +20,41 @@ from sw.replay.records import Checks
 from sw.transport.base import Transport
 from tb.llm.clients import Client, Desk
 from tb.llm.outcome import Outcome, Progress, Served
-from tb.llm.setup import AUDIT, WCET_CYCLES, Model, system_config
+from tb.llm.setup import AUDIT, WCET_CYCLES, Model, press, system_config
 from tb.llm.workload import Prompt
 
 OBSERVE_EVERY = 16  # chunks between two looks at the whole stack
 REST_NS = 20_000_000
 TOKEN_FILE = "admin.token"
+NEVER = (
+    regs.RTBD_MISS_COUNT,
+    regs.DENIED_COUNT,
+    regs.HINT_MISS_COUNT,
+    regs.REF_SATURATED_COUNT,
+    regs.REF_UNDERFLOW_COUNT,
+    regs.CMD_REFUSED_COUNT,
+    regs.PARITY_COUNT,
+    regs.EVICT_ERROR_COUNT,
+    regs.PREFETCH_ERROR_COUNT,
+)
+"""Counters of what the backend never does or meets: it knows which blocks there are."""
 
 Observer = Callable[[Progress], None]
 """Called after every chunk; comparisons are left to who knows them."""
+
+
+async def reference(system: System, model: Model, prompt: Prompt) -> list[int]:
+    """Tokens of a loaded model's weights, its keys and values in plain arrays, on a clock of its own."""
+    assert system.service
+    micro = system.service.model()
+    assert isinstance(micro, MicroBackend)
+    stores = ReferenceStores(micro.model.config, Quantisation(model.header.quantisation))
+    backend = MicroBackend("reference", micro.model, stores, Compute(1, 1_000_000, CountedClock()))
+    generation = await backend.start(prompt.text, prompt.max_tokens, prompt.sampling, 1)
+    tokens: list[int] = []
+    while not generation.finished:
+        tokens += await generation.chunk()
+    return tokens
 
 
 class LlmJob:
@@ -35,11 +62,13 @@ class LlmJob:
 
     Attributes:
         system: the stack, from `run` on.
+        directory: names of the blocks that were kept when all prompts had ended, if `trace`.
         desk: every frame of the run, from `run` on.
     """
 
     system: System
     desk: Desk
+    directory: list[str]
 
     def __init__(
         self,
@@ -63,7 +92,7 @@ class LlmJob:
             folder: for the token file, the trust store and the audit log; the user's alone.
             seed: of keys and capability tokens.
             observer: told after every chunk.
-            trace: whether the scheduler keeps its decisions.
+            trace: whether scheduler's decisions and directory are kept.
         """
         self._transport = transport
         self._prompts = list(prompts)
@@ -88,6 +117,7 @@ class LlmJob:
         assert config.llm
         self._slots = list(config.llm.plan.slots)
         system = self.system = await build_system(self._transport, config)
+        await press(system.driver, self._slots)
         self.desk = Desk(system, system.capabilities.bootstrap(self._folder / TOKEN_FILE), self._checks)
         model_id = await self.desk.load(self._model.package, WCET_CYCLES)
         clients = await self._serve()
@@ -144,7 +174,7 @@ class LlmJob:
         """Compare an inference's tokens with those of the same model on a plain array."""
         where = {"prompt": client.number}
         self._checks.compare("state at the end", InferState.DONE.name, client.state.name, **where)
-        expected = await self._reference(client.prompt)
+        expected = await reference(self.system, self._model, client.prompt)
         self._checks.compare("tokens", expected, client.tokens, **where)
         return Served(
             number=client.number,
@@ -157,20 +187,6 @@ class LlmJob:
             identical=expected == client.tokens,
         )
 
-    async def _reference(self, prompt: Prompt) -> list[int]:
-        """Tokens of the same weights and sampling, keys and values in plain arrays, on a clock of its own."""
-        assert self.system.service
-        micro = self.system.service.model()
-        assert isinstance(micro, MicroBackend)
-        stores = ReferenceStores(micro.model.config, Quantisation(self._model.header.quantisation))
-        compute = Compute(1, 1_000_000, CountedClock())
-        backend = MicroBackend("reference", micro.model, stores, compute)
-        generation = await backend.start(prompt.text, prompt.max_tokens, prompt.sampling, 1)
-        tokens: list[int] = []
-        while not generation.finished:
-            tokens += await generation.chunk()
-        return tokens
-
     async def _end(self, model_id: int) -> None:
         """Nothing is left: no inference, no reservation, and after the unload no block in any tier."""
         checks, system, count = self._checks, self.system, len(self._prompts)
@@ -180,6 +196,11 @@ class LlmJob:
         checks.compare("models, queued, running", (1, 0, 0), (models, queued, running))
         checks.compare("accepted, rejected", (count, 0), (accepted, rejected))
         checks.compare("blocks reserved", 0, system.service.gate.capacity.reserved)
+        counts = await system.driver.statistics()
+        for register in NEVER:
+            checks.compare(register.name, 0, counts[register.name])
+        if self._trace:
+            self.directory = sorted(str(entry.kv_addr) for entry in (await system.driver.directory()).values())
         await self.desk.unload(model_id)
         await settle(system.driver, REST_NS)
         await system.session.advance()  # the fence: slots that moves have left are free again

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sw import regs
+from sw.driver import Driver
 from sw.driver.types import Caps
 from sw.llm.config import Limits, LlmConfig
 from sw.llm.micro.kvformat import BlockLayout
@@ -57,9 +59,15 @@ def plan(header: Header, prompts: Sequence[Prompt], caps: Caps) -> tuple[DeviceP
     form = Quantisation(header.quantisation)
     inserts = 2 * blocks(header, size, size)
     total = sum(blocks(header, len(p.text) + 1 + p.max_tokens, size) for p in prompts)
-    least = 2 * inserts
-    slots = (max(least, total // 8), max(least, total // 8), max(least, total // 6), total + 4 * inserts)
+    slots = (max(inserts, total // 6), max(inserts, total // 9), max(inserts, total // 9), total + 4 * inserts)
     return DevicePlan(slots, BlockLayout(form, header.head_dim, size).block_bytes), inserts
+
+
+async def press(driver: Driver, slots: Sequence[int]) -> None:
+    """Pressure begins early and makes room for half a tier, so that blocks keep moving."""
+    for tier, count in enumerate(slots[:-1]):
+        await driver.registers.write(regs.TIER_LOW[tier], count // 4)
+        await driver.registers.write(regs.TIER_HIGH[tier], count // 2)
 
 
 def system_config(

@@ -1,22 +1,29 @@
 """Prompts served by the micro-LLM on the RTL: frames in, tokens out, keys and values in the device's memories."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from sw.control.codes import Code
+from sw.control.llm_commands import InferState
+from sw.driver import Driver
 from sw.kernel.clock import CountedClock, CountingTransport
+from sw.llm.system import System, build_system
+from sw.node.start import settle
 from sw.run import run
 from sw.transport.base import Transport
 from sw.transport.model import ModelTransport
 from tb.base_test import Context, kv_test
 from tb.bench import Bench
-from tb.llm.job import LlmJob
+from tb.llm.clients import Client, Desk
+from tb.llm.job import REST_NS, LlmJob, reference
 from tb.llm.on_rtl import FEED
 from tb.llm.outcome import Progress
-from tb.llm.setup import shipped
-from tb.llm.workload import default, single
+from tb.llm.setup import WCET_CYCLES, shipped, system_config
+from tb.llm.workload import Prompt, default, single
 from tb.replay.feed import Writer
 from tb.scoreboard.scoreboard import Scoreboard
 from tb.system.model import same_model
@@ -74,9 +81,110 @@ async def test_same_as_on_the_model(ctx: Context) -> None:
         model = run(expected.run())
         ctx.compare("replies of the control plane", expected.desk.replies, seen.desk.replies)
         ctx.compare("tokens and their times", model.served, rtl.served)
+        ctx.compare("directory when all have ended", expected.directory, seen.directory)
         _compare("audit entry", expected.system.audit.entries(), seen.system.audit.entries(), ctx)
     _compare("decision of the scheduler", expected.system.scheduler.trace, seen.system.scheduler.trace, ctx)
     await board.finish()
+
+
+@kv_test(timeout_cycles=8_000_000, no_progress_cycles=1_000_000)
+async def test_cancel_and_reset(ctx: Context) -> None:
+    """A cancel frees blocks while they move; a reset fails what runs, exactly once, and what comes next is served."""
+    prompts = [replace(prompt, max_tokens=16, cls=0) for prompt in default(ctx.seed)]
+    async with _stack(ctx, prompts) as (system, desk):
+        assert system.service
+        cancelled, finished = [await desk.submit(n, prompt) for n, prompt in enumerate(prompts[:2])]
+        while len(cancelled.tokens) < 3:
+            await system.run_one()
+            await desk.poll(cancelled)
+        await desk.cancel(cancelled)
+        request = cancelled.infer_id  # the service hands out request ids in the same order
+        left = [entry for entry in (await system.driver.directory()).values() if entry.request_id == request]
+        ctx.compare("state of the cancelled one", InferState.CANCELLED.name, cancelled.state.name)
+        ctx.compare("its blocks in the directory", [], left)
+        await _read(system, desk, finished)
+        await _same(ctx, system, finished)
+        lost = await desk.submit(2, prompts[2])
+        while not lost.tokens:
+            await system.run_one()
+            await desk.poll(lost)
+        await system.driver.soft_reset()  # behind the service's back
+        await _read(system, desk, lost)
+        ctx.compare("state after the reset", InferState.FAILED.name, lost.state.name)
+        whole = await reference(system, shipped(), lost.prompt)
+        ctx.compare("tokens before the reset", whole[: len(lost.tokens)], lost.tokens)
+        for number, prompt in enumerate(prompts[3:], 3):
+            client = await desk.submit(number, prompt)
+            await _read(system, desk, client)
+            await _same(ctx, system, client)
+        ends = [
+            (entry["object"], entry["code"], entry["state"])
+            for entry in system.audit.entries()
+            if entry["operation"] in {"llm.infer.cancel", "llm.infer.end"}
+        ]
+        expected = [(1, Code.OK, InferState.CANCELLED), (2, Code.OK, InferState.DONE)]
+        expected += [(3, Code.DEVICE_FAULT, InferState.FAILED)]
+        expected += [(number, Code.OK, InferState.DONE) for number in (4, 5, 6)]
+        ctx.compare("ends in the audit log", [(f"infer:{n}", code, state) for n, code, state in expected], ends)
+        ctx.compare("blocks reserved", 0, system.service.gate.capacity.reserved)
+
+
+@kv_test(timeout_cycles=8_000_000, no_progress_cycles=1_000_000)
+async def test_gate(ctx: Context) -> None:
+    """Tenants ask until there is no room: what the gate has let through never lacks a slot, and is served."""
+    prompts = [replace(prompt, max_tokens=24, cls=n % 2) for n, prompt in enumerate(default(ctx.seed) * 2)]
+    async with _stack(ctx, prompts[:3]) as (system, desk):  # tiers for three
+        assert system.service
+        capacity = system.service.gate.capacity
+        clients = []
+        for number, prompt in enumerate(prompts):
+            need = system.service.model().need(prompt.text, prompt.max_tokens).blocks
+            room = need <= capacity.total - capacity.reserved
+            client = await desk.submit(number, prompt, Code.OK if room else Code.NO_ROOM)
+            if room:
+                clients.append(client)
+        refused = system.service.refused["llm.infer.start", Code.NO_ROOM]
+        ctx.compare("refused with NoRoom", len(prompts) - len(clients), refused)
+        ctx.compare("some were refused", True, refused > 0)
+        ctx.compare("infer_ids", list(range(1, len(clients) + 1)), [client.infer_id for client in clients])
+        while any(not client.ended for client in clients):
+            await system.run_one()
+            for client in clients:
+                await desk.poll(client)
+        for client in clients:
+            await _same(ctx, system, client)
+
+
+@asynccontextmanager
+async def _stack(ctx: Context, prompts: Sequence[Prompt]) -> AsyncIterator[tuple[System, Desk]]:
+    """A stack with the shipped model on the RTL, scoreboard on; afterwards everything is compared."""
+    bench = Bench(ctx)
+    board = Scoreboard(ctx, bench)
+    bench.link.fill_inserts(0)
+    await bench.reset()
+    transport = RtlTransport(bench)
+    caps = (await Driver.probe(transport)).caps
+    with TemporaryDirectory(prefix="kvcpu-") as folder:
+        config = system_config(shipped(), prompts, caps, Path(folder), seed=ctx.seed, trace=False)
+        system = await build_system(transport, config)
+        desk = Desk(system, system.capabilities.bootstrap(Path(folder) / "admin.token"), ctx)
+        await desk.load(shipped().package, WCET_CYCLES)
+        yield system, desk
+    await settle(system.driver, REST_NS)
+    await board.finish()
+
+
+async def _read(system: System, desk: Desk, client: Client) -> None:
+    """Run until an inference has ended and is read."""
+    await desk.poll(client)
+    while not client.ended:
+        await system.run_one()
+        await desk.poll(client)
+
+
+async def _same(ctx: Context, system: System, client: Client) -> None:
+    ctx.compare("state", InferState.DONE.name, client.state.name, prompt=client.number)
+    ctx.compare("tokens", await reference(system, shipped(), client.prompt), client.tokens, prompt=client.number)
 
 
 def _compare(subject: str, expected: Sequence[Any] | None, seen: Sequence[Any] | None, ctx: Context) -> None:
