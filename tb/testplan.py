@@ -22,20 +22,22 @@ from tb.run.manifest import Manifest, load
 from tb.run.paths import REPORT, ROOT, RUNS, shown
 
 PLAN = ROOT / "docs" / "testplan.toml"
-CONTRACT = ROOT / "docs" / "device.md"
+CONTRACTS = {name: ROOT / "docs" / f"{name}.md" for name in ("device", "software")}
 RESULTS = REPORT / "regress.json"
 _KEYS = {"id": str, "section": int, "sentence": str, "tests": list, "coverage": list}
+_DEFAULTS = {"contract": "device"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One sentence of the contract, the tests that show it (`leg.test`) and the coverage points that must be hit."""
+    """One sentence of a contract, the tests that show it (`leg.test`) and the coverage points that must be hit."""
 
     id: str
     section: int
     sentence: str
     tests: tuple[str, ...]
     coverage: tuple[str, ...]
+    contract: str = "device"
 
 
 def read_plan(path: Path = PLAN) -> list[Row]:
@@ -45,11 +47,18 @@ def read_plan(path: Path = PLAN) -> list[Row]:
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"test plan {shown(path)}: {error}") from None
     rows = []
-    for number, entry in enumerate(data.get("rows", []), 1):
-        if set(entry) != set(_KEYS) or any(not isinstance(entry[k], kind) for k, kind in _KEYS.items()):
-            raise UsageError(f"test plan {shown(path)}: row {number} must have exactly {', '.join(_KEYS)}")
+    for number, given in enumerate(data.get("rows", []), 1):
+        entry = _DEFAULTS | given
+        contract = entry.pop("contract")
+        if (
+            contract not in CONTRACTS
+            or set(entry) != set(_KEYS)
+            or any(not isinstance(entry[k], kind) for k, kind in _KEYS.items())
+        ):
+            known = f"{', '.join(_KEYS)}, and contract only for {' or '.join(CONTRACTS)}"
+            raise UsageError(f"test plan {shown(path)}: row {number} must have exactly {known}")
         tests, coverage = tuple(entry["tests"]), tuple(entry["coverage"])
-        rows.append(Row(entry["id"], entry["section"], entry["sentence"], tests, coverage))
+        rows.append(Row(entry["id"], entry["section"], entry["sentence"], tests, coverage, contract))
     if not rows:
         raise UsageError(f"test plan {shown(path)} has no rows")
     return rows
@@ -59,17 +68,17 @@ def _words(text: str) -> str:
     return " ".join(text.split())
 
 
-def name_problems(rows: list[Row], manifest: Manifest, contract: str, goals: set[str]) -> Iterator[str]:
+def name_problems(rows: list[Row], manifest: Manifest, contracts: dict[str, str], goals: set[str]) -> Iterator[str]:
     """What is wrong with the plan itself."""
     known = {f"{leg.name}.{test}" for leg in manifest.legs for test in leg.tests}
-    text = _words(contract)
+    texts = {name: _words(text) for name, text in contracts.items()}
     seen: set[str] = set()
     for row in rows:
         if row.id in seen:
             yield f"row {row.id}: the id is used twice"
         seen.add(row.id)
-        if _words(row.sentence) not in text:
-            yield f"row {row.id}: the contract has no sentence `{row.sentence}`"
+        if _words(row.sentence) not in texts[row.contract]:
+            yield f"row {row.id}: the {row.contract} contract has no sentence `{row.sentence}`"
         if not row.tests:
             yield f"row {row.id}: no test shows it"
         yield from (f"row {row.id}: the manifest has no test `{test}`" for test in row.tests if test not in known)
@@ -111,7 +120,8 @@ def check(results: Path, names_only: bool) -> int:
     from tb.env.coverage import GOALS
 
     rows = read_plan()
-    problems = list(name_problems(rows, load(), CONTRACT.read_text(), set(GOALS)))
+    contracts = {name: path.read_text() for name, path in CONTRACTS.items()}
+    problems = list(name_problems(rows, load(), contracts, set(GOALS)))
     if problems:
         raise CheckError("\n".join(["test plan:", *problems]))
     if names_only:

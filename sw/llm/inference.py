@@ -154,7 +154,7 @@ class Book:
         """Inferences of a holder that have not ended."""
         return sum(inference.cap.holder == holder for inference in self.live.values())
 
-    def next_queued(self) -> Inference | None:
-        """The one that starts first among those that the device was not told of."""
-        waiting = [inference for inference in self.live.values() if inference.queued and not inference.announced]
+    def next_queued(self, cls: int) -> Inference | None:
+        """The inference of a class that starts next."""
+        waiting = [inference for inference in self.live.values() if inference.queued and inference.cls == cls]
         return min(waiting, key=lambda inference: (inference.deadline_ns, inference.infer_id), default=None)

@@ -28,6 +28,7 @@ from sw.metrics.registry import Metrics
 from sw.metrics.state import Inference as EndedInference
 from sw.transport.base import TransportError
 
+ANNOUNCE_TOKENS = 2  # so many chunks before the next inference begins, PREFETCH is worth most
 FAILURES = (InferenceFailed, DriverError, TransportError, Refusal)
 """What ends an inference in its chunk; anything else is a defect of this program."""
 
@@ -297,7 +298,7 @@ class LlmService:
             inference.prompt = b""
             self._metrics.queued(inference.cls, self.book.queue(inference.cls))
         try:
-            await self._announce()
+            await self._announce(inference)
             before = graph.sent
             if not await graph.step():
                 raise RuntimeError(f"inference {inference.infer_id} was run without work or room")
@@ -321,10 +322,12 @@ class LlmService:
             self._block(inference, Wait.READER)
         return False
 
-    async def _announce(self) -> None:
-        """Tell the device what the next queued inference will find in it."""
-        following = self.book.next_queued()
-        if following is not None:
+    async def _announce(self, inference: Inference) -> None:
+        """Shortly before an inference ends: tell the device what the next one of its class will find there."""
+        if inference.max_tokens - inference.produced > ANNOUNCE_TOKENS:
+            return
+        following = self.book.next_queued(inference.cls)
+        if following is not None and not following.announced:
             following.announced = True
             await following.model.backend.announce(following.prompt)
 

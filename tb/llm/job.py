@@ -15,6 +15,7 @@ from sw.llm.micro.backend import MicroBackend
 from sw.llm.micro.reference import ReferenceStores
 from sw.llm.package import Quantisation
 from sw.llm.system import System, build_system
+from sw.metrics.schema import check as check_snapshot
 from sw.node.start import settle
 from sw.replay.records import Checks
 from sw.transport.base import Transport
@@ -118,7 +119,9 @@ class LlmJob:
         self._slots = list(config.llm.plan.slots)
         system = self.system = await build_system(self._transport, config)
         await press(system.driver, self._slots)
-        self.desk = Desk(system, system.capabilities.bootstrap(self._folder / TOKEN_FILE), self._checks)
+        token_file = self._folder / TOKEN_FILE
+        self.desk = Desk(system, system.capabilities.bootstrap(token_file), self._checks)
+        self._checks.compare("mode of the first token's file", 0o600, token_file.stat().st_mode & 0o777)
         model_id = await self.desk.load(self._model.package, WCET_CYCLES)
         clients = await self._serve()
         await system.observe()
@@ -128,6 +131,11 @@ class LlmJob:
         self._checks.compare("the audit log verifies", True, report.whole)
         assert system.session
         snapshot = system.metrics.snapshot()
+        check_snapshot(snapshot)
+        for cost in snapshot["inferences"]:
+            self._checks.compare("lookups that missed", 0, cost["misses"], infer_id=cost["infer_id"])
+            spent = cost["cycles"] > 0 and cost["lookups"] > 0 and cost["bytes_moved"] > 0
+            self._checks.compare("cycles, lookups and bytes were counted", True, spent, infer_id=cost["infer_id"])
         return Outcome(
             served=served,
             snapshot=snapshot,
@@ -144,7 +152,7 @@ class LlmJob:
         while True:
             while waiting and begun + waiting[0][1].arrival_ns <= system.clock.now():
                 clients.append(await self.desk.submit(*waiting.pop(0)))
-            ran = await system.run_one()
+            ran = await self._run_one()
             for client in clients:
                 await self.desk.poll(client)
             if ran:
@@ -153,6 +161,20 @@ class LlmJob:
                 await system.clock.wait_until(begun + waiting[0][1].arrival_ns)
             else:
                 return clients
+
+    async def _run_one(self) -> bool:
+        """A chunk, all of whose time must be charged, or idling, none of which may be."""
+        system = self.system
+        before, charged = system.clock.now(), self._charged()
+        ran = await system.run_one()
+        passed, paid = system.clock.now() - before, self._charged() - charged
+        if paid:
+            self._checks.compare("time charged for a chunk, ns", passed, paid)
+        return ran
+
+    def _charged(self) -> int:
+        scheduler = self.system.scheduler
+        return sum(scheduler.stats(server).consumed_ns for server in scheduler.servers)
 
     async def _tell(self, clients: Sequence[Client]) -> None:
         self._chunks += 1

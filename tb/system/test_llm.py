@@ -1,5 +1,6 @@
 """Prompts served by the micro-LLM on the RTL: frames in, tokens out, keys and values in the device's memories."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from sw import regs
 from sw.control.codes import Code
 from sw.control.llm_commands import InferState
 from sw.driver import Driver
@@ -14,7 +16,7 @@ from sw.kernel.clock import CountedClock, CountingTransport
 from sw.llm.system import System, build_system
 from sw.node.start import settle
 from sw.run import run
-from sw.transport.base import Transport
+from sw.transport.base import Operation, Transport, Write
 from sw.transport.model import ModelTransport
 from tb.base_test import Context, kv_test
 from tb.bench import Bench
@@ -29,7 +31,22 @@ from tb.scoreboard.scoreboard import Scoreboard
 from tb.system.model import same_model
 from tb.transport import RtlTransport
 
+TOLD = (regs.STEP_ADVANCE, regs.DIR_COMMAND, regs.SHARE_LEN, regs.RELEASE_LEN, regs.PREFETCH_STEP, regs.IMEVICT_LEN)
+"""Registers whose write launches what a decode step tells the device."""
 NO_LIMIT = 2**48  # cycles: the workload decides how long a run is
+
+
+class _Tally(RtlTransport):
+    """Counts writes by offset."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self.written: Counter[int] = Counter()
+
+    async def batch(self, operations: Sequence[Operation]) -> list[int]:
+        """Do the operations."""
+        self.written.update(operation.offset for operation in operations if isinstance(operation, Write))
+        return await super().batch(operations)
 
 
 @kv_test(timeout_cycles=NO_LIMIT, no_progress_cycles=1_000_000)
@@ -47,12 +64,13 @@ async def serve_prompts(ctx: Context) -> None:
         board.drain()
         feed.write(replace(progress, comparisons=ctx.comparisons, mismatches=ctx.mismatches))
 
+    transport = _Tally(bench)
     with TemporaryDirectory(prefix="kvcpu-") as folder:
-        job = LlmJob(
-            RtlTransport(bench), prompts, shipped(), ctx, Path(folder), seed=ctx.seed, observer=observe
-        )  # fmt: skip
+        job = LlmJob(transport, prompts, shipped(), ctx, Path(folder), seed=ctx.seed, observer=observe)
         outcome = await job.run()
     if text is None:
+        told = [register.name for register in TOLD if transport.written[register.offset]]
+        ctx.compare("what the device was told", [register.name for register in TOLD], told)
         ctx.compare("most blocks moved twice or more", True, 2 * outcome.moved_twice > outcome.blocks)
     observe(
         Progress(

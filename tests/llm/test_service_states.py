@@ -10,6 +10,7 @@ from sw.control.codes import Code
 from sw.control.frames import Command
 from sw.control.llm_commands import InferState
 from sw.kernel.clock import CountedClock
+from sw.kv_address import KvAddress
 from sw.llm.backend import Compute, Sampling
 from sw.llm.config import ClassBudget, Limits
 from sw.llm.inference import ENDED_KEPT
@@ -289,3 +290,29 @@ def test_status_counts(tmp_path: Path) -> None:
     run(stack.system.run_one())
     used = 200_000 + 200_000 + 100_000
     assert stack.admin.ask(Command.LLM_STATUS).fields == (1, 1, 1, 0, used, 2, 1, 0)
+
+
+def test_queued_inference_is_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PREFETCH of the prefix that the next one will find, once, and shortly before it begins."""
+    stack = make_stack(tmp_path)
+    tenant = stack.tenant("a")
+    hints: list[tuple[int, int]] = []
+    prefetch = stack.system.driver.prefetch
+
+    async def noted(first: KvAddress, tokens: int, step: int) -> None:
+        hints.append((step, tokens))
+        await prefetch(first, tokens, step)
+
+    monkeypatch.setattr(stack.system.driver, "prefetch", noted)
+    ids = [tenant.started(b"the same beginning of a prompt, " + tail, 6) for tail in (b"one", b"two")]
+    session = stack.system.session
+    assert session
+    while tenant.state(ids[1]) is InferState.QUEUED:
+        begun = session.next_step
+        assert run(stack.system.run_one())
+    stack.run()
+    usages = {one.infer_id: one.usage for one in stack.system.metrics.inferences}
+    assert [usages[infer_id].shared_tokens for infer_id in ids] == [0, 32]
+    ((step, tokens),) = hints
+    assert tokens == 32
+    assert begun - 2 <= step <= begun

@@ -12,7 +12,8 @@ ROW = testplan.Row("3.01", 3, "On a miss or denial tier, phys_addr and index are
 
 def problems(row: testplan.Row) -> list[str]:
     goals = {"lookup.read.hit"}
-    return list(testplan.name_problems([row], load(), testplan.CONTRACT.read_text(), goals))
+    contracts = {name: path.read_text() for name, path in testplan.CONTRACTS.items()}
+    return list(testplan.name_problems([row], load(), contracts, goals))
 
 
 def test_the_plan_names_only_what_there_is() -> None:
@@ -20,7 +21,14 @@ def test_the_plan_names_only_what_there_is() -> None:
 
 
 def test_every_section_has_rows() -> None:
-    assert {row.section for row in testplan.read_plan()} == set(range(1, 11))
+    assert {row.section for row in testplan.read_plan() if row.contract == "device"} == set(range(1, 11))
+
+
+def test_the_software_has_rows_on_the_rtl() -> None:
+    rows = [row for row in testplan.read_plan() if row.contract == "software"]
+    assert {row.section for row in rows} >= {1, 2, 3, 4}
+    levels = {leg.name: leg.level for leg in load().legs}
+    assert {levels[test.partition(".")[0]] for row in rows for test in row.tests} == {"system"}
 
 
 def test_a_good_row_has_no_problem() -> None:
@@ -30,7 +38,8 @@ def test_a_good_row_has_no_problem() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"sentence": "Lookups are always right."}, "no sentence `Lookups are always right.`"),
+        ({"sentence": "Lookups are always right."}, "the device contract has no sentence `Lookups are always right.`"),
+        ({"contract": "software"}, "the software contract has no sentence `On a miss or denial"),
         ({"tests": ("top_ports.test_nothing",)}, "no test `top_ports.test_nothing`"),
         ({"tests": ()}, "no test shows it"),
         ({"coverage": ("lookup.sideways",)}, "no coverage point `lookup.sideways`"),
@@ -64,4 +73,12 @@ def test_a_plan_with_other_keys_is_refused(tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text('[[rows]]\nid = "1"\nsection = 1\n')
     with pytest.raises(UsageError, match="row 1 must have exactly"):
+        testplan.read_plan(plan)
+
+
+@pytest.mark.parametrize("extra", ["contract = 'other'", "why = 'because'"])
+def test_a_row_of_another_form_is_refused(extra: str, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(f"[[rows]]\nid = 'x'\nsection = 1\nsentence = 's'\ntests = []\ncoverage = []\n{extra}\n")
+    with pytest.raises(UsageError, match="row 1 must have exactly id, section"):
         testplan.read_plan(plan)
