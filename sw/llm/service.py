@@ -28,7 +28,7 @@ from sw.metrics.registry import Metrics
 from sw.metrics.state import Inference as EndedInference
 from sw.transport.base import TransportError
 
-ANNOUNCE_TOKENS = 2  # so many chunks before the next inference begins, PREFETCH is worth most
+ANNOUNCE_TOKENS = 1  # left to emit: PREFETCH goes out before the last chunk, and its moves run meanwhile
 FAILURES = (InferenceFailed, DriverError, TransportError, Refusal)
 """What ends an inference in its chunk; anything else is a defect of this program."""
 
