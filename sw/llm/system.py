@@ -22,10 +22,12 @@ from sw.kernel.scheduler import Scheduler
 from sw.llm.backend import Backend, Compute
 from sw.llm.capacity import Capacity, backing
 from sw.llm.config import LlmConfig
+from sw.llm.coprocessor import QueueTransport, on_coprocessor
 from sw.llm.loaded import BackendKind, MakeBackend, Models
 from sw.llm.micro.backend import CHUNK_TOKENS, MicroBackend
 from sw.llm.micro.device import DeviceStores
 from sw.llm.micro.plan import DevicePlan
+from sw.llm.micro.reference import ReferenceStores
 from sw.llm.micro.session import DeviceSession
 from sw.llm.micro.weights import from_package
 from sw.llm.observation import observation
@@ -33,6 +35,7 @@ from sw.llm.package import Calendar, Package, Quantisation, TrustStore, host_cal
 from sw.llm.service import LlmService
 from sw.llm.stub import StubBackend
 from sw.metrics.registry import Metrics
+from sw.queue_regs import Engine
 from sw.signing import PrivateKey
 from sw.transport.base import Transport, TransportError
 
@@ -49,6 +52,7 @@ class LlmSetup:
         cycles_per_token: compute cycles that a token costs.
         chunk_tokens: most tokens of a prompt in one chunk.
         inserts_per_step: blocks that a chunk may insert; so many slots of the largest tier stay free of migrations.
+        coprocessor: makes a queue device with an engine, for models that are loaded into one; None: there is none.
     """
 
     plan: DevicePlan
@@ -58,6 +62,7 @@ class LlmSetup:
     cycles_per_token: int = 1_500
     chunk_tokens: int = CHUNK_TOKENS
     inserts_per_step: int = 8
+    coprocessor: Callable[[Engine], QueueTransport] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +215,19 @@ def _models(setup: LlmSetup, session: DeviceSession, clock: Clock, growth: Growt
     async def stub(package: Package) -> Backend:
         return StubBackend(compute)
 
+    async def coprocessor(package: Package) -> Backend:
+        assert setup.coprocessor is not None
+        model = from_package(package)
+        stores = ReferenceStores(model.config, Quantisation(package.header.quantisation))
+
+        def inside(cost: Compute) -> Backend:
+            return MicroBackend(package.header.name, model, stores, cost, chunk_tokens=setup.chunk_tokens)
+
+        return await on_coprocessor(inside, setup.coprocessor, compute)
+
     backends: dict[BackendKind, MakeBackend] = {BackendKind.MICRO: micro, BackendKind.STUB: stub}
+    if setup.coprocessor is not None:
+        backends[BackendKind.COPROCESSOR] = coprocessor
     return Models(setup.config.limits, setup.trust, setup.calendar, backends, growth)
 
 

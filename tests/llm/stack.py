@@ -8,16 +8,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from model.coprocessor import Coprocessor
 from model.device import DeviceModel
 from sw.control.codes import Code
 from sw.control.frames import Command, Reply, decode_reply, encode_request
 from sw.control.llm_commands import InferState
 from sw.kernel.capability import Object, Rights
+from sw.kernel.clock import CountedClock
+from sw.llm.backend import Compute, Sampling
 from sw.llm.config import ClassBudget, Limits, LlmConfig
 from sw.llm.micro.backend import MicroBackend
 from sw.llm.micro.kvformat import encode
 from sw.llm.micro.model import ModelConfig
 from sw.llm.micro.plan import DevicePlan
+from sw.llm.micro.reference import ReferenceStores
 from sw.llm.micro.weights import seeded
 from sw.llm.operator import arena_need
 from sw.llm.package import Header, Quantisation, TrustedKey, TrustStore, Weights, pack, sign
@@ -26,7 +30,7 @@ from sw.llm.system import LlmSetup, System, SystemConfig, build_system
 from sw.run import run
 from sw.signing import PrivateKey
 from sw.transport.base import Transport
-from sw.transport.model import ModelTransport
+from sw.transport.model import CoprocessorTransport, ModelTransport
 
 MS = 1_000_000
 CONTEXT = 192
@@ -139,12 +143,6 @@ class Stack:
         assert self.system.service
         return self.system.service
 
-    @property
-    def backend(self) -> MicroBackend:
-        backend = self.service.model()
-        assert isinstance(backend, MicroBackend)
-        return backend
-
     def run(self) -> None:
         run(self.system.run_until_idle())
 
@@ -159,6 +157,19 @@ class Stack:
     def directory(self) -> list[str]:
         """KV addresses of every block in the device."""
         return sorted(str(entry.kv_addr) for entry in run(self.system.driver.directory()).values())
+
+
+def reference(stack: Stack, prompt: bytes, max_tokens: int, sampling: Sampling | None = None) -> list[int]:
+    """The tokens of the same model on a plain array."""
+    micro = stack.service.model(1)
+    assert isinstance(micro, MicroBackend)
+    stores = ReferenceStores(micro.model.config, Quantisation.F32)
+    backend = MicroBackend("reference", micro.model, stores, Compute(1, 1_000_000, CountedClock()))
+    generation = run(backend.start(prompt, max_tokens, sampling or Sampling(), 1))
+    tokens: list[int] = []
+    while not generation.finished:
+        tokens += run(generation.chunk())
+    return tokens
 
 
 def trust_store(folder: Path) -> TrustStore:
@@ -180,19 +191,22 @@ def make_stack(
     hard: bool = True,
     keep_trust: bool = False,
     inserts_per_step: int = 8,
+    coprocessor: bool = False,
     block_bytes: int = BLOCK_BYTES,
 ) -> Stack:
     """A system; `load`: with the model 1 loaded; `keep_trust`: with the trust store that is there."""
     device = device or DeviceModel(entries=1024, lanes=4)
+    transport = transport or ModelTransport(device)
     setup = LlmSetup(
         plan=DevicePlan(slots, block_bytes),
         trust=TrustStore(folder / "trust") if keep_trust else trust_store(folder),
         config=LlmConfig(limits or Limits(), classes, hard=hard),
         inserts_per_step=inserts_per_step,
+        coprocessor=(lambda engine: CoprocessorTransport(Coprocessor(engine), transport)) if coprocessor else None,
     )
     randoms = random.Random(5)
     config = SystemConfig(key=SERVICE_KEY, llm=setup, random=randoms.getrandbits, trace=trace)
-    stack = Stack(run(build_system(transport or ModelTransport(device), config)), device)
+    stack = Stack(run(build_system(transport, config)), device)
     if load:
         assert stack.admin.load(package()).fields == (1,)
     return stack

@@ -13,8 +13,7 @@ from sw.control.llm_commands import InferState
 from sw.run import run
 from sw.transport.base import TransportError
 from tests.llm.faulty import Faulty
-from tests.llm.stack import Stack, Tenant, make_stack
-from tests.llm.test_service_states import reference
+from tests.llm.stack import Stack, Tenant, make_stack, reference
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from sw.control.frames import Command
 from sw.control.llm_commands import InferState
 from sw.llm.config import ClassBudget, Limits
 from sw.run import run
-from tests.llm.stack import MS, make_stack
-from tests.llm.test_service_states import reference
+from tests.llm.stack import MS, make_stack, reference
 
 
 def test_flood(tmp_path: Path) -> None:

@@ -13,13 +13,15 @@ import pytest
 from sw.control.codes import Code
 from sw.control.frames import Command, Reply
 from sw.control.llm_commands import InferState
+from sw.llm.backend import Sampling
 from sw.llm.config import ClassBudget, Limits
 from sw.llm.loaded import BackendKind
 from sw.llm.package import TrustedKey, sign
+from sw.llm.stub import summarize
 from sw.signing import PrivateKey
 from sw.transport.base import TransportError
 from tests.llm.faulty import Faulty
-from tests.llm.stack import CLASSES, KEY, MS, Stack, make_stack, package, trust_store, unsigned_package
+from tests.llm.stack import CLASSES, KEY, MS, Stack, make_stack, package, reference, trust_store, unsigned_package
 
 STRANGER = PrivateKey(b"nobody trusts this key          ")
 
@@ -146,6 +148,27 @@ def test_two_models_serve(tmp_path: Path) -> None:
     state, tokens = tenant.read(reply.fields[0])
     assert (state, stack.service.model(2).text(tokens)) == (InferState.DONE, b"quick brown jumps")
     assert stack.directory() == []
+
+
+def test_all_backends(tmp_path: Path) -> None:
+    """One interface, the same admission and metrics: micro-LLM, stub and coprocessor serve side by side."""
+    stack = make_stack(tmp_path, coprocessor=True)
+    assert stack.admin.load(package(2), flags=BackendKind.STUB).fields == (2,)
+    assert stack.admin.load(package(3), flags=BackendKind.COPROCESSOR).fields == (3,)
+    tenant = stack.tenant("t")
+    text, ids = b"one two three four", {}
+    for model_id in (1, 2, 3):
+        for cls in (0, 1):
+            reply = tenant.ask(Command.LLM_INFER_START, tenant.buffer(text), 9, cls, 0, model_id, 5, 900, 0, 0)
+            ids[reply.fields[0]] = model_id
+    tokens = {infer_id: tenant.read(infer_id) for infer_id in ids}
+    wanted = reference(stack, text, 9, Sampling(5, 900))
+    expected = {1: wanted, 2: list(summarize(text)[:9]), 3: wanted}
+    assert tokens == {infer_id: (InferState.DONE, expected[model_id]) for infer_id, model_id in ids.items()}
+    snapshot = stack.system.metrics.snapshot()
+    assert snapshot["llm_tokens_out"] == sum(len(expected[model_id]) for model_id in ids.values())
+    assert all(one["cycles"] > 0 and one["state"] == "done" for one in snapshot["inferences"])
+    assert stack.admin.ask(Command.LLM_UNLOAD, 3).code is Code.OK
 
 
 @pytest.mark.parametrize(

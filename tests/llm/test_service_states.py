@@ -9,30 +9,14 @@ import pytest
 from sw.control.codes import Code
 from sw.control.frames import Command
 from sw.control.llm_commands import InferState
-from sw.kernel.clock import CountedClock
 from sw.kv_address import KvAddress
-from sw.llm.backend import Compute, Sampling
+from sw.llm.backend import Sampling
 from sw.llm.config import ClassBudget, Limits
 from sw.llm.inference import ENDED_KEPT
-from sw.llm.micro.backend import MicroBackend
-from sw.llm.micro.reference import ReferenceStores
-from sw.llm.package import Quantisation
 from sw.run import run
-from tests.llm.stack import CLASSES, MS, Stack, make_stack, package
+from tests.llm.stack import CLASSES, MS, make_stack, package, reference
 
 PROMPTS = (b"one two three four", b"one two three four five six seven", b"a", b"x" * 60)
-
-
-def reference(stack: Stack, prompt: bytes, max_tokens: int, sampling: Sampling | None = None) -> list[int]:
-    """The tokens of the same model on a plain array."""
-    micro = stack.backend
-    stores = ReferenceStores(micro.model.config, Quantisation.F32)
-    backend = MicroBackend("reference", micro.model, stores, Compute(1, 1_000_000, CountedClock()))
-    generation = run(backend.start(prompt, max_tokens, sampling or Sampling(), 1))
-    tokens: list[int] = []
-    while not generation.finished:
-        tokens += run(generation.chunk())
-    return tokens
 
 
 def test_tokens_are_those_of_the_reference(tmp_path: Path) -> None:
