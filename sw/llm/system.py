@@ -238,12 +238,16 @@ class _Watch:
     session: DeviceSession
 
     async def was_reset(self, hits: int) -> bool:
-        """Whether the device has counted fewer lookup hits than `hits`; then all it held is known to be lost."""
+        """Whether the device has counted fewer lookup hits than `hits`; then it is emptied once more.
+
+        A chunk that was run between that reset and its first miss has inserted blocks which nobody owns.
+        """
+        driver = self.session.driver
         try:
-            counted = await self.session.driver.registers.read(regs.RTBD_HIT_COUNT)
+            if await driver.registers.read(regs.RTBD_HIT_COUNT) >= hits:
+                return False
+            await driver.soft_reset()
         except (DriverError, TransportError):
             return False  # it does not answer at all: each inference fails by itself
-        if counted >= hits:
-            return False
         self.session.lost()
         return True
