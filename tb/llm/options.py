@@ -6,7 +6,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from tb.llm.workload import MAX_PROMPT_BYTES, Prompt, default, single
+from tb.llm.setup import shipped
+from tb.llm.workload import Prompt, default, longest_prompt, single
 from tb.replay.options import Parser, checked_backend, checked_entries, checked_lanes, checked_seed, whole
 from tb.run.errors import UsageError
 from tb.run.paths import REPORT
@@ -43,7 +44,12 @@ class Options:
     @property
     def prompts(self) -> list[Prompt]:
         """The workload."""
-        return default(self.seed) if self.prompt is None else single(self.prompt, self.seed)
+        return workload(self.prompt, self.seed)
+
+
+def workload(prompt: str | None, seed: int) -> list[Prompt]:
+    """The prompt of the user, or the default ones."""
+    return default(seed) if prompt is None else single(prompt, seed, shipped().header.context)
 
 
 def checked_prompt(text: str) -> str:
@@ -52,8 +58,9 @@ def checked_prompt(text: str) -> str:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise UsageError("PROMPT: UTF-8 is needed") from None
-    if not 1 <= size <= MAX_PROMPT_BYTES:
-        raise UsageError(f"PROMPT of {size} bytes: 1 to {MAX_PROMPT_BYTES} are needed")
+    limit = longest_prompt(shipped().header.context)
+    if not 1 <= size <= limit:
+        raise UsageError(f"PROMPT of {size} bytes: 1 to {limit} are needed")
     return text
 
 

@@ -10,7 +10,8 @@ from sw.llm.config import ClassBudget
 
 US = 1_000
 MS = 1_000_000
-MAX_PROMPT_BYTES = 512
+SINGLE_TOKENS = 48  # of output; fewer when the context has no more room
+LEAST_TOKENS = 16
 CLASSES = (ClassBudget(450 * US, 1_200 * US), ClassBudget(500 * US, 1_600 * US), None, None)
 """Interactive and batch; two classes are left for LLM_BUDGET."""
 
@@ -69,6 +70,13 @@ def default(seed: int) -> list[Prompt]:
     return sorted(prompts, key=lambda prompt: prompt.arrival_ns)
 
 
-def single(text: str, seed: int, max_tokens: int = 48) -> list[Prompt]:
+def longest_prompt(context: int) -> int:
+    """Bytes of the longest prompt that leaves room for an output worth looking at."""
+    return context - 1 - LEAST_TOKENS
+
+
+def single(text: str, seed: int, context: int) -> list[Prompt]:
     """One prompt of the user's, greedy."""
-    return [Prompt("tenant-a", text.encode(), max_tokens, 0, 50 * MS, 0, Sampling(seed))]
+    prompt = text.encode()
+    tokens = min(SINGLE_TOKENS, context - 1 - len(prompt))
+    return [Prompt("tenant-a", prompt, tokens, 0, 50 * MS, 0, Sampling(seed))]

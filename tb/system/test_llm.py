@@ -23,9 +23,10 @@ from tb.bench import Bench
 from tb.llm.clients import Client, Desk
 from tb.llm.job import REST_NS, LlmJob, reference
 from tb.llm.on_rtl import FEED
+from tb.llm.options import workload
 from tb.llm.outcome import Progress
 from tb.llm.setup import WCET_CYCLES, shipped, system_config
-from tb.llm.workload import Prompt, default, single
+from tb.llm.workload import Prompt, default
 from tb.replay.feed import Writer
 from tb.scoreboard.scoreboard import Scoreboard
 from tb.system.model import same_model
@@ -53,7 +54,7 @@ class _Tally(RtlTransport):
 async def serve_prompts(ctx: Context) -> None:
     """Serve the workload that the settings name; every token as on a plain array, most blocks move several times."""
     text = ctx.settings.get("prompt")
-    prompts = default(ctx.seed) if text is None else single(text, ctx.seed)
+    prompts = workload(text, ctx.seed)
     bench = Bench(ctx)
     board = Scoreboard(ctx, bench)
     bench.link.fill_inserts(0)  # the backend writes the bytes itself

@@ -20,7 +20,7 @@ from tb.llm.display import printable
 from tb.llm.on_rtl import prepare
 from tb.llm.options import Options
 from tb.llm.outcome import Outcome, Progress, Served
-from tb.llm.workload import MAX_PROMPT_BYTES, default
+from tb.llm.workload import default
 from tb.run.build import Built
 from tb.run.paths import ROOT
 
@@ -81,11 +81,17 @@ def test_prompt_of_the_user(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "1 prompt  [bold]it's $x \\x1b[31m µ\n" in capsys.readouterr().out
 
 
+def test_longest_prompt(tmp_path: Path) -> None:
+    assert main(on_model(tmp_path, "--prompt", "x" * 239, "--ports", "1")) == 0
+    assert figures(tmp_path)["tokens"] <= 16
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--prompt", ""], "PROMPT of 0 bytes: 1 to 512 are needed"),
-        (["--prompt", "x" * (MAX_PROMPT_BYTES + 1)], "PROMPT of 513 bytes: 1 to 512 are needed"),
+        (["--prompt", ""], "PROMPT of 0 bytes: 1 to 239 are needed"),
+        (["--prompt", "x" * 240], "PROMPT of 240 bytes: 1 to 239 are needed"),
+        (["--prompt", "\N{MICRO SIGN}" * 120], "PROMPT of 240 bytes: 1 to 239 are needed"),
         (["--prompt", "\udc80"], "PROMPT: UTF-8 is needed"),
         (["--lanes", "3"], "LANES=3: 4, 8 or 16 is needed"),
         (["--entries", "5000"], "ENTRIES=5000: a power of two from 1,024 to 65,536 is needed"),
