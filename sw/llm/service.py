@@ -14,7 +14,6 @@ from sw.kernel.buffers import Buffers
 from sw.kernel.capability import Capability
 from sw.kernel.clock import Clock, cycles_to_ns
 from sw.kernel.decision import AuditSink, decided
-from sw.kernel.executor import Executor
 from sw.kernel.graph import ChannelStats
 from sw.kernel.scheduler import Scheduler
 from sw.llm.backend import Backend, DeviceFault, Generation, InferenceFailed
@@ -22,8 +21,9 @@ from sw.llm.capacity import Capacity
 from sw.llm.classes import Classes
 from sw.llm.config import CLASSES, ClassBudget, LlmConfig
 from sw.llm.gate import Gate
-from sw.llm.inference import Book, Inference, Wait
+from sw.llm.inference import Book, Inference
 from sw.llm.loaded import Models
+from sw.llm.waits import Waits
 from sw.metrics.registry import Metrics
 from sw.metrics.state import Inference as EndedInference
 from sw.transport.base import TransportError
@@ -89,7 +89,6 @@ class LlmService:
         Raises:
             Refusal: AdmissionRefused, BadArgument: the configured classes.
         """
-        self.executor = Executor(scheduler, clock, self._idle)
         self.refused: Counter[tuple[str, Code]] = Counter()
         self.accepted = 0
         self._clock = clock
@@ -99,8 +98,10 @@ class LlmService:
         self._metrics = metrics
         self._models = models
         self._was_reset = was_reset
-        self._classes = Classes(config, scheduler, clock)
         self.book = Book()
+        self._classes = Classes(config, scheduler, clock)
+        self._waits = Waits(scheduler, clock, self._classes, self.book)
+        self.executor = self._waits.executor
         self.gate = Gate(config.limits, models, self._classes, buffers, self.book, capacity)
         self._hits = 0
 
@@ -154,7 +155,7 @@ class LlmService:
         counts = {"budget_ns": budget_ns, "period_ns": period_ns, "tokens_per_period": tokens_per_period}
         with self._decision(cap, "llm.budget", f"class:{cls}", **counts):
             used = self._classes.set(cls, ClassBudget(budget_ns, period_ns, tokens_per_period))
-        self._release_class(cls)
+        self._waits.release()
         return used
 
     async def status(self, cap: Capability) -> StatusAnswer:
@@ -213,24 +214,21 @@ class LlmService:
 
         graph.submit(inference.prompt, begin)
         self.executor.add(inference.cls, inference.infer_id, inference.deadline_ns, lambda: self._chunk(inference))
-        if self._classes.out_of_tokens(inference.cls) is not None:
-            self._block(inference, Wait.TOKENS)
+        self._waits.submitted(inference)
 
     async def poll(self, cap: Capability, infer_id: int, max_items: int) -> PollAnswer:
-        """LLM_INFER_POLL: takes tokens; an ended inference that is read to its end is forgotten.
+        """LLM_INFER_POLL: takes tokens; the poll that finds fewer than it asks for after the end is the last.
 
         Raises:
             Refusal: NotFound.
         """
         inference = self._find(cap, "llm.infer.poll", infer_id)
-        first = inference.read
-        tokens = inference.take(min(max_items, POLL_TOKENS))
+        first, count = inference.read, min(max_items, POLL_TOKENS)
+        tokens = inference.take(count)
         state = self.state(inference)
-        if inference.ended:
-            if not inference.unread:
-                self.book.forget(inference)
-        elif Wait.READER in inference.waits and inference.graph and not inference.graph.full:
-            self._unblock(inference, Wait.READER)
+        if inference.ended and len(tokens) < count:
+            self.book.forget(inference)
+        self._waits.polled(inference)
         return PollAnswer(infer_id, state, first, tokens)
 
     async def cancel(self, cap: Capability, infer_id: int) -> InferState:
@@ -279,10 +277,8 @@ class LlmService:
         Returns:
             False when nothing can go on by itself: no inference is left, or only such whose output waits to be read.
         """
-        self._release_windows()
-        if all(Wait.READER in inference.waits for inference in self.book.live.values()):
-            return False
-        return await self.executor.run_one()
+        self._waits.release()
+        return not self._waits.stuck and await self.executor.run_one()
 
     async def run_until_idle(self) -> None:
         """Run until `run_one` has nothing left."""
@@ -296,7 +292,6 @@ class LlmService:
         if inference.started_ns is None:
             inference.started_ns = self._clock.now()
             inference.prompt = b""
-            self._metrics.queued(inference.cls, self.book.queue(inference.cls))
         try:
             await self._announce(inference)
             before = graph.sent
@@ -309,17 +304,11 @@ class LlmService:
         if tokens:
             inference.produced += tokens
             self._metrics.token(inference.infer_id, self._clock.now(), tokens)
-            self._classes.emitted(inference.cls, tokens)
         finished = inference.generation is not None and inference.generation.finished
-        if self._classes.out_of_tokens(inference.cls) is not None:
-            for other in self.book.live.values():
-                if other.cls == inference.cls and not (other is inference and finished):
-                    self._block(other, Wait.TOKENS)
+        self._waits.emitted(inference, tokens, ended=finished)
         if finished:
             await self._end(inference, InferState.DONE, Code.OK, inference.cap)
             return inference.ended is not None and inference.ended[0] is InferState.DONE
-        if graph.full:
-            self._block(inference, Wait.READER)
         return False
 
     async def _announce(self, inference: Inference) -> None:
@@ -392,40 +381,6 @@ class LlmService:
             await self._end(inference, InferState.FAILED, Code.DEVICE_FAULT, inference.cap)
         self.gate.device_was_reset()
         self._hits = 0
-
-    # ------------------------------------------------------------------ waits
-
-    def _block(self, inference: Inference, wait: Wait) -> None:
-        if not inference.waits:
-            self.executor.block(inference.infer_id)
-        inference.waits |= wait
-
-    def _unblock(self, inference: Inference, wait: Wait) -> None:
-        if not inference.waits:
-            return
-        inference.waits &= ~wait
-        if not inference.waits:
-            self.executor.unblock(inference.infer_id)
-
-    def _release_windows(self) -> None:
-        """Classes whose next period has begun may emit tokens again."""
-        for cls in range(CLASSES):
-            self._release_class(cls)
-
-    def _release_class(self, cls: int) -> None:
-        waiting = [i for i in self.book.live.values() if i.cls == cls and Wait.TOKENS in i.waits]
-        if waiting and self._classes.out_of_tokens(cls) is None:
-            for inference in waiting:
-                self._unblock(inference, Wait.TOKENS)
-
-    async def _idle(self, returns: int | None) -> None:
-        """No job is ready: time passes until a server has budget, or a class tokens, again."""
-        waiting = {i.cls for i in self.book.live.values() if Wait.TOKENS in i.waits}
-        ends = [end for cls in waiting if (end := self._classes.out_of_tokens(cls)) is not None]
-        until = min([*ends, *([] if returns is None else [returns])], default=None)
-        if until is not None:
-            await self._clock.wait_until(until)
-        self._release_windows()
 
     # ------------------------------------------------------------------ decisions
 

@@ -61,6 +61,19 @@ def test_poll_gives_at_most_twelve(tmp_path: Path) -> None:
     stack.run()
     assert tenant.poll(infer_id, 1000).fields[3:5] == (12, 0)
     assert tenant.poll(infer_id, 1000).fields[3:5] == (8, 12)
+    assert tenant.poll(infer_id, 1000).code is Code.NOT_FOUND
+
+
+def test_the_last_poll_is_one_that_comes_back_short(tmp_path: Path) -> None:
+    """A client that reads until it gets fewer than it asked for never meets NotFound; looking takes nothing away."""
+    stack = make_stack(tmp_path)
+    tenant = stack.tenant("a")
+    infer_id = tenant.started(max_tokens=12)
+    stack.run()
+    assert tenant.poll(infer_id, 12).fields[1:5] == (InferState.DONE, 0, 12, 0)
+    assert tenant.poll(infer_id, 0).fields[1:5] == (InferState.DONE, 0, 0, 12)
+    assert tenant.poll(infer_id, 12).fields[1:5] == (InferState.DONE, 0, 0, 12)
+    assert tenant.poll(infer_id, 12).code is Code.NOT_FOUND
 
 
 def test_ended_stays_until_64_newer_have_ended(tmp_path: Path) -> None:
