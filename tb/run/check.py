@@ -76,7 +76,7 @@ def _pytest(_manifest: Manifest) -> Counts:
     """The Python tests; their counts come from the results file, so an empty run is no pass."""
     with TemporaryDirectory() as folder:
         log, results = Path(folder) / "log", Path(folder) / "results.xml"
-        command = [sys.executable, "-m", "pytest", "--tb=short", f"--junitxml={results}"]
+        command = [sys.executable, "-m", "pytest", "--tb=short", "-n", "auto", f"--junitxml={results}"]
         ended = process.run(command, env=process.clean_env({"PYTHONPATH": str(ROOT)}), cwd=ROOT, log=log)
         suite = ET.parse(results).getroot().find("testsuite") if results.exists() else None
         number = {

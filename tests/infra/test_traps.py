@@ -149,7 +149,10 @@ def test_trap_11_negative_leg_must_fire(run_planted: RunPlanted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("test", "message"), [("hangs_in_python", "wall clock limit"), ("waits_for_ever", "ended by a watchdog")]
+    ("test", "timeout_s", "message"),
+    [("hangs_in_python", 3, "wall clock limit"), ("waits_for_ever", 60, "ended by a watchdog")],
 )
-def test_trap_12_time_limit_is_no_expected_failure(run_planted: RunPlanted, test: str, message: str) -> None:
-    red(run_planted(test, timeout_s=3, expect="fail", expect_message=".*"), message)
+def test_trap_12_time_limit_is_no_expected_failure(
+    run_planted: RunPlanted, test: str, timeout_s: int, message: str
+) -> None:
+    red(run_planted(test, timeout_s=timeout_s, expect="fail", expect_message=".*"), message)
