@@ -12,6 +12,7 @@ from sw.control.frames import Command, decode_reply, encode_request
 from sw.control.llm_commands import InferState
 from sw.kernel.capability import Object, Rights
 from sw.kernel.clock import CountedClock, CountingTransport
+from sw.llm.config import LlmConfig
 from sw.llm.system import SystemConfig, build_system
 from sw.run import run
 from sw.transport.model import ModelTransport
@@ -85,3 +86,19 @@ def test_counted_time_is_the_same_whoever_answers() -> None:
         seen.append((job.desk.replies, outcome.served, audit, job.system.scheduler.trace, job.directory, migrations))
     assert seen[0][:-1] == seen[1][:-1]
     assert seen[0][-1] != seen[1][-1]  # the devices did not do the same
+
+
+def test_published_frames_fit_the_default_classes(tmp_path: Path) -> None:
+    """A model with chunks of 25,000 cycles, and beside it a graph with 50 of 200 us. (Nothing grows after that.)"""
+    stack = make_stack(tmp_path, classes=LlmConfig().classes, load=False)
+    handle = stack.admin.buffer(package())
+    frames = (
+        (Command.CREATE_GRAPH,),
+        (Command.START_GRAPH, 100),
+        (Command.LLM_LOAD, handle, 25_000, 0),
+        (Command.ENABLE_DETERMINISTIC, 50_000, 200_000, 200_000),
+    )
+    replies = [stack.admin.ask(*frame) for frame in frames]
+    assert [(reply.code, reply.fields) for reply in replies] == [
+        (Code.OK, ()), (Code.OK, (0,)), (Code.OK, (1,)), (Code.OK, (350_000,)),
+    ]  # fmt: skip

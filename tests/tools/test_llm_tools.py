@@ -56,7 +56,7 @@ def test_load_and_unload(ctl: Runner) -> None:
     assert ctl.good("load") == "model 1 loaded: kv-cpu-micro, context 256 tokens, micro backend\n"
     assert ctl.refused("load") == "LLM_LOAD: Exists (18)"
     assert ctl("status", "--json").json == {
-        "models": 1, "queued": 0, "running": 0, "used_ppm": 600_000, "accepted": 0, "rejected": 0, "misses": 0,
+        "models": 1, "queued": 0, "running": 0, "used_ppm": 100_000, "accepted": 0, "rejected": 0, "misses": 0,
     }  # fmt: skip
     assert ctl.refused("unload", "7") == "LLM_UNLOAD: NoModel (30)"
     assert ctl.good("unload") == "unloaded\n"
@@ -88,8 +88,8 @@ def test_packages_that_are_refused(ctl: Runner, home: Home, tmp_path: Path) -> N
 
 
 def test_budget(ctl: Runner) -> None:
-    assert ctl.good("budget", "0", "30000000", "100000000") == "class 0: admitted, 700,000 ppm used in all\n"
-    assert ctl("budget", "3", "80000000", "800000000", "50", "--json").json == {"used_ppm": 700_000}
+    assert ctl.good("budget", "0", "30000000", "100000000") == "class 0: admitted, 360,000 ppm used in all\n"
+    assert ctl("budget", "3", "80000000", "800000000", "50", "--json").json == {"used_ppm": 450_000}
     assert ctl.refused("budget", "0", "90000000", "100000000") == "LLM_BUDGET: AdmissionRefused (22)"
     assert ctl.refused("budget", "0", "0", "100000000") == "LLM_BUDGET: BadArgument (16)"
 
