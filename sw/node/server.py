@@ -97,7 +97,11 @@ class Server:
         self._selector.register(self._woken, selectors.EVENT_READ)
 
     def __exit__(self, *_: object) -> None:
-        """Close every connection, take the socket away, end the node."""
+        """As `close`."""
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection, take the socket away, end the node; a second call does nothing."""
         self._release()
         self.node.end()
 
@@ -244,6 +248,7 @@ def in_thread(server: Server) -> Iterator[Server]:
             run(server.serve())
         except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that can handle it
             errors.append(error)
+            server.close()  # nobody may wait for answers that will not come
 
     with server:
         thread = threading.Thread(target=serve, name="device node")

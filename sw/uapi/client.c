@@ -145,7 +145,8 @@ static int receive_packet(int reply, uint16_t kind, void *out, size_t size) {
     if (got < 0) return errno == EFAULT ? -1 : fail(EIO);
     if ((size_t)got < sizeof header || header.magic != KVCPU_WIRE_MAGIC || header.kind != kind) return fail(EIO);
     if (header.value != 0) return fail((int)header.value);
-    return size != 0 && (size_t)got != sizeof header + size ? fail(EIO) : 0;
+    if (size != 0 && ((size_t)got != sizeof header + size || (message.msg_flags & MSG_TRUNC) != 0)) return fail(EIO);
+    return 0;
 }
 
 static int exchange(int fd, uint16_t kind, uint32_t value, const void *in, size_t in_size, void *out,

@@ -19,6 +19,7 @@ from sw.control.llm_commands import InferState
 from sw.llm.models import PACKAGE
 from sw.llm.stub import summarize
 from sw.metrics import schema
+from sw.node import frames
 from sw.node.calls import CALLS
 from sw.node.client import CallRefused, Client, NodeError
 from sw.node.home import Home, home_of
@@ -82,12 +83,25 @@ def user(admin: Tenant) -> Tenant:
     return tenant
 
 
-def start(tenant: Tenant, prompt: bytes = PROMPT, max_tokens: int = 96) -> int:
+def start(tenant: Tenant, prompt: bytes = PROMPT, max_tokens: int = 96, deadline_ns: int = 0) -> int:
     handle = tenant.buffer(prompt)
-    reply = tenant.ask(Command.LLM_INFER_START, handle, max_tokens, 0, 0)
+    reply = tenant.ask(Command.LLM_INFER_START, handle, max_tokens, 0, deadline_ns)
     assert tenant.client.buffer(tenant.token, release=handle)[0] is Code.OK
     assert reply.code is Code.OK
     return reply.fields[0]
+
+
+def read(tenant: Tenant, infer_id: int) -> list[int]:
+    """All tokens of an inference that ends well; every poll comes back with something."""
+    tokens: list[int] = []
+    while True:
+        reply = tenant.ask(Command.LLM_INFER_POLL, infer_id, 12)
+        _, state, _, count, first, *new = reply.fields
+        assert first == len(tokens)
+        tokens += new
+        if state == InferState.DONE and count < 12:
+            return tokens
+        assert count
 
 
 # ---------------------------------------------------------------- frames
@@ -122,18 +136,29 @@ def test_a_frame_cut_short_ends_with_device_time(client: Client) -> None:
 
 
 def test_a_poll_runs_the_service(user: Tenant) -> None:
-    infer_id = start(user)
-    tokens: list[int] = []
-    while True:
-        reply = user.ask(Command.LLM_INFER_POLL, infer_id, 12)
-        _, state, _, count, first, *new = reply.fields
-        assert first == len(tokens)
-        tokens += new
-        if state == InferState.DONE and count < 12:
-            break
-        assert count, "a poll comes back with something"
+    tokens = read(user, start(user))
     assert bytes(tokens) == summarize(PROMPT)
     assert bytes.fromhex(user.call("text", tokens=tokens)["hex"]) == summarize(PROMPT)
+
+
+def test_tokens_that_wait_are_not_lost(user: Tenant) -> None:
+    """Polling one inference lets a more urgent one run first; what that one has waits for its own reader."""
+    patient = start(user)
+    long = b" ".join(PROMPT[cut:] for cut in range(0, 24, 4))
+    urgent = start(user, long, deadline_ns=1)  # more than its channel holds, so that it does not end meanwhile
+    expected = [summarize(PROMPT), summarize(long)[:96]]
+    assert len(expected[1]) == 96
+    assert [bytes(read(user, one)) for one in (patient, urgent)] == expected
+
+
+def test_a_poll_that_nobody_waits_for_runs_nothing(user: Tenant, server: Server) -> None:
+    infer_id = start(user)
+    system = server.node.system
+    now = system.clock.now()
+    assert not run(frames._progress(system, infer_id, lambda: True))
+    assert system.clock.now() == now
+    assert run(frames._progress(system, infer_id, lambda: False))
+    assert system.clock.now() > now
 
 
 def test_time_passes_only_for_who_may_poll(user: Tenant, client: Client) -> None:
@@ -207,6 +232,16 @@ def test_no_right_implies_another(admin: Tenant, user: Tenant) -> None:
         submit_only.call("text", tokens=[65])
     schema.check(submit_only.call("metrics")["snapshot"])
     assert "llm_tokens_out" in submit_only.call("metrics", form="prometheus")["text"]
+
+
+def test_an_administrator_of_one_object_stays_one(admin: Tenant) -> None:
+    given = admin.call("grant", holder="ops", rights=["admin"], objects=["llm"])
+    ops = Tenant(admin.client, given["token"])
+    with pytest.raises(CallRefused, match="AuthFailed"):
+        ops.call("grant", holder="ops", rights=["submit"], objects=["model", "llm"])
+    with pytest.raises(CallRefused, match="AuthFailed"):
+        ops.call("revoke", id=1)
+    ops.call("grant", holder="ops", rights=["submit"], objects=["llm"])
 
 
 def test_text_of_no_tokens_and_of_no_model(user: Tenant) -> None:
@@ -300,7 +335,7 @@ def test_an_idle_service_does_not_hold_up_the_end(tmp_path: Path) -> None:
         admin = Tenant(client, read_token(Home(home_of(server.path)).admin_token))
         user = admin.granted("admin", "submit", "stream")
         admin.ask(Command.LLM_LOAD, user.buffer(PACKAGE.read_bytes()), 0, STUB)
-        assert admin.ask(Command.LLM_BUDGET, 0, 0, 0, 1, 10**15, 0).code is Code.OK
+        assert admin.ask(Command.LLM_BUDGET, 0, 0, 0, 10_000, 10**11, 0).code is Code.OK
         infer_id = start(user)
         begun = time.monotonic()
         threading.Timer(0.5, server.stop).start()

@@ -126,6 +126,23 @@ static void threads(void) {
     CHECK(steps(fd) == 1600);
 }
 
+static void crowded(void) { /* more callers than the connection holds requests, and it does not block */
+    enum { THREADS = 16 };
+    pthread_t thread[THREADS];
+    const int smallest = 1;
+    int fd = node(), on = 1;
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest) == 0 && ioctl(fd, FIONBIO, &on) == 0);
+    for (int i = 0; i < THREADS; ++i) CHECK(pthread_create(&thread[i], NULL, calls, &fd) == 0);
+    for (int i = 0; i < THREADS; ++i) CHECK(pthread_join(thread[i], NULL) == 0);
+    CHECK(steps(fd) == THREADS * 200);
+}
+
+static void answered(int error) { /* whatever the other side says */
+    struct telemetry seen;
+    const int fd = node();
+    CHECK(ioctl(fd, TELEMETRY, &seen) == -1 && errno == error);
+}
+
 static void pointers(void) {
     const int fd = node();
     const long page = sysconf(_SC_PAGESIZE);
@@ -237,6 +254,8 @@ int main(int argc, char **argv) {
     else if (!strcmp(what, "duplicates")) duplicates();
     else if (!strcmp(what, "forks")) forks();
     else if (!strcmp(what, "threads")) threads();
+    else if (!strcmp(what, "crowded")) crowded();
+    else if (!strcmp(what, "answered")) answered(atoi(argv[2]));
     else if (!strcmp(what, "pointers")) pointers();
     else if (!strcmp(what, "ordinary")) ordinary();
     else if (!strcmp(what, "signals")) signals();

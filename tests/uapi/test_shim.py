@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
 
 from sw.node.client import Client
-from sw.node.place import RUNTIME_VARIABLE
+from sw.node.place import NAME, RUNTIME_VARIABLE
 from sw.node.server import Server
+from sw.node.wire import HEADER, MAGIC, Kind, Request
 from sw.uapi.build import build
 from tb.run.process import clean_env
 from tb.serve.clients import FCNTL_CLIENT, LIBRARY, SMOKE
@@ -26,6 +30,7 @@ CASES = [
     "duplicates",
     "forks",
     "threads",
+    "crowded",
     "pointers",
     "ordinary",
     "signals",
@@ -115,6 +120,44 @@ def test_the_node_ends(tmp_path: Path, case: str) -> None:
         assert process.stdout.readline() == "ready\n"
     output, _ = process.communicate("x", timeout=30)
     assert (process.returncode, output) == (0, "good\n")
+
+
+HEADER_PACK = HEADER.layout.pack
+GOOD = HEADER_PACK(MAGIC, Kind.IOCTL, 0, 0, 96) + bytes(96)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (HEADER_PACK(MAGIC, Kind.IOCTL, 0, errno.EBUSY, 0), errno.EBUSY),
+        (GOOD[:-1], errno.EIO),
+        (GOOD + b"x", errno.EIO),
+        (GOOD[:15], errno.EIO),
+        (b"", errno.EIO),
+        (b"X" + GOOD[1:], errno.EIO),
+        (HEADER_PACK(MAGIC, Kind.CALL, 0, 0, 96) + bytes(96), errno.EIO),
+        (None, errno.EIO),
+    ],
+)
+def test_answers_that_are_none(tmp_path: Path, answer: bytes | None, error: int) -> None:
+    """A server that answers otherwise than it must, or (None) goes without an answer."""
+    path = tmp_path / NAME
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        listener.settimeout(30)
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, Request.receive(connection).reply_to as reply_to:
+                if answer is not None:
+                    reply_to.send(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        done = shimmed(path, [str(compiled("corners")), "answered", str(error)])
+        thread.join(30)
+    assert (done.returncode, done.stdout) == (0, "good\n")
 
 
 def test_a_stranger_in_the_servers_place(tmp_path: Path) -> None:
