@@ -36,7 +36,7 @@ class Libraries:
 
 
 def find_compiler(asked: str | None = None) -> list[str]:
-    """The command that compiles C: the one asked for, a C compiler, or a C++ compiler told that it is C.
+    """The command that compiles one C file: the compiler asked for, a C one, or a C++ one told that it is C.
 
     Raises:
         NoCompiler: there is none.
@@ -73,7 +73,10 @@ def _fresh(command: list[str], target: Path, sources: tuple[str, ...]) -> None:
     if target.exists() and stamp.exists() and stamp.read_text() == digest.hexdigest():
         return
     temporary = target.with_suffix(".tmp")
-    arguments = [*command, *FLAGS, "-I", str(INCLUDE), *(str(SOURCES / name) for name in sources)]
+    program, *language = command
+    arguments = [program, *FLAGS, "-I", str(INCLUDE)]
+    for name in sources:
+        arguments += [*language, str(SOURCES / name)]  # g++ takes `-x c` for one file only
     arguments += ["-o", str(temporary), "-ldl", "-lpthread"]
     try:
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=LIMIT_S, check=False)

@@ -3,15 +3,17 @@
 Exit status: 1 a check failed or the simulation broke, 2 wrong use, 130 ended by Ctrl-C.
 """
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
-from sw.node.place import PlaceError, default_path
+from sw.node.place import VARIABLE, PlaceError
 from sw.uapi.build import BuildError, NoCompiler
 from sw.uapi.build import build as build_libraries
+from sw.uapi.description import DEVICE
 from tb.replay.errors import Difference
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import ROOT
@@ -35,12 +37,10 @@ def _libraries(say: Say) -> Path | None:
 def introduce(options: Options, preload: Path | None, say: Say) -> None:
     """What a user types in another terminal."""
     say(f"serving {options.backend}, {options.entries:,} entries, {options.lanes} lanes, {options.ports} ports")
-    say(f"socket   {options.socket}")
-    if options.socket != default_path():
-        say(f"         export KVCPU_SOCKET={options.socket}")
+    say(f"socket   export {VARIABLE}={shlex.quote(str(options.socket))}")
     say(f"try      {ROOT / 'bin' / 'kvctl'} step 1")
     if preload:
-        say(f"or       LD_PRELOAD={preload} <a program that opens /dev/kvcpu0>")
+        say(f"or       LD_PRELOAD={preload} <a program that opens {DEVICE}>")
     say("Ctrl-C ends it")
 
 

@@ -114,10 +114,12 @@ def test_only_what_is_taken_over_is_exported(tmp_path: Path) -> None:
     assert names == {"ioctl", *opens, *(f"__{name}_2" for name in opens)}
 
 
-def test_a_cpp_compiler_compiles_it_as_c() -> None:
+def test_a_cpp_compiler_compiles_it_as_c(tmp_path: Path) -> None:
+    """The project asks for a C++ compiler only."""
     if shutil.which("c++") is None:
         pytest.skip("no c++ on this machine")
     assert find_compiler("c++")[1:] == ["-x", "c"]
+    assert build(tmp_path, "c++").preload.exists()
 
 
 def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
