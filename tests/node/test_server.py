@@ -47,7 +47,9 @@ def test_another_user_is_not_let_in(server: Server) -> None:
     """Even where the folder's rights were opened: the kernel's word for who it is decides."""
     if os.geteuid() != 0:
         pytest.skip("only root can be another user")
-    for folder in (server.path.parent, *list(server.path.parents)[1:4]):
+    for folder in server.path.parents:
+        if folder.stat().st_mode & 0o001:  # from here on everybody may pass
+            break
         folder.chmod(0o755)
     server.path.chmod(0o666)
     program = """
