@@ -215,7 +215,7 @@ module kvcpu
   logic [7:0] irq_event;
 
   // ------------------------------------------------------------------ CSR <-> rest
-  logic step_we, cmd_push, cmd_refused, cmd_full, dir_busy, takes_hold, takes_quiet;
+  logic step_we, cmd_push, cmd_refused, cmd_full, dir_busy, takes_hold, takes_quiet, slot_ahead;
   logic [31:0] step_new, step_now;
   cmd_t cmd;
   dir_result_t dir_result;
@@ -429,6 +429,7 @@ module kvcpu
     .quiet_o           (rtbd_quiet),
     .takes_hold_i      (takes_hold),
     .takes_quiet_o     (takes_quiet),
+    .slot_ahead_o      (slot_ahead),
     .ready_o           (rtbd_ready),
     .ports_idle_o      (ports_idle),
     .cfg_i             (cfg),
@@ -516,7 +517,7 @@ module kvcpu
     .cfg_i                  (cfg),
     .free_i                 (slot_free),
     .departures_i           (departures),
-    .ready_i                (initialised),
+    .ready_i                (initialised && !slot_ahead),
     .lane_done_i            (lane_done),
     .decision_i             (|dec_accept),
     .current_step_o         (step_now),

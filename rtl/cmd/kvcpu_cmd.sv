@@ -70,9 +70,9 @@ module kvcpu_cmd
   localparam logic [31:0] OffsetMask = 32'(BLOCK_TOKENS - 1);
 
   typedef enum logic [2:0] {
-    StIdle,
+    StIdle,      // a directory command's only operation is offered from the queue's head
     StRange,     // the walker issues the blocks' operations
-    StDir,       // a directory command's only operation is offered
+    StDir,       // the operation is still offered
     StDirWait,   // and answered
     StFreeWait,  // FREE_REQUEST walks the directory
     StDone
@@ -81,20 +81,20 @@ module kvcpu_cmd
   state_e state_q, state_d;
 
   // ------------------------------------------------------------------ queue
-  logic                            q_valid, load;
-  logic [$bits(cmd_t)-1:0]         q_data;
+  logic                            q_valid, load, bad_arg, q_bad_arg, q_direct;
+  logic [$bits(cmd_t):0]           q_data;
   logic [$clog2(CmdQueueDepth):0]  q_level;
   cmd_t                            q_cmd, cmd_q;
 
   kvcpu_fifo #(
-    .Width($bits(cmd_t)),
+    .Width($bits(cmd_t) + 1),
     .Depth(CmdQueueDepth)
   ) u_queue (
     .clk_i  (clk_i),
     .rst_ni (rst_ni),
     .clear_i(clear_i),
     .push_i (push_i),
-    .data_i (cmd_i),
+    .data_i ({bad_arg, cmd_i}),
     .full_o (full_o),
     .valid_o(q_valid),
     .data_o (q_data),
@@ -102,7 +102,8 @@ module kvcpu_cmd
     .level_o(q_level)
   );
 
-  assign q_cmd     = cmd_t'(q_data);
+  assign q_cmd     = cmd_t'(q_data[$bits(cmd_t)-1:0]);
+  assign q_bad_arg = q_data[$bits(cmd_t)];
   assign load      = q_valid && (state_q == StIdle);
   assign pending_o = 5'(q_level) + 5'(state_q != StIdle);
 
@@ -110,16 +111,19 @@ module kvcpu_cmd
     return cmd < CmdInsert;
   endfunction
 
-  // INSERT: block-aligned, TOKEN_END inside the same block (and so not before TOKEN_START).
-  logic bad_arg;
+  // INSERT: block-aligned, TOKEN_END inside the same block (and so not before TOKEN_START). Judged on
+  // the way into the queue, so that an operation is offered straight from the queue's head.
   always_comb begin
-    unique case (q_cmd.cmd)
-      CmdInsert: bad_arg = (q_cmd.kv_addr.token & OffsetMask) != '0 ||
-                           ((q_cmd.kv_addr.token ^ q_cmd.token_end) >> OffsetW) != '0;
-      CmdFreeRequest: bad_arg = q_cmd.kv_addr.request_id == '0;
+    unique case (cmd_i.cmd)
+      CmdInsert: bad_arg = (cmd_i.kv_addr.token & OffsetMask) != '0 ||
+                           ((cmd_i.kv_addr.token ^ cmd_i.token_end) >> OffsetW) != '0;
+      CmdFreeRequest: bad_arg = cmd_i.kv_addr.request_id == '0;
       default: bad_arg = 1'b0;
     endcase
   end
+
+  // The command at the head has one operation.
+  assign q_direct = q_valid && !is_range(q_cmd.cmd) && !q_bad_arg && (q_cmd.cmd != CmdFreeRequest);
 
   always_ff @(posedge clk_i) begin
     if (load) cmd_q <= q_cmd;
@@ -136,13 +140,13 @@ module kvcpu_cmd
         if (load) begin
           if (is_range(q_cmd.cmd)) begin
             state_d = StRange;
-          end else if (bad_arg) begin
+          end else if (q_bad_arg) begin
             state_d = StDone;
           end else if (q_cmd.cmd == CmdFreeRequest) begin
             state_d      = StFreeWait;
             free_start_d = 1'b1;
           end else begin
-            state_d = StDir;
+            state_d = op_ready_i ? StDirWait : StDir;
           end
         end
       end
@@ -194,25 +198,28 @@ module kvcpu_cmd
     .rsp_valid_i(rsp_valid_i && (state_q == StRange))
   );
 
+  cmd_t dir_cmd;
+  assign dir_cmd = (state_q == StIdle) ? q_cmd : cmd_q;
+
   always_comb begin
     dir_op           = '0;
     dir_op.client    = ClCmd;
-    dir_op.kv_addr   = cmd_q.kv_addr;
-    dir_op.token_end = 8'(cmd_q.token_end & OffsetMask);
-    dir_op.tier      = cmd_q.tier;
-    dir_op.prefix    = cmd_q.prefix;
-    dir_op.hot       = cmd_q.hot;
-    unique case (cmd_q.cmd)
+    dir_op.kv_addr   = dir_cmd.kv_addr;
+    dir_op.token_end = 8'(dir_cmd.token_end & OffsetMask);
+    dir_op.tier      = dir_cmd.tier;
+    dir_op.prefix    = dir_cmd.prefix;
+    dir_op.hot       = dir_cmd.hot;
+    unique case (dir_cmd.cmd)
       CmdInsert:  dir_op.op = OpInsert;
-      CmdLookup:  dir_op.op = cmd_q.touch ? OpLookup : OpPeek;
+      CmdLookup:  dir_op.op = dir_cmd.touch ? OpLookup : OpPeek;
       CmdRemove:  dir_op.op = OpRemove;
       CmdMigrate: dir_op.op = OpMigrate;
       default:    dir_op.op = OpNone;
     endcase
   end
 
-  assign op_valid_o = walk_op_valid || (state_q == StDir);
-  assign op_o       = (state_q == StDir) ? dir_op : walk_op;
+  assign op_valid_o = walk_op_valid || (state_q == StDir) || ((state_q == StIdle) && q_direct);
+  assign op_o       = (state_q == StRange) ? walk_op : dir_op;
 
   // ------------------------------------------------------------------ results
   dir_result_t result_q, result_d;

@@ -33,7 +33,7 @@ module kvcpu_hepc_ctrl
   input  logic [TierCount-1:0][CountW-1:0] free_i,
   /// Per tier: items from it that are in a queue or moving.
   input  logic [TierCount-1:0][CountW-1:0] departures_i,
-  /// The directory is initialised.
+  /// The directory is initialised, and every free slot counted is free: a scan may begin.
   input  logic                             ready_i,
   /// Per bank: it has walked all rows and holds no scan step; low from the cycle after
   /// scan_start_o.

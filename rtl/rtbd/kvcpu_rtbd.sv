@@ -27,6 +27,8 @@ module kvcpu_rtbd #(
   input  logic                                takes_hold_i,
   /// No operation that takes a slot is in the pipeline.
   output logic                                takes_quiet_o,
+  /// A slot has been taken for an INSERT that commits in the next cycle: free slots must not be judged.
+  output logic                                slot_ahead_o,
   /// The directory has been cleared; launches are welcome.
   output logic                                ready_o,
   /// No lookup is on its way and no answer waits.
@@ -369,6 +371,11 @@ module kvcpu_rtbd #(
   logic [LANES-1:0][1:0] s0_tier_q;
   logic [LANES-1:0][SlotW-1:0] s0_slot_q;
 
+  // OpInsert: the slot at the head of its tier's pool, and its address, followed from T2 on.
+  logic [63:0] t3_ins_base_q, s0_ins_phys_q;
+  logic [31:0] t3_ins_offset_q;
+  logic [SlotW-1:0] t3_ins_slot_q, s0_ins_slot_q;
+
   logic eng_valid, eng_write, eng_final, eng_ready, eng_meta_bad;
   banks_t eng_bank;
   logic [RowW-1:0] eng_row;
@@ -417,6 +424,11 @@ module kvcpu_rtbd #(
       s0_first_free_q <= t3_first_free;
       s0_exists_q     <= |t3_match;
       s0_place_q      <= |t3_free;
+      t3_ins_slot_q   <= slot_i[t2_op_q.tier];
+      t3_ins_base_q   <= cfg_i.base[t2_op_q.tier];
+      t3_ins_offset_q <= 32'(slot_i[t2_op_q.tier]) << cfg_i.stride_shift;
+      s0_ins_slot_q   <= t3_ins_slot_q;
+      s0_ins_phys_q   <= t3_ins_base_q + 64'(t3_ins_offset_q);
       for (int unsigned b = 0; b < LANES; b++) begin
         s0_token_end_q[b] <= t3_tag[b].token_end;
         s0_tier_q[b]      <= t3_tag[b].tier;
@@ -437,6 +449,7 @@ module kvcpu_rtbd #(
     logic [7:0]      token_end;
     logic [1:0]      tier;
     logic [SlotW-1:0] slot;
+    logic            kept;    // OpInsert: it has its slot, in `slot`
     logic            eng_read;
     logic            eng_write;
     logic            eng_final;
@@ -455,7 +468,8 @@ module kvcpu_rtbd #(
     s0.bank = s0_bank;
     s0.match = !eng_valid && |(s0_match_q & s0_target_q);
     s0.exists = !eng_valid && s0_exists_q;
-    s0.place = !eng_valid && s0_place_q;
+    s0.place = eng_valid ? eng_final : s0_place_q;
+    s0.kept = eng_valid && eng_final;
     s0.eng_read = eng_valid && !eng_write && !eng_final;
     s0.eng_write = eng_valid && eng_write;
     s0.eng_final = eng_valid && eng_final;
@@ -469,10 +483,39 @@ module kvcpu_rtbd #(
       end
     end
     if (eng_valid) s0.row = eng_row;
+    if (s0.op.op == OpInsert && !s0.match) begin
+      s0.tier = s0.op.tier;
+      s0.slot = eng_valid ? eng_slot : s0_ins_slot_q;
+    end
   end
 
   lock_t s0_lock;
   assign s0_lock = '{writes: s0_lock_q.writes && s0_valid_q && advance, sig: s0_lock_q.sig};
+
+  // ------------------------------------------------------------------ S1: INSERT takes its slot
+  // A new key has its result here: with a place and a slot nothing can happen to it any more before its
+  // commit point, and nothing that enters after the result overtakes it. Without a place the search
+  // begins here. Where the pool's head has changed since T2, or is not there, the commit point takes the
+  // slot, answers and begins the search.
+  logic s1_keeps, s1_search, s1_answers;
+  logic [63:0] s1_ins_phys_q;
+  rsp_t s1_rsp;
+
+  assign s1_keeps = s1_valid_q && (s1_q.op.op == OpInsert) && !s1_q.kept && !s1_q.eng_read &&
+                    !s1_q.eng_write && !s1_q.exists && slot_avail_i[s1_q.tier] &&
+                    (slot_i[s1_q.tier] == s1_q.slot);
+  assign s1_search = s1_keeps && !s1_q.place;
+  assign s1_answers = s1_keeps && s1_q.place;
+
+  always_comb begin
+    s1_rsp = '0;
+    s1_rsp.op = OpInsert;
+    s1_rsp.client = ClCmd;
+    s1_rsp.status = StOk;
+    s1_rsp.tier = s1_q.op.tier;
+    s1_rsp.phys_addr = s1_ins_phys_q;
+    s1_rsp.index = IndexW'({s1_q.row[RowBits-1:0], s1_q.bank_no[BankBits-1:0]});
+  end
 
   // PHYS_ADDR = BASE + slot * stride
   logic [63:0] s2_base_q, s2_phys, s3_phys_q;
@@ -526,7 +569,9 @@ module kvcpu_rtbd #(
 
   always_ff @(posedge clk_i) begin
     s1_q          <= s0;
+    s1_ins_phys_q <= s0_ins_phys_q;
     s2_q          <= s1_q;
+    s2_q.kept     <= s1_q.kept || s1_keeps;
     s3_q          <= s2_q;
     s2_base_q     <= cfg_i.base[s1_q.tier];
     s2_offset_q   <= 32'(s1_q.slot) << cfg_i.stride_shift;
@@ -621,8 +666,8 @@ module kvcpu_rtbd #(
     .hit_i          (s3_hit_q),
     .exists_i       (s3_q.exists),
     .place_i        (s3_q.place),
-    .kept_i         (s3_q.eng_final),
-    .kept_slot_i    (eng_slot),
+    .kept_i         (s3_q.kept),
+    .kept_slot_i    (s3_q.slot),
     .tag_i          (s3_tag),
     .meta_i         (s3_meta_q),
     .token_offset_i (8'(s3_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
@@ -713,13 +758,17 @@ module kvcpu_rtbd #(
   logic [3:0] result_bank;
   logic [RowW-1:0] result_row;
   logic s3_insert, s3_again, s3_search;
+  logic [SlotW-1:0] s3_slot;
   rsp_t s3_rsp, search_rsp;
   logic [63:0] take_phys;
 
-  assign s3_insert = alu_valid && (s3_q.op.op == OpInsert) && !s3_q.eng_final;
+  assign s3_insert = alu_valid && (s3_q.op.op == OpInsert) && !s3_q.kept;
   assign s3_again = (s3_status == StBusy);
   assign s3_search = (s3_status == StFull);
-  assign take_phys = cfg_i.base[take_tier] + (64'(slot_i[take_tier]) << cfg_i.stride_shift);
+  // The slot of this operation, taken here or kept from S1 on.
+  assign s3_slot = s3_q.kept ? s3_q.slot : slot_i[take_tier];
+  assign take_phys = s3_q.kept ? s3_phys_q
+                               : cfg_i.base[take_tier] + (64'(slot_i[take_tier]) << cfg_i.stride_shift);
 
   always_comb begin
     s3_rsp = '0;
@@ -742,7 +791,7 @@ module kvcpu_rtbd #(
       s3_rsp.index = s3_index;
     end
     s3_rsp.dst_tier = take_tier;
-    s3_rsp.dst_slot = slot_i[take_tier];
+    s3_rsp.dst_slot = s3_slot;
     s3_rsp.dst_phys = take_phys;
     if (s3_q.op.op == OpRead) begin
       s3_rsp.entry = '{
@@ -782,16 +831,19 @@ module kvcpu_rtbd #(
     end
   end
 
-  logic s3_answers;
-  assign s3_answers = alu_valid && !s3_q.eng_final && !(s3_insert && (s3_again || s3_search));
+  logic s3_answers, cmd_rsp_valid_q;
+  assign s3_answers = alu_valid && !(s3_q.op.op == OpInsert && s3_q.kept) &&
+                      !(s3_insert && (s3_again || s3_search));
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      cmd_rsp_valid_o  <= 1'b0;
+      cmd_rsp_valid_q  <= 1'b0;
+      slot_ahead_o     <= 1'b0;
       dma_rsp_valid_o  <= 1'b0;
       bar2_rsp_valid_o <= 1'b0;
     end else begin
-      cmd_rsp_valid_o  <= (s3_answers && s3_q.op.client == ClCmd) || result_valid;
+      slot_ahead_o     <= s1_keeps;
+      cmd_rsp_valid_q  <= (s3_answers && s3_q.op.client == ClCmd) || result_valid;
       dma_rsp_valid_o  <= s3_answers && s3_q.op.client == ClDma;
       bar2_rsp_valid_o <= s3_answers && s3_q.op.client == ClBar2;
     end
@@ -805,7 +857,12 @@ module kvcpu_rtbd #(
     s4_search_q  <= result_valid;
   end
   assign rsp_o = s4_rsp_q;
-  assign cmd_rsp_o = s4_search_q ? search_rsp_q : s4_rsp_q;
+  assign cmd_rsp_valid_o = cmd_rsp_valid_q || s1_answers;
+  always_comb begin
+    cmd_rsp_o = s4_rsp_q;
+    if (s4_search_q) cmd_rsp_o = search_rsp_q;
+    if (s1_answers) cmd_rsp_o = s1_rsp;
+  end
 
   // ------------------------------------------------------------------ slot pools
   // Puts, one a cycle: of the operation at S3, then the search's, then FREE_REQUEST's.
@@ -852,6 +909,7 @@ module kvcpu_rtbd #(
   always_comb begin
     take_o = '0;
     take_o[take_tier] = take_valid;
+    if (s1_keeps) take_o[s1_q.op.tier] = 1'b1;  // never in one cycle: operations that take keep their distance
     put_o = '0;
     put_held_o = 1'b0;
     put_slot_o = put_slot;
@@ -957,6 +1015,9 @@ module kvcpu_rtbd #(
     .probe_free_i     (|s0_first_free_q),
     .probe_free_bank_i(s0_first_free_q),
     .probe_free_row_i (s0_free_row),
+    .s1_search_i      (s1_search),
+    .s1_op_i          (s1_q.op),
+    .s1_slot_i        (s1_q.slot),
     .s3_insert_i      (s3_insert),
     .s3_search_i      (s3_search),
     .s3_again_i       (s3_again),

@@ -12,7 +12,7 @@ module kvcpu_rtbd_alu (
   input  logic                                     exists_i,
   /// OpInsert: a free place was found in the key's banks.
   input  logic                                     place_i,
-  /// OpInsert: the search ends; use the slot that its first pass took.
+  /// OpInsert: it has its slot already, from S1 or from the first pass of its search.
   input  logic                                     kept_i,
   /// That slot.
   input  logic [kvcpu_pkg::SlotW-1:0]              kept_slot_i,
@@ -269,8 +269,9 @@ module kvcpu_rtbd_alu (
         take_tier_o = op_i.tier;
         status_o = StOk;
         if (kept_i) begin
-          tag_we_o = 1'b1;
-          meta_we_o = 1'b1;
+          status_o = place_i ? StOk : StFull;
+          tag_we_o = place_i;
+          meta_we_o = place_i;
         end else if (exists_i) begin
           status_o = StExists;
         end else if (slot_free_i[op_i.tier] == '0) begin

@@ -39,7 +39,13 @@ module kvcpu_rtbd_insert #(
   /// S0: row of that place.
   input  logic [kvcpu_pkg::RowW-1:0]                  probe_free_row_i,
 
-  /// S3: an OpInsert is at its commit point.
+  /// S1: an OpInsert found all places taken and has taken a slot: search.
+  input  logic                                        s1_search_i,
+  /// S1: the operation.
+  input  kvcpu_pkg::op_t                              s1_op_i,
+  /// S1: the slot it took.
+  input  logic [kvcpu_pkg::SlotW-1:0]                 s1_slot_i,
+  /// S3: an OpInsert without a slot is at its commit point.
   input  logic                                        s3_insert_i,
   /// S3: it found all places taken and took a slot: search.
   input  logic                                        s3_search_i,
@@ -242,7 +248,7 @@ module kvcpu_rtbd_insert #(
     unique case (state_q)
       Idle: begin
         if (s3_insert_i && s3_again_i) state_d = Again;
-        if (s3_insert_i && s3_search_i) state_d = Probe1;
+        if (s1_search_i || (s3_insert_i && s3_search_i)) state_d = Probe1;
         issue_d = '0;
         done_d = '0;
         sent_d = '0;
@@ -354,7 +360,10 @@ module kvcpu_rtbd_insert #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (s3_insert_i) begin
+    if (s1_search_i) begin
+      op_q   <= s1_op_i;
+      slot_q <= s1_slot_i;
+    end else if (s3_insert_i) begin
       op_q   <= s3_op_i;
       slot_q <= s3_slot_i;
     end

@@ -20,7 +20,8 @@ bind kvcpu_rtbd kvcpu_mon_rtbd #(
   .rsp_i(s3_rsp),
   .push_valid_i(push_valid_o), .push_channel_i(push_channel_o), .push_item_i(push_item_o),
   .evict_full_i(evict_full_i), .prefetch_full_i(prefetch_full_i),
-  .take_valid_i(take_valid), .take_tier_i(take_tier), .slot_i(slot_i),
+  .take_valid_i(take_valid || (alu_valid && s3_q.kept && !s3_q.eng_final)), .take_tier_i(take_tier),
+  .slot_i(s3_slot),
   .put_i(put_o), .put_valid_i(put_valid), .put_held_i(put_held), .put_slot_i(put_slot),
   .result_valid_i(result_valid), .result_ok_i(result_ok), .search_op_i(eng_op),
   .search_slot_i(eng_slot), .cfg_i(cfg_i));

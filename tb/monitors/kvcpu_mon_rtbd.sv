@@ -49,12 +49,12 @@ module kvcpu_mon_rtbd #(
   input logic                                                   evict_full_i,
   /// Prefetch queue is full.
   input logic                                                   prefetch_full_i,
-  /// Slot taken.
+  /// Slot taken, at the commit point or (INSERT) before it.
   input logic                                                   take_valid_i,
   /// Its tier.
   input kvcpu_pkg::tier_e                                       take_tier_i,
-  /// Slots that would be taken.
-  input logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::SlotW-1:0]  slot_i,
+  /// The slot.
+  input logic [kvcpu_pkg::SlotW-1:0]                            slot_i,
   /// Slots returned, by tier.
   input logic [kvcpu_pkg::TierCount-1:0]                        put_i,
   /// Slot returned by the operation.
@@ -145,7 +145,7 @@ module kvcpu_mon_rtbd #(
           entry_word1(meta_we_i ? meta_n_i : meta_i),
           entry_word2(tag_n_i, meta_we_i ? meta_n_i : meta_i),
           {put_tier(put_i) == 0 ? 8'd0 : 8'(put_tier(put_i)), 8'(take_tier_i), put_slot_i,
-           slot_i[take_tier_i], 16'(rsp_i.index)},
+           slot_i, 16'(rsp_i.index)},
           {8'(op_i.tier), 8'(op_i.token_end), 8'(op_i.prefix), 8'(op_i.hot), 8'(rsp_i.dst_tier),
            8'(rsp_i.tier), 8'(rsp_i.move), 8'(rsp_i.status)},
           rsp_i.phys_addr,

@@ -69,6 +69,7 @@ class CommandCheck:
         self.last_result: CommandResult | None = None
         self._just_done: Command | None = None
         self._settling: tuple[Command, list[int]] | None = None  # an INSERT's result seen before its entry is placed
+        self._ahead: tuple[Command, ExpectedOp] | None = None  # an INSERT that is done before its commit point
 
     def clear(self) -> None:
         """A reset."""
@@ -76,6 +77,7 @@ class CommandCheck:
         self.last_result = None
         self._just_done = None
         self._settling = None
+        self._ahead = None
 
     @property
     def directory_busy(self) -> bool:
@@ -138,6 +140,8 @@ class CommandCheck:
 
     def next_op(self) -> ExpectedOp | None:
         """The operation that the running command does next; None when there is none."""
+        if self._ahead is not None:
+            return self._ahead[1]
         return next(self.queue[0].ops, None) if self.queue else None
 
     def freed(self, w: list[int], went: bool | None) -> None:
@@ -155,8 +159,11 @@ class CommandCheck:
             self._ctx.compare("command done", "none runs", "one done", at_cycle=w[0])
             return
         command = self.queue.popleft()
+        self.placed(w[0])
         left = next(command.ops, None)
-        if left is not None:
+        if left is not None and command.cmd == Cmd.Insert:
+            self._ahead = (command, left)
+        elif left is not None:
             self._ctx.compare(
                 "command done: blocks left", "none", hex(left[1]), cmd=Cmd(command.cmd).name, at_cycle=w[0]
             )
@@ -188,8 +195,17 @@ class CommandCheck:
         else:
             self._ctx.compare("result of the command", "after its operation", "without one", at_cycle=w[0])
 
+    def placed(self, cycle: int) -> None:
+        """No INSERT may be done and have its commit point still to come."""
+        left = None if self._ahead is None else hex(self._ahead[1][1])
+        self._ctx.compare("INSERT done: its commit point", None, left, at_cycle=cycle)
+
     def settle(self, result: CommandResult) -> bool:
-        """An INSERT's entry is placed. True when its result has been seen before, and is now compared."""
+        """An INSERT's entry is placed. True when its command was done before: its result is, or will be, compared."""
+        if self._ahead is not None:
+            self._ahead[0].result = result
+            self._ahead = None
+            return True
         if self._settling is None:
             return False
         command, w = self._settling

@@ -340,6 +340,7 @@ class Scoreboard:
         ctx.compare("items under way at the end", 0, len(self.operations.popped) + len(self.operations.moving))
         ctx.compare("completions missing at the end", 0, len(self.operations.ended))
         ctx.compare("commands under way at the end", 0, len(self.commands.queue))
+        self.commands.placed(self._cycle)
         try:
             state.check()
         except Mismatch as error:

@@ -115,9 +115,12 @@ class Reference:
         self.thresholds = [0] * 3
         self.hist: list[list[int]] = [[] for _ in range(3)]  # P of the entries counted
         self.last_hist: list[list[int]] | None = None
-        self.masks = [
-            [splitmix(0x6B76637075000000 + bank * 16 + bit) for bit in range(14)] for bank in range(self.lanes)
-        ]
+        self.shares: dict[tuple[int, str], list[int]] = {}  # of a hexadecimal digit, by its place: a row per bank
+        for place, digit in product(range(16), "0123456789abcdef"):
+            quarters = [splitmix(0x6B76637075000000 + (place * 16 + int(digit, 16)) * 4 + n) for n in range(4)]
+            data = b"".join(quarter.to_bytes(8, "little") for quarter in quarters)
+            halves = [int.from_bytes(data[i : i + 2], "little") for i in range(0, 32, 2)]
+            self.shares[place, digit] = [share % self.rows for share in halves[: self.lanes]]
 
     # ---------------------------------------------------------------- helpers
 
@@ -267,14 +270,11 @@ class Reference:
 
     def places(self, name: Name) -> list[tuple[int, int]]:
         request, layer, head, block = name
-        key = request << 48 | layer << 40 | head << 32 | block
-        found = []
-        for bank in range(self.lanes):
-            row = 0
-            for bit in range(self.rows.bit_length() - 1):
-                row += (bin(key & self.masks[bank][bit]).count("1") % 2) << bit
-            found.append((row, bank))
-        return found
+        digits = f"{request:04x}{layer:02x}{head:02x}{block:08x}"
+        rows = [0] * self.lanes
+        for place, digit in enumerate(reversed(digits)):
+            rows = [row ^ share for row, share in zip(rows, self.shares[place, digit], strict=True)]
+        return list(zip(rows, range(self.lanes), strict=True))
 
     def chains(self, name: Name) -> list[list[tuple[int, int]]]:
         """Every chain of places that the search looks at, in its order: the key's place first."""
