@@ -15,7 +15,7 @@ is_given = $(filter command,$(firstword $(origin $(1))))
 option = $(if $(call given,$(1)),$(2) '$(subst ','\'',$(call given,$(1)))')
 flag = $(if $(filter-out 0,$(call given,$(1))),$(2))
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS ONLY COUNT
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS ONLY COUNT ROWS
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
 
@@ -30,7 +30,7 @@ PY := .venv/bin/python
 SIM_OPTIONS = $(call option,SEED,--seed) $(call option,ENTRIES,--entries) $(call option,LANES,--lanes) $(call option,PORTS,--ports) $(call option,BACKEND,--backend) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 RUN = $(PY) -m tb.run $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 
-.PHONY: help setup setup-fpga sim serve llm-quick test pytest lint regs regress waves defects mutate list doctor lock clean
+.PHONY: help setup setup-fpga sim serve llm-quick test pytest lint regs regress bench waves defects mutate list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -95,6 +95,12 @@ regress: setup ## all legs with all their seeds over the local cores, reports in
 ##   COVERAGE=1      collect code coverage
 ##   WORKERS=<n>     tests at the same time (default: the cores)
 	@$(RUN) regress $(call option,SEEDS,--seeds) $(call option,LEVEL,--level) $(call flag,COVERAGE,--coverage) $(call option,WORKERS,--workers)
+
+bench: setup ## measure every figure of docs/figures.md against its target (half an hour, on an idle machine)
+##   ROWS=<names>    these only (with commas between), without the plots
+##   DEBUG=1         with every signal of the hierarchy visible to Python: what that costs
+##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
+	@$(PY) -m tb.figures $(call option,ROWS,--rows) $(call flag,DEBUG,--debug) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 
 waves: setup ## run one test with waves from time 0
 ##   TEST=<test> SEED=<n>

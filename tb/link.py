@@ -4,6 +4,7 @@ Arrays handed over are used in place, so that whoever starts a batch keeps its a
 """
 
 import ctypes as c
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,8 @@ class Link:
         self._poke = bind("poke", None, u32, i32, i32)
         self.poke_pending = bind("poke_pending", i32)
         self.dump_request = bind("dump_request", None)
+        self.pins_record = bind("pins_record", None, u64, u64)
+        self._pins_save = bind("pins_save", i32, c.c_char_p)
 
     def take_records(self, stream: int) -> Array:
         """Records collected since the last call: shape (n, words), uint64, a copy."""
@@ -177,6 +180,11 @@ class Link:
         out = (c.c_uint64 * len(AXI_COUNTS))()
         self._axi_counts(out)
         return dict(zip(AXI_COUNTS, out, strict=True))
+
+    def pins_save(self, path: Path) -> None:
+        """Stop recording the device's pins (`pins_record`) and write what was recorded. Raises OSError."""
+        if not self._pins_save(str(path).encode()):
+            raise OSError(f"{path} cannot be written")
 
     def poke(self, index: int, tag: bool, bit: int) -> None:
         """Flip a bit of an entry's tag or meta word in the directory's memory, at the next clock."""

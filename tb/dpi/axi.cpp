@@ -7,6 +7,7 @@
 
 #include "core.h"
 #include "memory.h"
+#include "pins.h"
 
 namespace kv {
 namespace {
@@ -272,6 +273,14 @@ void read_taken() {
     while (!reads.empty() && reads.front().done) reads.pop_front();
 }
 
+void record_pins(int ctl, int ids) {
+    if (!pins::recorder.on) return;
+    pins::recorder.header.cycles = cycle;
+    const pins::Axi now{static_cast<uint32_t>(ids), static_cast<uint8_t>(ctl), {}};
+    pins::recorder.drive(pins::kAxi, cycle, &now, sizeof now);
+    if (rvalid) pins::recorder.drive(pins::kAxiData, cycle, rdata, static_cast<uint8_t>(width));
+}
+
 void reset_port() {
     reads.clear();
     writes.clear();
@@ -296,6 +305,7 @@ void kv_axi_write_beat(const uint32_t* data, long long strb, int last) {
     b.strb = static_cast<uint64_t>(strb);
     b.last = last != 0;
     beats.push_back(b);
+    if (pins::recorder.on) pins::recorder.signature.beat(cycle, b.data, width, b.last);
     if (beats.size() > 256 * 4)
         violation("AXI write data: expected data no further than 4 bursts ahead of its address, seen %zu beats", beats.size());
 }
@@ -307,7 +317,16 @@ int kv_axi_tick(int reset, int awvalid, int awid, long long awaddr, int awlen, i
                 int rready, int* ids) {
     if (reset) {
         reset_port();
+        record_pins(0, *ids);
         return 0;
+    }
+    if (pins::recorder.on) {
+        pins::Signature& s = pins::recorder.signature;
+        const int aw = awid << 5 | awlen << 11 | awsize << 19 | awburst << 22 | awtier << 24;
+        const int ar = arid << 5 | arlen << 11 | arsize << 19 | arburst << 22 | artier << 24;
+        const int control = awvalid | arvalid << 1 | bready << 2 | rready << 3;
+        s.see(pins::kAxi, cycle, static_cast<uint64_t>(control | (awvalid ? aw : 0)) | static_cast<uint64_t>(arvalid ? ar : 0) << 32,
+              awvalid ? static_cast<uint64_t>(awaddr) : 0, arvalid ? static_cast<uint64_t>(araddr) : 0);
     }
     if (awvalid && awready) accept(true, awid, static_cast<uint64_t>(awaddr), awlen, awsize, awburst, awtier);
     if (arvalid && arready) accept(false, arid, static_cast<uint64_t>(araddr), arlen, arsize, arburst, artier);
@@ -337,8 +356,10 @@ int kv_axi_tick(int reset, int awvalid, int awid, long long awaddr, int awlen, i
         }
     }
     *ids = bid | rid << 8 | bresp << 16 | rresp << 24;
-    return (awready ? 1 : 0) | (wready ? 2 : 0) | (arready ? 4 : 0) | (bvalid ? 8 : 0) | (rvalid ? 16 : 0) |
-           (rvalid && rlast ? 32 : 0);
+    const int ctl = (awready ? 1 : 0) | (wready ? 2 : 0) | (arready ? 4 : 0) | (bvalid ? 8 : 0) | (rvalid ? 16 : 0) |
+                    (rvalid && rlast ? 32 : 0);
+    record_pins(ctl, *ids);
+    return ctl;
 }
 
 void kv_axi_read_data(uint32_t* data) { std::memcpy(data, rdata, width); }

@@ -1,6 +1,8 @@
 // Event streams, violations and wake flags: the DPI side (kv_* called by SystemVerilog) and the Python side (kvpy_*).
 #include "core.h"
 
+#include "pins.h"
+
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -52,7 +54,12 @@ int kv_cycle(long long now) {
         alarm_at = ~0ull;
         wake(kWakeAlarm);
     }
-    return cycle >= reset_from && cycle < reset_to;
+    const bool reset = cycle >= reset_from && cycle < reset_to;
+    if (pins::recorder.on) {
+        const uint8_t rst_n = !reset;
+        pins::recorder.drive(pins::kReset, cycle - 1, &rst_n, 1);
+    }
+    return reset;
 }
 
 int kv_wake_count() { return static_cast<int>(wake_count); }
@@ -113,6 +120,26 @@ int kvpy_poke_pending() { return static_cast<int>(pokes.size()); }
 void kvpy_dump_request() { dump_banks = (1u << banks) - 1; }
 
 // ---------------------------------------------------------------- called by Python
+// From now on (before the first edge) the pins are recorded.
+void kvpy_pins_record(uint64_t ports, uint64_t axi_bytes) {
+    pins::recorder.on = true;
+    std::memcpy(pins::recorder.header.magic, pins::kMagic, sizeof pins::kMagic);
+    pins::recorder.header.ports = ports;
+    pins::recorder.header.axi_bytes = axi_bytes;
+}
+
+// Stops recording and writes everything to a file; 0 when that fails.
+int kvpy_pins_save(const char* path) {
+    pins::Recorder& r = pins::recorder;
+    r.on = false;
+    r.header.signature = r.signature.value();
+    std::FILE* file = std::fopen(path, "wb");
+    if (!file) return 0;
+    bool good = std::fwrite(&r.header, sizeof r.header, 1, file) == 1;
+    good = std::fwrite(r.bytes.data(), 1, r.bytes.size(), file) == r.bytes.size() && good;
+    return std::fclose(file) == 0 && good;
+}
+
 uint64_t kvpy_cycle() { return cycle; }
 
 uint32_t kvpy_take_wake() {

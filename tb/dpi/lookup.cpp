@@ -2,6 +2,7 @@
 #include <deque>
 
 #include "core.h"
+#include "pins.h"
 
 namespace kv {
 namespace {
@@ -99,7 +100,15 @@ int kv_lookup_tick(int port, int reset, int lookup_ready, int answer_valid, int 
         *kv_addr = static_cast<long long>(b->requests[b->asked].kv_addr);
         write = b->requests[b->asked].write != 0;
     }
-    return (p.valid ? 1 : 0) | (write ? 2 : 0) | (p.ready ? 4 : 0);
+    const int ctl = (p.valid ? 1 : 0) | (write ? 2 : 0) | (p.ready ? 4 : 0);
+    if (pins::recorder.on) {
+        const int group = pins::kPort0 + port;
+        const pins::Lookup now{static_cast<uint64_t>(*kv_addr), static_cast<uint8_t>(ctl), {}};
+        pins::recorder.drive(group, cycle, &now, sizeof now);
+        const int seen = lookup_ready | answer_valid << 1 | (answer_valid ? hit << 2 | denied << 3 | tier << 4 | index << 6 : 0);
+        if (!reset) pins::recorder.signature.see(group, cycle, static_cast<uint64_t>(seen), answer_valid ? static_cast<uint64_t>(phys_addr) : 0);
+    }
+    return ctl;
 }
 
 // Python: appends a batch; both arrays must stay alive until it is done or reset.

@@ -2,6 +2,7 @@
 //
 // One access is under way at a time: a batch must stop at its first refused access, before the next has any effect.
 #include "core.h"
+#include "pins.h"
 
 namespace kv {
 namespace {
@@ -120,7 +121,17 @@ int kv_mmio_tick(int bar, int reset, int awready, int wready, int bvalid, int br
         *strb = m.now().strb;
         *data = static_cast<long long>(m.now().data);
     }
-    return (m.aw ? 1 : 0) | (m.w ? 2 : 0) | (m.ar ? 4 : 0) | (m.b ? 8 : 0) | (m.r ? 16 : 0);
+    const int ctl = (m.aw ? 1 : 0) | (m.w ? 2 : 0) | (m.ar ? 4 : 0) | (m.b ? 8 : 0) | (m.r ? 16 : 0);
+    if (pins::recorder.on) {
+        const int group = bar ? pins::kBar2 : pins::kBar0;
+        const pins::Mmio now{static_cast<uint64_t>(*data), static_cast<uint32_t>(*addr), static_cast<uint8_t>(ctl),
+                             static_cast<uint8_t>(*strb), {}};
+        pins::recorder.drive(group, cycle, &now, sizeof now);
+        const int seen = awready | wready << 1 | bvalid << 2 | arready << 3 | rvalid << 4 | irq << 5 |
+                         (bvalid ? bresp << 6 : 0) | (rvalid ? rresp << 8 : 0);
+        if (!reset) pins::recorder.signature.see(group, cycle, static_cast<uint64_t>(seen), rvalid ? static_cast<uint64_t>(rdata) : 0);
+    }
+    return ctl;
 }
 
 // Python: starts a batch; `list` must stay alive until kvpy_mmio_done. Returns 0 when one is already running.

@@ -55,18 +55,20 @@ module kvcpu_tb #(
   logic        bar0_arvalid, bar0_arready, bar0_rvalid, bar0_rready;
   logic        irq;
 
-  int     fast_ctl, fast_addr, fast_strb;
-  longint fast_data;
+  logic [15:0] fast_awaddr, fast_araddr;
+  logic [63:0] fast_wdata;
+  logic [7:0]  fast_wstrb;
+  logic        fast_awvalid, fast_wvalid, fast_bready, fast_arvalid, fast_rready;
 
-  assign bar0_awaddr  = pin_select ? pin_awaddr : fast_addr[15:0];
-  assign bar0_awvalid = pin_select ? pin_awvalid : fast_ctl[0];
-  assign bar0_wdata   = pin_select ? pin_wdata : fast_data;
-  assign bar0_wstrb   = pin_select ? pin_wstrb : fast_strb[7:0];
-  assign bar0_wvalid  = pin_select ? pin_wvalid : fast_ctl[1];
-  assign bar0_bready  = pin_select ? pin_bready : fast_ctl[3];
-  assign bar0_araddr  = pin_select ? pin_araddr : fast_addr[15:0];
-  assign bar0_arvalid = pin_select ? pin_arvalid : fast_ctl[2];
-  assign bar0_rready  = pin_select ? pin_rready : fast_ctl[4];
+  assign bar0_awaddr  = pin_select ? pin_awaddr : fast_awaddr;
+  assign bar0_awvalid = pin_select ? pin_awvalid : fast_awvalid;
+  assign bar0_wdata   = pin_select ? pin_wdata : fast_wdata;
+  assign bar0_wstrb   = pin_select ? pin_wstrb : fast_wstrb;
+  assign bar0_wvalid  = pin_select ? pin_wvalid : fast_wvalid;
+  assign bar0_bready  = pin_select ? pin_bready : fast_bready;
+  assign bar0_araddr  = pin_select ? pin_araddr : fast_araddr;
+  assign bar0_arvalid = pin_select ? pin_arvalid : fast_arvalid;
+  assign bar0_rready  = pin_select ? pin_rready : fast_rready;
 
   assign pin_awready = bar0_awready;
   assign pin_wready  = bar0_wready;
@@ -77,18 +79,13 @@ module kvcpu_tb #(
   assign pin_rresp   = bar0_rresp;
   assign pin_rdata   = bar0_rdata;
 
-  always @(posedge clk) begin
-    automatic int addr = fast_addr, strb = fast_strb;
-    automatic longint data = fast_data;
-    automatic int ctl;
-    ctl = kv_mmio_tick(0, int'(!rst_n), int'(bar0_awready), int'(bar0_wready), int'(bar0_bvalid),
-                       int'(bar0_bresp), int'(bar0_arready), int'(bar0_rvalid), int'(bar0_rresp),
-                       bar0_rdata, int'(irq), addr, strb, data);
-    fast_ctl <= ctl;
-    fast_addr <= addr;
-    fast_strb <= strb;
-    fast_data <= data;
-  end
+  kvcpu_mmio_driver #(.Bar(0), .AddrW(16)) u_bar0_driver (
+    .clk_i(clk), .rst_ni(rst_n), .irq_i(irq),
+    .awaddr_o(fast_awaddr), .awvalid_o(fast_awvalid), .awready_i(bar0_awready),
+    .wdata_o(fast_wdata), .wstrb_o(fast_wstrb), .wvalid_o(fast_wvalid), .wready_i(bar0_wready),
+    .bresp_i(bar0_bresp), .bvalid_i(bar0_bvalid), .bready_o(fast_bready),
+    .araddr_o(fast_araddr), .arvalid_o(fast_arvalid), .arready_i(bar0_arready),
+    .rdata_i(bar0_rdata), .rresp_i(bar0_rresp), .rvalid_i(bar0_rvalid), .rready_o(fast_rready));
 
   kvcpu_axil_checker #(.Name("BAR0"), .Bar(0), .AddrWidth(16)) u_check_bar0 (
     .clk_i(clk), .rst_ni(rst_n),
@@ -99,32 +96,28 @@ module kvcpu_tb #(
     .rvalid_i(bar0_rvalid), .rready_i(bar0_rready), .rdata_i(bar0_rdata), .rresp_i(bar0_rresp));
 
   // ---------------------------------------------------------------- BAR2
-  logic [63:0] bar2_rdata;
+  logic [21:0] bar2_awaddr, bar2_araddr;
+  logic [63:0] bar2_wdata, bar2_rdata;
+  logic [7:0]  bar2_wstrb;
   logic [1:0]  bar2_bresp, bar2_rresp;
-  logic        bar2_awready, bar2_wready, bar2_bvalid, bar2_arready, bar2_rvalid;
-  int          bar2_ctl, bar2_addr, bar2_strb;
-  longint      bar2_data;
+  logic        bar2_awvalid, bar2_awready, bar2_wvalid, bar2_wready, bar2_bvalid, bar2_bready;
+  logic        bar2_arvalid, bar2_arready, bar2_rvalid, bar2_rready;
 
-  always @(posedge clk) begin
-    automatic int addr = bar2_addr, strb = bar2_strb;
-    automatic longint data = bar2_data;
-    automatic int ctl;
-    ctl = kv_mmio_tick(1, int'(!rst_n), int'(bar2_awready), int'(bar2_wready), int'(bar2_bvalid),
-                       int'(bar2_bresp), int'(bar2_arready), int'(bar2_rvalid), int'(bar2_rresp),
-                       bar2_rdata, int'(irq), addr, strb, data);
-    bar2_ctl <= ctl;
-    bar2_addr <= addr;
-    bar2_strb <= strb;
-    bar2_data <= data;
-  end
+  kvcpu_mmio_driver #(.Bar(1), .AddrW(22)) u_bar2_driver (
+    .clk_i(clk), .rst_ni(rst_n), .irq_i(irq),
+    .awaddr_o(bar2_awaddr), .awvalid_o(bar2_awvalid), .awready_i(bar2_awready),
+    .wdata_o(bar2_wdata), .wstrb_o(bar2_wstrb), .wvalid_o(bar2_wvalid), .wready_i(bar2_wready),
+    .bresp_i(bar2_bresp), .bvalid_i(bar2_bvalid), .bready_o(bar2_bready),
+    .araddr_o(bar2_araddr), .arvalid_o(bar2_arvalid), .arready_i(bar2_arready),
+    .rdata_i(bar2_rdata), .rresp_i(bar2_rresp), .rvalid_i(bar2_rvalid), .rready_o(bar2_rready));
 
   kvcpu_axil_checker #(.Name("BAR2"), .Bar(2), .AddrWidth(22)) u_check_bar2 (
     .clk_i(clk), .rst_ni(rst_n),
-    .awvalid_i(bar2_ctl[0]), .awready_i(bar2_awready), .awaddr_i(bar2_addr[21:0]),
-    .wvalid_i(bar2_ctl[1]), .wready_i(bar2_wready), .wdata_i(bar2_data), .wstrb_i(bar2_strb[7:0]),
-    .bvalid_i(bar2_bvalid), .bready_i(bar2_ctl[3]), .bresp_i(bar2_bresp),
-    .arvalid_i(bar2_ctl[2]), .arready_i(bar2_arready), .araddr_i(bar2_addr[21:0]),
-    .rvalid_i(bar2_rvalid), .rready_i(bar2_ctl[4]), .rdata_i(bar2_rdata), .rresp_i(bar2_rresp));
+    .awvalid_i(bar2_awvalid), .awready_i(bar2_awready), .awaddr_i(bar2_awaddr),
+    .wvalid_i(bar2_wvalid), .wready_i(bar2_wready), .wdata_i(bar2_wdata), .wstrb_i(bar2_wstrb),
+    .bvalid_i(bar2_bvalid), .bready_i(bar2_bready), .bresp_i(bar2_bresp),
+    .arvalid_i(bar2_arvalid), .arready_i(bar2_arready), .araddr_i(bar2_araddr),
+    .rvalid_i(bar2_rvalid), .rready_i(bar2_rready), .rdata_i(bar2_rdata), .rresp_i(bar2_rresp));
 
   // ---------------------------------------------------------------- lookup ports
   logic [PORTS-1:0]       lookup_valid, lookup_ready, lookup_write;
@@ -249,14 +242,6 @@ module kvcpu_tb #(
     pin_araddr = '0;
     pin_arvalid = 1'b0;
     pin_rready = 1'b0;
-    fast_ctl = 0;
-    fast_addr = 0;
-    fast_strb = 0;
-    fast_data = 0;
-    bar2_ctl = 0;
-    bar2_addr = 0;
-    bar2_strb = 0;
-    bar2_data = 0;
     axi_ctl = 0;
     axi_ids = 0;
     axi_rdata_wide = '0;
@@ -289,23 +274,23 @@ module kvcpu_tb #(
     .bar0_rresp_o(bar0_rresp),
     .bar0_rvalid_o(bar0_rvalid),
     .bar0_rready_i(bar0_rready),
-    .bar2_awaddr_i(bar2_addr[21:0]),
-    .bar2_awvalid_i(bar2_ctl[0]),
+    .bar2_awaddr_i(bar2_awaddr),
+    .bar2_awvalid_i(bar2_awvalid),
     .bar2_awready_o(bar2_awready),
-    .bar2_wdata_i(bar2_data),
-    .bar2_wstrb_i(bar2_strb[7:0]),
-    .bar2_wvalid_i(bar2_ctl[1]),
+    .bar2_wdata_i(bar2_wdata),
+    .bar2_wstrb_i(bar2_wstrb),
+    .bar2_wvalid_i(bar2_wvalid),
     .bar2_wready_o(bar2_wready),
     .bar2_bresp_o(bar2_bresp),
     .bar2_bvalid_o(bar2_bvalid),
-    .bar2_bready_i(bar2_ctl[3]),
-    .bar2_araddr_i(bar2_addr[21:0]),
-    .bar2_arvalid_i(bar2_ctl[2]),
+    .bar2_bready_i(bar2_bready),
+    .bar2_araddr_i(bar2_araddr),
+    .bar2_arvalid_i(bar2_arvalid),
     .bar2_arready_o(bar2_arready),
     .bar2_rdata_o(bar2_rdata),
     .bar2_rresp_o(bar2_rresp),
     .bar2_rvalid_o(bar2_rvalid),
-    .bar2_rready_i(bar2_ctl[4]),
+    .bar2_rready_i(bar2_rready),
     .lookup_valid_i(lookup_valid),
     .lookup_ready_o(lookup_ready),
     .lookup_kv_addr_i(lookup_kv_addr),

@@ -52,7 +52,8 @@ class BuildSpec:
 
     `waves` makes a program that can write waves (the C++ takes about twice as long to compile);
     `coverage` counts lines, branches and toggles (about 15 times slower); `debug` opens every
-    signal of the hierarchy to Python (two to three times slower).
+    signal of the hierarchy to Python (two to three times slower). With `main` the program is that
+    C++ file around the bare design: no Python, no VPI, no events in time.
     """
 
     name: str
@@ -66,6 +67,7 @@ class BuildSpec:
     waves: bool = False
     coverage: bool = False
     debug: bool = False
+    main: str = ""
     verilator: str | None = None
     cxx: str | None = None
     root: Path = ROOT
@@ -92,6 +94,7 @@ class _Job:
     libs: list[Path]
     includes: list[Path]
     cpp: list[Path]
+    main: Path
     cpp_contents: Mapping[Path, str]
     waves: str
     request: str
@@ -107,11 +110,13 @@ def _parameter(name: str, value: int | str) -> str:
 
 def verilate_flags(spec: BuildSpec, waves: str) -> list[str]:
     """Verilator's options that do not name a file of this machine."""
-    flags = ["--cc", "--exe", "--timing", "--vpi", "--assert", "-Wall", *WAIVED, "-O3", "--quiet-stats"]
+    events = ["--no-timing"] if spec.main else ["--timing", "--vpi"]
+    flags = ["--cc", "--exe", *events, "--assert", "-Wall", *WAIVED, "-O3", "--quiet-stats"]
     flags += ["--prefix", "Vtop", "-o", "Vtop", "--timescale", "1ns/1ps", "--default-language", "1800-2017"]
     flags += ["--x-assign", "unique", "--x-initial", "unique", "--output-split", "20000"]
     flags += [f"--trace-{waves}"] if waves else []
-    flags += ["--public-flat-rw"] if spec.debug else ["--no-public-flat-rw", "--public-depth", "1"]
+    if not spec.main:
+        flags += ["--public-flat-rw"] if spec.debug else ["--no-public-flat-rw", "--public-depth", "1"]
     flags += ["--coverage"] if spec.coverage else []
     flags += ["--top-module", spec.module, *(_parameter(*item) for item in sorted(spec.parameters.items()))]
     return [*flags, *spec.flags]
@@ -125,7 +130,8 @@ def _prepare(spec: BuildSpec) -> _Job:
     sources = expand(spec.sources, spec.root)
     cpp = expand(spec.cpp, spec.root)
     libs, includes = expand_folders(spec.libs, spec.root), expand_folders(spec.includes, spec.root)
-    cpp_contents = {path: digest(path) for path in [*cpp, *cpp_headers(cpp, includes), SIM_MAIN]}
+    main = expand([spec.main], spec.root)[0] if spec.main else SIM_MAIN
+    cpp_contents = {path: digest(path) for path in [*cpp, *cpp_headers(cpp, includes), main]}
     request = digest_text(
         FORMAT,
         str(spec.root),
@@ -141,7 +147,7 @@ def _prepare(spec: BuildSpec) -> _Job:
         "cpp",
         *(f"{shown(path)}={content}" for path, content in cpp_contents.items()),
     )
-    return _Job(spec, verilator, compiler, sources, libs, includes, cpp, cpp_contents, waves, request)
+    return _Job(spec, verilator, compiler, sources, libs, includes, cpp, main, cpp_contents, waves, request)
 
 
 @contextmanager
@@ -206,17 +212,18 @@ def _run_step(
 
 def _verilate(job: _Job, folder: Path) -> dict[str, str]:
     """Translate to C++; returns the contents (hashes) of every file of the project that was read."""
-    import cocotb_tools.config as cocotb_config  # 0.1 s that a cached build does not need
-
-    libs_dir = cocotb_config.libs_dir
     cflags = " ".join([*CFLAGS, *(f"-I{path}" for path in sorted({p.parent for p in job.cpp} | set(job.includes)))])
-    ldflags = f"-rdynamic -Wl,-rpath,{libs_dir} -L{libs_dir} -lcocotbvpi_verilator"
     command = [str(job.verilator.command), *verilate_flags(job.spec, job.waves), "--Mdir", str(folder)]
-    command += ["-CFLAGS", cflags, "-LDFLAGS", ldflags, "+libext+.sv+.svh+.v"]
+    command += ["-CFLAGS", cflags, "+libext+.sv+.svh+.v"]
+    if not job.spec.main:
+        import cocotb_tools.config as cocotb_config  # 0.1 s that a cached build does not need
+
+        libs_dir = cocotb_config.libs_dir
+        command += ["-LDFLAGS", f"-rdynamic -Wl,-rpath,{libs_dir} -L{libs_dir} -lcocotbvpi_verilator"]
     for lib in job.libs:  # relative paths: the C++ names them, and a copy of the project makes the same
         command += ["-y", shown_from(job.root, lib)]
     command += [f"+incdir+{shown_from(job.root, path)}" for path in job.includes]
-    command += [*(shown_from(job.root, path) for path in job.sources), *map(str, job.cpp), str(SIM_MAIN)]
+    command += [*(shown_from(job.root, path) for path in job.sources), *map(str, job.cpp), str(job.main)]
     _run_step(job, "verilator", command, folder)
     return {
         shown_from(job.root, path): digest(path)
@@ -252,7 +259,7 @@ def _compile(job: _Job, folder: Path, jobs: int) -> Callable[[], None]:
     compiler = job.compiler.command
     settings = [FORMAT, str(job.verilator), str(job.compiler), *OPTIMISE, *WHEEL_MAKE_FLAGS, *CFLAGS]
     headers = cpp_headers(job.cpp, job.includes)
-    store = ObjectStore(CACHE / "objects", folder, settings, [*job.cpp, SIM_MAIN], headers)
+    store = ObjectStore(CACHE / "objects", folder, settings, [*job.cpp, job.main], headers)
     taken = store.take()
     command = [
         "make",

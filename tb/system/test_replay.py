@@ -12,10 +12,10 @@ from tb.scoreboard.scoreboard import Scoreboard
 from tb.transport import RtlTransport
 
 NO_LIMIT = 2**48  # cycles: the trace decides how long a replay is
+NO_PROGRESS = 1_000_000  # cycles
 
 
-@kv_test(timeout_cycles=NO_LIMIT, no_progress_cycles=1_000_000)
-async def replay(ctx: Context) -> None:
+async def replayed(ctx: Context) -> tuple[Scoreboard, Tally]:
     """Replay the workload that the settings name; progress goes to a file beside the log."""
     trace = ctx.settings.get("trace")
     workload = load(Path(trace) if trace else None, ctx.settings.get("requests"), ctx.seed)
@@ -35,3 +35,10 @@ async def replay(ctx: Context) -> None:
     observe(None, job.tally)
     await board.finish()
     print(board.summary())
+    return board, job.tally
+
+
+@kv_test(timeout_cycles=NO_LIMIT, no_progress_cycles=NO_PROGRESS)
+async def replay(ctx: Context) -> None:
+    """The replay, and nothing else."""
+    await replayed(ctx)

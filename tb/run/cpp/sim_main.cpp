@@ -94,6 +94,11 @@ void settle() {
     }
 }
 
+// Callbacks of `reason`; what they have changed settles.
+void call(uint32_t reason) {
+    if (VerilatedVpi::callCbs(reason)) settle();
+}
+
 void run_time_slot(Vtop& top) {
     do {
         do {
@@ -102,12 +107,12 @@ void run_time_slot(Vtop& top) {
             VerilatedVpi::doInertialPuts();
             settle();
         } while (VerilatedVpi::evalNeeded());
-        VerilatedVpi::callCbs(cbReadWriteSynch);
+        if (VerilatedVpi::hasCbs(cbReadWriteSynch)) call(cbReadWriteSynch);  // most slots have none
         VerilatedVpi::doInertialPuts();
-        settle();
+        if (VerilatedVpi::evalNeeded()) settle();
     } while (VerilatedVpi::evalNeeded());
     top.eval_end_step();
-    VerilatedVpi::callCbs(cbReadOnlySynch);
+    if (VerilatedVpi::hasCbs(cbReadOnlySynch)) VerilatedVpi::callCbs(cbReadOnlySynch);
 }
 
 }  // namespace
@@ -134,13 +139,12 @@ int main(int argc, char** argv) {
         dump_waves();
 #endif
         const uint64_t from_hdl = top->eventsPending() ? top->nextTimeSlot() : kNothingPending;
-        const uint64_t next = std::min<uint64_t>(VerilatedVpi::cbNextDeadline(), from_hdl);
+        const uint64_t deadline = VerilatedVpi::cbNextDeadline();
+        const uint64_t next = std::min<uint64_t>(deadline, from_hdl);
         if (next == kNothingPending) break;
         now_ps = next;
-        VerilatedVpi::callCbs(cbNextSimTime);
-        settle();
-        VerilatedVpi::callTimedCbs();
-        settle();
+        call(cbNextSimTime);
+        if (deadline <= next || VerilatedVpi::hasCbs(cbAfterDelay)) call(cbAfterDelay);
     }
 
     top->final();

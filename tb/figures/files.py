@@ -1,0 +1,5 @@
+"""Names of the files in which a measuring test leaves what it found, beside its log."""
+
+FIGURES = "figures.json"
+PINS = "pins.bin"
+IMAGE = "directory.bin"
