@@ -234,6 +234,13 @@ def refuse_second(path: Path) -> None:
     _locked(path).close()
 
 
+def remove_dead(path: Path) -> None:
+    """Take away the socket of a server that could not do it itself; one that lives keeps its own."""
+    with suppress(OSError, PlaceError), _locked(path) as lock:
+        path.unlink(missing_ok=True)
+        Path(lock.name).unlink(missing_ok=True)
+
+
 @contextmanager
 def in_thread(server: Server) -> Iterator[Server]:
     """Serve in a thread of its own within the block; only for transports that need no scheduler (sw/run.py).

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from sw.node.client import Client, NodeError
-from sw.node.server import refuse_second
+from sw.node.server import refuse_second, remove_dead
 from tb.replay.errors import Difference
 from tb.replay.on_rtl import LIMIT_S, folder_of_its_own
 from tb.run.build import Built, build
@@ -96,9 +96,7 @@ def serve(options: Options, ready: Callable[[], None], say: Callable[[str], None
     finally:
         kill_all()
         simulation.over.wait()
-        with suppress(FileNotFoundError):
-            if server:
-                options.socket.unlink()  # of a simulator that could not do it
+        remove_dead(options.socket)
     _judge(simulation)
     raise CheckError("the simulation ended by itself")
 
