@@ -208,7 +208,7 @@ module kvcpu
 );
 
   // ------------------------------------------------------------------ shared
-  cfg_t cfg;
+  cfg_t cfg, cfg_next;
   counters_t counters;
   logic halt, clear, initialised, idle, rtbd_ready, rtbd_quiet, dma_idle, ports_idle;
   logic soft_reset_request;
@@ -265,7 +265,7 @@ module kvcpu
     .s_axil_rvalid_o        (bar0_rvalid_o),
     .s_axil_rready_i        (bar0_rready_i),
     .irq_o                  (irq_o),
-    .cfg_o                  (cfg),
+    .cfg_o                  (cfg_next),
     .step_we_o              (step_we),
     .step_o                 (step_new),
     .cmd_push_o             (cmd_push),
@@ -305,6 +305,10 @@ module kvcpu
     .first_decision_cycles_i(first_decision_cycles),
     .counters_i             (counters)
   );
+
+  // The whole device but the front end sees the configuration a cycle later. What is worked out ahead
+  // for the next cycle takes it from cfg_next. Its reset is that of the registers.
+  always_ff @(posedge clk_i) cfg <= cfg_next;
 
   assign initialised = rtbd_ready && !halt;
   always_comb begin
@@ -408,7 +412,7 @@ module kvcpu
   logic [LANES-1:0][7:0] hist_bin;
   logic push_valid, push_channel, evict_full, prefetch_full;
   item_t push_item;
-  logic [TierCount-1:0] take, slot_avail, put;
+  logic [TierCount-1:0] take, slot_avail, slot_some, slot_above, put;
   logic [TierCount-1:0][SlotW-1:0] slot;
   logic put_held;
   logic [SlotW-1:0] put_slot;
@@ -432,7 +436,10 @@ module kvcpu
     .ready_o           (rtbd_ready),
     .ports_idle_o      (ports_idle),
     .cfg_i             (cfg),
+    .cfg_next_i        (cfg_next),
     .step_i            (step_now),
+    .step_we_i         (step_we),
+    .step_new_i        (step_new),
     .lookup_valid_i    (lookup_valid_i),
     .lookup_ready_o    (lookup_ready_o),
     .lookup_kv_addr_i  (lookup_kv_addr_i),
@@ -483,7 +490,8 @@ module kvcpu
     .prefetch_full_i   (prefetch_full),
     .take_o            (take),
     .slot_avail_i      (slot_avail),
-    .slot_free_i       (slot_free),
+    .slot_some_i       (slot_some),
+    .slot_above_i      (slot_above),
     .slot_i            (slot),
     .put_o             (put),
     .put_held_o        (put_held),
@@ -608,6 +616,7 @@ module kvcpu
       .clear_i    (clear),
       .slots_i    (cfg.slots[t]),
       .config_we_i(slots_we[t]),
+      .reserve_i  (cfg_next.reserve[t]),
       .fence_i    (fence),
       .take_i     (take[t]),
       .put_i      (put[t]),
@@ -616,6 +625,8 @@ module kvcpu
       .avail_o    (slot_avail[t]),
       .slot_o     (slot[t]),
       .free_o     (slot_free[t]),
+      .some_o     (slot_some[t]),
+      .above_o    (slot_above[t]),
       .held_o     (unused_held[t]),
       .unused_o   (pool_unused[t])
     );

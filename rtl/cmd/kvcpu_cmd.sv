@@ -219,7 +219,8 @@ module kvcpu_cmd
   logic        dir_busy_q, result_valid_q, dir_push, dir_done;
 
   assign dir_push = push_i && !full_o && !is_range(cmd_i.cmd);
-  assign dir_done = (state_d == StDone) && (state_q != StRange);
+  assign dir_done = (load && !is_range(q_cmd.cmd) && bad_arg) ||
+                    (state_q == StDirWait && rsp_valid_i) || (state_q == StFreeWait && free_done_i);
 
   always_comb begin
     result_d = '0;

@@ -301,6 +301,16 @@ module kvcpu_csr
     token_end: hwif_out.DIR_ARG.TOKEN_END.value
   };
 
+  // A step takes effect in its first cycle here, so its address is recognised as it comes in.
+  logic wr_is_step_q;
+
+  always_ff @(posedge clk_i) begin
+    if (s_axil_awvalid_i && s_axil_awready_o) begin
+      wr_is_step_q <= (s_axil_awaddr_i == AddrStepAdvance) ||
+                      (s_axil_awaddr_i == AddrStepAdvanceAlias);
+    end
+  end
+
   kvcpu_csr_check #(
     .ENTRIES     (ENTRIES),
     .PORTS       (PORTS),
@@ -312,6 +322,7 @@ module kvcpu_csr
     .wr_addr_i        (wr_addr),
     .wr_data_i        (wr_data),
     .wr_full_i        (wr_full),
+    .wr_is_step_i     (wr_is_step_q),
     .exec_o           (exec),
     .stall_i          (regs_stall_wr),
     .map_error_i      (regs_wr_err),

@@ -1,7 +1,9 @@
 // Decides whether a write to BAR0 is legal (device.md 7 and 10). A write walks through the phases
 // below; what depends only on the write and on other registers is judged on the way, and what may
-// change meanwhile (queue full, tier in use, directory command busy) in the last phase, in the same
-// cycle in which the write takes effect. STEP_ADVANCE alone takes effect in the first phase.
+// change meanwhile (queue full, tier in use, directory command busy) in the phase before the write
+// takes effect: none of it can turn against the write any more, since only writes launch commands and
+// slots_hold_o keeps slots from being taken. STEP_ADVANCE alone takes effect in the first phase. The
+// answer follows one cycle after the effect, when the whole device knows the new value.
 //
 // Contract "over more than ENTRIES blocks": a bound on the range (addr, len); CMD_SPAN repeats the
 // range and does not multiply the bound.
@@ -30,6 +32,8 @@ module kvcpu_csr_check
   input  logic [63:0]          wr_data_i,
   /// All strobes are 1.
   input  logic                 wr_full_i,
+  /// The address is that of STEP_ADVANCE or its alias.
+  input  logic                 wr_is_step_i,
   /// The write may take effect now; the register block takes it in this cycle unless stall_i.
   output logic                 exec_o,
   /// The register block cannot take a write in this cycle.
@@ -101,14 +105,15 @@ module kvcpu_csr_check
     PhEnd,      // end of the range
     PhDiff,     // blocks of the range
     PhLimit,    // judgement of the range
-    PhExec      // takes effect
+    PhJudge,    // judgement of what may change
+    PhExec,     // takes effect
+    PhAnswer
   } phase_e;
 
   phase_e phase_q, phase_d;
 
   // ---------------------------------------------------------------- decode
   logic [RangeCmds-1:0] is_range;
-  logic                 is_step;
   logic                 is_dir;
   logic                 is_evict_thresh;
   logic                 is_prefetch_thresh;
@@ -127,7 +132,6 @@ module kvcpu_csr_check
     is_range[CmdPrefetch[2:0]] = wr_addr_i == AddrPrefetchStep;
     is_range[CmdShare[2:0]] = wr_addr_i == AddrShareLen;
     is_range[CmdRelease[2:0]] = wr_addr_i == AddrReleaseLen;
-    is_step = (wr_addr_i == AddrStepAdvance) || (wr_addr_i == AddrStepAdvanceAlias);
     is_dir = wr_addr_i == AddrDirCommand;
     is_evict_thresh = wr_addr_i == AddrEvictThresh;
     is_prefetch_thresh = wr_addr_i == AddrPrefetchThresh;
@@ -162,7 +166,7 @@ module kvcpu_csr_check
   logic bad_q, bad_d;
   logic step_bad_q;
 
-  assign step_we_o = wr_valid_i && (phase_q == PhDecode) && is_step && wr_full_i && launch_ok_i;
+  assign step_we_o = wr_valid_i && (phase_q == PhDecode) && wr_is_step_i && wr_full_i && launch_ok_i;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -179,7 +183,7 @@ module kvcpu_csr_check
       sel_q.slots           <= is_slots;
       sel_q.dma_error       <= wr_addr_i == AddrDmaErrorInfo;
       sel_q.parity          <= wr_addr_i == AddrParityInfo;
-      step_bad_q            <= is_step && !launch_ok_i;
+      step_bad_q            <= wr_is_step_i && !launch_ok_i;
     end
   end
 
@@ -272,6 +276,9 @@ module kvcpu_csr_check
   logic refused;
   logic full_refused;
   logic held_bad;
+  logic judging;
+  logic exec_over;
+  logic error_q;
 
   assign launches = (sel_q.range != '0) || sel_q.dir;
   assign needs_slots = (sel_q.base != '0) || (sel_q.slots != '0) || sel_q.block_bytes;
@@ -292,11 +299,12 @@ module kvcpu_csr_check
       cmd_full_i;
   assign refused = bad_q || held_bad || full_refused ||
       (launches && !launch_ok_i) || (sel_q.dir && dir_busy_i);
-  assign exec_o = (phase_q == PhExec) && (!needs_slots || slots_quiet_i || bad_q) && !refused;
-  assign done_o = (phase_q == PhExec) && (!needs_slots || slots_quiet_i || bad_q) &&
-      (refused || !stall_i);
-  assign error_o = refused || map_error_i;
-  assign cmd_refused_o = done_o && full_refused;
+  assign judging = (phase_q == PhJudge) && (!needs_slots || slots_quiet_i || bad_q);
+  assign exec_o = phase_q == PhExec;
+  assign exec_over = exec_o && !stall_i;
+  assign done_o = phase_q == PhAnswer;
+  assign error_o = error_q;
+  assign cmd_refused_o = judging && full_refused;
   assign thresholds_we_o = exec_o && !stall_i && sel_q.thresholds;
   assign dma_error_we_o = exec_o && !stall_i && sel_q.dma_error;
   assign parity_we_o = exec_o && !stall_i && sel_q.parity;
@@ -305,11 +313,13 @@ module kvcpu_csr_check
     phase_d = phase_q;
     unique case (phase_q)
       PhDecode:  if (wr_valid_i) phase_d = PhOperand;
-      PhOperand: phase_d = (sel_q.range != '0) ? PhEnd : PhExec;
+      PhOperand: phase_d = (sel_q.range != '0) ? PhEnd : PhJudge;
       PhEnd:     phase_d = PhDiff;
       PhDiff:    phase_d = PhLimit;
-      PhLimit:   phase_d = PhExec;
-      PhExec:    if (done_o) phase_d = PhDecode;
+      PhLimit:   phase_d = PhJudge;
+      PhJudge:   if (judging) phase_d = refused ? PhAnswer : PhExec;
+      PhExec:    if (exec_over) phase_d = PhAnswer;
+      PhAnswer:  phase_d = PhDecode;
       default:   phase_d = PhDecode;
     endcase
   end
@@ -322,10 +332,13 @@ module kvcpu_csr_check
     if (!rst_ni) begin
       phase_q    <= PhDecode;
       bad_q      <= 1'b0;
+      error_q    <= 1'b0;
       slots_we_o <= '0;
     end else begin
       phase_q    <= phase_d;
       bad_q      <= bad_d;
+      if (phase_q == PhJudge) error_q <= refused;
+      else if (phase_q == PhExec) error_q <= map_error_i;
       slots_we_o <= (exec_o && !stall_i) ? sel_q.slots : '0;
     end
   end
@@ -366,7 +379,7 @@ module kvcpu_csr_check
       cmd_o      <= '0;
     end else begin
       cmd_push_o <= exec_o && !stall_i && launches;
-      if (phase_q == PhExec) cmd_o <= cmd;
+      if (exec_o) cmd_o <= cmd;
     end
   end
 

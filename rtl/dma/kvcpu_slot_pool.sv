@@ -12,6 +12,9 @@
 //
 // The deque's front, free or held, stands in `head_q` whenever the deque is not empty, but for the
 // two cycles after a take in which the memory gives the next one.
+//
+// `take_i`, `put_i` and `fence_i` come late in their cycle: each next count and each comparison with
+// it is made for every case beforehand, and they only choose.
 
 module kvcpu_slot_pool
   import kvcpu_pkg::CountW, kvcpu_pkg::SlotW;
@@ -29,6 +32,8 @@ module kvcpu_slot_pool
   input  logic [CountW-1:0] slots_i,
   /// SLOTS is written (in this cycle or the one before `slots_i` changes): start anew.
   input  logic              config_we_i,
+  /// RESERVE of this tier, as it is from the next cycle on.
+  input  logic [CountW-1:0] reserve_i,
   /// Pulse of the step write: all held slots become free.
   input  logic              fence_i,
   /// Takes `slot_o`; only while `avail_o`.
@@ -45,6 +50,10 @@ module kvcpu_slot_pool
   output logic [SlotW-1:0]  slot_o,
   /// Free slots.
   output logic [CountW-1:0] free_o,
+  /// free_o is not 0.
+  output logic              some_o,
+  /// free_o is above RESERVE.
+  output logic              above_o,
   /// Held slots.
   output logic [CountW-1:0] held_o,
   /// All SLOTS are free and none is held.
@@ -59,12 +68,15 @@ module kvcpu_slot_pool
 
   logic [CountW-1:0] fresh_q;      // slots handed out for the first time so far
   logic              fresh_left_q; // fresh_q < slots_i
-  logic [CountW-1:0] ring_free_q;  // free slots of the deque, its head included
+  logic [CountW-1:0] ring_q;       // slots of the deque, its head included
+  logic [CountW-1:0] ring_free_q;  // those of them that are free
   logic              ring_some_q;  // ring_free_q != 0
   logic [CountW-1:0] held_q;
   logic [CountW-1:0] free_q;
+  logic [CountW-1:0] total_q;      // free_q + held_q: free after a fence
   logic [CountW-1:0] out_q;        // slots handed out and not put back
-  logic              unused_q;     // out_q == 0 and held_q == 0
+  logic              some_q, above_q, unused_q;
+  logic              load_q;       // SLOTS has changed: all of it is free
 
   logic              head_valid_q;
   logic [AddrW-1:0]  head_q;
@@ -146,50 +158,108 @@ module kvcpu_slot_pool
   end
 
   // ---------------------------------------------------------------- counts
-  logic [CountW-1:0] fresh_d, ring_free_d, held_d, free_d, out_d, released;
+  logic              more;   // a slot becomes free that was put in this cycle
+  logic              up, down, up_ring, down_ring;
 
-  assign released    = fence_i ? held_q + CountW'(put_held) : '0;
-  assign fresh_d     = fresh_q + CountW'(take_fresh);
-  assign ring_free_d = ring_free_q + released + CountW'(put_free) - CountW'(take_ring);
-  assign held_d      = fence_i ? '0 : held_q + CountW'(put_held);
-  assign out_d       = out_q + CountW'(take_i) - CountW'(put_i);
-  assign free_d      = free_q + released + CountW'(put_free) - CountW'(take_i);
+  assign more      = put_free || (put_held && fence_i);
+  assign up        = more && !take_i;
+  assign down      = take_i && !more;
+  assign up_ring   = more && !take_ring;
+  assign down_ring = take_ring && !more;
+
+  function automatic logic [CountW-1:0] moved(logic [CountW-1:0] count, logic plus, logic minus);
+    logic [CountW-1:0] above, below;
+    above = count + 1'b1;
+    below = count - 1'b1;
+    return plus ? above : minus ? below : count;
+  endfunction
+
+  // Whether a count is not 0 once it has moved.
+  function automatic logic some_left(logic [CountW-1:0] count, logic plus, logic minus);
+    logic zero, one;
+    zero = count == '0;
+    one = count == CountW'(1);
+    return plus || (minus ? !zero && !one : !zero);
+  endfunction
+
+  // Whether a count is above a limit once it has moved.
+  function automatic logic above_limit(logic [CountW-1:0] count, logic [CountW-1:0] limit,
+                                       logic plus, logic minus);
+    logic [CountW:0] over;
+    logic zero, one;
+    over = {1'b0, count} - {1'b0, limit};
+    zero = over == '0;
+    one = over == (CountW + 1)'(1);
+    return !over[CountW] && (plus || (minus ? !zero && !one : !zero));
+  endfunction
+
+  logic fresh_left, fresh_left_less;
+  assign fresh_left      = fresh_q < slots_i;
+  assign fresh_left_less = fresh_q + 1'b1 < slots_i;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       fresh_q      <= '0;
       fresh_left_q <= 1'b0;
+      ring_q       <= '0;
       ring_free_q  <= '0;
       ring_some_q  <= 1'b0;
       held_q       <= '0;
       free_q       <= '0;
+      total_q      <= '0;
+      some_q       <= 1'b0;
+      above_q      <= 1'b0;
       out_q        <= '0;
       unused_q     <= 1'b1;
+      load_q       <= 1'b1;
     end else if (clear_i || config_we_i) begin
       fresh_q      <= '0;
       fresh_left_q <= 1'b0;
+      ring_q       <= '0;
       ring_free_q  <= '0;
       ring_some_q  <= 1'b0;
       held_q       <= '0;
       free_q       <= '0;
+      total_q      <= '0;
+      some_q       <= 1'b0;
+      above_q      <= 1'b0;
       out_q        <= '0;
       unused_q     <= 1'b1;
+      load_q       <= 1'b1;
     end else begin
-      fresh_q      <= fresh_d;
-      fresh_left_q <= fresh_d < slots_i;
-      ring_free_q  <= ring_free_d;
-      ring_some_q  <= ring_free_d != '0;
-      held_q       <= held_d;
-      out_q        <= out_d;
-      unused_q     <= out_d == '0 && held_d == '0;
-      // While nothing is handed out SLOTS may change: whatever it says is free.
-      free_q       <= unused_q ? slots_i - CountW'(take_i) : free_d;
+      load_q       <= 1'b0;
+      if (take_fresh) fresh_q <= fresh_q + 1'b1;
+      fresh_left_q <= take_fresh ? fresh_left_less : fresh_left;
+      ring_q       <= moved(ring_q, put_i && !take_ring, take_ring && !put_i);
+      ring_free_q  <= fence_i ? moved(ring_q, up_ring, down_ring)
+                              : moved(ring_free_q, up_ring, down_ring);
+      ring_some_q  <= fence_i ? some_left(ring_q, up_ring, down_ring)
+                              : some_left(ring_free_q, up_ring, down_ring);
+      if (fence_i) held_q <= '0;
+      else if (put_held) held_q <= held_q + 1'b1;
+      out_q        <= moved(out_q, take_i && !put_i, put_i && !take_i);
+      unused_q     <= !some_left(out_q, take_i && !put_i, put_i && !take_i) &&
+                      (fence_i || (held_q == '0 && !put_held));
+      if (load_q) begin
+        free_q     <= slots_i;
+        total_q    <= slots_i;
+        some_q     <= slots_i != '0;
+        above_q    <= slots_i > reserve_i;
+      end else begin
+        free_q     <= fence_i ? moved(total_q, up, down) : moved(free_q, up, down);
+        total_q    <= moved(total_q, put_i && !take_i, take_i && !put_i);
+        some_q     <= fence_i ? some_left(total_q, up, down) : some_left(free_q, up, down);
+        above_q    <= fence_i ? above_limit(total_q, reserve_i, up, down)
+                              : above_limit(free_q, reserve_i, up, down);
+      end
     end
   end
 
   assign avail_o  = ring_some_q ? head_valid_q : fresh_left_q;
   assign slot_o   = ring_some_q ? SlotW'(head_q) : fresh_q[SlotW-1:0];
   assign free_o   = free_q;
+  assign some_o   = some_q;
+  assign above_o  = above_q;
   assign held_o   = held_q;
   assign unused_o = unused_q;
 

@@ -8,7 +8,9 @@
 
 module kvcpu_rtbd_insert #(
   /// Banks. Legal: 4, 8, 16.
-  parameter int unsigned LANES = 16
+  parameter int unsigned LANES = 16,
+  /// Tokens per block. Power of two, 1 to 256.
+  parameter int unsigned BLOCK_TOKENS = 16
 ) (
   /// Clock.
   input  logic                                        clk_i,
@@ -189,6 +191,17 @@ module kvcpu_rtbd_insert #(
   logic [RowW-1:0] src_row_q, src_row_d, dst_row_q, dst_row_d;
   logic moved_q, moved_d;          // the first of two relocations is done
 
+  // The next probe is put together before it is asked for.
+  typedef struct packed {
+    kv_addr_t   kv_addr;
+    logic       load;   // loads the places of its key
+    logic [3:0] bank;   // of the occupant
+  } probe_t;
+
+  logic probe_valid_q, probe_valid_d, probe_next, probe_open;
+  logic again_q, freeze_q;  // of state_q, for those who wait for it
+  probe_t probe_q;
+
   occupant_t pick;
   logic pick_ok, issue_more, last_answer;
   logic depth2;
@@ -202,6 +215,7 @@ module kvcpu_rtbd_insert #(
   // Depth 2 leaves out the root itself, which sits in its own bank.
   assign pick_ok = pick.valid && !(depth2 && issue_q[3:0] == root_q);
   assign last_answer = !issue_more && (done_q == sent_q);
+  assign probe_open = !probe_valid_q || op_ready_i;
 
   // The next root of depth 2: the next valid occupant of the key's places.
   logic [4:0] next_root;
@@ -236,6 +250,8 @@ module kvcpu_rtbd_insert #(
     src_row_d = src_row_q;
     dst_row_d = dst_row_q;
     moved_d = moved_q;
+    probe_valid_d = probe_valid_q && !op_ready_i;
+    probe_next = 1'b0;
     result_valid_o = 1'b0;
     result_ok_o = 1'b0;
 
@@ -255,11 +271,16 @@ module kvcpu_rtbd_insert #(
       Again: if (op_ready_i) state_d = Idle;
 
       Probe1, Probe2: begin
-        if (issue_more && (op_ready_i || !pick_ok)) issue_d = issue_q + 1'b1;
-        if (op_valid_o && op_ready_i) sent_d = sent_q + 1'b1;
+        probe_next = issue_more && pick_ok && probe_open;
+        if (probe_next || (issue_more && !pick_ok)) issue_d = issue_q + 1'b1;
+        if (probe_next) begin
+          probe_valid_d = 1'b1;
+          sent_d = sent_q + 1'b1;
+        end
         if (probe_done_i) done_d = done_q + 1'b1;
         if (probe_done_i && probe_free_i) begin
           state_d = Quiet;
+          probe_valid_d = 1'b0;
           result_valid_o = 1'b1;
           result_ok_o = 1'b1;
           two_d = depth2;
@@ -285,7 +306,11 @@ module kvcpu_rtbd_insert #(
       end
 
       Load2: begin
-        if (op_ready_i) sent_d = 5'd1;
+        probe_next = (sent_q == '0);
+        if (probe_next) begin
+          probe_valid_d = 1'b1;
+          sent_d = 5'd1;
+        end
         if (probe_done_i) begin
           state_d = Probe2;
           sent_d = '0;
@@ -326,6 +351,9 @@ module kvcpu_rtbd_insert #(
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q    <= Idle;
+      probe_valid_q <= 1'b0;
+      again_q    <= 1'b0;
+      freeze_q   <= 1'b0;
       issue_q    <= '0;
       done_q     <= '0;
       sent_q     <= '0;
@@ -339,6 +367,10 @@ module kvcpu_rtbd_insert #(
       dst_row_q  <= '0;
     end else begin
       state_q    <= clear_i ? Idle : state_d;
+      probe_valid_q <= probe_valid_d && !clear_i;
+      again_q    <= (state_d == Again) && !clear_i;
+      freeze_q   <= (state_d inside {Quiet, Score, ScoreEnd, Read, ReadEnd, Write, Final, Drain}) &&
+                    !clear_i;
       issue_q    <= issue_d;
       done_q     <= done_d;
       sent_q     <= sent_d;
@@ -354,6 +386,13 @@ module kvcpu_rtbd_insert #(
   end
 
   always_ff @(posedge clk_i) begin
+    if (probe_next) begin
+      probe_q.kv_addr.request_id <= pick.request_id;
+      {probe_q.kv_addr.layer, probe_q.kv_addr.head} <= pick.layer_head;
+      probe_q.kv_addr.token <= pick.block << $clog2(BLOCK_TOKENS);
+      probe_q.load <= (state_q == Load2);
+      probe_q.bank <= issue_q[3:0];
+    end
     if (s3_insert_i) begin
       op_q   <= s3_op_i;
       slot_q <= s3_slot_i;
@@ -366,26 +405,20 @@ module kvcpu_rtbd_insert #(
   end
 
   // ------------------------------------------------------------------ outputs
-  assign op_valid_o = (state_q == Again) ||
-                      ((state_q == Probe1 || state_q == Probe2) && issue_more && pick_ok) ||
-                      (state_q == Load2 && sent_q == '0);
+  assign op_valid_o = again_q || probe_valid_q;
   always_comb begin
     op_o = op_q;
-    if (state_q != Again) begin
+    if (!again_q) begin
       op_o = '0;
       op_o.op = OpProbe;
       op_o.client = ClCmd;
-      op_o.item.request_id = pick.request_id;
-      op_o.item.layer_head = pick.layer_head;
-      op_o.item.block = pick.block;
-      op_o.write = (state_q == Load2);
-      op_o.index = IndexW'(issue_q);
+      op_o.kv_addr = probe_q.kv_addr;
+      op_o.write = probe_q.load;
+      op_o.index = IndexW'(probe_q.bank);
     end
   end
 
-  assign freeze_o = (state_q == Quiet) || (state_q == Score) || (state_q == ScoreEnd) ||
-                    (state_q == Read) || (state_q == ReadEnd) || (state_q == Write) ||
-                    (state_q == Final) || (state_q == Drain);
+  assign freeze_o = freeze_q;
 
   assign eng_valid_o = (state_q == Read) || (state_q == Write) || (state_q == Final);
   assign eng_write_o = (state_q == Write);

@@ -13,12 +13,8 @@ module kvcpu_rtbd_issue #(
   /// Configuration registers.
   input  kvcpu_pkg::cfg_t              cfg_i,
 
-  /// T1 can take an operation in this cycle.
+  /// An operation can be taken in this cycle.
   input  logic                         open_i,
-  /// T1..S0 advance.
-  input  logic                         advance_i,
-  /// T1 holds an operation that takes a slot.
-  input  logic                         t1_takes_i,
   /// Nothing that takes a slot may enter (slots are being configured).
   input  logic                         takes_hold_i,
   /// Nothing but probes may enter (relocation under way).
@@ -65,71 +61,69 @@ module kvcpu_rtbd_issue #(
   /// BAR2: the operation.
   input  kvcpu_pkg::op_t               bar2_op_i,
 
-  /// The operation that enters T1.
-  output logic                         valid_o,
+  /// An operation waits beside T1; it is the next there, and `open_i` is low.
+  input  logic                         spare_valid_i,
   /// That operation.
+  input  kvcpu_pkg::op_t               spare_op_i,
+
+  /// An operation is taken.
+  output logic                         valid_o,
+  /// The next operation for T1: the one that waits beside it, else the one taken.
   output kvcpu_pkg::op_t               op_o
 );
   import kvcpu_pkg::*;
 
-  localparam int unsigned TakeGap = 4;  // the slot pools refill their heads meanwhile
+  logic go_probe, go_dma, go_cmd, go_bar2, go_port;
 
   // ------------------------------------------------------------------ distances
   logic dma_gap_q, cmd_gap_q;
-  logic [2:0] take_gap_q;
-  logic take_ok;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      dma_gap_q  <= 1'b0;
-      cmd_gap_q  <= 1'b0;
-      take_gap_q <= '0;
+      dma_gap_q <= 1'b0;
+      cmd_gap_q <= 1'b0;
     end else begin
       dma_gap_q <= dma_ready_o && dma_valid_i;
       cmd_gap_q <= cmd_ready_o && cmd_valid_i;
-      if (t1_takes_i) take_gap_q <= 3'(TakeGap - 1);
-      else if (advance_i && take_gap_q != '0) take_gap_q <= take_gap_q - 1'b1;
     end
   end
-  assign take_ok = !t1_takes_i && !takes_hold_i && (take_gap_q <= 3'd1);
 
   // ------------------------------------------------------------------ ports
-  logic [PORTS-1:0] port_want, port_grant;
-  logic [2:0] port_last_q, port_pick;
-  logic port_any;
+  typedef logic [PORTS-1:0] ports_t;
 
-  assign port_want = lookup_valid_i & lookup_credit_i & {PORTS{cfg_i.enable}};
+  ports_t port_want, port_later, port_grant;
+  ports_t port_turn_q;  // round-robin: the ports after the last served
+  logic   port_fixed_q;
+
+  assign port_want  = lookup_valid_i & lookup_credit_i & {PORTS{cfg_i.enable}};
+  assign port_later = port_want & port_turn_q;
 
   // Fixed priority from port 0, or from the one after the last served.
-  always_comb begin
-    port_pick = '0;
-    port_any = 1'b0;
-    for (int unsigned k = 0; k < 2 * PORTS; k++) begin
-      if (!port_any && port_want[k % PORTS] &&
-          (k >= PORTS || cfg_i.contend_policy != '0 || k > 32'(port_last_q))) begin
-        port_any = 1'b1;
-        port_pick = 3'(k % PORTS);
-      end
-    end
-  end
+  assign port_grant = (!port_fixed_q && port_later != '0) ? port_later & (~port_later + 1'b1)
+                                                          : port_want & (~port_want + 1'b1);
 
-  always_comb begin
-    port_grant = '0;
-    for (int unsigned p = 0; p < PORTS; p++) port_grant[p] = port_any && (port_pick == 3'(p));
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      port_turn_q  <= '0;
+      port_fixed_q <= 1'b0;
+    end else begin
+      port_fixed_q <= cfg_i.contend_policy != '0;
+      if (go_port) port_turn_q <= ~(port_grant | (port_grant - 1'b1));
+    end
   end
 
   // ------------------------------------------------------------------ choice
-  logic go_probe, go_dma, go_cmd, go_bar2, go_port, open_outside;
+  logic open_outside;
 
-  assign open_outside = open_i && !freeze_i && !halt_i;
+  assign open_outside = open_i && !freeze_i && !halt_i && !probe_valid_i;
   assign go_probe = open_i && !halt_i && probe_valid_i &&
-                    (probe_op_i.op != OpInsert || take_ok);
-  assign go_dma = open_outside && !probe_valid_i && dma_valid_i && !dma_gap_q &&
-                  (dma_op_i.op != OpStart || take_ok);
-  assign go_cmd = open_outside && !probe_valid_i && !go_dma && cmd_valid_i && !cmd_gap_q &&
-                  (cmd_op_i.op != OpInsert || take_ok);
-  assign go_bar2 = open_outside && !probe_valid_i && !go_dma && !go_cmd && bar2_valid_i;
-  assign go_port = open_outside && !probe_valid_i && !go_dma && !go_cmd && !go_bar2 && port_any;
+                    (probe_op_i.op != OpInsert || !takes_hold_i);
+  assign go_dma = open_outside && dma_valid_i && !dma_gap_q &&
+                  (dma_op_i.op != OpStart || !takes_hold_i);
+  assign go_cmd = open_outside && !go_dma && cmd_valid_i && !cmd_gap_q &&
+                  (cmd_op_i.op != OpInsert || !takes_hold_i);
+  assign go_bar2 = open_outside && !go_dma && !go_cmd && bar2_valid_i;
+  assign go_port = open_outside && !go_dma && !go_cmd && !bar2_valid_i && port_want != '0;
 
   assign probe_ready_o = go_probe;
   assign dma_ready_o = go_dma;
@@ -137,53 +131,40 @@ module kvcpu_rtbd_issue #(
   assign bar2_ready_o = go_bar2;
   assign lookup_ready_o = go_port ? port_grant : '0;
 
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) port_last_q <= 3'(PORTS - 1);
-    else if (go_port) port_last_q <= port_pick;
-  end
+  // ------------------------------------------------------------------ lookups
+  op_t [PORTS-1:0] port_op;
 
-  // ------------------------------------------------------------------ tenant window (device.md 3)
-  kv_addr_t    port_kv_addr;
-  logic        port_write, port_denied;
-  logic [15:0] port_lo, port_hi;
+  // Tenant window (device.md 3).
+  function automatic logic denied(kv_addr_t kv_addr, logic write, logic [15:0] lo, logic [15:0] hi);
+    if (kv_addr.request_id == '0) return write && (lo != '0);
+    return (kv_addr.request_id < lo) || (kv_addr.request_id > hi);
+  endfunction
 
   always_comb begin
-    port_kv_addr = '0;
-    port_write = 1'b0;
-    port_lo = '0;
-    port_hi = '0;
     for (int unsigned p = 0; p < PORTS; p++) begin
-      if (port_pick == 3'(p)) begin
-        port_kv_addr = lookup_kv_addr_i[p];
-        port_write = lookup_write_i[p];
-        port_lo = cfg_i.req_lo[p];
-        port_hi = cfg_i.req_hi[p];
-      end
+      port_op[p] = '0;
+      port_op[p].op = OpLookup;
+      port_op[p].client = ClPort;
+      port_op[p].port = 3'(p);
+      port_op[p].kv_addr = lookup_kv_addr_i[p];
+      port_op[p].write = lookup_write_i[p];
+      port_op[p].denied = denied(port_op[p].kv_addr, lookup_write_i[p], cfg_i.req_lo[p],
+                                 cfg_i.req_hi[p]);
     end
   end
 
-  always_comb begin
-    if (port_kv_addr.request_id == '0) port_denied = port_write && (port_lo != '0);
-    else port_denied = (port_kv_addr.request_id < port_lo) || (port_kv_addr.request_id > port_hi);
-  end
+  // ------------------------------------------------------------------ the operation
+  // One of them at most is chosen: an OR of what each would give.
+  function automatic op_t only(logic chosen, op_t op);
+    return chosen ? op : '0;
+  endfunction
+
+  assign valid_o = go_probe || go_dma || go_cmd || go_bar2 || go_port;
 
   always_comb begin
-    valid_o = go_probe || go_dma || go_cmd || go_bar2 || go_port;
-    op_o = '0;
-    unique case (1'b1)
-      go_probe: op_o = probe_op_i;
-      go_dma:   op_o = dma_op_i;
-      go_cmd:   op_o = cmd_op_i;
-      go_bar2:  op_o = bar2_op_i;
-      default: begin
-        op_o.op = OpLookup;
-        op_o.client = ClPort;
-        op_o.port = port_pick;
-        op_o.kv_addr = port_kv_addr;
-        op_o.write = port_write;
-        op_o.denied = port_denied;
-      end
-    endcase
+    op_o = only(spare_valid_i, spare_op_i) | only(go_probe, probe_op_i) | only(go_dma, dma_op_i) |
+           only(go_cmd, cmd_op_i) | only(go_bar2, bar2_op_i);
+    for (int unsigned p = 0; p < PORTS; p++) op_o |= only(go_port && port_grant[p], port_op[p]);
   end
 
 endmodule

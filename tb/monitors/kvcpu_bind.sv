@@ -17,10 +17,10 @@ bind kvcpu_rtbd kvcpu_mon_rtbd #(
   .reloc_i(s3_valid_q && s3_q.eng_write), .reloc_tag_i(eng_tag),
   .hit_i(s3_hit_q), .index_i(s3_index), .meta_i(s3_meta_q), .tag_i(s3_tag),
   .tag_we_i(alu_tag_we), .tag_n_i(alu_tag), .meta_we_i(alu_meta_we), .meta_n_i(alu_meta),
-  .rsp_i(s3_rsp),
+  .found_i(s3_rsp), .read_tag_i(s3_tag_b_q),
   .push_valid_i(push_valid_o), .push_channel_i(push_channel_o), .push_item_i(push_item_o),
   .evict_full_i(evict_full_i), .prefetch_full_i(prefetch_full_i),
-  .take_valid_i(take_valid), .take_tier_i(take_tier), .slot_i(slot_i),
+  .take_valid_i(|take), .take_tier_i(take_tier), .slot_i(slot_i),
   .put_i(put_o), .put_valid_i(put_valid), .put_held_i(put_held), .put_slot_i(put_slot),
   .result_valid_i(result_valid), .result_ok_i(result_ok), .search_op_i(eng_op),
   .search_slot_i(eng_slot), .cfg_i(cfg_i));

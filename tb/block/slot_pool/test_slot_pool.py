@@ -67,6 +67,7 @@ class Bench:
         self.ctx, self.dut = ctx, ctx.dut
         self.pool = Pool(0)
         self.since_take = 99
+        self.reserve = 0
 
     async def cycle(
         self, take: bool = False, put: int | None = None, held: bool = False, fence: bool = False,
@@ -81,6 +82,9 @@ class Bench:
         dut.fence.value = fence
         dut.clear.value = clear
         dut.config_we.value = slots is not None
+        if ctx.rng.random() < 0.1:
+            self.reserve = max(0, ctx.rng.choice((0, 1, pool.free - 1, pool.free, pool.free + 1, pool.slots)))
+        dut.reserve.value = self.reserve
         if slots is not None:
             dut.slots.value = slots
         await RisingEdge(dut.clk)
@@ -105,6 +109,8 @@ class Bench:
         """Every output against the model."""
         dut, pool, ctx = self.dut, self.pool, self.ctx
         ctx.compare("free slots", pool.free, int(dut.free_slots.value), slots=pool.slots)
+        ctx.compare("a slot is free", pool.free > 0, bool(dut.some.value))
+        ctx.compare("free above RESERVE", pool.free > self.reserve, bool(dut.above.value), reserve=self.reserve)
         ctx.compare("held slots", pool.held, int(dut.held_slots.value), slots=pool.slots)
         ctx.compare("all slots unused", not pool.out and not pool.held, bool(dut.unused_all.value))
         conserved = pool.free + pool.held + len(pool.out)
