@@ -255,6 +255,7 @@ def in_thread(server: Server) -> Iterator[Server]:
             run(server.serve())
         except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that can handle it
             errors.append(error)
+        finally:
             server.close()  # nobody may wait for answers that will not come
 
     with server:
