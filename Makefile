@@ -30,7 +30,7 @@ PY := .venv/bin/python
 SIM_OPTIONS = $(call option,SEED,--seed) $(call option,ENTRIES,--entries) $(call option,LANES,--lanes) $(call option,PORTS,--ports) $(call option,BACKEND,--backend) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 RUN = $(PY) -m tb.run $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
 
-.PHONY: help setup setup-fpga sim serve llm-quick test pytest lint regs regress bench waves defects mutate list doctor lock clean
+.PHONY: help setup setup-fpga sim serve llm-quick test pytest lint regs regress bench waves defects mutate fpga-check list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -101,6 +101,10 @@ bench: setup ## measure every figure of docs/figures.md against its target (half
 ##   DEBUG=1         with every signal of the hierarchy visible to Python: what that costs
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.figures $(call option,ROWS,--rows) $(call flag,DEBUG,--debug) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
+
+fpga-check: setup-fpga ## would this RTL make a good bitstream: lint, synthesis, budgets, timing, bitstream, netlist (docs/fpga.md)
+##   ONLY=<parts>    of lint, u250, ecp5, place, netlist (with commas between)
+	@$(PY) -m fpga.flow $(call option,ONLY,--only)
 
 waves: setup ## run one test with waves from time 0
 ##   TEST=<test> SEED=<n>

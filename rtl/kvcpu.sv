@@ -208,7 +208,7 @@ module kvcpu
 );
 
   // ------------------------------------------------------------------ shared
-  cfg_t cfg;
+  cfg_t cfg, cfg_next;
   counters_t counters;
   logic halt, clear, initialised, idle, rtbd_ready, rtbd_quiet, dma_idle, ports_idle;
   logic soft_reset_request;
@@ -265,7 +265,7 @@ module kvcpu
     .s_axil_rvalid_o        (bar0_rvalid_o),
     .s_axil_rready_i        (bar0_rready_i),
     .irq_o                  (irq_o),
-    .cfg_o                  (cfg),
+    .cfg_o                  (cfg_next),
     .step_we_o              (step_we),
     .step_o                 (step_new),
     .cmd_push_o             (cmd_push),
@@ -305,6 +305,10 @@ module kvcpu
     .first_decision_cycles_i(first_decision_cycles),
     .counters_i             (counters)
   );
+
+  // The whole device but the front end sees the configuration a cycle later. What is worked out ahead
+  // for the next cycle takes it from cfg_next. Its reset is that of the registers.
+  always_ff @(posedge clk_i) cfg <= cfg_next;
 
   assign initialised = rtbd_ready && !halt;
   always_comb begin
@@ -406,9 +410,9 @@ module kvcpu
   item_t [LANES-1:0] dec_item;
   logic [LANES-1:0][1:0] hist_tier;
   logic [LANES-1:0][7:0] hist_bin;
-  logic push_valid, push_channel, evict_full, prefetch_full;
+  logic push_valid, push_may, push_channel, evict_full, prefetch_full;
   item_t push_item;
-  logic [TierCount-1:0] take, slot_avail, put;
+  logic [TierCount-1:0] take, slot_avail, slot_some, slot_above, slot_below_low, slot_at_high, put;
   logic [TierCount-1:0][SlotW-1:0] slot;
   logic put_held;
   logic [SlotW-1:0] put_slot;
@@ -433,7 +437,10 @@ module kvcpu
     .ready_o           (rtbd_ready),
     .ports_idle_o      (ports_idle),
     .cfg_i             (cfg),
+    .cfg_next_i        (cfg_next),
     .step_i            (step_now),
+    .step_we_i         (step_we),
+    .step_new_i        (step_new),
     .lookup_valid_i    (lookup_valid_i),
     .lookup_ready_o    (lookup_ready_o),
     .lookup_kv_addr_i  (lookup_kv_addr_i),
@@ -478,13 +485,15 @@ module kvcpu
     .hist_tier_o       (hist_tier),
     .hist_bin_o        (hist_bin),
     .push_valid_o      (push_valid),
+    .push_may_o        (push_may),
     .push_channel_o    (push_channel),
     .push_item_o       (push_item),
     .evict_full_i      (evict_full),
     .prefetch_full_i   (prefetch_full),
     .take_o            (take),
     .slot_avail_i      (slot_avail),
-    .slot_free_i       (slot_free),
+    .slot_some_i       (slot_some),
+    .slot_above_i      (slot_above),
     .slot_i            (slot),
     .put_o             (put),
     .put_held_o        (put_held),
@@ -516,6 +525,8 @@ module kvcpu
     .step_i                 (step_new),
     .cfg_i                  (cfg),
     .free_i                 (slot_free),
+    .below_low_i            (slot_below_low[2:0]),
+    .at_high_i              (slot_at_high[2:0]),
     .departures_i           (departures),
     .ready_i                (initialised && !slot_ahead),
     .lane_done_i            (lane_done),
@@ -581,6 +592,7 @@ module kvcpu
     .lane_accept_o     (dec_accept),
     .lane_drop_o       (dec_drop),
     .op_valid_i        (push_valid),
+    .op_may_i          (push_may),
     .op_channel_i      (push_channel),
     .op_item_i         (push_item),
     .op_ok_o           (unused_push_ok),
@@ -607,8 +619,11 @@ module kvcpu
       .clk_i      (clk_i),
       .rst_ni     (rst_ni),
       .clear_i    (clear),
-      .slots_i    (cfg.slots[t]),
+      .slots_i    (cfg_next.slots[t]),
       .config_we_i(slots_we[t]),
+      .reserve_i  (cfg_next.reserve[t]),
+      .low_i      (cfg_next.low[t]),
+      .high_i     (cfg_next.high[t]),
       .fence_i    (fence),
       .take_i     (take[t]),
       .put_i      (put[t]),
@@ -617,6 +632,10 @@ module kvcpu
       .avail_o    (slot_avail[t]),
       .slot_o     (slot[t]),
       .free_o     (slot_free[t]),
+      .some_o     (slot_some[t]),
+      .above_o    (slot_above[t]),
+      .below_low_o(slot_below_low[t]),
+      .at_high_o  (slot_at_high[t]),
       .held_o     (unused_held[t]),
       .unused_o   (pool_unused[t])
     );
@@ -757,10 +776,19 @@ module kvcpu
     .counters_o          (counters)
   );
 
-  // No scan, command or item (queued, waiting or moving) and no lookup on its way.
-  always_comb begin
-    idle = initialised && !scan_busy && (cmd_pending == '0) && !waiting && ports_idle;
-    for (int unsigned t = 0; t < TierCount; t++) idle = idle && (departures[t] == '0);
+  // No scan, command or item (queued, waiting or moving) and no lookup on its way, a cycle late.
+  logic [TierCount-1:0] none_departs_q;
+  logic                 others_idle_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      none_departs_q <= '0;
+      others_idle_q  <= 1'b0;
+    end else begin
+      for (int unsigned t = 0; t < TierCount; t++) none_departs_q[t] <= departures[t] == '0;
+      others_idle_q <= initialised && !scan_busy && (cmd_pending == '0) && !waiting && ports_idle;
+    end
   end
+  assign idle = others_idle_q && (none_departs_q == '1);
 
 endmodule

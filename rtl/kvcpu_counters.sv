@@ -1,4 +1,5 @@
-// Every counter that device.md names: 64 bits, cleared by resets only. The DMA keeps its own.
+// Every counter that device.md names: 64 bits, cleared by resets only. The DMA keeps its own. An event
+// is counted in the cycle after it.
 
 module kvcpu_counters
   import kvcpu_pkg::*;
@@ -47,7 +48,17 @@ module kvcpu_counters
   output counters_t       counters_o
 );
 
+  typedef struct packed {
+    logic       hit, miss, denied;
+    logic       miss_dropped, completion_dropped;
+    logic [4:0] evict_dropped, prefetch_dropped;
+    logic       scan_coalesced, scan_done;
+    logic       hint_miss, ref_saturated, ref_underflow, cmd_refused;
+    logic [5:0] parity;
+  } events_t;
+
   counters_t count_q, count_d;
+  events_t   event_q;
 
   always_comb begin
     count_d = count_q;
@@ -55,27 +66,50 @@ module kvcpu_counters
     count_d.bytes_moved = '0;
     count_d.errors = '0;
     count_d.voids = '0;
-    count_d.hit = count_q.hit + 64'(hit_i);
-    count_d.miss = count_q.miss + 64'(miss_i);
-    count_d.denied = count_q.denied + 64'(denied_i);
-    count_d.miss_dropped = count_q.miss_dropped + 64'(miss_dropped_i);
-    count_d.completion_dropped = count_q.completion_dropped + 64'(completion_dropped_i);
-    count_d.evict_dropped = count_q.evict_dropped + 64'(evict_dropped_i);
-    count_d.prefetch_dropped = count_q.prefetch_dropped + 64'(prefetch_dropped_i);
-    count_d.scan_coalesced = count_q.scan_coalesced + 64'(scan_coalesced_i);
-    count_d.scan_done = count_q.scan_done + 64'(scan_done_i);
-    count_d.hint_miss = count_q.hint_miss + 64'(hint_miss_i);
-    count_d.ref_saturated = count_q.ref_saturated + 64'(ref_saturated_i);
-    count_d.ref_underflow = count_q.ref_underflow + 64'(ref_underflow_i);
-    count_d.cmd_refused = count_q.cmd_refused + 64'(cmd_refused_i);
-    count_d.parity = count_q.parity + 64'(parity_i);
+    count_d.hit = count_q.hit + 64'(event_q.hit);
+    count_d.miss = count_q.miss + 64'(event_q.miss);
+    count_d.denied = count_q.denied + 64'(event_q.denied);
+    count_d.miss_dropped = count_q.miss_dropped + 64'(event_q.miss_dropped);
+    count_d.completion_dropped = count_q.completion_dropped + 64'(event_q.completion_dropped);
+    count_d.evict_dropped = count_q.evict_dropped + 64'(event_q.evict_dropped);
+    count_d.prefetch_dropped = count_q.prefetch_dropped + 64'(event_q.prefetch_dropped);
+    count_d.scan_coalesced = count_q.scan_coalesced + 64'(event_q.scan_coalesced);
+    count_d.scan_done = count_q.scan_done + 64'(event_q.scan_done);
+    count_d.hint_miss = count_q.hint_miss + 64'(event_q.hint_miss);
+    count_d.ref_saturated = count_q.ref_saturated + 64'(event_q.ref_saturated);
+    count_d.ref_underflow = count_q.ref_underflow + 64'(event_q.ref_underflow);
+    count_d.cmd_refused = count_q.cmd_refused + 64'(event_q.cmd_refused);
+    count_d.parity = count_q.parity + 64'(event_q.parity);
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) count_q <= '0;
-    else if (clear_i) count_q <= '0;
-    else count_q <= count_d;
+    if (!rst_ni) begin
+      count_q <= '0;
+      event_q <= '0;
+    end else if (clear_i) begin
+      count_q <= '0;
+      event_q <= '0;
+    end else begin
+      count_q <= count_d;
+      event_q <= '{
+        hit:                hit_i,
+        miss:               miss_i,
+        denied:             denied_i,
+        miss_dropped:       miss_dropped_i,
+        completion_dropped: completion_dropped_i,
+        evict_dropped:      evict_dropped_i,
+        prefetch_dropped:   prefetch_dropped_i,
+        scan_coalesced:     scan_coalesced_i,
+        scan_done:          scan_done_i,
+        hint_miss:          hint_miss_i,
+        ref_saturated:      ref_saturated_i,
+        ref_underflow:      ref_underflow_i,
+        cmd_refused:        cmd_refused_i,
+        parity:             parity_i
+      };
+    end
   end
+
   always_comb begin
     counters_o = count_q;
     counters_o.bytes_moved = bytes_moved_i;

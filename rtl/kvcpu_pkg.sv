@@ -236,6 +236,31 @@ package kvcpu_pkg;
     MvRetry     = 3'd5   // OpEnd: the try failed, the next one begins from the start checks
   } move_e;
 
+  /// What an operation will do, known at S2 from the entry and the registers. S3 adds what others
+  /// change from cycle to cycle: slots, queues, the step.
+  typedef struct packed {
+    logic                 hit;           // the directory holds a valid, readable entry for it
+    logic                 grows;         // a write lookup of the token after the last
+    logic                 item_lives;    // OpStart: the entry is the one that the item was made for
+    logic                 starts;        // OpStart: passes every check but `written` and slots
+    logic                 written;       // OpStart: the block was written in the current step
+    logic                 inserts;       // OpInsert: looks for a slot
+    logic [TierCount-1:0] targets;       // OpStart, OpInsert: tiers to take a slot from, the lowest first
+    logic                 ends;          // OpEnd: the copy of this very move runs
+    move_e                end_move;      // OpEnd: how it ends
+    logic                 removes;       // OpRemove: the entry goes
+    logic                 puts;          // a slot goes back
+    logic                 put_held;      // it is held until the fence (a migration left it)
+    tier_e                put_tier;
+    logic [SlotW-1:0]     put_slot;
+    logic                 aborts;        // a copy of the entry must stop
+    logic                 pushes;        // an item for a queue
+    logic                 push_channel;
+    logic                 push_fixed;    // item_t.fixed
+    tier_e                push_target;   // item_t.target
+    status_e              migrate;       // OpMigrate: status while the queue has a place
+  } judged_t;
+
   /// What an operation came to; one cycle after its commit point (stage S3).
   typedef struct packed {
     op_e                op;

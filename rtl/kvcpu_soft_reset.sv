@@ -12,9 +12,9 @@ module kvcpu_soft_reset (
   input  logic dma_idle_i,
   /// The RTBD pipeline is empty.
   input  logic quiet_i,
-  /// Start nothing new.
+  /// Start nothing new; from a register, since it goes everywhere.
   output logic halt_o,
-  /// Clear everything but the configuration (one cycle).
+  /// Clear everything but the configuration (one cycle); from a register too.
   output logic clear_o
 );
 
@@ -26,24 +26,31 @@ module kvcpu_soft_reset (
   } state_e;
 
   state_e state_q, state_d;
+  logic   over_q;  // nothing is under way, as `Halt` finds it; nothing begins any more then
 
   always_comb begin
     state_d = state_q;
     unique case (state_q)
       Run:     if (request_i) state_d = Settle;
       Settle:  state_d = Halt;
-      Halt:    if (dma_idle_i && quiet_i) state_d = Clear;
+      Halt:    if (over_q) state_d = Clear;
       Clear:   state_d = Run;
       default: state_d = Run;
     endcase
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) state_q <= Run;
-    else state_q <= state_d;
+    if (!rst_ni) begin
+      state_q <= Run;
+      over_q  <= 1'b0;
+      halt_o  <= 1'b0;
+      clear_o <= 1'b0;
+    end else begin
+      state_q <= state_d;
+      over_q  <= (state_q == Halt) && dma_idle_i && quiet_i;
+      halt_o  <= state_d != Run;
+      clear_o <= state_d == Clear;
+    end
   end
-
-  assign halt_o = (state_q != Run);
-  assign clear_o = (state_q == Clear);
 
 endmodule

@@ -15,7 +15,7 @@ module kvcpu_board
   /// See kvcpu; the on-chip tiers are 64 bits wide.
   parameter int unsigned AXI_DATA_WIDTH = 64,
   /// Bytes of a tier, a power of two.
-  parameter int unsigned TierBytes = 32768,
+  parameter int unsigned TierBytes = 16384,
   /// Frequency of the clock, Hz, a multiple of 1,000,000.
   parameter int unsigned ClockHz = 100_000_000,
   /// Bits per second of the serial line.
@@ -94,35 +94,53 @@ module kvcpu_board
   );
 
   // ------------------------------------------------------------------ regions
+  logic        is_bar0, is_bar2, open, ended;
   logic        bar0_valid, bar0_done, bar2_valid, bar2_done, tiers_valid, tiers_done, regs_valid;
+  logic        regs_done, none_valid;  // none_valid: nothing is there
   logic [63:0] bar0_rdata, bar2_rdata, tiers_rdata, regs_rdata;
   resp_e       bar0_resp, bar2_resp, tiers_resp, regs_resp;
 
-  assign region      = region_e'(addr[31:28]);
-  assign bar0_valid  = valid && region == RegionBar0 && addr[27:16] == '0;
-  assign bar2_valid  = valid && region == RegionBar2 && addr[27:22] == '0;
-  assign tiers_valid = valid && region == RegionTiers;
-  assign regs_valid  = valid && region == RegionBoard;
+  assign region = region_e'(addr[31:28]);
 
-  always_comb begin
-    done  = valid;
-    resp  = RespDecerr;
-    rdata = '0;
+  // The regions lie all over the part: an access and its answer each get a cycle for the way.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      bar0_valid  <= 1'b0;
+      bar2_valid  <= 1'b0;
+      tiers_valid <= 1'b0;
+      regs_valid  <= 1'b0;
+      none_valid  <= 1'b0;
+      done        <= 1'b0;
+    end else begin
+      bar0_valid  <= open && is_bar0;
+      bar2_valid  <= open && is_bar2;
+      tiers_valid <= open && region == RegionTiers;
+      regs_valid  <= open && region == RegionBoard;
+      none_valid  <= open && !is_bar0 && !is_bar2 && region != RegionTiers && region != RegionBoard;
+      done        <= ended;
+    end
+  end
+
+  assign is_bar0 = region == RegionBar0 && addr[27:16] == '0;
+  assign is_bar2 = region == RegionBar2 && addr[27:22] == '0;
+  assign ended   = bar0_done || bar2_done || tiers_done || regs_done || none_valid;
+  assign open    = valid && !ended && !done;
+
+  always_ff @(posedge clk_i) begin
+    resp  <= RespDecerr;
+    rdata <= '0;
     if (bar0_valid) begin
-      done  = bar0_done;
-      resp  = bar0_resp;
-      rdata = bar0_rdata;
+      resp  <= bar0_resp;
+      rdata <= bar0_rdata;
     end else if (bar2_valid) begin
-      done  = bar2_done;
-      resp  = bar2_resp;
-      rdata = bar2_rdata;
+      resp  <= bar2_resp;
+      rdata <= bar2_rdata;
     end else if (tiers_valid) begin
-      done  = tiers_done;
-      resp  = tiers_resp;
-      rdata = tiers_rdata;
+      resp  <= tiers_resp;
+      rdata <= tiers_rdata;
     end else if (regs_valid) begin
-      resp  = regs_resp;
-      rdata = regs_rdata;
+      resp  <= regs_resp;
+      rdata <= regs_rdata;
     end
   end
 
@@ -216,6 +234,7 @@ module kvcpu_board
     .write_i           (write),
     .addr_i            (addr[27:0]),
     .wdata_i           (wdata),
+    .done_o            (regs_done),
     .resp_o            (regs_resp),
     .rdata_o           (regs_rdata),
     .irq_i             (irq_o),

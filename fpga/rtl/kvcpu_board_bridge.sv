@@ -51,6 +51,7 @@ module kvcpu_board_bridge
   typedef enum logic [2:0] {
     StOpcode,
     StBody,    // address, data, CRC
+    StAddress, // the address gets into its register
     StAccess,
     StStatus,
     StData,
@@ -90,15 +91,18 @@ module kvcpu_board_bridge
   );
 
   // ------------------------------------------------------------------ sequence
-  logic       known, body_over, crc_right, skip, gap_over, sent;
-  logic [7:0] opcode;
+  logic       known, body_over, crc_right, skip, gap_over, sent, receives;
+  logic [7:0] opcode, crc_next_q;
+  logic       ready_q;  // crc_next_q is the CRC with the byte that is next to come or to go
 
-  assign byte_pop  = (state_q == StOpcode && !irq_due_q) || state_q == StBody;
+  // A byte takes two cycles: one for the CRC, one for what follows from it. The line takes far longer.
+  assign receives  = state_q == StOpcode || state_q == StBody;
+  assign byte_pop  = byte_valid && ready_q && ((state_q == StOpcode && !irq_due_q) || state_q == StBody);
   assign opcode    = data & ~OpChained;
   assign known     = opcode == OpRead || opcode == OpWrite;
-  assign body_over = state_q == StBody && byte_valid && left_q == '0;
+  assign body_over = state_q == StBody && byte_pop && left_q == '0;
   // The CRC's own byte brings a right remainder to 0.
-  assign crc_right = crc8(crc_q, data) == '0;
+  assign crc_right = crc_next_q == '0;
   assign skip      = chained_q && refused_q;
   assign gap_over  = gap_q == GapW'(GapCycles - 1);
   assign sent      = tx_valid_o && tx_ready_i;
@@ -108,12 +112,13 @@ module kvcpu_board_bridge
     unique case (state_q)
       StOpcode: begin
         if (irq_due_q) state_d = StIrq;
-        else if (byte_valid && known) state_d = StBody;
+        else if (byte_pop && known) state_d = StBody;
       end
       StBody: begin
-        if (body_over) state_d = (crc_right && !skip) ? StAccess : StStatus;
+        if (body_over) state_d = (crc_right && !skip) ? StAddress : StStatus;
         else if (gap_over && !byte_valid) state_d = StOpcode;
       end
+      StAddress: state_d = StAccess;
       StAccess: if (done_i) state_d = StStatus;
       StStatus: if (sent) state_d = (write_q || status_q == StatusFrame) ? StCrc : StData;
       StData:   if (sent && left_q == '0) state_d = StCrc;
@@ -130,8 +135,10 @@ module kvcpu_board_bridge
       irq_q     <= 1'b0;
       irq_due_q <= 1'b0;
       refused_q <= 1'b0;
+      ready_q   <= 1'b0;
     end else begin
       state_q   <= state_d;
+      ready_q   <= state_d == state_q && !sent && (receives ? byte_valid && !byte_pop : 1'b1);
       gap_q     <= (state_q == StBody && !byte_valid) ? gap_q + 1'b1 : '0;
       irq_q     <= irq_i;
       irq_due_q <= (irq_i && !irq_q) || (irq_due_q && !(state_q == StIrq && sent));
@@ -141,22 +148,26 @@ module kvcpu_board_bridge
   end
 
   always_ff @(posedge clk_i) begin
+    crc_next_q <= crc8((state_q == StOpcode || state_q == StStatus) ? CrcInit : crc_q,
+                       receives ? data : tx_data_o);
     unique case (state_q)
       StOpcode: begin
         write_q   <= opcode == OpWrite;
         chained_q <= (data & OpChained) != '0;
         left_q    <= (opcode == OpWrite) ? 4'(AddrBytes + DataBytes) : 4'(AddrBytes);
-        crc_q     <= crc8(CrcInit, data);
+        crc_q     <= crc_next_q;
       end
       StBody: begin
-        if (byte_valid) begin
+        if (byte_pop) begin
           left_q <= body_over ? 4'(DataBytes - 1) : left_q - 1'b1;
-          crc_q  <= crc8(crc_q, data);
+          crc_q  <= crc_next_q;
           // Little-endian: the bytes shift in from above, the address ends up below the data.
           if (left_q != '0) {data_q, addr_q} <= {data, data_q, addr_q[AddrW-1:8]};
         end
         status_q <= crc_right ? StatusSkipped : StatusFrame;
       end
+      // A read's four address bytes stand where a write's first data bytes would: on top.
+      StAddress: if (!write_q) addr_q <= data_q[63:32];
       StAccess: begin
         if (done_i) data_q <= rdata_i;  // until then it holds the request
         unique case (resp_i)
@@ -165,11 +176,11 @@ module kvcpu_board_bridge
           default:    status_q <= StatusDecerr;
         endcase
       end
-      StStatus: if (sent) crc_q <= crc8(CrcInit, tx_data_o);
+      StStatus: if (sent) crc_q <= crc_next_q;
       StData: begin
         if (sent) begin
           left_q <= left_q - 1'b1;
-          crc_q  <= crc8(crc_q, tx_data_o);
+          crc_q  <= crc_next_q;
           data_q <= {8'd0, data_q[63:8]};
         end
       end
@@ -180,12 +191,11 @@ module kvcpu_board_bridge
   // ------------------------------------------------------------------ outputs
   assign valid_o = state_q == StAccess;
   assign write_o = write_q;
-  // A read's four address bytes stand where a write's first data bytes would: on top.
-  assign addr_o  = write_q ? addr_q : data_q[63:32];
+  assign addr_o  = addr_q;
   assign wdata_o = data_q;
 
-  assign tx_valid_o = state_q == StStatus || state_q == StData || state_q == StCrc ||
-                      state_q == StIrq;
+  assign tx_valid_o = ready_q && (state_q == StStatus || state_q == StData || state_q == StCrc ||
+                                  state_q == StIrq);
   always_comb begin
     unique case (state_q)
       StStatus: tx_data_o = status_q;

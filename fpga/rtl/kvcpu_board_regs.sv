@@ -7,14 +7,14 @@ module kvcpu_board_regs
   /// Lookup ports of the device, 1 to 8.
   parameter int unsigned PORTS = 3,
   /// Bytes of a tier.
-  parameter int unsigned TierBytes = 32768
+  parameter int unsigned TierBytes = 16384
 ) (
   /// Clock.
   input  logic                   clk_i,
   /// Reset, active low.
   input  logic                   rst_ni,
 
-  /// An access (one cycle; it ends in the same cycle).
+  /// An access; it and its fields hold until `done_o`.
   input  logic                   valid_i,
   /// It writes.
   input  logic                   write_i,
@@ -22,7 +22,9 @@ module kvcpu_board_regs
   input  logic [27:0]            addr_i,
   /// Data of a write.
   input  logic [63:0]            wdata_i,
-  /// How it ends.
+  /// The access has ended: in its second cycle.
+  output logic                   done_o,
+  /// How.
   output resp_e                  resp_o,
   /// Data of a read.
   output logic [63:0]            rdata_o,
@@ -79,74 +81,123 @@ module kvcpu_board_regs
 
   logic [63:0] kv_addr_q, phys_q;
   lookup_t     lookup_q;
-  logic        asking_q;  // the port has not taken it yet
-  logic        start, port_ok, answered;
+  logic        start, answered;
 
   // ------------------------------------------------------------------ accesses
-  assign port_ok = 32'(wdata_i[2:0]) < PORTS;
-  assign start   = valid_i && write_i && addr_i == AddrLookup && port_ok && !lookup_q.busy;
+  typedef struct packed {
+    logic none;
+    logic id;
+    logic status;
+    logic tier_bytes;
+    logic lookup_addr;
+    logic lookup;
+    logic lookup_phys;
+  } sel_t;
+
+  sel_t sel_q;
+  logic port_ok_q;
+
+  // The first cycle finds the register, the second one reads or writes it.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) done_o <= 1'b0;
+    else done_o <= valid_i && !done_o;
+  end
+
+  always_ff @(posedge clk_i) begin
+    sel_q <= '0;
+    unique case (addr_i)
+      AddrId:         sel_q.id <= 1'b1;
+      AddrStatus:     sel_q.status <= 1'b1;
+      AddrTierBytes:  sel_q.tier_bytes <= 1'b1;
+      AddrLookupAddr: sel_q.lookup_addr <= 1'b1;
+      AddrLookup:     sel_q.lookup <= 1'b1;
+      AddrLookupPhys: sel_q.lookup_phys <= 1'b1;
+      default:        sel_q.none <= 1'b1;
+    endcase
+    port_ok_q <= 32'(wdata_i[2:0]) < PORTS;
+  end
+
+  assign start = done_o && write_i && sel_q.lookup && port_ok_q && !lookup_q.busy;
 
   always_comb begin
-    resp_o  = RespOkay;
+    resp_o = RespOkay;
+    if (sel_q.none) begin
+      resp_o = RespDecerr;
+    end else if (write_i) begin
+      if (sel_q.lookup_addr) resp_o = lookup_q.busy ? RespSlverr : RespOkay;
+      else if (sel_q.lookup) resp_o = start ? RespOkay : RespSlverr;
+      else resp_o = RespSlverr;
+    end
     rdata_o = '0;
-    if (write_i) begin
-      unique case (addr_i)
-        AddrLookupAddr: resp_o = lookup_q.busy ? RespSlverr : RespOkay;
-        AddrLookup:     resp_o = start ? RespOkay : RespSlverr;
-        AddrId, AddrStatus, AddrTierBytes, AddrLookupPhys: resp_o = RespSlverr;
-        default:        resp_o = RespDecerr;
-      endcase
-    end else begin
-      unique case (addr_i)
-        AddrId:         rdata_o = Id;
-        AddrStatus:     rdata_o = 64'(irq_i);
-        AddrTierBytes:  rdata_o = 64'(TierBytes);
-        AddrLookupAddr: rdata_o = kv_addr_q;
-        AddrLookup:     rdata_o = lookup_q;
-        AddrLookupPhys: rdata_o = phys_q;
-        default:        resp_o = RespDecerr;
-      endcase
+    if (!write_i) begin
+      rdata_o = (sel_q.id ? Id : '0) | (sel_q.status ? 64'(irq_i) : '0) |
+                (sel_q.tier_bytes ? 64'(TierBytes) : '0) | (sel_q.lookup_addr ? kv_addr_q : '0) |
+                (sel_q.lookup ? lookup_q : '0) | (sel_q.lookup_phys ? phys_q : '0);
     end
   end
 
   // ------------------------------------------------------------------ the lookup
-  lookup_t     answer;
-  logic [63:0] answer_phys;
+  lookup_t                answer;
+  logic [63:0]            answer_phys;
+  logic [PORTS-1:0]       hit_q, denied_q;
+  logic [PORTS-1:0][1:0]  tier_q;
+  logic [PORTS-1:0][63:0] phys_addr_q;
+  logic [PORTS-1:0][15:0] index_q;
+  logic                   answered_q;
+  logic [PORTS-1:0]       asking_q;   // the port that has not taken the lookup yet
+  logic [PORTS-1:0]       waiting_q;  // the port that has, and has not answered
 
   assign answered = (answer_valid_i & answer_ready_o) != '0;
+
+  // An answer leaves the directory late in its cycle: the port is chosen in the next one.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) answered_q <= 1'b0;
+    else answered_q <= answered;
+  end
+
+  always_ff @(posedge clk_i) begin
+    hit_q       <= answer_hit_i;
+    denied_q    <= answer_denied_i;
+    tier_q      <= answer_tier_i;
+    phys_addr_q <= answer_phys_addr_i;
+    index_q     <= answer_index_i;
+  end
 
   always_comb begin
     answer = '{write: lookup_q.write, port: lookup_q.port, default: '0};
     answer_phys = '0;
     for (int unsigned p = 0; p < PORTS; p++) begin
       if (lookup_q.port == 3'(p)) begin
-        answer.hit    = answer_hit_i[p];
-        answer.denied = answer_denied_i[p];
-        answer.tier   = answer_tier_i[p];
-        answer.index  = answer_index_i[p];
-        answer_phys   = answer_phys_addr_i[p];
+        answer.hit    = hit_q[p];
+        answer.denied = denied_q[p];
+        answer.tier   = tier_q[p];
+        answer.index  = index_q[p];
+        answer_phys   = phys_addr_q[p];
       end
-      lookup_valid_o[p]   = asking_q && lookup_q.port == 3'(p);
       lookup_kv_addr_o[p] = kv_addr_q;
       lookup_write_o[p]   = lookup_q.write;
-      answer_ready_o[p]   = lookup_q.busy && !asking_q && lookup_q.port == 3'(p);
     end
   end
 
+  assign lookup_valid_o = asking_q;
+  assign answer_ready_o = waiting_q;
+
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      asking_q  <= 1'b0;
+      asking_q  <= '0;
+      waiting_q <= '0;
       kv_addr_q <= '0;
       phys_q    <= '0;
       lookup_q  <= '0;
     end else begin
-      if (valid_i && write_i && addr_i == AddrLookupAddr && !lookup_q.busy) kv_addr_q <= wdata_i;
+      if (done_o && write_i && sel_q.lookup_addr && !lookup_q.busy) kv_addr_q <= wdata_i;
+      for (int unsigned p = 0; p < PORTS; p++) begin
+        asking_q[p]  <= (asking_q[p] && !lookup_ready_i[p]) || (start && wdata_i[2:0] == 3'(p));
+        waiting_q[p] <= (waiting_q[p] && !answer_valid_i[p]) || (asking_q[p] && lookup_ready_i[p]);
+      end
       if (start) begin
-        asking_q <= 1'b1;
         lookup_q <= '{busy: 1'b1, write: wdata_i[8], port: wdata_i[2:0], default: '0};
-      end else if ((lookup_valid_o & lookup_ready_i) != '0) begin
-        asking_q <= 1'b0;
-      end else if (answered) begin
+      end else if (answered_q) begin
         lookup_q <= answer;
         phys_q   <= answer_phys;
       end

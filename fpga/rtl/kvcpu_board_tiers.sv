@@ -3,13 +3,14 @@
 // written there is lost.
 //
 // The responder takes one read and one write burst at a time, in order, and gives a beat a cycle.
-// The bridge takes a read or write slot when the DMA leaves it free.
+// The bridge takes a read or write slot when the DMA leaves it free. The block RAMs lie all over the
+// part: registers are before them and behind them.
 
 module kvcpu_board_tiers
   import kvcpu_board_pkg::resp_e, kvcpu_board_pkg::RespOkay, kvcpu_board_pkg::RespDecerr;
 #(
   /// Bytes of a tier, a power of two, 4,096 to 2^26.
-  parameter int unsigned TierBytes = 32768,
+  parameter int unsigned TierBytes = 16384,
   /// Data width of the memory port, bits; only 64, one bridge word a beat.
   parameter int unsigned AXI_DATA_WIDTH = 64,
   /// Bits of an AXI ID.
@@ -102,29 +103,40 @@ module kvcpu_board_tiers
   localparam int unsigned BeatW = ByteW - BeatShift;  // beat number inside a tier
   localparam int unsigned AddrW = 2 + BeatW;
 
-  logic              mem_we, mem_re;
-  logic [AddrW-1:0]  mem_waddr, mem_raddr;
-  logic [63:0]       mem_wdata, mem_rdata;
+  logic              mem_we_q, mem_re;
+  logic [AddrW-1:0]  mem_waddr_q, mem_raddr_q;
+  logic [63:0]       mem_wdata_q, mem_rdata;
 
   kvcpu_ram_1r1w #(
     .Width(64),
     .Depth(2 ** AddrW)
   ) u_mem (
     .clk_i  (clk_i),
-    .we_i   (mem_we),
-    .waddr_i(mem_waddr),
-    .wdata_i(mem_wdata),
+    .we_i   (mem_we_q),
+    .waddr_i(mem_waddr_q),
+    .wdata_i(mem_wdata_q),
     .re_i   (mem_re),
-    .raddr_i(mem_raddr),
+    .raddr_i(mem_raddr_q),
     .rdata_o(mem_rdata)
   );
 
   // ------------------------------------------------------------------ bridge
-  logic win_bad, win_done_q, win_read_go, win_read_q, win_write_go;
+  logic             win_known_q;  // the access waits and is judged
+  logic             win_bad_q, win_done_q, win_read_go, win_write_go;
+  logic [AddrW-1:0] win_beat;
 
-  assign win_bad     = (win_addr_i[BeatShift-1:0] != '0) || ((win_addr_i >> ByteW) != '0);
+  assign win_beat    = {win_tier_i, win_addr_i[ByteW-1:BeatShift]};
   assign win_done_o  = win_done_q;
-  assign win_resp_o  = win_bad ? RespDecerr : RespOkay;
+  assign win_resp_o  = win_bad_q ? RespDecerr : RespOkay;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) win_known_q <= 1'b0;
+    else win_known_q <= win_valid_i && !win_done_q;
+  end
+
+  always_ff @(posedge clk_i) begin
+    win_bad_q <= (win_addr_i[BeatShift-1:0] != '0) || ((win_addr_i >> ByteW) != '0);
+  end
 
   // ------------------------------------------------------------------ writes
   logic              aw_valid_q, aw_bad_q, b_valid_q, b_bad_q, w_go;
@@ -134,21 +146,19 @@ module kvcpu_board_tiers
   assign awready_o    = !aw_valid_q;
   assign wready_o     = aw_valid_q && (!b_valid_q || bready_i);
   assign w_go         = wvalid_i && wready_o;
-  assign win_write_go = win_valid_i && win_write_i && !win_done_q && !w_go;
-
-  assign mem_we    = (w_go && !aw_bad_q) || (win_write_go && !win_bad);
-  assign mem_waddr = w_go ? aw_beat_q : {win_tier_i, win_addr_i[ByteW-1:BeatShift]};
-  assign mem_wdata = w_go ? wdata_i : win_wdata_i;
+  assign win_write_go = win_known_q && win_write_i && !win_done_q && !aw_valid_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       aw_valid_q <= 1'b0;
       b_valid_q  <= 1'b0;
+      mem_we_q   <= 1'b0;
     end else begin
       if (awvalid_i && awready_o) aw_valid_q <= 1'b1;
       else if (w_go && wlast_i) aw_valid_q <= 1'b0;
       if (w_go && wlast_i) b_valid_q <= 1'b1;
       else if (bready_i) b_valid_q <= 1'b0;
+      mem_we_q <= (w_go && !aw_bad_q) || (win_write_go && !win_bad_q);
     end
   end
 
@@ -164,48 +174,53 @@ module kvcpu_board_tiers
       b_id_q  <= aw_id_q;
       b_bad_q <= aw_bad_q;
     end
+    mem_waddr_q <= aw_valid_q ? aw_beat_q : win_beat;
+    mem_wdata_q <= aw_valid_q ? wdata_i : win_wdata_i;
   end
 
   assign bvalid_o = b_valid_q;
   assign bid_o    = b_id_q;
   assign bresp_o  = b_bad_q ? RespDecerr : RespOkay;
 
-  // ------------------------------------------------------------------ reads: address, memory, output
-  logic              ar_valid_q, ar_bad_q, ar_last, advance, r_go;
+  // ------------------------------------------------------------------ reads: burst, address, memory, output
+  // A read of the bridge goes the same way, between bursts, and leaves before the output.
+  logic              ar_valid_q, ar_bad_q, ar_last_q, advance, r_go;
   logic [AxiIdW-1:0] ar_id_q;
   logic [AddrW-1:0]  ar_beat_q;
   logic [7:0]        ar_left_q;
-  logic              m_valid_q, m_last_q, m_bad_q, r_valid_q, r_last_q, r_bad_q;
-  logic [AxiIdW-1:0] m_id_q, r_id_q;
+  logic              a_valid_q, a_win_q, a_last_q, a_bad_q;
+  logic              m_valid_q, m_win_q, m_last_q, m_bad_q;
+  logic              r_valid_q, r_last_q, r_bad_q;
+  logic [AxiIdW-1:0] a_id_q, m_id_q, r_id_q;
   logic [63:0]       r_data_q;
 
   assign advance     = !r_valid_q || rready_i;
-  assign ar_last     = ar_left_q == '0;
   assign r_go        = ar_valid_q && advance;
-  assign arready_o   = !ar_valid_q || (r_go && ar_last);
-  // A read of the bridge needs the memory's output register for itself for one cycle.
-  assign win_read_go = win_valid_i && !win_write_i && !win_done_q && !win_read_q && !ar_valid_q &&
-                       !m_valid_q;
-
-  assign mem_re    = r_go || win_read_go;
-  assign mem_raddr = win_read_go ? {win_tier_i, win_addr_i[ByteW-1:BeatShift]} : ar_beat_q;
+  assign arready_o   = !ar_valid_q || (r_go && ar_last_q);
+  assign win_read_go = win_known_q && !win_write_i && !win_done_q && !a_win_q && !m_win_q &&
+                       !ar_valid_q && advance;
+  assign mem_re      = advance;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       ar_valid_q <= 1'b0;
+      a_valid_q  <= 1'b0;
+      a_win_q    <= 1'b0;
       m_valid_q  <= 1'b0;
+      m_win_q    <= 1'b0;
       r_valid_q  <= 1'b0;
-      win_read_q <= 1'b0;
       win_done_q <= 1'b0;
     end else begin
       if (arvalid_i && arready_o) ar_valid_q <= 1'b1;
-      else if (r_go && ar_last) ar_valid_q <= 1'b0;
+      else if (r_go && ar_last_q) ar_valid_q <= 1'b0;
       if (advance) begin
-        m_valid_q <= r_go;
+        a_valid_q <= r_go;
+        a_win_q   <= win_read_go;
+        m_valid_q <= a_valid_q;
+        m_win_q   <= a_win_q;
         r_valid_q <= m_valid_q;
       end
-      win_read_q <= win_read_go;
-      win_done_q <= win_read_q || win_write_go;
+      win_done_q <= (m_win_q && advance) || win_write_go;
     end
   end
 
@@ -215,20 +230,25 @@ module kvcpu_board_tiers
       ar_bad_q  <= (araddr_i >> ByteW) != '0;
       ar_beat_q <= {aruser_i, araddr_i[ByteW-1:BeatShift]};
       ar_left_q <= arlen_i;
+      ar_last_q <= arlen_i == '0;
     end else if (r_go) begin
       ar_beat_q <= ar_beat_q + 1'b1;
       ar_left_q <= ar_left_q - 1'b1;
+      ar_last_q <= ar_left_q == 8'd1;
     end
     if (advance) begin
-      m_id_q   <= ar_id_q;
-      m_bad_q  <= ar_bad_q;
-      m_last_q <= ar_last;
-      r_id_q   <= m_id_q;
-      r_bad_q  <= m_bad_q;
-      r_last_q <= m_last_q;
-      r_data_q <= mem_rdata;
+      mem_raddr_q <= ar_valid_q ? ar_beat_q : win_beat;
+      a_id_q      <= ar_id_q;
+      a_bad_q     <= ar_bad_q;
+      a_last_q    <= ar_last_q;
+      m_id_q      <= a_id_q;
+      m_bad_q     <= a_bad_q;
+      m_last_q    <= a_last_q;
+      r_id_q      <= m_id_q;
+      r_bad_q     <= m_bad_q;
+      r_last_q    <= m_last_q;
+      r_data_q    <= mem_rdata;
     end
-    if (win_read_q) win_rdata_o <= win_bad ? '0 : mem_rdata;
   end
 
   assign rvalid_o = r_valid_q;
@@ -236,5 +256,8 @@ module kvcpu_board_tiers
   assign rdata_o  = r_data_q;
   assign rlast_o  = r_last_q;
   assign rresp_o  = r_bad_q ? RespDecerr : RespOkay;
+
+  // With win_done_o, the output register has what the bridge has read.
+  assign win_rdata_o = win_bad_q ? '0 : r_data_q;
 
 endmodule

@@ -79,6 +79,7 @@ module kvcpu_cmd
   } state_e;
 
   state_e state_q, state_d;
+  logic idle_q, held_q, range_q;  // the state is StIdle, is not, is StRange; the latter two choose between commands
 
   // ------------------------------------------------------------------ queue
   logic                            q_valid, load, bad_arg, q_bad_arg, q_direct;
@@ -104,7 +105,7 @@ module kvcpu_cmd
 
   assign q_cmd     = cmd_t'(q_data[$bits(cmd_t)-1:0]);
   assign q_bad_arg = q_data[$bits(cmd_t)];
-  assign load      = q_valid && (state_q == StIdle);
+  assign load      = q_valid && idle_q;
   assign pending_o = 5'(q_level) + 5'(state_q != StIdle);
 
   function automatic logic is_range(cmd_e cmd);
@@ -126,7 +127,7 @@ module kvcpu_cmd
   assign q_direct = q_valid && !is_range(q_cmd.cmd) && !q_bad_arg && (q_cmd.cmd != CmdFreeRequest);
 
   always_ff @(posedge clk_i) begin
-    if (load) cmd_q <= q_cmd;
+    if (!held_q) cmd_q <= q_cmd;
   end
 
   // ------------------------------------------------------------------ sequence
@@ -159,18 +160,30 @@ module kvcpu_cmd
     endcase
   end
 
+  logic idle_d;  // whatever the answer, which comes late
+  assign idle_d = idle_q ? !load : state_q == StDone;
+
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q      <= StIdle;
+      idle_q       <= 1'b1;
+      held_q       <= 1'b0;
+      range_q      <= 1'b0;
       walk_start_q <= 1'b0;
       free_start_q <= 1'b0;
     end else if (clear_i) begin
       state_q      <= StIdle;
+      idle_q       <= 1'b1;
+      held_q       <= 1'b0;
+      range_q      <= 1'b0;
       walk_start_q <= 1'b0;
       free_start_q <= 1'b0;
     end else begin
       state_q      <= state_d;
-      walk_start_q <= (state_q == StIdle) && (state_d == StRange);
+      idle_q       <= idle_d;
+      held_q       <= !idle_d;
+      range_q      <= (load && is_range(q_cmd.cmd)) || (range_q && !walk_done);
+      walk_start_q <= load && is_range(q_cmd.cmd);
       free_start_q <= free_start_d;
     end
   end
@@ -199,7 +212,7 @@ module kvcpu_cmd
   );
 
   cmd_t dir_cmd;
-  assign dir_cmd = (state_q == StIdle) ? q_cmd : cmd_q;
+  assign dir_cmd = held_q ? cmd_q : q_cmd;
 
   always_comb begin
     dir_op           = '0;
@@ -218,71 +231,92 @@ module kvcpu_cmd
     endcase
   end
 
-  assign op_valid_o = walk_op_valid || (state_q == StDir) || ((state_q == StIdle) && q_direct);
-  assign op_o       = (state_q == StRange) ? walk_op : dir_op;
+  assign op_valid_o = walk_op_valid || (state_q == StDir) || (idle_q && q_direct);
+  assign op_o       = range_q ? walk_op : dir_op;
 
   // ------------------------------------------------------------------ results
-  dir_result_t result_q, result_d;
-  logic        dir_busy_q, result_valid_q, dir_push, dir_done;
+  // The answer comes late in its cycle: every cycle that waits for it keeps what it sees, and which parts
+  // of that are a result is known a cycle later.
+  dir_result_t result;
+  logic        dir_busy_q, result_valid_q, dir_push, dir_done, ok, tier_q, place_q, removed_q;
 
   assign dir_push = push_i && !full_o && !is_range(cmd_i.cmd);
-  assign dir_done = (state_d == StDone) && (state_q != StRange);
+  assign dir_done = (load && !is_range(q_cmd.cmd) && q_bad_arg) ||
+                    (state_q == StDirWait && rsp_valid_i) || (state_q == StFreeWait && free_done_i);
 
-  always_comb begin
-    result_d = '0;
-    unique case (state_q)
-      StIdle: result_d.status = StBadArg;
-      StFreeWait: begin
-        result_d.removed = free_removed_i;
-        result_d.stayed  = free_stayed_i;
-      end
-      default: begin
-        if (cmd_q.cmd == CmdLookup) result_d.status = rsp_i.hit ? StOk : StMiss;
-        else result_d.status = rsp_i.status;
-        if (result_d.status == StOk) begin
-          unique case (cmd_q.cmd)
-            CmdLookup: begin
-              result_d.tier      = rsp_i.tier;
-              result_d.index     = rsp_i.index;
-              result_d.phys_addr = rsp_i.phys_addr;
-            end
-            CmdInsert: begin
-              result_d.index     = rsp_i.index;
-              result_d.phys_addr = rsp_i.phys_addr;
-            end
-            default: ;
-          endcase
-        end
-      end
-    endcase
+  assign ok = (cmd_q.cmd == CmdLookup) ? rsp_i.hit : rsp_i.status == StOk;
+
+  always_ff @(posedge clk_i) begin
+    if (load && !is_range(q_cmd.cmd) && q_bad_arg) result.status <= StBadArg;
+    if (state_q == StDirWait) begin
+      result.status    <= (cmd_q.cmd == CmdLookup) ? (rsp_i.hit ? StOk : StMiss) : rsp_i.status;
+      result.tier      <= rsp_i.tier;
+      result.index     <= rsp_i.index;
+      result.phys_addr <= rsp_i.phys_addr;
+    end
+    if (state_q == StFreeWait) begin
+      result.status  <= StOk;
+      result.removed <= free_removed_i;
+      result.stayed  <= free_stayed_i;
+    end
   end
 
+  // From a launch on nothing is shown until the command is done.
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       dir_busy_q     <= 1'b0;
       result_valid_q <= 1'b0;
-      result_q       <= '0;
-    end else if (clear_i) begin
-      dir_busy_q     <= 1'b0;
+      tier_q         <= 1'b0;
+      place_q        <= 1'b0;
+      removed_q      <= 1'b0;
+    end else if (clear_i || dir_push) begin
+      dir_busy_q     <= dir_push && !clear_i;
       result_valid_q <= 1'b0;
-      result_q       <= '0;
-    end else if (dir_push) begin
-      dir_busy_q     <= 1'b1;
-      result_valid_q <= 1'b0;
-      result_q       <= '0;
-    end else if (dir_done) begin
-      dir_busy_q     <= 1'b0;
-      result_valid_q <= 1'b1;
-      result_q       <= result_d;
+      tier_q         <= 1'b0;
+      place_q        <= 1'b0;
+      removed_q      <= 1'b0;
+    end else begin
+      dir_busy_q     <= dir_busy_q && !dir_done;
+      result_valid_q <= result_valid_q || dir_done;
+      tier_q         <= tier_q || (rsp_valid_i && ok && state_q == StDirWait && cmd_q.cmd == CmdLookup);
+      place_q        <= place_q || (rsp_valid_i && ok && state_q == StDirWait &&
+                                    cmd_q.cmd inside {CmdLookup, CmdInsert});
+      removed_q      <= removed_q || (state_q == StFreeWait && free_done_i);
+    end
+  end
+
+  always_comb begin
+    result_o = '0;
+    if (result_valid_q) result_o.status = result.status;
+    if (tier_q) result_o.tier = result.tier;
+    if (place_q) begin
+      result_o.index     = result.index;
+      result_o.phys_addr = result.phys_addr;
+    end
+    if (removed_q) begin
+      result_o.removed = result.removed;
+      result_o.stayed  = result.stayed;
     end
   end
 
   assign dir_busy_o     = dir_busy_q;
-  assign result_o       = result_q;
   assign result_valid_o = result_valid_q;
 
-  assign hint_miss_o     = rsp_valid_i && (state_q == StRange) && !rsp_i.hit;
-  assign ref_saturated_o = rsp_valid_i && rsp_i.saturated;
-  assign ref_underflow_o = rsp_valid_i && rsp_i.underflow;
+  // ------------------------------------------------------------------ events, a cycle after the answer
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      hint_miss_o     <= 1'b0;
+      ref_saturated_o <= 1'b0;
+      ref_underflow_o <= 1'b0;
+    end else if (clear_i) begin
+      hint_miss_o     <= 1'b0;
+      ref_saturated_o <= 1'b0;
+      ref_underflow_o <= 1'b0;
+    end else begin
+      hint_miss_o     <= rsp_valid_i && (state_q == StRange) && !rsp_i.hit;
+      ref_saturated_o <= rsp_valid_i && rsp_i.saturated;
+      ref_underflow_o <= rsp_valid_i && rsp_i.underflow;
+    end
+  end
 
 endmodule

@@ -1,5 +1,6 @@
 // Walks the blocks of a range command: layers outermost, then heads, then blocks, each ascending;
-// one operation per block, at most one in two cycles, answered later and in order.
+// one operation per block, at most one in two cycles, answered later and in order. The walk steps on in
+// the cycle after an operation has been taken, in which none is offered.
 
 module kvcpu_cmd_walk
   import kvcpu_pkg::*;
@@ -42,14 +43,17 @@ module kvcpu_cmd_walk
   logic [BlockW-1:0] block_q, first_block, last_block_q;
   logic [32:0]       end_token_q;  // the token after the last
   logic [31:0]       last_token;
-  logic              issue, last_in_head, last_in_layer, last_of_all;
+  logic              issue, last_in_head_q, last_in_layer_q, last_of_all_q;
 
   assign first_block = cmd_i.kv_addr.token[31:OffsetW];
   assign last_token  = 32'(end_token_q - 33'd1);
 
-  assign last_in_head  = block_q == last_block_q;
-  assign last_in_layer = last_in_head && (heads_left_q == 8'd1);
-  assign last_of_all   = last_in_layer && (layers_left_q == 8'd1);
+  // Compared in the cycle before: the walk stands for two cycles at least.
+  always_ff @(posedge clk_i) begin
+    last_in_head_q  <= block_q == last_block_q;
+    last_in_layer_q <= block_q == last_block_q && heads_left_q == 8'd1;
+    last_of_all_q   <= block_q == last_block_q && heads_left_q == 8'd1 && layers_left_q == 8'd1;
+  end
 
   assign op_valid_o = walking_q && !gap_q;
   assign issue      = op_valid_o && op_ready_i;
@@ -67,7 +71,7 @@ module kvcpu_cmd_walk
       setup_q <= start_i;
       gap_q   <= issue;
       if (setup_q) walking_q <= 1'b1;
-      else if (issue && last_of_all) walking_q <= 1'b0;
+      else if (gap_q && last_of_all_q) walking_q <= 1'b0;
     end
   end
 
@@ -79,12 +83,12 @@ module kvcpu_cmd_walk
       heads_left_q  <= cmd_i.span_heads;
       layer_q       <= cmd_i.kv_addr.layer;
       layers_left_q <= cmd_i.span_layers;
-    end else if (issue) begin
-      if (!last_in_head) begin
+    end else if (gap_q) begin
+      if (!last_in_head_q) begin
         block_q <= block_q + 1'b1;
       end else begin
         block_q <= first_block;
-        if (!last_in_layer) begin
+        if (!last_in_layer_q) begin
           head_q       <= head_q + 1'b1;
           heads_left_q <= heads_left_q - 1'b1;
         end else begin
@@ -101,21 +105,25 @@ module kvcpu_cmd_walk
   // ------------------------------------------------------------------ answers
   logic [OpenW-1:0] open_q;
   logic             waiting_q;  // the last operation is on its way
+  logic             answered_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      open_q    <= '0;
-      waiting_q <= 1'b0;
+      open_q     <= '0;
+      waiting_q  <= 1'b0;
+      answered_q <= 1'b0;
     end else if (clear_i) begin
-      open_q    <= '0;
-      waiting_q <= 1'b0;
+      open_q     <= '0;
+      waiting_q  <= 1'b0;
+      answered_q <= 1'b0;
     end else begin
-      unique case ({issue, rsp_valid_i})
+      answered_q <= rsp_valid_i;
+      unique case ({gap_q, answered_q})
         2'b10:   open_q <= open_q + 1'b1;
         2'b01:   open_q <= open_q - 1'b1;
         default: ;
       endcase
-      if (issue && last_of_all) waiting_q <= 1'b1;
+      if (gap_q && last_of_all_q) waiting_q <= 1'b1;
       else if (done_o) waiting_q <= 1'b0;
     end
   end

@@ -102,6 +102,7 @@ module kvcpu_bar2
     .rresp_o   (s_axil_rresp_o),
     .rvalid_o  (s_axil_rvalid_o),
     .rready_i  (s_axil_rready_i),
+    .wr_next_o (),
     .wr_valid_o(wr_valid),
     .wr_addr_o (unused_wr_addr),
     .wr_data_o (unused_wr_data),
@@ -115,34 +116,31 @@ module kvcpu_bar2
     .rd_data_i (rd_data)
   );
 
-  typedef enum logic [1:0] {
-    StIdle,  // judge the read; answer it from the latch
-    StAsk,   // OpRead waits for the directory
-    StWait   // OpRead is in the directory
+  typedef enum logic [2:0] {
+    StIdle,   // judge the read
+    StJudged, // answer it from the latch, or fetch the entry
+    StAsk,    // OpRead waits for the directory
+    StWait,   // OpRead is in the directory
+    StAnswer  // the latch has the entry
   } state_e;
 
   state_e              state_q, state_d;
-  logic                latch_valid_q, latch_valid_d;
+  logic                latch_valid_q;
   logic [EntriesW-1:0] latch_index_q;
   logic [255:0]        latch_q;
   logic [EntriesW-1:0] index;
   logic [1:0]          word;
-  logic                bad;
+  logic                bad, bad_q;
   logic                fresh;    // the latch answers this read
-  logic                fetch;    // the read needs an entry
-  logic                fetched;  // the entry is there
+  logic                fetch_q;  // StJudged: the read needs an entry
   logic                gone;     // the directory is empty: so is the entry
-  logic                fresh_q;  // the entry was fetched for this read
 
   assign index = rd_addr[SlotShift+:EntriesW];
   assign word = rd_addr[4:3];
+  assign gone = clear_i || !initialised_i;
   assign bad = (rd_addr[2:0] != '0) || ((rd_addr >> (SlotShift + EntriesW)) != '0);
   // A word other than the first of an index that is not latched reads, and latches, that entry.
-  assign fresh = fresh_q || (latch_valid_q && (latch_index_q == index) && (word != '0));
-  assign gone = clear_i || !initialised_i;
-  assign fetch = (state_q == StIdle) && rd_valid && !bad && !fresh;
-  assign fetched = ((state_q == StWait) && rsp_valid_i) || (fetch && gone) ||
-      ((state_q != StIdle) && clear_i);
+  assign fresh = latch_valid_q && !clear_i && (latch_index_q == index) && (word != '0);
 
   assign op_valid_o = state_q == StAsk;
   always_comb begin
@@ -152,37 +150,45 @@ module kvcpu_bar2
     op_o.index = IndexW'(index);
   end
 
-  assign rd_done = (state_q == StIdle) && rd_valid && (bad || fresh);
-  assign rd_error = bad;
+  assign rd_done = (state_q == StAnswer) || ((state_q == StJudged) && !fetch_q);
+  assign rd_error = bad_q;
   assign rd_data = latch_q[word*64+:64];
 
   always_comb begin
     state_d = state_q;
     unique case (state_q)
-      StIdle:  if (fetch && !gone) state_d = StAsk;
-      StAsk:   if (op_ready_i) state_d = StWait;
-      StWait:  if (rsp_valid_i) state_d = StIdle;
-      default: state_d = StIdle;
+      StIdle:   if (rd_valid) state_d = StJudged;
+      StJudged: state_d = !fetch_q ? StIdle : gone ? StAnswer : StAsk;
+      StAsk:    if (clear_i) state_d = StAnswer;
+                else if (op_ready_i) state_d = StWait;
+      StWait:   if (clear_i || rsp_valid_i) state_d = StAnswer;
+      StAnswer: state_d = StIdle;
+      default:  state_d = StIdle;
     endcase
-    if (clear_i) state_d = StIdle;
-    latch_valid_d = (latch_valid_q && !clear_i) || fetched;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q       <= StIdle;
+      bad_q         <= 1'b0;
+      fetch_q       <= 1'b0;
       latch_valid_q <= 1'b0;
       latch_index_q <= '0;
       latch_q       <= '0;
-      fresh_q       <= 1'b0;
     end else begin
-      state_q       <= state_d;
-      latch_valid_q <= latch_valid_d;
-      fresh_q       <= fetched || (fresh_q && !rd_done);
-      if (fetched) begin
+      state_q <= state_d;
+      bad_q   <= bad;
+      fetch_q <= (state_q == StIdle) && rd_valid && !bad && !fresh;
+      if (fetch_q) begin
+        latch_valid_q <= 1'b1;
         latch_index_q <= index;
-        latch_q       <= (gone || (state_q != StWait)) ? '0 : {16'b0, rsp_i.entry};
+      end else if (clear_i && (state_q != StAsk) && (state_q != StWait)) begin
+        latch_valid_q <= 1'b0;
       end
+      // The entry, once it comes: what is here before is overwritten. Otherwise 0, that of an empty
+      // directory.
+      if (state_q == StWait) latch_q <= clear_i ? '0 : {16'b0, rsp_i.entry};
+      else if (fetch_q || (state_q == StAsk)) latch_q <= '0;
     end
   end
 

@@ -90,7 +90,7 @@ module kvcpu_csr
   input logic [TierCount-1:0] unused_i,
   /// The directory is initialised after a reset.
   input logic                 initialised_i,
-  /// Initialised, and no scan, command, queued or running move.
+  /// Initialised, and no scan, command, queued or running move; may be a cycle late.
   input logic                 idle_i,
   /// A scan runs.
   input logic                 scanning_i,
@@ -174,7 +174,7 @@ module kvcpu_csr
   kvcpu_regs_pkg::kvcpu_regs__out_t hwif_out;
 
   // ---------------------------------------------------------------- bus
-  logic        wr_valid, wr_full, wr_done, wr_error;
+  logic        wr_next, wr_valid, wr_full, wr_done, wr_error;
   logic [15:0] wr_addr;
   logic [63:0] wr_data;
   logic        rd_valid, rd_done, rd_error;
@@ -203,6 +203,7 @@ module kvcpu_csr
     .rresp_o   (s_axil_rresp_o),
     .rvalid_o  (s_axil_rvalid_o),
     .rready_i  (s_axil_rready_i),
+    .wr_next_o (wr_next),
     .wr_valid_o(wr_valid),
     .wr_addr_o (wr_addr),
     .wr_data_o (wr_data),
@@ -219,26 +220,27 @@ module kvcpu_csr
   // ---------------------------------------------------------------- soft reset
   logic soft_reset;
   logic resetting_q;
-  logic launch_ok;
+  logic initialised;
+  logic initialised_q;
 
   assign soft_reset = hwif_out.CTRL.SOFT_RESET.value;
   assign soft_reset_o = soft_reset;
-  assign launch_ok = initialised_i && !soft_reset && !resetting_q && !clear_i;
+  assign initialised = initialised_i && !soft_reset && !resetting_q && !clear_i;
 
+  // A cycle late, which the write behind the one that asks for a soft reset is too.
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      resetting_q <= 1'b0;
+      resetting_q   <= 1'b0;
+      initialised_q <= 1'b0;
     end else begin
-      resetting_q <= (resetting_q || soft_reset) && !clear_i;
+      resetting_q   <= (resetting_q || soft_reset) && !clear_i;
+      initialised_q <= initialised;
     end
   end
 
   // ---------------------------------------------------------------- writes
-  logic           regs_req, regs_wr, regs_wr_err, regs_stall_wr;
-  logic [63:0]    regs_wr_biten;
-  logic           regs_rd_ack, regs_rd_err;
   logic [63:0]    regs_rd_data;
-  logic           exec;
+  logic           exec, reads_ok;
   logic           thresholds_we, dma_error_we, parity_we;
   kv_addr_t [5:0] range_addr;
   kv_addr_t       dir_addr;
@@ -301,6 +303,31 @@ module kvcpu_csr
     token_end: hwif_out.DIR_ARG.TOKEN_END.value
   };
 
+  // A step takes effect in its first cycle here, so it is recognised as it comes in.
+  logic aw_is_step, aw_is_step_q;
+  logic w_full;
+  logic wr_step_q;
+
+  always_comb begin
+    aw_is_step = aw_is_step_q;
+    w_full = wr_full;
+    if (s_axil_awvalid_i && s_axil_awready_o) begin
+      aw_is_step = (s_axil_awaddr_i == AddrStepAdvance) ||
+                   (s_axil_awaddr_i == AddrStepAdvanceAlias);
+    end
+    if (s_axil_wvalid_i && s_axil_wready_o) w_full = &s_axil_wstrb_i;
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      aw_is_step_q <= 1'b0;
+      wr_step_q    <= 1'b0;
+    end else begin
+      aw_is_step_q <= aw_is_step;
+      wr_step_q    <= wr_next && aw_is_step && w_full;
+    end
+  end
+
   kvcpu_csr_check #(
     .ENTRIES     (ENTRIES),
     .PORTS       (PORTS),
@@ -312,9 +339,9 @@ module kvcpu_csr
     .wr_addr_i        (wr_addr),
     .wr_data_i        (wr_data),
     .wr_full_i        (wr_full),
+    .wr_step_i        (wr_step_q),
     .exec_o           (exec),
-    .stall_i          (regs_stall_wr),
-    .map_error_i      (regs_wr_err),
+    .reads_ok_o       (reads_ok),
     .done_o           (wr_done),
     .error_o          (wr_error),
     .evict_thresh_i   (hwif_out.EVICT_THRESH.THRESHOLD.value),
@@ -325,7 +352,7 @@ module kvcpu_csr
     .span_heads_i     (hwif_out.CMD_SPAN.HEADS.value),
     .dir_addr_i       (dir_addr),
     .dir_arg_i        (dir_arg),
-    .launch_ok_i      (launch_ok),
+    .launch_ok_i      (initialised_q),
     .cmd_full_i       (cmd_full_i),
     .dir_busy_i       (dir_busy_i),
     .slots_quiet_i    (slots_quiet_i),
@@ -342,13 +369,24 @@ module kvcpu_csr
   );
 
   // ---------------------------------------------------------------- reads
-  logic rd_bad;
-  logic rd_absent;
-  logic rd_req;
-  logic rd_wait_q;
+  // The register block has a register behind its address decoder, where it samples what is read, and
+  // one in the middle of its multiplexer.
+  typedef enum logic [2:0] {
+    RdWait,    // until the register block may be asked
+    RdAsk,
+    RdSample,
+    RdPick,
+    RdAnswer
+  } rd_state_e;
 
-  // The register block sees 13 address bits; nothing is mapped above.
-  assign rd_bad = (rd_addr[2:0] != '0) || (rd_addr[15:RegsAddrW] != '0);
+  rd_state_e            rd_state_q, rd_state_d;
+  logic                 rd_absent;
+  logic                 rd_bad_q;
+  logic                 rd_none_q;  // it reads 0
+  logic                 rd_miss_q, rd_compl_q;
+  logic                 miss_take_q, compl_take_q;
+  logic [RegsAddrW-1:3] regs_addr_q;
+  logic [63:0]          rd_data_q;
 
   always_comb begin
     rd_absent = 1'b0;
@@ -357,49 +395,80 @@ module kvcpu_csr
     end
   end
 
-  // A write that takes effect goes first; the next one is several cycles away.
-  assign regs_wr = exec;
-  assign rd_req = rd_valid && !rd_wait_q && !rd_bad && !exec;
-  assign regs_req = exec || rd_req;
-  assign regs_wr_biten = '1;
-  assign rd_done = (rd_valid && rd_bad) || (rd_wait_q && regs_rd_ack);
-  assign rd_error = rd_bad || regs_rd_err;
-  assign rd_data = rd_absent ? '0 : regs_rd_data;
+  always_comb begin
+    rd_state_d = rd_state_q;
+    unique case (rd_state_q)
+      RdWait:   if (rd_valid && reads_ok) rd_state_d = RdAsk;
+      RdAsk:    rd_state_d = RdSample;
+      RdSample: rd_state_d = RdPick;
+      RdPick:   rd_state_d = RdAnswer;
+      RdAnswer: rd_state_d = RdWait;
+      default:  rd_state_d = RdWait;
+    endcase
+  end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      rd_wait_q <= 1'b0;
-    end else if (rd_wait_q) begin
-      rd_wait_q <= !regs_rd_ack;
+      rd_state_q   <= RdWait;
+      rd_bad_q     <= 1'b0;
+      rd_none_q    <= 1'b0;
+      rd_miss_q    <= 1'b0;
+      rd_compl_q   <= 1'b0;
+      miss_take_q  <= 1'b0;
+      compl_take_q <= 1'b0;
+      regs_addr_q  <= '0;
+      rd_data_q    <= '0;
     end else begin
-      rd_wait_q <= rd_req;
+      rd_state_q   <= rd_state_d;
+      // What is mapped fits 13 address bits. A read that is refused goes through the register block
+      // without effect.
+      rd_bad_q     <= (rd_addr[2:0] != '0) || (rd_addr[15:RegsAddrW] != '0) ||
+          !Readable[rd_addr[RegsAddrW-1:3]];
+      rd_none_q    <= rd_absent;
+      rd_miss_q    <= rd_addr == AddrMissAddr;
+      rd_compl_q   <= rd_addr == AddrCompletionAddr;
+      miss_take_q  <= (rd_state_q == RdAsk) && rd_miss_q;
+      compl_take_q <= (rd_state_q == RdAsk) && rd_compl_q;
+      regs_addr_q  <= reads_ok ? rd_addr[RegsAddrW-1:3] : wr_addr[RegsAddrW-1:3];
+      rd_data_q    <= regs_rd_data;
     end
   end
 
-  // Reads never stall and a write's acknowledge is in its own cycle (generated that way).
-  logic unused_regs_stall_rd;
-  logic unused_regs_wr_ack;
+  assign rd_done = rd_state_q == RdAnswer;
+  assign rd_error = rd_bad_q;
+  assign rd_data = rd_none_q ? '0 : rd_data_q;
+
+  // Which accesses are legal is judged here alone; and nothing stalls, because no write is asked for in
+  // the cycle after a read.
+  logic unused_regs_stall_rd, unused_regs_stall_wr;
+  logic unused_regs_rd_ack, unused_regs_rd_err, unused_regs_wr_ack, unused_regs_wr_err;
 
   kvcpu_regs u_regs (
     .clk                 (clk_i),
     .arst_n              (rst_ni),
-    .s_cpuif_req         (regs_req),
-    .s_cpuif_req_is_wr   (regs_wr),
-    .s_cpuif_addr        (regs_wr ? wr_addr[RegsAddrW-1:0] : rd_addr[RegsAddrW-1:0]),
+    .s_cpuif_req         (exec || (rd_state_q == RdAsk)),
+    .s_cpuif_req_is_wr   (exec),
+    .s_cpuif_addr        ({regs_addr_q, 3'b000}),
     .s_cpuif_wr_data     (wr_data),
-    .s_cpuif_wr_biten    (regs_wr_biten),
-    .s_cpuif_req_stall_wr(regs_stall_wr),
+    .s_cpuif_wr_biten    ('1),
+    .s_cpuif_req_stall_wr(unused_regs_stall_wr),
     .s_cpuif_req_stall_rd(unused_regs_stall_rd),
-    .s_cpuif_rd_ack      (regs_rd_ack),
-    .s_cpuif_rd_err      (regs_rd_err),
+    .s_cpuif_rd_ack      (unused_regs_rd_ack),
+    .s_cpuif_rd_err      (unused_regs_rd_err),
     .s_cpuif_rd_data     (regs_rd_data),
     .s_cpuif_wr_ack      (unused_regs_wr_ack),
-    .s_cpuif_wr_err      (regs_wr_err),
+    .s_cpuif_wr_err      (unused_regs_wr_err),
     .hwif_in             (hwif_in),
     .hwif_out            (hwif_out)
   );
 
   // ---------------------------------------------------------------- first errors
+  kv_addr_t           err_kv_addr_q;
+  logic               err_channel_q;
+  logic               err_write_q;
+  logic [IndexW-1:0]  parity_now_q;
+  logic [7:0]         irq_event_q;
+  logic [7:0]         irq_event;
   kv_addr_t           dma_error_addr_q;
   logic               dma_error_channel_q;
   logic               dma_error_write_q;
@@ -407,8 +476,25 @@ module kvcpu_csr
   logic               dma_error_event;
   logic               parity_event;
 
-  assign dma_error_event = irq_event_i[4] && !clear_i;
-  assign parity_event = irq_event_i[7] && !clear_i;
+  // Events count in the cycle after theirs.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      irq_event_q <= '0;
+    end else begin
+      irq_event_q <= clear_i ? '0 : irq_event_i;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    err_kv_addr_q <= err_kv_addr_i;
+    err_channel_q <= err_channel_i;
+    err_write_q   <= err_write_i;
+    parity_now_q  <= parity_index_i;
+  end
+
+  assign irq_event = clear_i ? '0 : irq_event_q;
+  assign dma_error_event = irq_event[4];
+  assign parity_event = irq_event[7];
 
   // An event in the cycle of the latch's release is the new first one.
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -425,20 +511,20 @@ module kvcpu_csr
     end else begin
       if (dma_error_event &&
           (!hwif_out.DMA_ERROR_INFO.VALID.value || (dma_error_we && wr_data[0]))) begin
-        dma_error_addr_q    <= err_kv_addr_i;
-        dma_error_channel_q <= err_channel_i;
-        dma_error_write_q   <= err_write_i;
+        dma_error_addr_q    <= err_kv_addr_q;
+        dma_error_channel_q <= err_channel_q;
+        dma_error_write_q   <= err_write_q;
       end
       if (parity_event && (!hwif_out.PARITY_INFO.VALID.value || (parity_we && wr_data[0]))) begin
-        parity_index_q <= parity_index_i;
+        parity_index_q <= parity_now_q;
       end
     end
   end
 
   // ---------------------------------------------------------------- queue heads
-  // The register block samples the head in the cycle of the request, so the pop is there too.
-  assign miss_pop_o = rd_req && (rd_addr == AddrMissAddr) && miss_valid_i;
-  assign compl_pop_o = rd_req && (rd_addr == AddrCompletionAddr) && compl_valid_i;
+  // The pop is in the cycle in which the register block samples the head.
+  assign miss_pop_o = miss_take_q && miss_valid_i;
+  assign compl_pop_o = compl_take_q && compl_valid_i;
 
   // ---------------------------------------------------------------- configuration
   logic [4:0] stride_shift_q;
@@ -505,9 +591,18 @@ module kvcpu_csr
   assign irq_o = (irq_status & hwif_out.IRQ_ENABLE.EVENTS.value) != '0;
 
   // ---------------------------------------------------------------- what software reads
-  logic initialised;
+  logic       idle_q;
+  logic [4:0] cmd_pending_q;
 
-  assign initialised = initialised_i && !soft_reset && !resetting_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      idle_q        <= 1'b0;
+      cmd_pending_q <= '0;
+    end else begin
+      idle_q        <= idle_i && initialised;
+      cmd_pending_q <= cmd_pending_i;
+    end
+  end
 
   always_comb begin
     hwif_in.CAPS.ENTRIES.next = 17'(ENTRIES);
@@ -517,24 +612,24 @@ module kvcpu_csr
     hwif_in.CAPS.AXI_DATA_WIDTH.next = 10'(AXI_DATA_WIDTH);
     hwif_in.CAPS.CLOCK_MHZ.next = 10'(CLOCK_MHZ);
 
-    hwif_in.STATUS.IDLE.next = idle_i && initialised;
+    hwif_in.STATUS.IDLE.next = idle_q;
     hwif_in.STATUS.SCANNING.next = scanning_i;
-    hwif_in.STATUS.INITIALISED.next = initialised;
+    hwif_in.STATUS.INITIALISED.next = initialised_q;
     hwif_in.STATUS.DIR_BUSY.next = dir_busy_i;
-    hwif_in.STATUS.COMMANDS.next = cmd_pending_i;
+    hwif_in.STATUS.COMMANDS.next = cmd_pending_q;
     hwif_in.STATUS.EVICT_LEVEL.next = q_level_i[ChEvict];
     hwif_in.STATUS.PREFETCH_LEVEL.next = q_level_i[ChPrefetch];
     hwif_in.STATUS.MISS_LEVEL.next = miss_level_i;
     hwif_in.STATUS.COMPLETION_LEVEL.next = compl_level_i;
     hwif_in.STATUS.PRESSURE.next = pressure_i;
 
-    hwif_in.IRQ_STATUS.SCAN_DONE.hwset = irq_event_i[0] && !clear_i;
-    hwif_in.IRQ_STATUS.COMMAND_DONE.hwset = irq_event_i[1] && !clear_i;
-    hwif_in.IRQ_STATUS.COMPLETION.hwset = irq_event_i[2] && !clear_i;
-    hwif_in.IRQ_STATUS.MISS.hwset = irq_event_i[3] && !clear_i;
+    hwif_in.IRQ_STATUS.SCAN_DONE.hwset = irq_event[0];
+    hwif_in.IRQ_STATUS.COMMAND_DONE.hwset = irq_event[1];
+    hwif_in.IRQ_STATUS.COMPLETION.hwset = irq_event[2];
+    hwif_in.IRQ_STATUS.MISS.hwset = irq_event[3];
     hwif_in.IRQ_STATUS.DMA_ERR.hwset = dma_error_event;
-    hwif_in.IRQ_STATUS.OVERFLOW.hwset = irq_event_i[5] && !clear_i;
-    hwif_in.IRQ_STATUS.PRESSURE.hwset = irq_event_i[6] && !clear_i;
+    hwif_in.IRQ_STATUS.OVERFLOW.hwset = irq_event[5];
+    hwif_in.IRQ_STATUS.PRESSURE.hwset = irq_event[6];
     hwif_in.IRQ_STATUS.PARITY.hwset = parity_event;
     hwif_in.IRQ_STATUS.SCAN_DONE.hwclr = clear_i;
     hwif_in.IRQ_STATUS.COMMAND_DONE.hwclr = clear_i;

@@ -45,6 +45,8 @@ module kvcpu_csr_axil #(
   /// AXI4-Lite.
   input  logic             rready_i,
 
+  /// A whole write is there from the next cycle on: the later of its handshakes is in this one.
+  output logic             wr_next_o,
   /// A whole write is there, from the cycle after the later of its handshakes until wr_done_i.
   output logic             wr_valid_o,
   /// Its address.
@@ -84,6 +86,8 @@ module kvcpu_csr_axil #(
   // cycle after its later handshake.
   assign awready_o = !aw_full_q && !b_valid_q;
   assign wready_o = !w_full_q && !b_valid_q;
+  assign wr_next_o = !wr_valid_o && (aw_full_q || (awvalid_i && awready_o)) &&
+      (w_full_q || (wvalid_i && wready_o));
   assign wr_valid_o = aw_full_q && w_full_q;
   assign wr_addr_o = aw_addr_q;
   assign wr_data_o = w_data_q;

@@ -1,7 +1,13 @@
 // Decides whether a write to BAR0 is legal (device.md 7 and 10). A write walks through the phases
 // below; what depends only on the write and on other registers is judged on the way, and what may
-// change meanwhile (queue full, tier in use, directory command busy) in the last phase, in the same
-// cycle in which the write takes effect. STEP_ADVANCE alone takes effect in the first phase.
+// change meanwhile (queue full, tier in use, directory command busy) in the phase before the write
+// takes effect: none of it can turn against the write any more, since only writes launch commands and
+// slots_hold_o keeps slots from being taken. STEP_ADVANCE alone takes effect in the first phase. The
+// answer follows one cycle after the effect, when the whole device knows the new value.
+//
+// The register block is asked in the phase of the judgement and has decoded the address when the write
+// takes effect. It cannot be asked to write in the cycle after it is asked to read, so reads_ok_o keeps
+// reads away from both cycles.
 //
 // Contract "over more than ENTRIES blocks": a bound on the range (addr, len); CMD_SPAN repeats the
 // range and does not multiply the bound.
@@ -30,12 +36,13 @@ module kvcpu_csr_check
   input  logic [63:0]          wr_data_i,
   /// All strobes are 1.
   input  logic                 wr_full_i,
-  /// The write may take effect now; the register block takes it in this cycle unless stall_i.
+  /// The write is to STEP_ADVANCE or its alias with all strobes; 1 in the first cycle of wr_valid_i
+  /// and in no other.
+  input  logic                 wr_step_i,
+  /// The register block is asked to write: the write takes effect in the next cycle.
   output logic                 exec_o,
-  /// The register block cannot take a write in this cycle.
-  input  logic                 stall_i,
-  /// The register block refuses the write that exec_o gives it (unmapped, read-only).
-  input  logic                 map_error_i,
+  /// A read may go to the register block in the next cycle.
+  output logic                 reads_ok_o,
   /// The write is decided.
   output logic                 done_o,
   /// With done_o: refused.
@@ -95,20 +102,22 @@ module kvcpu_csr_check
   // Tokens of the longest legal range fit 25 bits; one of 33 bits or more is too long at sight.
   localparam int unsigned LenW = 33;
 
-  typedef enum logic [2:0] {
+  typedef enum logic [3:0] {
     PhDecode,   // which register
     PhOperand,  // simple judgements; operands of a range
     PhEnd,      // end of the range
     PhDiff,     // blocks of the range
     PhLimit,    // judgement of the range
-    PhExec      // takes effect
+    PhQuiet,    // until no slot is being taken
+    PhJudge,    // judgement of what may change
+    PhExec,     // takes effect
+    PhAnswer
   } phase_e;
 
   phase_e phase_q, phase_d;
 
   // ---------------------------------------------------------------- decode
   logic [RangeCmds-1:0] is_range;
-  logic                 is_step;
   logic                 is_dir;
   logic                 is_evict_thresh;
   logic                 is_prefetch_thresh;
@@ -118,6 +127,7 @@ module kvcpu_csr_check
   logic [TierCount-1:0] is_slots;
   logic                 is_absent;
   logic                 is_malformed;
+  logic                 is_unmapped, unmapped_q;
 
   always_comb begin
     is_range = '0;
@@ -127,7 +137,6 @@ module kvcpu_csr_check
     is_range[CmdPrefetch[2:0]] = wr_addr_i == AddrPrefetchStep;
     is_range[CmdShare[2:0]] = wr_addr_i == AddrShareLen;
     is_range[CmdRelease[2:0]] = wr_addr_i == AddrReleaseLen;
-    is_step = (wr_addr_i == AddrStepAdvance) || (wr_addr_i == AddrStepAdvanceAlias);
     is_dir = wr_addr_i == AddrDirCommand;
     is_evict_thresh = wr_addr_i == AddrEvictThresh;
     is_prefetch_thresh = wr_addr_i == AddrPrefetchThresh;
@@ -141,8 +150,9 @@ module kvcpu_csr_check
       is_base[i] = wr_addr_i == AddrTierBase[i];
       is_slots[i] = wr_addr_i == AddrTierSlots[i];
     end
-    // The register block sees 13 address bits; nothing is mapped above.
+    // What is mapped fits 13 address bits.
     is_malformed = !wr_full_i || (wr_addr_i[2:0] != '0) || (wr_addr_i[15:13] != '0);
+    is_unmapped = !Writable[wr_addr_i[12:3]];
   end
 
   typedef struct packed {
@@ -160,15 +170,15 @@ module kvcpu_csr_check
 
   sel_t sel_q;
   logic bad_q, bad_d;
-  logic step_bad_q;
 
-  assign step_we_o = wr_valid_i && (phase_q == PhDecode) && is_step && wr_full_i && launch_ok_i;
+  assign step_we_o = wr_step_i && launch_ok_i;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       sel_q      <= '0;
-      step_bad_q <= 1'b0;
+      unmapped_q <= 1'b0;
     end else if (phase_q == PhDecode) begin
+      unmapped_q            <= is_unmapped;
       sel_q.range           <= is_range;
       sel_q.dir             <= is_dir;
       sel_q.evict_thresh    <= is_evict_thresh;
@@ -179,45 +189,53 @@ module kvcpu_csr_check
       sel_q.slots           <= is_slots;
       sel_q.dma_error       <= wr_addr_i == AddrDmaErrorInfo;
       sel_q.parity          <= wr_addr_i == AddrParityInfo;
-      step_bad_q            <= is_step && !launch_ok_i;
     end
   end
 
   // ---------------------------------------------------------------- simple judgements
+  // What the data would be for each register is worked out while the register is looked for.
   thresholds_t  thresholds;
   block_bytes_t block_bytes;
   dir_command_t dir_command;
-  logic [15:0]  evict_new;
-  logic [15:0]  prefetch_new;
-  logic         bad_thresh;
+  logic         both_bad_q, evict_bad_q, prefetch_bad_q;  // EVICT_THRESH > PREFETCH_THRESH after it
+  logic         bytes_bad_q, base_bad_q, slots_bad_q, command_bad_q;
   logic         bad_value;
 
   assign thresholds = thresholds_t'(wr_data_i[$bits(thresholds_t)-1:0]);
   assign block_bytes = block_bytes_t'(wr_data_i[$bits(block_bytes_t)-1:0]);
   assign dir_command = dir_command_t'(wr_data_i[$bits(dir_command_t)-1:0]);
-  // EVICT_THRESH and the EVICT half of THRESHOLDS are the same data bits.
-  assign evict_new = sel_q.prefetch_thresh ? evict_thresh_i : thresholds.evict;
-  assign prefetch_new = sel_q.thresholds ? thresholds.prefetch :
-      sel_q.prefetch_thresh ? wr_data_i[15:0] : prefetch_thresh_i;
-  assign bad_thresh = (sel_q.thresholds || sel_q.evict_thresh || sel_q.prefetch_thresh) &&
-      (evict_new > prefetch_new);
 
-  always_comb begin
-    bad_value = 1'b0;
-    if (sel_q.block_bytes) begin
-      bad_value = (block_bytes.bytes < 17'd256) || (block_bytes.bytes > 17'd65536) ||
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      both_bad_q     <= 1'b0;
+      evict_bad_q    <= 1'b0;
+      prefetch_bad_q <= 1'b0;
+      bytes_bad_q    <= 1'b0;
+      base_bad_q     <= 1'b0;
+      slots_bad_q    <= 1'b0;
+      command_bad_q  <= 1'b0;
+    end else begin
+      both_bad_q     <= thresholds.evict > thresholds.prefetch;
+      evict_bad_q    <= wr_data_i[15:0] > prefetch_thresh_i;
+      prefetch_bad_q <= evict_thresh_i > wr_data_i[15:0];
+      bytes_bad_q    <= (block_bytes.bytes < 17'd256) || (block_bytes.bytes > 17'd65536) ||
           (block_bytes.bytes[5:0] != '0);
-    end
-    if (sel_q.base != '0) bad_value = wr_data_i[11:0] != '0;
-    if (sel_q.slots != '0) bad_value = wr_data_i[CountW-1:0] > CountW'(ENTRIES);
-    if (sel_q.dir) begin
-      bad_value = (dir_command.command < CommandInsert) || (dir_command.command > CommandMigrate);
+      base_bad_q     <= wr_data_i[11:0] != '0;
+      slots_bad_q    <= wr_data_i[CountW-1:0] > CountW'(ENTRIES);
+      command_bad_q  <= (dir_command.command < CommandInsert) ||
+          (dir_command.command > CommandMigrate);
     end
   end
+
+  assign bad_value = (sel_q.thresholds && both_bad_q) || (sel_q.evict_thresh && evict_bad_q) ||
+      (sel_q.prefetch_thresh && prefetch_bad_q) || (sel_q.block_bytes && bytes_bad_q) ||
+      ((sel_q.base != '0) && base_bad_q) || ((sel_q.slots != '0) && slots_bad_q) ||
+      (sel_q.dir && command_bad_q);
 
   // ---------------------------------------------------------------- ranges
   kv_addr_t          range_addr_q;
   logic [LenW-1:0]   range_len_q;
+  logic              len_long_q;   // beyond LenW bits
   logic              len_bad_q;
   logic [LenW:0]     end_q;        // first token after the range
   logic [LenW:0]     diff_q;       // blocks, the last one only if it ends there
@@ -227,8 +245,8 @@ module kvcpu_csr_check
   logic              bad_range;
   kv_addr_t          range_addr;
   logic [63:0]       range_len;
-  logic [7:0]        span_layers;
-  logic [7:0]        span_heads;
+  logic [7:0]        span_layers_q;
+  logic [7:0]        span_heads_q;
 
   always_comb begin
     range_addr = '0;
@@ -237,82 +255,93 @@ module kvcpu_csr_check
     end
   end
   assign range_len = sel_q.range[CmdPrefetch[2:0]] ? prefetch_len_i : wr_data_i;
-  assign span_layers = (span_layers_i == '0) ? 8'd1 : span_layers_i;
-  assign span_heads = (span_heads_i == '0) ? 8'd1 : span_heads_i;
   assign bad_range = len_bad_q || past_q || span_bad_q ||
       (diff_q[LenW:EntriesW+1] != '0) ||
       (diff_q[EntriesW] && ((diff_q[EntriesW-1:0] != '0) || frac_q));
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      range_addr_q <= '0;
-      range_len_q  <= '0;
-      len_bad_q    <= 1'b0;
-      end_q        <= '0;
-      diff_q       <= '0;
-      frac_q       <= 1'b0;
-      past_q       <= 1'b0;
-      span_bad_q   <= 1'b0;
+      range_addr_q  <= '0;
+      range_len_q   <= '0;
+      len_long_q    <= 1'b0;
+      len_bad_q     <= 1'b0;
+      end_q         <= '0;
+      diff_q        <= '0;
+      frac_q        <= 1'b0;
+      past_q        <= 1'b0;
+      span_layers_q <= '0;
+      span_heads_q  <= '0;
+      span_bad_q    <= 1'b0;
     end else begin
-      range_addr_q <= range_addr;
-      range_len_q  <= range_len[LenW-1:0];
-      len_bad_q    <= (range_len == '0) || (range_len[63:LenW] != '0);
-      span_bad_q   <= (9'(range_addr_q.layer) + 9'(span_layers) > 9'd256) ||
-          (9'(range_addr_q.head) + 9'(span_heads) > 9'd256);
-      end_q        <= (LenW+1)'(range_addr_q.token) + (LenW+1)'(range_len_q);
-      diff_q       <= (end_q >> BlockShift) - (LenW+1)'(range_addr_q.token >> BlockShift);
-      frac_q       <= (end_q & (LenW+1)'(BLOCK_TOKENS - 1)) != '0;
-      past_q       <= end_q[LenW] || (end_q[32] && (end_q[31:0] != '0));
+      range_addr_q  <= range_addr;
+      range_len_q   <= range_len[LenW-1:0];
+      len_long_q    <= range_len[63:LenW] != '0;
+      len_bad_q     <= len_long_q || (range_len_q == '0);
+      span_layers_q <= (span_layers_i == '0) ? 8'd1 : span_layers_i;
+      span_heads_q  <= (span_heads_i == '0) ? 8'd1 : span_heads_i;
+      span_bad_q    <= (9'(range_addr_q.layer) + 9'(span_layers_q) > 9'd256) ||
+          (9'(range_addr_q.head) + 9'(span_heads_q) > 9'd256);
+      end_q         <= (LenW+1)'(range_addr_q.token) + (LenW+1)'(range_len_q);
+      diff_q        <= (end_q >> BlockShift) - (LenW+1)'(range_addr_q.token >> BlockShift);
+      frac_q        <= (end_q & (LenW+1)'(BLOCK_TOKENS - 1)) != '0;
+      past_q        <= end_q[LenW] || (end_q[32] && (end_q[31:0] != '0));
     end
   end
 
   // ---------------------------------------------------------------- phases
-  logic launches;
-  logic needs_slots;
-  logic refused;
-  logic full_refused;
-  logic held_bad;
+  logic                 launches, launches_q;
+  logic                 needs_slots;
+  logic [TierCount-1:0] needs_unused;  // tiers of which no slot may be in use
+  logic                 quiet_q;       // no slot is being taken, in PhQuiet of this write
+  logic                 held_bad_q;    // a slot is in use, as slots_quiet_i or a later cycle has it
+  logic                 full_refused;
+  logic                 refused, refused_q;
+  logic                 judging;
+  logic                 effect_q;      // the write takes effect
 
   assign launches = (sel_q.range != '0) || sel_q.dir;
-  assign needs_slots = (sel_q.base != '0) || (sel_q.slots != '0) || sel_q.block_bytes;
+  assign needs_unused = sel_q.base | sel_q.slots | {TierCount{sel_q.block_bytes}};
+  assign needs_slots = needs_unused != '0;
 
   always_comb begin
     bad_d = bad_q;
     unique case (phase_q)
-      PhDecode:  bad_d = is_malformed || is_absent;
-      PhOperand: bad_d = bad_q || bad_thresh || bad_value || step_bad_q;
+      PhDecode:  bad_d = is_malformed || is_absent || (wr_step_i && !launch_ok_i);
+      PhOperand: bad_d = bad_q || unmapped_q || bad_value;
       PhLimit:   bad_d = bad_q || bad_range;
       default:   bad_d = bad_q;
     endcase
   end
 
-  assign held_bad = ((sel_q.base | sel_q.slots) & ~unused_i) != '0 ||
-      (sel_q.block_bytes && (unused_i != '1));
-  assign full_refused = launches && !bad_q && launch_ok_i && !(sel_q.dir && dir_busy_i) &&
+  assign full_refused = launches_q && !bad_q && launch_ok_i && !(sel_q.dir && dir_busy_i) &&
       cmd_full_i;
-  assign refused = bad_q || held_bad || full_refused ||
-      (launches && !launch_ok_i) || (sel_q.dir && dir_busy_i);
-  assign exec_o = (phase_q == PhExec) && (!needs_slots || slots_quiet_i || bad_q) && !refused;
-  assign done_o = (phase_q == PhExec) && (!needs_slots || slots_quiet_i || bad_q) &&
-      (refused || !stall_i);
-  assign error_o = refused || map_error_i;
-  assign cmd_refused_o = done_o && full_refused;
-  assign thresholds_we_o = exec_o && !stall_i && sel_q.thresholds;
-  assign dma_error_we_o = exec_o && !stall_i && sel_q.dma_error;
-  assign parity_we_o = exec_o && !stall_i && sel_q.parity;
+  assign refused = bad_q || held_bad_q || full_refused || (launches_q && !launch_ok_i) ||
+      (sel_q.dir && dir_busy_i);
+  assign judging = phase_q == PhJudge;
+  assign exec_o = judging && !refused;
+  assign done_o = phase_q == PhAnswer;
+  assign error_o = refused_q;
+  assign cmd_refused_o = judging && full_refused;
 
   always_comb begin
     phase_d = phase_q;
     unique case (phase_q)
       PhDecode:  if (wr_valid_i) phase_d = PhOperand;
-      PhOperand: phase_d = (sel_q.range != '0) ? PhEnd : PhExec;
+      PhOperand: phase_d = (sel_q.range != '0) ? PhEnd : needs_slots ? PhQuiet : PhJudge;
       PhEnd:     phase_d = PhDiff;
       PhDiff:    phase_d = PhLimit;
-      PhLimit:   phase_d = PhExec;
-      PhExec:    if (done_o) phase_d = PhDecode;
+      PhLimit:   phase_d = PhJudge;
+      PhQuiet:   if (quiet_q || bad_q) phase_d = PhJudge;
+      PhJudge:   phase_d = refused ? PhAnswer : PhExec;
+      PhExec:    phase_d = PhAnswer;
+      PhAnswer:  phase_d = PhDecode;
       default:   phase_d = PhDecode;
     endcase
   end
+
+  // The judgement is two cycles away or more, or over.
+  assign reads_ok_o = ((phase_q == PhDecode) && !wr_valid_i) || (phase_q == PhEnd) || judging ||
+      (phase_q == PhExec) || (phase_q == PhAnswer);
 
   // A write of SLOTS, BASE or BLOCK_BYTES keeps slot-taking operations out until the new value
   // counts, so that none of them can meet the change half-way.
@@ -320,13 +349,29 @@ module kvcpu_csr_check
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      phase_q    <= PhDecode;
-      bad_q      <= 1'b0;
-      slots_we_o <= '0;
+      phase_q         <= PhDecode;
+      bad_q           <= 1'b0;
+      launches_q      <= 1'b0;
+      quiet_q         <= 1'b0;
+      held_bad_q      <= 1'b0;
+      refused_q       <= 1'b0;
+      effect_q        <= 1'b0;
+      thresholds_we_o <= 1'b0;
+      dma_error_we_o  <= 1'b0;
+      parity_we_o     <= 1'b0;
+      slots_we_o      <= '0;
     end else begin
-      phase_q    <= phase_d;
-      bad_q      <= bad_d;
-      slots_we_o <= (exec_o && !stall_i) ? sel_q.slots : '0;
+      phase_q         <= phase_d;
+      bad_q           <= bad_d;
+      launches_q      <= launches;
+      quiet_q         <= (phase_q == PhQuiet) && slots_quiet_i;
+      held_bad_q      <= (needs_unused & ~unused_i) != '0;
+      if (judging) refused_q <= refused;
+      effect_q        <= exec_o;
+      thresholds_we_o <= exec_o && sel_q.thresholds;
+      dma_error_we_o  <= exec_o && sel_q.dma_error;
+      parity_we_o     <= exec_o && sel_q.parity;
+      slots_we_o      <= effect_q ? sel_q.slots : '0;
     end
   end
 
@@ -341,8 +386,8 @@ module kvcpu_csr_check
     cmd.kv_addr = range_addr_q;
     cmd.len = range_len_q;
     cmd.step = wr_data_i[31:0];
-    cmd.span_layers = span_layers;
-    cmd.span_heads = span_heads;
+    cmd.span_layers = span_layers_q;
+    cmd.span_heads = span_heads_q;
     cmd.token_end = dir_arg_i.token_end;
     cmd.tier = tier_e'(dir_arg_i.tier);
     cmd.prefix = dir_arg_i.prefix;
@@ -365,8 +410,8 @@ module kvcpu_csr_check
       cmd_push_o <= 1'b0;
       cmd_o      <= '0;
     end else begin
-      cmd_push_o <= exec_o && !stall_i && launches;
-      if (phase_q == PhExec) cmd_o <= cmd;
+      cmd_push_o <= effect_q && launches_q;
+      if (effect_q) cmd_o <= cmd;
     end
   end
 

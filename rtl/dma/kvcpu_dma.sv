@@ -217,7 +217,7 @@ module kvcpu_dma
   end
 
   // ---------------------------------------------------------------- moves
-  logic              begin_valid, start_valid, taken;
+  logic              begin_valid, taken;
   logic [MoveW-1:0]  begin_move;
   logic              done_valid, done_error, done_write;
   logic [MoveW-1:0]  done_move;
@@ -244,46 +244,69 @@ module kvcpu_dma
 
   always_ff @(posedge clk_i) last_beat_q <= 13'((block_bytes_i >> BeatShift) - 1'b1);
 
+  // What the directory says comes late in its cycle.
+  logic rsp_valid_q, start_ok_q, start_failed_q;
+  rsp_t rsp_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      rsp_valid_q    <= 1'b0;
+      start_ok_q     <= 1'b0;
+      start_failed_q <= 1'b0;
+    end else if (clear_i) begin
+      rsp_valid_q    <= 1'b0;
+      start_ok_q     <= 1'b0;
+      start_failed_q <= 1'b0;
+    end else begin
+      rsp_valid_q    <= rsp_valid_i;
+      start_ok_q     <= rsp_valid_i && rsp_i.op == OpStart && rsp_i.move == MvOk;
+      start_failed_q <= rsp_valid_i && rsp_i.op == OpStart && rsp_i.move != MvOk;
+    end
+  end
+
+  always_ff @(posedge clk_i) rsp_q <= rsp_i;
+
   kvcpu_dma_ops #(
     .BLOCK_TOKENS(BLOCK_TOKENS),
     .MOVES       (MOVES)
   ) u_ops (
-    .clk_i         (clk_i),
-    .rst_ni        (rst_ni),
-    .clear_i       (clear_i),
-    .init_valid_i  (init_valid_q),
-    .init_move_i   (init_move),
-    .init_is_move_i(init_is_move),
-    .halt_i        (halt_i),
-    .enable_i      (enable_i),
-    .max_retry_i   (max_retry_i),
-    .block_bytes_i (block_bytes_i),
-    .q_valid_i     (q_valid_i),
-    .q_item_i      (q_item_i),
-    .q_pop_o       (q_pop_o),
-    .op_valid_o    (op_valid_o),
-    .op_ready_i    (op_ready_i),
-    .op_o          (op_o),
-    .rsp_valid_i   (rsp_valid_i),
-    .rsp_i         (rsp_i),
-    .begin_valid_o (begin_valid),
-    .begin_move_o  (begin_move),
-    .start_valid_o (start_valid),
-    .taken_i       (taken),
-    .done_valid_i  (done_valid),
-    .done_move_i   (done_move),
-    .done_error_i  (done_error),
-    .done_write_i  (done_write),
-    .compl_valid_o (compl_valid_o),
-    .compl_o       (compl_o),
-    .err_valid_o   (err_valid_o),
-    .err_kv_addr_o (err_kv_addr_o),
-    .err_channel_o (err_channel_o),
-    .err_write_o   (err_write_o),
-    .bytes_moved_o (bytes_moved_o),
-    .errors_o      (errors_o),
-    .voids_o       (voids_o),
-    .active_o      (active_o)
+    .clk_i             (clk_i),
+    .rst_ni            (rst_ni),
+    .clear_i           (clear_i),
+    .init_valid_i      (init_valid_q),
+    .init_move_i       (init_move),
+    .init_is_move_i    (init_is_move),
+    .halt_i            (halt_i),
+    .enable_i          (enable_i),
+    .max_retry_i       (max_retry_i),
+    .block_bytes_i     (block_bytes_i),
+    .q_valid_i         (q_valid_i),
+    .q_item_i          (q_item_i),
+    .q_pop_o           (q_pop_o),
+    .op_valid_o        (op_valid_o),
+    .op_ready_i        (op_ready_i),
+    .op_o              (op_o),
+    .rsp_valid_i       (rsp_valid_q),
+    .rsp_i             (rsp_q),
+    .rsp_start_ok_i    (start_ok_q),
+    .rsp_start_failed_i(start_failed_q),
+    .begin_valid_o     (begin_valid),
+    .begin_move_o      (begin_move),
+    .taken_i           (taken),
+    .done_valid_i      (done_valid),
+    .done_move_i       (done_move),
+    .done_error_i      (done_error),
+    .done_write_i      (done_write),
+    .compl_valid_o     (compl_valid_o),
+    .compl_o           (compl_o),
+    .err_valid_o       (err_valid_o),
+    .err_kv_addr_o     (err_kv_addr_o),
+    .err_channel_o     (err_channel_o),
+    .err_write_o       (err_write_o),
+    .bytes_moved_o     (bytes_moved_o),
+    .errors_o          (errors_o),
+    .voids_o           (voids_o),
+    .active_o          (active_o)
   );
 
   kvcpu_dma_track #(
@@ -336,12 +359,12 @@ module kvcpu_dma
     .clear_i         (clear_i),
     .halt_i          (halt_i),
     .last_beat_i     (last_beat_q),
-    .start_valid_i   (start_valid),
-    .start_move_i    (rsp_i.move_id[MoveW-1:0]),
-    .start_src_i     (rsp_i.phys_addr),
-    .start_src_tier_i(rsp_i.tier),
-    .start_dst_i     (rsp_i.dst_phys),
-    .start_dst_tier_i(rsp_i.dst_tier),
+    .start_valid_i   (start_ok_q),
+    .start_move_i    (rsp_q.move_id[MoveW-1:0]),
+    .start_src_i     (rsp_q.phys_addr),
+    .start_src_tier_i(rsp_q.tier),
+    .start_dst_i     (rsp_q.dst_phys),
+    .start_dst_tier_i(rsp_q.dst_tier),
     .taken_o         (taken),
     .stop_i          (stop),
     .free_valid_i    (init_is_burst || free_valid),
@@ -393,7 +416,8 @@ module kvcpu_dma
 
   kvcpu_ram_1r1w #(
     .Width(AXI_DATA_WIDTH),
-    .Depth(BURSTS * BURST_BEATS)
+    .Depth(BURSTS * BURST_BEATS),
+    .Apart(1'b1)
   ) u_buffer (
     .clk_i  (clk_i),
     .we_i   (buf_we),

@@ -110,8 +110,10 @@ module kvcpu_dma_issue
   } state_e;
 
   // ---------------------------------------------------------------- moves that wait
-  start_t start_in, start;
-  logic   start_valid;
+  // One that finds none before it and the cutter idle goes past the places.
+  start_t start_in, start, waiting;
+  logic   start_valid, waiting_valid;
+  logic   idle_q;  // no move is being cut
 
   assign start_in = '{
       move: start_move_i,
@@ -128,14 +130,17 @@ module kvcpu_dma_issue
     .clk_i  (clk_i),
     .rst_ni (rst_ni),
     .clear_i(clear_i),
-    .push_i (start_valid_i),
+    .push_i (start_valid_i && !(taken_o && !waiting_valid)),
     .data_i (start_in),
     .full_o (),
-    .valid_o(start_valid),
-    .data_o (start),
-    .pop_i  (taken_o),
+    .valid_o(waiting_valid),
+    .data_o (waiting),
+    .pop_i  (idle_q),
     .level_o()
   );
+
+  assign start_valid = waiting_valid || start_valid_i;
+  assign start       = waiting_valid ? waiting : start_in;
 
   // ---------------------------------------------------------------- free burst ids
   logic              id_valid;
@@ -158,28 +163,36 @@ module kvcpu_dma_issue
   );
 
   // ---------------------------------------------------------------- the move being cut
-  // An address is a page and an offset in it; the page takes the offset's carry a cycle later.
+  // An address is a page and an offset in it. What follows a burst (its addresses, the beats left) is
+  // worked out while it is issued and taken over in the cycle after it, where the page adds the carry.
   state_e           state_q, state_d;
   logic [MoveW-1:0] move_q;
   logic [51:0]      src_page_q, dst_page_q;
   logic [11:0]      src_offset_q, dst_offset_q;
-  logic             src_carry_q, dst_carry_q;
+  logic [12:0]      src_next_q, dst_next_q;  // offset after the burst, with its carry
   tier_e            src_tier_q, dst_tier_q;
-  logic [12:0]      last_q;  // beats still to issue, less one
+  logic [12:0]      left_q;  // beats still to issue, less one
+  logic             last_q, last_next_q;  // the burst is the block's last; the one after it is
   logic [CntW-1:0]  neg_q;
   logic             fin_valid_q;
   logic [MoveW-1:0] fin_move_q;
   logic [CntW-1:0]  fin_neg_q;
 
-  logic stop_q, last, ar_free, fin_free, go, end_move;
+  // Whether the move has been stopped, a cycle ago. One that went past the places has just passed its start
+  // check then, and has not.
+  logic stop_waiting_q, stop_move_q, from_waiting_q, from_move_q, stopped;
+  assign stopped = (from_waiting_q && stop_waiting_q) || (from_move_q && stop_move_q);
 
-  assign last     = last_q[12:LenW] == '0;
-  assign ar_free  = !arvalid_o || arready_i;
-  assign fin_free = !fin_valid_q || fin_ready_i;
-  assign go       = state_q == StBurst && !stop_q && !halt_i && id_valid && ar_free
-      && (!last || fin_free);
-  assign end_move = (state_q == StBurst && stop_q && fin_free) || (go && last);
-  assign taken_o  = state_q == StIdle && start_valid;
+  logic ar_empty_q, ar_free, fin_free, go, end_move;
+
+  // Free once their valid has gone: bursts are two cycles apart, their AR and the end of a move leave in
+  // the cycle between where they find their way clear.
+  assign ar_free  = !arvalid_o;  // and ar_empty_q, for what is wide
+  assign fin_free = !fin_valid_q;
+  assign go       = state_q == StBurst && !stopped && !halt_i && id_valid && ar_free
+      && (!last_q || fin_free);
+  assign end_move = (state_q == StBurst && stopped && fin_free) || (go && last_q);
+  assign taken_o  = idle_q && start_valid;
 
   always_comb begin
     state_d = state_q;
@@ -199,23 +212,32 @@ module kvcpu_dma_issue
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q     <= StIdle;
+      idle_q      <= 1'b1;
       fin_valid_q <= 1'b0;
       arvalid_o   <= 1'b0;
+      ar_empty_q  <= 1'b1;
     end else if (clear_i) begin
       state_q     <= StIdle;
+      idle_q      <= 1'b1;
       fin_valid_q <= 1'b0;
       arvalid_o   <= 1'b0;
+      ar_empty_q  <= 1'b1;
     end else begin
       state_q <= state_d;
+      idle_q  <= state_d == StIdle;
       if (end_move) fin_valid_q <= 1'b1;
       else if (fin_ready_i) fin_valid_q <= 1'b0;
       if (go) arvalid_o <= 1'b1;
       else if (arready_i) arvalid_o <= 1'b0;
+      ar_empty_q <= !go && (ar_empty_q || arready_i);
     end
   end
 
   always_ff @(posedge clk_i) begin
-    stop_q <= stop_i[(state_q == StIdle) ? start.move : move_q];
+    stop_waiting_q <= stop_i[waiting.move];
+    stop_move_q    <= stop_i[move_q];
+    from_waiting_q <= idle_q && waiting_valid;
+    from_move_q    <= !idle_q;
     unique case (state_q)
       StIdle: begin
         move_q       <= start.move;
@@ -225,28 +247,30 @@ module kvcpu_dma_issue
         dst_page_q   <= start.dst[63:12];
         dst_offset_q <= start.dst[11:0];
         dst_tier_q   <= start.dst_tier;
-        last_q       <= last_beat_i;
+        left_q       <= last_beat_i;
+        last_q       <= last_beat_i[12:LenW] == '0;
         neg_q        <= '0;
       end
-      StBurst: begin
-        if (go) begin
-          {src_carry_q, src_offset_q} <= src_sum;
-          {dst_carry_q, dst_offset_q} <= dst_sum;
-          last_q <= last_q - 13'(BURST_BEATS);
-          neg_q  <= neg_q - 1'b1;
-        end
-      end
       StCarry: begin
-        src_page_q <= src_page_q + 52'(src_carry_q);
-        dst_page_q <= dst_page_q + 52'(dst_carry_q);
+        src_page_q   <= src_page_q + 52'(src_next_q[12]);
+        src_offset_q <= src_next_q[11:0];
+        dst_page_q   <= dst_page_q + 52'(dst_next_q[12]);
+        dst_offset_q <= dst_next_q[11:0];
+        left_q       <= left_q - 13'(BURST_BEATS);
+        last_q       <= last_next_q;
+        neg_q        <= neg_q - 1'b1;
       end
       default: ;
     endcase
-    if (end_move) begin
+    src_next_q  <= src_sum;
+    dst_next_q  <= dst_sum;
+    last_next_q <= left_q[12:LenW] == (13 - LenW)'(1);
+    // Held with their valid; what stands there without one means nothing.
+    if (fin_free) begin
       fin_move_q <= move_q;
-      fin_neg_q  <= go ? neg_q - 1'b1 : neg_q;
+      fin_neg_q  <= stopped ? neg_q : neg_q - 1'b1;
     end
-    if (go) begin
+    if (ar_empty_q) begin
       arid_o   <= id;
       araddr_o <= {src_page_q, src_offset_q};
       arlen_o  <= burst_len_o;
@@ -259,7 +283,7 @@ module kvcpu_dma_issue
   assign burst_move_o     = move_q;
   assign burst_dst_o      = {dst_page_q, dst_offset_q};
   assign burst_dst_tier_o = dst_tier_q;
-  assign burst_len_o      = last ? last_q[LenW-1:0] : LenW'(BURST_BEATS - 1);
+  assign burst_len_o      = last_q ? left_q[LenW-1:0] : LenW'(BURST_BEATS - 1);
 
   assign fin_valid_o = fin_valid_q;
   assign fin_move_o  = fin_move_q;

@@ -55,13 +55,15 @@ module kvcpu_dma_ops
   input  logic                rsp_valid_i,
   /// The answer.
   input  rsp_t                rsp_i,
+  /// With rsp_valid_i: a start check has passed.
+  input  logic                rsp_start_ok_i,
+  /// With rsp_valid_i: a start check has not passed.
+  input  logic                rsp_start_failed_i,
 
-  /// A start check is asked for: its move id begins a try.
+  /// A start check has been asked for: its move id begins a try.
   output logic                begin_valid_o,
   /// That move id.
   output logic [MoveW-1:0]    begin_move_o,
-  /// A start check has passed (fields are those of `rsp_i`).
-  output logic                start_valid_o,
   /// A move begins to issue its bursts.
   input  logic                taken_i,
   /// A try is over.
@@ -139,10 +141,11 @@ module kvcpu_dma_ops
   endfunction
 
   // ---------------------------------------------------------------- a new move
-  logic              id_valid, id_free, new_ok, new_valid, new_channel, new_accept, last_channel_q;
+  logic              id_valid, id_free, new_ok, new_ready_q, new_valid, new_channel, new_accept;
+  logic              last_channel_q;
   logic [MoveW-1:0]  id, id_freed;
   logic [AheadW-1:0] ahead_q;
-  logic              ahead_room;
+  logic              ahead_room, room_q, start_q, taken_q;
 
   kvcpu_fifo #(
     .Width(MoveW),
@@ -160,8 +163,10 @@ module kvcpu_dma_ops
     .level_o()
   );
 
-  assign ahead_room = ahead_q < AheadW'(StartAhead);
-  assign new_ok     = enable_i && !halt_i && !init_valid_i && id_valid && ahead_room;
+  // Worked out a cycle ahead, and not in the cycle after an accepted operation, when a move id and a
+  // queue's head have just gone: the directory takes none in that cycle.
+  assign ahead_room = (AheadW + 1)'(ahead_q) + (AheadW + 1)'(start_q) < (AheadW + 1)'(StartAhead);
+  assign new_ok     = enable_i && !halt_i && new_ready_q;
   assign new_valid  = new_ok && |q_valid_i;
   // Round-robin: the other channel than the last one, if it asks.
   assign new_channel = last_channel_q ? !q_valid_i[ChEvict] : q_valid_i[ChPrefetch];
@@ -172,6 +177,8 @@ module kvcpu_dma_ops
   again_t           again, again_in;
   logic             fetch, fetch_done, fetched_q;
   logic             old_valid_q, old_end_q, old_accept;
+  logic             old_free_q;  // none is fetched or offered
+  logic             new_turn_q;  // no such operation is offered: it chooses between the two, which are wide
   logic             fetched_end_q, fetched_new_try_q;
   done_t            fetched_done_q;
   move_t            fetched_move;
@@ -215,36 +222,38 @@ module kvcpu_dma_ops
 
   // The memories are read, then the operation is put together, then it is asked for.
   assign fetch_done = done_valid;
-  assign fetch      = (done_valid || (again_valid && ahead_room)) && !fetched_q && !old_valid_q;
+  assign fetch      = (done_valid || (again_valid && room_q)) && old_free_q;
   assign old_accept = old_valid_q && op_ready_i && !halt_i;
 
-  // Written by every accepted OpStart.
+  // Written a cycle after every accepted OpStart.
   logic    start_accept;
-  move_t   move_in;
+  move_t   move_in, move_q;
   target_t target_in;
 
   kvcpu_ram_1r1w #(
     .Width($bits(move_t)),
-    .Depth(MOVES)
+    .Depth(MOVES),
+    .Apart(1'b1)
   ) u_moves (
     .clk_i  (clk_i),
-    .we_i   (start_accept),
+    .we_i   (start_q),
     .waddr_i(begin_move_o),
-    .wdata_i(move_in),
-    .re_i   (fetch),
+    .wdata_i(move_q),
+    .re_i   (old_free_q),
     .raddr_i(fetch_done ? done.move : again.move),
     .rdata_o(fetched_move)
   );
 
   kvcpu_ram_1r1w #(
     .Width($bits(target_t)),
-    .Depth(MOVES)
+    .Depth(MOVES),
+    .Apart(1'b1)
   ) u_targets (
     .clk_i  (clk_i),
-    .we_i   (start_valid_o),
+    .we_i   (rsp_start_ok_i),
     .waddr_i(rsp_i.move_id[MoveW-1:0]),
     .wdata_i(target_in),
-    .re_i   (fetch),
+    .re_i   (old_free_q),
     .raddr_i(fetch_done ? done.move : again.move),
     .rdata_o(fetched_target)
   );
@@ -255,17 +264,23 @@ module kvcpu_dma_ops
     if (!rst_ni) begin
       fetched_q   <= 1'b0;
       old_valid_q <= 1'b0;
+      old_free_q  <= 1'b1;
+      new_turn_q  <= 1'b1;
     end else if (clear_i) begin
       fetched_q   <= 1'b0;
       old_valid_q <= 1'b0;
+      old_free_q  <= 1'b1;
+      new_turn_q  <= 1'b1;
     end else begin
       fetched_q   <= fetch;
       old_valid_q <= fetched_q || (old_valid_q && !old_accept);
+      old_free_q  <= old_free_q ? !fetch : old_accept;
+      new_turn_q  <= !fetched_q && (new_turn_q || old_accept);
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (fetch) begin
+    if (old_free_q) begin
       fetched_end_q     <= fetch_done;
       fetched_new_try_q <= again.new_try;
       fetched_done_q    <= fetch_done ? done : '{error: 1'b0, write: 1'b0, move: again.move};
@@ -302,23 +317,46 @@ module kvcpu_dma_ops
   end
 
   assign op_valid_o = (old_valid_q && !halt_i) || new_valid;
-  assign op_o       = old_valid_q ? old_op_q : new_op;
+  assign op_o       = new_turn_q ? new_op : old_op_q;
   assign new_accept = new_valid && !old_valid_q && op_ready_i;
 
   assign q_pop_o[ChEvict]    = new_accept && !new_channel;
   assign q_pop_o[ChPrefetch] = new_accept && new_channel;
 
   assign start_accept  = new_accept || (old_accept && !old_end_q);
-  assign begin_valid_o = start_accept;
-  assign begin_move_o  = old_valid_q ? old_op_q.move_id[MoveW-1:0] : id;
+  assign begin_valid_o = start_q;
   assign move_in = '{
-      channel: old_valid_q ? old_channel_q : new_channel,
-      tries: old_valid_q ? old_tries_q : 8'd1,
+      channel: new_turn_q ? new_channel : old_channel_q,
+      tries: new_turn_q ? 8'd1 : old_tries_q,
       item: op_o.item
   };
 
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      start_q     <= 1'b0;
+      taken_q     <= 1'b0;
+      room_q      <= 1'b0;
+      new_ready_q <= 1'b0;
+    end else if (clear_i) begin
+      start_q     <= 1'b0;
+      taken_q     <= 1'b0;
+      room_q      <= 1'b0;
+      new_ready_q <= 1'b0;
+    end else begin
+      start_q     <= start_accept;
+      taken_q     <= taken_i;
+      room_q      <= ahead_room && !start_accept;
+      new_ready_q <= !init_valid_i && id_valid && ahead_room && !new_accept;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    begin_move_o <= new_turn_q ? id : old_op_q.move_id[MoveW-1:0];
+    move_q       <= move_in;
+  end
+
   // ---------------------------------------------------------------- the answer
-  logic       rsp_start, rsp_end, start_failed;
+  logic       rsp_end, start_failed;
   logic       ans_valid_q, ans_start_q;
   move_e      ans_result_q;
   logic [MoveW-1:0] ans_move_q;
@@ -326,19 +364,18 @@ module kvcpu_dma_ops
   logic [1:0] ans_target;
   logic       ans_ends;
 
-  assign rsp_start     = rsp_valid_i && rsp_i.op == OpStart;
-  assign rsp_end       = rsp_valid_i && rsp_i.op == OpEnd;
-  assign start_valid_o = rsp_start && rsp_i.move == MvOk;
-  assign start_failed  = rsp_start && rsp_i.move != MvOk;
-  assign target_in     = '{tier: rsp_i.dst_tier, slot: rsp_i.dst_slot};
-  assign brief_in      = '{channel: move_in.channel, first: move_in.tries == 8'd1, item: move_in.item};
+  assign rsp_end      = rsp_valid_i && rsp_i.op == OpEnd;
+  assign start_failed = rsp_start_failed_i;
+  assign target_in    = '{tier: rsp_i.dst_tier, slot: rsp_i.dst_slot};
+  assign brief_in     = '{channel: move_q.channel, first: move_q.tries == 8'd1, item: move_q.item};
 
   kvcpu_ram_1r1w #(
     .Width($bits(brief_t)),
-    .Depth(MOVES)
+    .Depth(MOVES),
+    .Apart(1'b1)
   ) u_moves_ans (
     .clk_i  (clk_i),
-    .we_i   (start_accept),
+    .we_i   (start_q),
     .waddr_i(begin_move_o),
     .wdata_i(brief_in),
     .re_i   (rsp_valid_i),
@@ -351,7 +388,7 @@ module kvcpu_dma_ops
     .Depth(MOVES)
   ) u_targets_ans (
     .clk_i  (clk_i),
-    .we_i   (start_valid_o),
+    .we_i   (rsp_start_ok_i),
     .waddr_i(rsp_i.move_id[MoveW-1:0]),
     .wdata_i(rsp_i.dst_tier),
     .re_i   (rsp_valid_i),
@@ -366,7 +403,7 @@ module kvcpu_dma_ops
   end
 
   always_ff @(posedge clk_i) begin
-    ans_start_q  <= rsp_start;
+    ans_start_q  <= start_failed;
     ans_result_q <= rsp_i.move;
     ans_move_q   <= rsp_i.move_id[MoveW-1:0];
   end
@@ -378,8 +415,6 @@ module kvcpu_dma_ops
   assign id_freed   = ans_move_q;
 
   // ---------------------------------------------------------------- completion
-  logic compl_channel_q;
-
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) compl_valid_o <= 1'b0;
     else if (clear_i) compl_valid_o <= 1'b0;
@@ -387,7 +422,6 @@ module kvcpu_dma_ops
   end
 
   always_ff @(posedge clk_i) begin
-    compl_channel_q <= ans_move.channel;
     compl_o.kv_addr <= first_token(ans_move.item);
     compl_o.from    <= ans_move.item.from;
     // An eviction whose target was never chosen went nowhere.
@@ -404,12 +438,19 @@ module kvcpu_dma_ops
   end
 
   // ---------------------------------------------------------------- counts
+  // Of each channel: an item ends; what is counted of it.
+  logic [1:0] ends, ok_q, error_q, void_q;
+  assign ends = {ans_move.channel, !ans_move.channel} & {2{ans_ends}};
+
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       ahead_q        <= '0;
       last_channel_q <= 1'b0;
       active_o       <= '0;
       err_valid_o    <= 1'b0;
+      ok_q           <= '0;
+      error_q        <= '0;
+      void_q         <= '0;
       bytes_moved_o  <= '0;
       errors_o       <= '0;
       voids_o        <= '0;
@@ -418,20 +459,24 @@ module kvcpu_dma_ops
       last_channel_q <= 1'b0;
       active_o       <= '0;
       err_valid_o    <= 1'b0;
+      ok_q           <= '0;
+      error_q        <= '0;
+      void_q         <= '0;
       bytes_moved_o  <= '0;
       errors_o       <= '0;
       voids_o        <= '0;
     end else begin
-      ahead_q  <= ahead_q + AheadW'(start_accept) - AheadW'(start_failed) - AheadW'(taken_i);
+      ahead_q  <= ahead_q + AheadW'(start_q) - AheadW'(start_failed) - AheadW'(taken_q);
       active_o <= active_o + MoveIdW'(new_accept) - MoveIdW'(ans_ends);
       if (new_accept) last_channel_q <= new_channel;
       err_valid_o <= old_accept && old_end_q && old_op_q.error;
-      if (err_valid_o) errors_o[err_channel_o] <= errors_o[err_channel_o] + 64'd1;
-      if (compl_valid_o && compl_o.status == ComplOk) begin
-        bytes_moved_o[compl_channel_q] <= bytes_moved_o[compl_channel_q] + 64'(block_bytes_i);
-      end
-      if (compl_valid_o && compl_o.status == ComplVoid) begin
-        voids_o[compl_channel_q] <= voids_o[compl_channel_q] + 64'd1;
+      for (int unsigned c = 0; c < 2; c++) begin
+        ok_q[c]    <= ends[c] && ans_result_q == MvOk;
+        void_q[c]  <= ends[c] && ans_result_q == MvVoid;
+        error_q[c] <= old_accept && old_end_q && old_op_q.error && old_channel_q == 1'(c);
+        if (ok_q[c]) bytes_moved_o[c] <= bytes_moved_o[c] + 64'(block_bytes_i);
+        if (void_q[c]) voids_o[c] <= voids_o[c] + 64'd1;
+        if (error_q[c]) errors_o[c] <= errors_o[c] + 64'd1;
       end
     end
   end

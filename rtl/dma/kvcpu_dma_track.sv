@@ -104,7 +104,7 @@ module kvcpu_dma_track #(
   typedef struct packed {
     logic [MoveW-1:0] move;
     logic             fin;    // end of issuing; else the end of a burst
-    logic [CntW-1:0]  neg;    // fin: minus the number of bursts
+    logic [CntW-1:0]  less;   // what it takes from the move's count; fin: minus the number of bursts
     logic             error;
     logic             write;  // the error came from the write side
   } event_t;
@@ -116,11 +116,11 @@ module kvcpu_dma_track #(
   assign fin_ready_o  = !b_valid_q && !drop_valid_i;
 
   always_comb begin
-    event_d = '{move: fin_move_i, fin: 1'b1, neg: fin_neg_i, error: 1'b0, write: 1'b0};
+    event_d = '{move: fin_move_i, fin: 1'b1, less: fin_neg_i, error: 1'b0, write: 1'b0};
     if (b_valid_q) begin
-      event_d = '{move: b_move, fin: 1'b0, neg: '0, error: b_error_q, write: 1'b1};
+      event_d = '{move: b_move, fin: 1'b0, less: CntW'(1), error: b_error_q, write: 1'b1};
     end else if (drop_valid_i) begin
-      event_d = '{move: drop_move_i, fin: 1'b0, neg: '0, error: drop_error_i, write: 1'b0};
+      event_d = '{move: drop_move_i, fin: 1'b0, less: CntW'(1), error: drop_error_i, write: 1'b0};
     end
   end
 
@@ -155,7 +155,11 @@ module kvcpu_dma_track #(
     logic [CntW-1:0] count;  // bursts issued (once `fin`) less bursts ended
   } progress_t;
 
-  progress_t old, next;
+  // Two stages: the count is read, the event is applied to it. An event of the move whose count is just
+  // being changed takes the changed one.
+  logic      apply_valid_q, same_q;
+  event_t    apply_q;
+  progress_t stored, old_q, next;
   logic      done;
 
   kvcpu_lutram #(
@@ -163,36 +167,49 @@ module kvcpu_dma_track #(
     .Depth(MOVES)
   ) u_progress (
     .clk_i  (clk_i),
-    .we_i   (event_valid_q || init_valid_i),
-    .waddr_i(init_valid_i ? init_move_i : event_q.move),
+    .we_i   (apply_valid_q || init_valid_i),
+    .waddr_i(init_valid_i ? init_move_i : apply_q.move),
     .wdata_i(init_valid_i ? '0 : next),
     .raddr_i(event_q.move),
-    .rdata_o(old)
+    .rdata_o(stored)
   );
 
   always_comb begin
-    done = event_q.fin ? old.count == event_q.neg : old.fin && old.count == CntW'(1);
-    next.fin   = old.fin || event_q.fin;
-    next.error = old.error || event_q.error;
-    next.write = old.error ? old.write : event_q.write;
-    next.count = event_q.fin ? old.count - event_q.neg : old.count - 1'b1;
+    done = (apply_q.fin || old_q.fin) && old_q.count == apply_q.less;
+    next.fin   = old_q.fin || apply_q.fin;
+    next.error = old_q.error || apply_q.error;
+    next.write = old_q.error ? old_q.write : apply_q.write;
+    next.count = old_q.count - apply_q.less;
     if (done) next = '0;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) done_valid_o <= 1'b0;
-    else if (clear_i) done_valid_o <= 1'b0;
-    else done_valid_o <= event_valid_q && done;
+    if (!rst_ni) begin
+      apply_valid_q <= 1'b0;
+      done_valid_o  <= 1'b0;
+    end else if (clear_i) begin
+      apply_valid_q <= 1'b0;
+      done_valid_o  <= 1'b0;
+    end else begin
+      apply_valid_q <= event_valid_q;
+      done_valid_o  <= apply_valid_q && done;
+    end
   end
 
   always_ff @(posedge clk_i) begin
-    done_move_o  <= event_q.move;
-    done_error_o <= old.error || event_q.error;
-    done_write_o <= old.error ? old.write : event_q.write;
+    apply_q      <= event_q;
+    same_q       <= event_valid_q && (b_valid_q ? b_move == event_q.move :
+                                      drop_valid_i ? drop_move_i == event_q.move :
+                                                     fin_move_i == event_q.move);
+    old_q        <= same_q ? next : stored;
+    done_move_o  <= apply_q.move;
+    done_error_o <= old_q.error || apply_q.error;
+    done_write_o <= old_q.error ? old_q.write : apply_q.write;
   end
 
   // ---------------------------------------------------------------- moves that shall stop
-  logic [MOVES-1:0] stop_q, stop_set, stop_clear;
+  // The directory's abort comes late in its cycle.
+  logic [MOVES-1:0] stop_q, stop_set, stop_set_q, stop_clear;
 
   always_comb begin
     stop_set   = abort_i;
@@ -202,9 +219,16 @@ module kvcpu_dma_track #(
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) stop_q <= '0;
-    else if (clear_i) stop_q <= '0;
-    else stop_q <= (stop_q & ~stop_clear) | stop_set;
+    if (!rst_ni) begin
+      stop_q     <= '0;
+      stop_set_q <= '0;
+    end else if (clear_i) begin
+      stop_q     <= '0;
+      stop_set_q <= '0;
+    end else begin
+      stop_q     <= (stop_q & ~stop_clear) | stop_set_q;
+      stop_set_q <= stop_set;
+    end
   end
 
   assign stop_o = stop_q;

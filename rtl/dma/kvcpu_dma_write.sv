@@ -119,11 +119,12 @@ module kvcpu_dma_write
   localparam int unsigned OutDepth = 4;  // bursts whose AW or W waits
 
   // ---------------------------------------------------------------- next chunk and its target
-  // Three stages: its target is read, its move's stop is looked at, it goes out or is dropped.
+  // Three stages: its target is read, its move's stop is looked at, it goes out or is dropped. A stage
+  // takes a chunk only while it is empty; a chunk has several beats.
   target_t target_in, target, look_target_q, out_target_q;
   chunk_t  chunk_in, chunk, read_q, look_q, out_q;
-  logic    chunk_valid, fetch, read_valid_q, look_valid_q, out_valid_q, out_bad_q;
-  logic    read_go, look_go, out_go, out_done;
+  logic    chunk_valid, fetch, read_valid_q, look_valid_q, out_valid_q, out_empty_q, out_bad_q;
+  logic    look_go, out_go, out_done;
   logic    aw_full, w_full;
 
   assign target_in = '{
@@ -152,7 +153,8 @@ module kvcpu_dma_write
 
   kvcpu_ram_1r1w #(
     .Width($bits(target_t)),
-    .Depth(BURSTS)
+    .Depth(BURSTS),
+    .Apart(1'b1)
   ) u_targets (
     .clk_i  (clk_i),
     .we_i   (burst_valid_i),
@@ -169,34 +171,36 @@ module kvcpu_dma_write
   assign drop_move_o  = out_target_q.move;
   assign drop_error_o = out_q.error;
   assign out_done     = begun_o || (drop_valid_o && drop_ready_i);
-  assign out_go       = !out_valid_q || out_done;
-  assign look_go      = !look_valid_q || out_go;
-  assign read_go      = !read_valid_q || look_go;
-  assign fetch        = chunk_valid && read_go;
+  assign out_go       = look_valid_q && !out_valid_q;
+  assign look_go      = read_valid_q && !look_valid_q;
+  assign fetch        = chunk_valid && !read_valid_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       read_valid_q <= 1'b0;
       look_valid_q <= 1'b0;
       out_valid_q  <= 1'b0;
+      out_empty_q  <= 1'b1;
     end else if (clear_i) begin
       read_valid_q <= 1'b0;
       look_valid_q <= 1'b0;
       out_valid_q  <= 1'b0;
+      out_empty_q  <= 1'b1;
     end else begin
-      if (read_go) read_valid_q <= chunk_valid;
-      if (look_go) look_valid_q <= read_valid_q;
-      if (out_go) out_valid_q <= look_valid_q;
+      read_valid_q <= fetch || (read_valid_q && !look_go);
+      look_valid_q <= look_go || (look_valid_q && !out_go);
+      out_valid_q  <= out_go || (out_valid_q && !out_done);
+      out_empty_q  <= !out_go && (out_empty_q || out_done);
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (read_go) read_q <= chunk;
-    if (look_go) begin
+    if (!read_valid_q) read_q <= chunk;
+    if (!look_valid_q) begin
       look_q        <= read_q;
       look_target_q <= target;
     end
-    if (out_go) begin
+    if (out_empty_q) begin
       out_q        <= look_q;
       out_target_q <= look_target_q;
       out_bad_q    <= look_q.error || stop_i[look_target_q.move];
@@ -235,10 +239,11 @@ module kvcpu_dma_write
   assign awtier_o = aw.tier;
 
   // ---------------------------------------------------------------- W: address, buffer, output
-  beats_t          w_in, w;
-  logic            w_valid, w_last, advance;
-  logic            buf_valid_q, buf_last_q;
-  logic [LenW-1:0] beat_q;
+  beats_t            w_in, w;
+  logic              w_valid, w_next, advance;
+  logic              burst_valid_q, last_q, buf_valid_q, buf_last_q;
+  logic [BurstW-1:0] burst_q;
+  logic [LenW-1:0]   beat_q, left_q;
 
   assign w_in = '{burst: out_q.burst, len: out_target_q.len};
 
@@ -254,34 +259,44 @@ module kvcpu_dma_write
     .full_o (w_full),
     .valid_o(w_valid),
     .data_o (w),
-    .pop_i  (advance && w_last),
+    .pop_i  (w_next),
     .level_o()
   );
 
   assign advance    = !wvalid_o || wready_i;
-  assign w_last     = beat_q == w.len;
+  assign w_next     = advance && (last_q || !burst_valid_q);
   assign buf_re_o   = advance;
-  assign buf_addr_o = {w.burst, beat_q};
+  assign buf_addr_o = {burst_q, beat_q};
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      beat_q      <= '0;
-      buf_valid_q <= 1'b0;
-      wvalid_o    <= 1'b0;
+      burst_valid_q <= 1'b0;
+      buf_valid_q   <= 1'b0;
+      wvalid_o      <= 1'b0;
     end else if (clear_i) begin
-      beat_q      <= '0;
-      buf_valid_q <= 1'b0;
-      wvalid_o    <= 1'b0;
+      burst_valid_q <= 1'b0;
+      buf_valid_q   <= 1'b0;
+      wvalid_o      <= 1'b0;
     end else if (advance) begin
-      if (w_valid) beat_q <= w_last ? '0 : beat_q + 1'b1;
-      buf_valid_q <= w_valid;
+      if (w_next) burst_valid_q <= w_valid;
+      buf_valid_q <= burst_valid_q;
       wvalid_o    <= buf_valid_q;
     end
   end
 
   always_ff @(posedge clk_i) begin
+    if (w_next) begin
+      burst_q <= w.burst;
+      beat_q  <= '0;
+      left_q  <= w.len;
+      last_q  <= w.len == '0;
+    end else if (advance) begin
+      beat_q  <= beat_q + 1'b1;
+      left_q  <= left_q - 1'b1;
+      last_q  <= left_q == LenW'(1);
+    end
     if (advance) begin
-      buf_last_q <= w_last;
+      buf_last_q <= last_q;
       wdata_o    <= buf_data_i;
       wlast_o    <= buf_last_q;
     end

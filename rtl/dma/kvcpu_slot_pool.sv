@@ -1,17 +1,20 @@
 // Free and held slots of one tier (contract 5).
 //
-// A counter of slots that were never handed out ("fresh") and a ring of slots that came back; so a
-// reset needs no preload. The ring is a deque: slots that are free at once come in at its front,
-// slots that a migration left (held) at its back, so that all free ones stand before all held ones
-// and the fence is one addition. A slot is taken from the ring's front; only when no slot of the
-// ring is free, the next fresh one is.
+// One free slot stands ready in a register, the offer; a take empties it and nothing else does. Behind
+// it, the stock: a counter of slots that were never handed out ("fresh"), so that a reset needs no
+// preload, and a ring of slots that came back. The ring is a deque: slots that are free at once come in
+// at its front, slots that a migration left (held) at its back, so that all free ones stand before all
+// held ones and the fence moves one pointer. The offer is filled from the ring's front, else with the
+// next fresh slot; a slot that is put back while there is no offer becomes it.
 //
-// Order within one cycle: take (sees the state at the cycle's start), then put, then fence: a slot
-// put as held in the cycle of the fence becomes free too, because a commit in the cycle of a step
-// write stands before it (device's order of commit points).
+// Order within one cycle: take, then put, then fence: a slot put as held in the cycle of the fence is
+// free at once, because a commit in the cycle of a step write stands before it (device's order of
+// commit points).
 //
-// The deque's front, free or held, stands in `head_q` whenever the deque is not empty, but for the
-// two cycles after a take in which the memory gives the next one.
+// A slot that is put waits a cycle in a register; then it goes to the ring or to the offer. The counts
+// that leave the pool include it, so they are those of the commit points up to the cycle before.
+// `take_i` and `put_i` come late in their cycle: they reach a few flags only. Whether enough slots are
+// free is worked out for each of their cases, and they choose.
 
 module kvcpu_slot_pool
   import kvcpu_pkg::CountW, kvcpu_pkg::SlotW;
@@ -27,8 +30,14 @@ module kvcpu_slot_pool
   input  logic              clear_i,
   /// SLOTS of this tier, 0 to ENTRIES; changes only while `unused_o`.
   input  logic [CountW-1:0] slots_i,
-  /// SLOTS is written (in this cycle or the one before `slots_i` changes): start anew.
+  /// SLOTS is written, `slots_i` is its new value from this cycle on: start anew.
   input  logic              config_we_i,
+  /// RESERVE of this tier, as it is from the next cycle on.
+  input  logic [CountW-1:0] reserve_i,
+  /// LOW of this tier, as it is from the next cycle on.
+  input  logic [CountW-1:0] low_i,
+  /// HIGH of this tier, as it is from the next cycle on.
+  input  logic [CountW-1:0] high_i,
   /// Pulse of the step write: all held slots become free.
   input  logic              fence_i,
   /// Takes `slot_o`; only while `avail_o`.
@@ -39,15 +48,24 @@ module kvcpu_slot_pool
   input  logic              put_held_i,
   /// Slot to put back, below SLOTS and handed out.
   input  logic [SlotW-1:0]  put_slot_i,
-  /// `slot_o` may be taken. While a slot is free it is low only in the two cycles after a take.
+  /// `slot_o` may be taken. While a slot is free it is low only in the two cycles after a take, in the
+  /// cycle after a put and in the three after a fence.
   output logic              avail_o,
   /// Slot that the next take gets.
   output logic [SlotW-1:0]  slot_o,
   /// Free slots.
   output logic [CountW-1:0] free_o,
+  /// free_o is not 0.
+  output logic              some_o,
+  /// free_o is above RESERVE.
+  output logic              above_o,
+  /// free_o is below LOW.
+  output logic              below_low_o,
+  /// free_o is at least HIGH.
+  output logic              at_high_o,
   /// Held slots.
   output logic [CountW-1:0] held_o,
-  /// All SLOTS are free and none is held.
+  /// All SLOTS are free and none is held; two cycles late.
   output logic              unused_o
 );
 
@@ -56,141 +74,246 @@ module kvcpu_slot_pool
   end
 
   localparam int unsigned AddrW = $clog2(ENTRIES);
+  localparam int unsigned NumW = AddrW + 1;  // 0 to ENTRIES; of a pointer the upper bit counts the laps
 
-  logic [CountW-1:0] fresh_q;      // slots handed out for the first time so far
-  logic              fresh_left_q; // fresh_q < slots_i
-  logic [CountW-1:0] ring_free_q;  // free slots of the deque, its head included
-  logic              ring_some_q;  // ring_free_q != 0
-  logic [CountW-1:0] held_q;
-  logic [CountW-1:0] free_q;
-  logic [CountW-1:0] out_q;        // slots handed out and not put back
-  logic              unused_q;     // out_q == 0 and held_q == 0
+  typedef logic [NumW-1:0] num_t;
 
-  logic              head_valid_q;
-  logic [AddrW-1:0]  head_q;
-  logic [AddrW-1:0]  front_q, back_q;  // the deque behind its head: mem[front_q] .. mem[back_q - 1]
-  logic              behind_q;         // ... is not empty
-  logic              fetch_q, fetched_q;
+  logic restart, load_q;  // load_q: after a reset, SLOTS is still to be taken over
+  assign restart = clear_i || config_we_i || load_q;
 
-  logic              take_ring, take_fresh, put_free, put_held;
-  logic              head_gone, to_head, to_front, to_back, fetch_end;
-  logic              mem_we;
-  logic [AddrW-1:0]  mem_waddr, mem_wdata, mem_rdata, put_slot;
-
-  assign put_slot   = put_slot_i[AddrW-1:0];
-  assign take_ring  = take_i && ring_some_q;
-  assign take_fresh = take_i && !ring_some_q;
-  assign put_free   = put_i && !put_held_i;
-  assign put_held   = put_i && put_held_i;
-
-  // What happens to the deque's head.
-  assign head_gone = !head_valid_q || take_ring;
-  assign to_front  = put_free && !head_gone;              // the old head goes behind the new one
-  assign to_head   = put_free || (put_held && head_gone && !behind_q);
-  assign to_back   = put_held && !to_head;
-  assign fetch_end = fetched_q && !head_valid_q;
-
-  assign mem_we    = to_front || to_back;
-  assign mem_waddr = to_front ? front_q - 1'b1 : back_q;
-  assign mem_wdata = to_front ? head_q : put_slot;
-
-  kvcpu_ram_1r1w #(
-    .Width(AddrW),
-    .Depth(ENTRIES)
-  ) u_ring (
-    .clk_i  (clk_i),
-    .we_i   (mem_we),
-    .waddr_i(mem_waddr),
-    .wdata_i(mem_wdata),
-    .re_i   (fetch_q),
-    .raddr_i(front_q),
-    .rdata_o(mem_rdata)
-  );
-
-  always_ff @(posedge clk_i) begin
-    if (to_head) head_q <= put_slot;
-    else if (fetch_end) head_q <= mem_rdata;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) load_q <= 1'b1;
+    else load_q <= 1'b0;
   end
+
+  // ---------------------------------------------------------------- the slot that was put
+  logic             put_free, put_free_q, put_held_q;
+  logic [AddrW-1:0] put_slot_q;
+
+  assign put_free = put_i && (!put_held_i || fence_i);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      head_valid_q <= 1'b0;
-      front_q      <= '0;
-      back_q       <= '0;
-      behind_q     <= 1'b0;
-      fetch_q      <= 1'b0;
-      fetched_q    <= 1'b0;
-    end else if (clear_i || config_we_i) begin
-      head_valid_q <= 1'b0;
-      front_q      <= '0;
-      back_q       <= '0;
-      behind_q     <= 1'b0;
-      fetch_q      <= 1'b0;
-      fetched_q    <= 1'b0;
+      put_free_q <= 1'b0;
+      put_held_q <= 1'b0;
+    end else if (restart) begin
+      put_free_q <= 1'b0;
+      put_held_q <= 1'b0;
     end else begin
-      head_valid_q <= to_head || !head_gone || fetch_end;
-      fetch_q      <= take_ring && behind_q && !to_head;
-      fetched_q    <= fetch_q && !to_head;
-      if (to_front) begin
-        front_q  <= front_q - 1'b1;
-        behind_q <= 1'b1;
-      end else if (to_back) begin
-        back_q   <= back_q + 1'b1;
-        behind_q <= 1'b1;
-      end
-      if (fetch_end && !to_head) begin
-        front_q <= front_q + 1'b1;
-        if (!to_back) behind_q <= front_q + 1'b1 != back_q;
-      end
+      put_free_q <= put_free;
+      put_held_q <= put_i && put_held_i && !fence_i;
+    end
+  end
+
+  always_ff @(posedge clk_i) put_slot_q <= put_slot_i[AddrW-1:0];
+
+  // ---------------------------------------------------------------- the offer
+  // A slot from the ring is on its way for a cycle (`fetched_q`). The flags of ring and fresh slots
+  // are a cycle late; the next fill is never sooner.
+  logic             avail_q, fetched_q, ring_some_q, fresh_left_q;
+  logic [AddrW-1:0] slot_q, mem_rdata;
+  num_t             fresh_q;
+  logic             empty, from_put, from_ring, from_fresh, offers;
+
+  assign empty      = !avail_q && !fetched_q;
+  assign from_put   = empty && put_free_q;
+  assign from_ring  = empty && !put_free_q && ring_some_q;
+  assign from_fresh = empty && !put_free_q && !ring_some_q && fresh_left_q;
+  assign offers     = from_put || fetched_q || from_fresh;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      avail_q      <= 1'b0;
+      fetched_q    <= 1'b0;
+      fresh_q      <= '0;
+      fresh_left_q <= 1'b0;
+    end else if (restart) begin
+      avail_q      <= 1'b0;
+      fetched_q    <= 1'b0;
+      fresh_q      <= '0;
+      fresh_left_q <= slots_i != '0;
+    end else begin
+      avail_q      <= offers || (avail_q && !take_i);
+      fetched_q    <= from_ring;
+      fresh_left_q <= CountW'(fresh_q) < slots_i;
+      if (from_fresh) fresh_q <= fresh_q + 1'b1;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!avail_q) slot_q <= fetched_q ? mem_rdata : put_free_q ? put_slot_q : fresh_q[AddrW-1:0];
+  end
+
+  // ---------------------------------------------------------------- the ring
+  // mem[front_q] .. mem[back_q - 1]; those before free_end_q are free.
+  num_t front_q, free_end_q, back_q;
+  logic to_front;
+
+  assign to_front = put_free_q && !from_put;
+
+  kvcpu_ram_1r1w #(
+    .Width(AddrW),
+    .Depth(ENTRIES),
+    .Apart(1'b1)
+  ) u_ring (
+    .clk_i  (clk_i),
+    .we_i   (to_front || put_held_q),
+    .waddr_i(put_held_q ? back_q[AddrW-1:0] : front_q[AddrW-1:0] - 1'b1),
+    .wdata_i(put_slot_q),
+    .re_i   (from_ring),
+    .raddr_i(front_q[AddrW-1:0]),
+    .rdata_o(mem_rdata)
+  );
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      front_q     <= '0;
+      free_end_q  <= '0;
+      back_q      <= '0;
+      ring_some_q <= 1'b0;
+    end else if (restart) begin
+      front_q     <= '0;
+      free_end_q  <= '0;
+      back_q      <= '0;
+      ring_some_q <= 1'b0;
+    end else begin
+      if (to_front) front_q <= front_q - 1'b1;
+      else if (from_ring) front_q <= front_q + 1'b1;
+      if (put_held_q) back_q <= back_q + 1'b1;
+      if (fence_i) free_end_q <= back_q + num_t'(put_held_q);
+      ring_some_q <= (front_q != free_end_q) && !from_ring;
     end
   end
 
   // ---------------------------------------------------------------- counts
-  logic [CountW-1:0] fresh_d, ring_free_d, held_d, free_d, out_d, released;
+  // Two less than the free slots, and than the free and held ones together, both as they were a cycle
+  // ago: what a cycle changes is kept in registers and counts in the next. Two less, so that all that
+  // may still come on top of a count is on the same side of a limit.
+  localparam int unsigned Less = 2;
 
-  assign released    = fence_i ? held_q + CountW'(put_held) : '0;
-  assign fresh_d     = fresh_q + CountW'(take_fresh);
-  assign ring_free_d = ring_free_q + released + CountW'(put_free) - CountW'(take_ring);
-  assign held_d      = fence_i ? '0 : held_q + CountW'(put_held);
-  assign out_d       = out_q + CountW'(take_i) - CountW'(put_i);
-  assign free_d      = free_q + released + CountW'(put_free) - CountW'(take_i);
+  typedef logic [NumW:0] less_t;  // signed
+
+  // What a cycle changes, in two bits of its complement on two: 00 nothing, 01 one more, 11 one less.
+  typedef logic [1:0] step_t;
+
+  less_t free_q, total_q, slots_q, free_d, total_d, start;
+  step_t step, total_step, step_q, total_step_q;
+
+  function automatic step_t step_of(logic up, logic down);
+    return {down && !up, up != down};
+  endfunction
+
+  assign step       = step_of(put_free, take_i);
+  assign total_step = step_of(put_i, take_i);
+
+  function automatic less_t moved(less_t count, step_t by);
+    return count + {{NumW{by[1]}}, by[0]};
+  endfunction
+
+  assign total_d = moved(total_q, total_step_q);
+  assign free_d  = fence_i ? total_d : moved(free_q, step_q);
+  assign start   = less_t'(slots_i) - less_t'(Less);
+
+  localparam int unsigned DiffW = CountW + 2;  // signed, from 2 less than no slot less any limit
+
+  typedef logic [DiffW-1:0] diff_t;
+
+  function automatic diff_t wide(less_t count);
+    return diff_t'($signed(count));
+  endfunction
+
+  // Whether a limit is reached by one less than the count, by the count, and by one more.
+  typedef struct packed {
+    logic below;
+    logic same;
+    logic above;
+  } reach_t;
+
+  // `diff`: a count of two less, less the limit; `by` is still to come.
+  function automatic reach_t reach(diff_t diff, step_t by);
+    logic       near;  // -4 to -1: the lower two bits and 4
+    logic [1:0] low;
+    logic [4:0] least;  // `low` is 4 (never), 3, 2, 1, 0 or more
+    near  = &diff[DiffW-1:2];
+    low   = diff[1:0];
+    least = {1'b0, low == 2'd3, low[1], low != 2'd0, 1'b1};
+    if (by == 2'b01) least[3:1] = least[2:0];
+    else if (by[1]) least[3:1] = least[4:2];
+    return '{below: !diff[DiffW-1] || (near && least[3]), same: !diff[DiffW-1] || (near && least[2]),
+             above: !diff[DiffW-1] || (near && least[1])};
+  endfunction
+
+  function automatic logic chosen(reach_t r, step_t by);
+    return by[1] ? r.below : by[0] ? r.above : r.same;
+  endfunction
+
+  reach_t some_d, above_d, low_d, high_d, above_q, low_q, high_q;
+
+  // Above RESERVE: a difference of 1 or more, which is the sum with the complement.
+  assign some_d  = fence_i ? reach(wide(total_q) - diff_t'(1), total_step_q)
+                           : reach(wide(free_q) - diff_t'(1), step_q);
+  assign above_d = fence_i ? reach(wide(total_q) + ~diff_t'(reserve_i), total_step_q)
+                           : reach(wide(free_q) + ~diff_t'(reserve_i), step_q);
+  assign low_d   = fence_i ? reach(wide(total_q) - diff_t'(low_i), total_step_q)
+                           : reach(wide(free_q) - diff_t'(low_i), step_q);
+  assign high_d  = fence_i ? reach(wide(total_q) - diff_t'(high_i), total_step_q)
+                           : reach(wide(free_q) - diff_t'(high_i), step_q);
+
+  always_ff @(posedge clk_i) begin
+    above_q <= above_d;
+    low_q   <= low_d;
+    high_q  <= high_d;
+  end
+
+  logic some_q, unused_q;
+  logic up_q, same_q;  // as step_q, for the flag that the directory waits for
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      fresh_q      <= '0;
-      fresh_left_q <= 1'b0;
-      ring_free_q  <= '0;
-      ring_some_q  <= 1'b0;
-      held_q       <= '0;
       free_q       <= '0;
-      out_q        <= '0;
+      total_q      <= '0;
+      slots_q      <= '0;
+      step_q       <= '0;
+      up_q         <= 1'b0;
+      same_q       <= 1'b1;
+      total_step_q <= '0;
+      some_q       <= 1'b0;
       unused_q     <= 1'b1;
-    end else if (clear_i || config_we_i) begin
-      fresh_q      <= '0;
-      fresh_left_q <= 1'b0;
-      ring_free_q  <= '0;
-      ring_some_q  <= 1'b0;
-      held_q       <= '0;
-      free_q       <= '0;
-      out_q        <= '0;
+    end else if (restart) begin
+      free_q       <= start;
+      total_q      <= start;
+      slots_q      <= start;
+      step_q       <= '0;
+      up_q         <= 1'b0;
+      same_q       <= 1'b1;
+      total_step_q <= '0;
+      some_q       <= 1'b0;
       unused_q     <= 1'b1;
     end else begin
-      fresh_q      <= fresh_d;
-      fresh_left_q <= fresh_d < slots_i;
-      ring_free_q  <= ring_free_d;
-      ring_some_q  <= ring_free_d != '0;
-      held_q       <= held_d;
-      out_q        <= out_d;
-      unused_q     <= out_d == '0 && held_d == '0;
-      // While nothing is handed out SLOTS may change: whatever it says is free.
-      free_q       <= unused_q ? slots_i - CountW'(take_i) : free_d;
+      free_q       <= free_d;
+      total_q      <= total_d;
+      step_q       <= step;
+      up_q         <= step == 2'b01;
+      same_q       <= step == 2'b00;
+      total_step_q <= total_step;
+      some_q       <= chosen(some_d, step);
+      unused_q     <= free_q == slots_q && !step_q[1];
     end
   end
 
-  assign avail_o  = ring_some_q ? head_valid_q : fresh_left_q;
-  assign slot_o   = ring_some_q ? SlotW'(head_q) : fresh_q[SlotW-1:0];
-  assign free_o   = free_q;
-  assign held_o   = held_q;
-  assign unused_o = unused_q;
+  // The count is two less and a step behind: 1, 2 or 3 more.
+  less_t free_now, held_now;
+  assign free_now = free_q + less_t'({!step_q[1], step_q[0]});
+  assign held_now = total_d - moved(free_q, step_q);
+
+  assign avail_o     = avail_q;
+  assign slot_o      = SlotW'(slot_q);
+  assign free_o      = CountW'(free_now);
+  assign some_o      = some_q;
+  assign above_o     = up_q ? above_q.above : same_q ? above_q.same : above_q.below;
+  assign below_low_o = !chosen(low_q, step_q);
+  assign at_high_o   = chosen(high_q, step_q);
+  assign held_o      = CountW'(held_now);
+  assign unused_o    = unused_q;
 
 endmodule

@@ -31,6 +31,10 @@ module kvcpu_hepc_ctrl
   input  cfg_t                             cfg_i,
   /// Per tier: free slots; a release by fence_o shows in the next cycle.
   input  logic [TierCount-1:0][CountW-1:0] free_i,
+  /// Per tier 0 to 2: free_i is below LOW.
+  input  logic [2:0]                       below_low_i,
+  /// Per tier 0 to 2: free_i is at least HIGH.
+  input  logic [2:0]                       at_high_i,
   /// Per tier: items from it that are in a queue or moving.
   input  logic [TierCount-1:0][CountW-1:0] departures_i,
   /// The directory is initialised, and every free slot counted is free: a scan may begin.
@@ -53,7 +57,8 @@ module kvcpu_hepc_ctrl
   /// Pulse: the banks start to walk; S0 of the first row is in the next cycle.
   output logic                             scan_start_o,
   /// What the scan uses: everything but auto_thresh stands from the cycle after scan_begin_o,
-  /// auto_thresh from the cycle after scan_start_o; all hold until the next scan_begin_o.
+  /// auto_thresh from the cycle after scan_start_o; all hold until scan_done_o, pressure, auto_thresh
+  /// and epoch until the next scan_begin_o.
   output scan_cfg_t                        scan_cfg_o,
   /// First row of the scan, 0 to ENTRIES / LANES - 1.
   output logic [RowW-1:0]                  scan_row_o,
@@ -97,7 +102,7 @@ module kvcpu_hepc_ctrl
   end
 
   localparam int unsigned EighthW = $clog2(ENTRIES / LANES) - 3;  // log2 of ROWS / 8
-  localparam int unsigned QueueCycles = 2;  // from a decision at S5 to its being in the queue
+  localparam int unsigned QueueCycles = 1;  // from the cycle after a decision's S5 to its being in the queue
 
   typedef enum logic [1:0] {
     StIdle,
@@ -107,7 +112,7 @@ module kvcpu_hepc_ctrl
   } state_e;
 
   state_e state_q, state_d;
-  logic   begin_scan, start_scan, scan_done;
+  logic   idle_q, begin_scan, begun_q, start_scan, started_q, scan_done;
 
   // ------------------------------------------------------------------ steps
   logic [31:0] step_q;
@@ -133,22 +138,21 @@ module kvcpu_hepc_ctrl
   assign coalesced_o    = want_scan && pending_q && !begin_scan;
 
   // ------------------------------------------------------------------ pressure
-  scan_cfg_t  scan_cfg_q;
   logic       scanned_q;  // a scan has completed: there is a histogram
-  logic [2:0] pressure_d;
+  logic [2:0] pressure_q, pressure_d;
 
   always_comb begin
     for (int t = 0; t < 3; t++) begin
-      if (free_i[t] < cfg_i.low[t]) pressure_d[t] = 1'b1;
-      else if (free_i[t] >= cfg_i.high[t]) pressure_d[t] = 1'b0;
-      else pressure_d[t] = scan_cfg_q.pressure[t];
+      if (below_low_i[t]) pressure_d[t] = 1'b1;
+      else if (at_high_i[t]) pressure_d[t] = 1'b0;
+      else pressure_d[t] = pressure_q[t];
     end
   end
 
-  assign pressure_began_o = begin_scan && ((pressure_d & ~scan_cfg_q.pressure) != '0);
+  assign pressure_began_o = begin_scan && ((pressure_d & ~pressure_q) != '0);
 
   // ------------------------------------------------------------------ sequence
-  assign begin_scan = (state_q == StIdle) && pending_q && ready_i && hist_ready_i;
+  assign begin_scan = idle_q && pending_q && ready_i && hist_ready_i;
   assign start_scan = (begin_scan && !(scanned_q && pressure_d != '0)) ||
                       (state_q == StSearch && search_done_i);
   assign scan_done  = (state_q == StScan) && (&lane_done_i);
@@ -167,12 +171,21 @@ module kvcpu_hepc_ctrl
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q   <= StIdle;
+      idle_q    <= 1'b1;
+      begun_q   <= 1'b0;
+      started_q <= 1'b0;
       scanned_q <= 1'b0;
     end else if (clear_i) begin
       state_q   <= StIdle;
+      idle_q    <= 1'b1;
+      begun_q   <= 1'b0;
+      started_q <= 1'b0;
       scanned_q <= 1'b0;
     end else begin
-      state_q <= state_d;
+      state_q   <= state_d;
+      idle_q    <= state_d == StIdle;
+      begun_q   <= begin_scan;
+      started_q <= start_scan;
       if (scan_done) scanned_q <= 1'b1;
     end
   end
@@ -202,7 +215,7 @@ module kvcpu_hepc_ctrl
     end else if (clear_i) begin
       number_q <= 32'd1;
       eighth_q <= '0;
-    end else if (start_scan) begin
+    end else if (started_q) begin
       number_q <= number_q + 1'b1;
       eighth_q <= eighth_q + 1'b1;
     end
@@ -211,6 +224,10 @@ module kvcpu_hepc_ctrl
   assign scan_row_o = RowW'(eighth_q) << EighthW;
 
   // ------------------------------------------------------------------ automatic thresholds
+  scan_cfg_t              follow_q;  // see below
+  logic                   epoch_q;
+  logic                   thresh_q;  // the scan has searched its thresholds
+  logic [2:0][16:0]       auto_thresh_q;
   logic [2:0][CountW:0]   short_q;  // HIGH - departures, signed
   logic [2:0][CountW-1:0] free_q;
   logic [2:0][CountW:0]   need, need_q;  // N, signed
@@ -221,10 +238,10 @@ module kvcpu_hepc_ctrl
     for (int t = 0; t < 3; t++) begin
       need[t] = short_q[t] - {1'b0, free_q[t]};
       auto_thresh[t] = '0;
-      if (scan_cfg_q.pressure[t] && !need_q[t][CountW] && need_q[t] != '0) begin
+      if (pressure_q[t] && !need_q[t][CountW] && need_q[t] != '0) begin
         // Bin 255 stands for 65,536 and for none at all: above every PREFETCH_THRESH.
-        auto_thresh[t] = 17'(scan_cfg_q.prefetch_thresh);
-        if ({1'b0, search_bin_i[t]} + 9'd1 <= {1'b0, scan_cfg_q.prefetch_thresh[15:8]}) begin
+        auto_thresh[t] = 17'(follow_q.prefetch_thresh);
+        if (search_bin_i[t] < follow_q.prefetch_thresh[15:8]) begin
           auto_thresh[t] = {1'b0, search_bin_i[t] + 8'd1, 8'd0};
         end
       end
@@ -249,42 +266,62 @@ module kvcpu_hepc_ctrl
   assign search_start_o = search_start_q;
 
   // ------------------------------------------------------------------ what the scan uses
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      scan_cfg_q <= '0;
-    end else if (clear_i) begin
-      scan_cfg_q <= '0;
-    end else begin
-      if (begin_scan) begin
-        scan_cfg_q <= '{
-          step:            step_q,
-          w_r:             cfg_i.w_r,
-          w_f:             cfg_i.w_f,
-          w_s:             cfg_i.w_s,
-          w_d:             cfg_i.w_d,
-          evict_thresh:    cfg_i.evict_thresh,
-          prefetch_thresh: cfg_i.prefetch_thresh,
-          r_shift:         cfg_i.r_shift,
-          age:             age,
-          lookahead:       cfg_i.lookahead,
-          promote_tier:    cfg_i.promote_tier,
-          evict_tiers:     cfg_i.evict_tiers,
-          pressure:        pressure_d,
-          auto_thresh:     '0,
-          epoch:           !scan_cfg_q.epoch
-        };
-      end else if (start_scan) begin
-        scan_cfg_q.auto_thresh <= auto_thresh;
-      end
+  // Between scans nobody looks at the configuration: it is followed until the cycle of the begin, so that
+  // the begin itself need not reach all of it.
+  always_ff @(posedge clk_i) begin
+    if (state_q == StIdle) begin
+      follow_q <= '{
+        step:            step_q,
+        w_r:             cfg_i.w_r,
+        w_f:             cfg_i.w_f,
+        w_s:             cfg_i.w_s,
+        w_d:             cfg_i.w_d,
+        evict_thresh:    cfg_i.evict_thresh,
+        prefetch_thresh: cfg_i.prefetch_thresh,
+        r_shift:         cfg_i.r_shift,
+        age:             age,
+        lookahead:       cfg_i.lookahead,
+        promote_tier:    cfg_i.promote_tier,
+        evict_tiers:     cfg_i.evict_tiers,
+        default:         '0
+      };
     end
   end
 
-  assign scan_cfg_o    = scan_cfg_q;
-  assign auto_thresh_o = scan_cfg_q.auto_thresh;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      pressure_q    <= '0;
+      thresh_q      <= 1'b0;
+      epoch_q       <= 1'b0;
+    end else if (clear_i) begin
+      pressure_q    <= '0;
+      thresh_q      <= 1'b0;
+      epoch_q       <= 1'b0;
+    end else if (begin_scan) begin
+      pressure_q    <= pressure_d;
+      thresh_q      <= 1'b0;
+      epoch_q       <= !epoch_q;
+    end else if (state_q == StSearch && search_done_i) begin
+      thresh_q      <= 1'b1;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (state_q == StSearch) auto_thresh_q <= auto_thresh;
+  end
+
+  assign auto_thresh_o = thresh_q ? auto_thresh_q : '0;
+
+  always_comb begin
+    scan_cfg_o             = follow_q;
+    scan_cfg_o.pressure    = pressure_q;
+    scan_cfg_o.auto_thresh = auto_thresh_o;
+    scan_cfg_o.epoch       = epoch_q;
+  end
 
   // ------------------------------------------------------------------ telemetry
   logic [31:0] elapsed_q, scan_cycles_q, first_decision_q;
-  logic        decided_q;
+  logic        decided_q, decision_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -292,25 +329,24 @@ module kvcpu_hepc_ctrl
       scan_cycles_q    <= '0;
       first_decision_q <= '0;
       decided_q        <= 1'b0;
+      decision_q       <= 1'b0;
     end else if (clear_i) begin
       elapsed_q        <= '0;
       scan_cycles_q    <= '0;
       first_decision_q <= '0;
       decided_q        <= 1'b0;
+      decision_q       <= 1'b0;
     end else begin
-      elapsed_q <= begin_scan ? 32'd2 : elapsed_q + 1'b1;  // the begin is cycle 1
+      decision_q <= decision_i;
+      elapsed_q <= begun_q ? 32'd3 : elapsed_q + 1'b1;  // the begin is cycle 1
       if (scan_done) scan_cycles_q <= elapsed_q;
-      if (begin_scan) begin
-        decided_q        <= 1'b0;
-        first_decision_q <= '0;
-      end else if (decision_i && !decided_q) begin
-        decided_q        <= 1'b1;
-        first_decision_q <= elapsed_q + 32'(QueueCycles);
-      end
+      if (begin_scan) decided_q <= 1'b0;
+      else if (decision_q) decided_q <= 1'b1;
+      if (decision_q && !decided_q) first_decision_q <= elapsed_q + 32'(QueueCycles);
     end
   end
 
   assign scan_cycles_o           = scan_cycles_q;
-  assign first_decision_cycles_o = first_decision_q;
+  assign first_decision_cycles_o = decided_q ? first_decision_q : '0;
 
 endmodule

@@ -39,14 +39,16 @@ module kvcpu_hepc_hist_lane
 
   typedef logic [2:0][CountBits-1:0] word_t;
 
-  logic       a_valid_q, b_valid_q, c_valid_q, w_valid_q;
+  logic       a_valid_q, b_valid_q, c_valid_q;
   tier_e      a_tier_q, b_tier_q, c_tier_q;
-  logic [7:0] a_bin_q, b_bin_q, c_bin_q, w_bin_q;
+  logic [7:0] a_bin_q, b_bin_q, c_bin_q;
   word_t      rdata, c_word_q, c_word, w_word_q;  // w_: the word written one cycle ago
+  logic       b_in_c_q, b_in_w_q;  // the bin of B is that of C, of w_
 
   kvcpu_ram_1r1w #(
     .Width($bits(word_t)),
-    .Depth(256)
+    .Depth(256),
+    .Apart(1'b1)
   ) u_counts (
     .clk_i  (clk_i),
     .we_i   (c_valid_q || wipe_i),
@@ -69,17 +71,14 @@ module kvcpu_hepc_hist_lane
       a_valid_q <= 1'b0;
       b_valid_q <= 1'b0;
       c_valid_q <= 1'b0;
-      w_valid_q <= 1'b0;
     end else if (clear_i) begin
       a_valid_q <= 1'b0;
       b_valid_q <= 1'b0;
       c_valid_q <= 1'b0;
-      w_valid_q <= 1'b0;
     end else begin
       a_valid_q <= valid_i;
       b_valid_q <= a_valid_q;
       c_valid_q <= b_valid_q;
-      w_valid_q <= c_valid_q;
     end
   end
 
@@ -90,11 +89,13 @@ module kvcpu_hepc_hist_lane
     b_bin_q  <= a_bin_q;
     c_tier_q <= b_tier_q;
     c_bin_q  <= b_bin_q;
-    w_bin_q  <= c_bin_q;
     w_word_q <= c_word;
-    // The read in A missed the writes of its own cycle (now w_) and of this one.
-    if (c_valid_q && c_bin_q == b_bin_q) c_word_q <= c_word;
-    else if (w_valid_q && w_bin_q == b_bin_q) c_word_q <= w_word_q;
+    // The read in A missed the writes of its own cycle (now w_) and of this one. Compared a cycle before,
+    // the word comes late.
+    b_in_c_q <= b_valid_q && b_bin_q == a_bin_q;
+    b_in_w_q <= c_valid_q && c_bin_q == a_bin_q;
+    if (b_in_c_q) c_word_q <= c_word;
+    else if (b_in_w_q) c_word_q <= w_word_q;
     else c_word_q <= rdata;
   end
 

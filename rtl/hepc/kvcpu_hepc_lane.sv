@@ -70,9 +70,10 @@ module kvcpu_hepc_lane
   logic [8:0] low_diff;  // {borrow, step[7:0] - ACCESS_STEP[7:0]}
   logic       page_same, page_below, page_above;
   logic       near_past, near_future;
-  logic [7:0] s2_s;
+  logic [7:0] low_less, s2_s;
 
   assign low_diff    = {1'b0, cfg_i.step[7:0]} - {1'b0, s2_meta_i.access_step[7:0]};
+  assign low_less    = cfg_i.step[7:0] + ~s2_meta_i.access_step[7:0];  // one less than the difference
   assign page_same   = s2_meta_i.access_step[31:8] == cfg_i.step[31:8];
   assign page_below  = s2_meta_i.access_step[31:8] == step_page_d1_q;
   assign page_above  = s2_meta_i.access_step[31:8] == step_page_u1_q;
@@ -82,7 +83,14 @@ module kvcpu_hepc_lane
   always_comb begin
     s2_s = '0;
     if (near_past) s2_s = ~low_diff[7:0];  // 255 - d
-    else if (near_future) s2_s = low_diff[7:0] - 8'd1;  // 255 - (256 - low)
+    else if (near_future) s2_s = low_less;  // 255 - (256 - low)
+  end
+
+  // max(1, R >> R_SHIFT), and 0 where R is 0.
+  logic [7:0] s2_decay;
+  always_comb begin
+    s2_decay = s2_meta_i.r >> cfg_i.r_shift;
+    if (s2_decay == '0 && s2_meta_i.r != '0) s2_decay = 8'd1;
   end
 
   logic [15:0] s2_d_term;
@@ -90,9 +98,9 @@ module kvcpu_hepc_lane
 
   logic               s3_score_q;
   meta_t              s3_meta_q;
-  logic [7:0]         s3_s_q;
+  logic [7:0]         s3_s_q, s3_decay_q;
   logic [15:0]        s3_prod_r_q, s3_prod_f_q, s3_d_term_q;
-  logic signed [16:0] s3_d_evict_q, s3_d_prefetch_q;  // D's term less the threshold
+  logic signed [16:0] s3_d_evict_q, s3_d_prefetch_q;  // D's term less the threshold (and less 1)
   logic [31:0]        s3_ahead_q;  // ACCESS_STEP - step
   logic               s3_slower_q, s3_may_evict_q;
 
@@ -108,11 +116,12 @@ module kvcpu_hepc_lane
   always_ff @(posedge clk_i) begin
     s3_meta_q       <= s2_meta_i;
     s3_s_q          <= s2_s;
+    s3_decay_q      <= s2_decay;
     s3_prod_r_q     <= cfg_i.w_r * s2_meta_i.r;
     s3_prod_f_q     <= cfg_i.w_f * s2_meta_i.f;
     s3_d_term_q     <= s2_d_term;
     s3_d_evict_q    <= $signed({1'b0, s2_d_term}) - $signed({1'b0, evict_below_q[s2_meta_i.tier]});
-    s3_d_prefetch_q <= $signed({1'b0, s2_d_term}) - $signed({1'b0, cfg_i.prefetch_thresh});
+    s3_d_prefetch_q <= $signed({1'b0, s2_d_term}) + ~$signed({1'b0, cfg_i.prefetch_thresh});
     s3_ahead_q      <= s2_meta_i.access_step - cfg_i.step;
     s3_slower_q     <= s2_meta_i.tier > cfg_i.promote_tier;
     s3_may_evict_q  <= may_evict_q[s2_meta_i.tier];
@@ -126,17 +135,13 @@ module kvcpu_hepc_lane
   logic signed [DiffW-1:0] s4_part_evict_q, s4_part_prefetch_q;
   logic               s4_needed_q, s4_slower_q, s4_may_evict_q;
 
-  logic [7:0]      s3_decay;
   logic [16:0]     s3_part_rf;
   logic [7:0]      s3_r, s3_f;
 
   assign s3_part_rf = 17'(s3_prod_r_q) + 17'(s3_prod_f_q);
-  assign s3_decay = s3_meta_q.r >> cfg_i.r_shift;
 
   always_comb begin
-    if (s3_meta_q.r == '0) s3_r = '0;
-    else if (s3_decay == '0) s3_r = s3_meta_q.r - 8'd1;
-    else s3_r = s3_meta_q.r - s3_decay;
+    s3_r = s3_meta_q.r - s3_decay_q;
     s3_f = cfg_i.age ? s3_meta_q.f >> 1 : s3_meta_q.f;
   end
 
@@ -162,7 +167,7 @@ module kvcpu_hepc_lane
 
   // ------------------------------------------------------------------ S4
   logic [SumW-1:0]         s4_sum;
-  logic signed [DiffW-1:0] s4_over_evict, s4_over_prefetch;  // sum less the threshold
+  logic signed [DiffW-1:0] s4_over_evict, s4_over_prefetch;  // sum less the threshold (and less 1)
   logic                    s4_hot, s4_below, s4_above, s4_prefetch, s4_leave;
   logic [15:0]             s4_prio;
 
@@ -176,7 +181,7 @@ module kvcpu_hepc_lane
     // the sum compare alike.
     s4_prio  = |s4_sum[SumW-1:16] ? 16'hFFFF : s4_sum[15:0];
     s4_below = s4_over_evict[DiffW-1];
-    s4_above = (s4_over_prefetch > 0) && !(&cfg_i.prefetch_thresh);
+    s4_above = !s4_over_prefetch[DiffW-1] && !(&cfg_i.prefetch_thresh);
     if (s4_hot) begin
       s4_prio  = 16'hFFFF;
       s4_above = !(&cfg_i.prefetch_thresh);

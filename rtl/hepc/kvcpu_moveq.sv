@@ -26,8 +26,11 @@ module kvcpu_moveq
   /// Per lane, same cycle: the decision is dropped and counted.
   output logic [LANES-1:0]                 lane_drop_o,
 
-  /// An operation at its commit point (S3) pushes an item.
+  /// An operation at its commit point (S3) pushes an item. Comes late in the cycle.
   input  logic                             op_valid_i,
+  /// An operation at its commit point may push: op_channel_i and op_item_i stand, no decision that
+  /// waits enters a queue. Comes early; always high with op_valid_i.
+  input  logic                             op_may_i,
   /// Its queue: ChEvict or ChPrefetch.
   input  logic                             op_channel_i,
   /// Its item.
@@ -58,9 +61,9 @@ module kvcpu_moveq
   /// Per tier: items from it that are in a queue or moving, 0 to ENTRIES.
   output logic [TierCount-1:0][CountW-1:0] departures_o,
 
-  /// Items for the evict queue dropped in this cycle, 0 to LANES + 1.
+  /// Items for the evict queue dropped two cycles ago, 0 to LANES + 1.
   output logic [4:0]                       evict_dropped_o,
-  /// Items for the prefetch queue dropped in this cycle, 0 to LANES + 1.
+  /// Items for the prefetch queue dropped two cycles ago, 0 to LANES + 1.
   output logic [4:0]                       prefetch_dropped_o
 );
 
@@ -71,20 +74,20 @@ module kvcpu_moveq
   localparam int unsigned LaneW = $clog2(LANES);
 
   // ------------------------------------------------------------------ one instance per queue
-  logic [1:0][LANES-1:0] accept, drop;
-  logic [1:0]            full, wait_any, op_push, push_valid;
+  logic [1:0][LANES-1:0] accept, drop, drop_q;
+  logic [1:0]            full, wait_any, op_push, op_push_q, op_drop_q, push_valid;
   item_t [1:0]           push_item;
-  logic [1:0][4:0]       dropped;
+  logic [1:0][4:0]       dropped_q;
 
   // Decisions that enter their queue in this cycle, and from which lane: for bound monitors.
   logic [1:0]            merge_valid;
+  item_t [1:0]           merge_item;
   logic [1:0][LaneW-1:0] merge_lane;
   logic                  unused_merge_lane;
   assign unused_merge_lane = ^merge_lane;
 
   for (genvar q = 0; q < 2; q++) begin : g_queue
     logic [LANES-1:0] lane_valid;
-    item_t            merge_item;
 
     assign lane_valid = lane_valid_i & (q == ChEvict ? lane_evict_i : ~lane_evict_i);
     assign op_push[q] = op_valid_i && (op_channel_i == 1'(q)) && !full[q];
@@ -100,15 +103,16 @@ module kvcpu_moveq
       .lane_accept_o(accept[q]),
       .lane_drop_o  (drop[q]),
       .full_i       (full[q]),
-      .hold_i       (full[q] || op_push[q]),
+      .hold_i       (full[q] || op_may_i),
+      .pushed_i     (push_valid[q]),
       .merge_valid_o(merge_valid[q]),
       .merge_lane_o (merge_lane[q]),
-      .merge_item_o (merge_item),
+      .merge_item_o (merge_item[q]),
       .waiting_o    (wait_any[q])
     );
 
     assign push_valid[q] = op_push[q] || merge_valid[q];
-    assign push_item[q]  = op_push[q] ? op_item_i : merge_item;
+    assign push_item[q]  = op_may_i ? op_item_i : merge_item[q];
 
     kvcpu_fifo #(
       .Width($bits(item_t)),
@@ -126,9 +130,21 @@ module kvcpu_moveq
       .level_o(q_level_o[q])
     );
 
-    always_comb begin
-      dropped[q] = 5'(op_valid_i && (op_channel_i == 1'(q)) && full[q]);
-      for (int l = 0; l < LANES; l++) dropped[q] += 5'(drop[q][l]);
+    // Counted one cycle after they are dropped, told in the next.
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) begin
+        drop_q[q]    <= '0;
+        op_drop_q[q] <= 1'b0;
+        dropped_q[q] <= '0;
+      end else if (clear_i) begin
+        drop_q[q]    <= '0;
+        op_drop_q[q] <= 1'b0;
+        dropped_q[q] <= '0;
+      end else begin
+        drop_q[q]    <= drop[q];
+        op_drop_q[q] <= op_valid_i && (op_channel_i == 1'(q)) && full[q];
+        dropped_q[q] <= 5'($countones(drop_q[q])) + 5'(op_drop_q[q]);
+      end
     end
   end
 
@@ -138,36 +154,43 @@ module kvcpu_moveq
   assign evict_full_o       = full[ChEvict];
   assign prefetch_full_o    = full[ChPrefetch];
   assign waiting_o          = |wait_any;
-  assign evict_dropped_o    = dropped[ChEvict];
-  assign prefetch_dropped_o = dropped[ChPrefetch];
+  assign evict_dropped_o    = dropped_q[ChEvict];
+  assign prefetch_dropped_o = dropped_q[ChPrefetch];
 
   // ------------------------------------------------------------------ departures
-  // The tier of a merged item comes late in its cycle: what changes is kept for a cycle and added to
-  // the sum as it is read.
+  // What changes is kept for a cycle and added to the sum as it is read. An operation's push comes late:
+  // its tier is looked at afterwards.
   logic [TierCount-1:0][CountW-1:0] departures_q;
-  logic [TierCount-1:0][2:0]        change_q, change_d;  // signed, -1 to 2
+  logic [TierCount-1:0][2:0]        change_q, change_d, change;  // signed, -1 to 3
+  logic [TierCount-1:0]             op_from_q;  // one-hot
 
   always_comb begin
     for (int t = 0; t < TierCount; t++) begin
       change_d[t] = '0;
       for (int q = 0; q < 2; q++) begin
-        if (push_valid[q] && push_item[q].from == tier_e'(t)) change_d[t] += 3'd1;
+        if (merge_valid[q] && merge_item[q].from == tier_e'(t)) change_d[t] += 3'd1;
       end
       if (compl_valid_i && compl_from_i == tier_e'(t)) change_d[t] -= 3'd1;
-      departures_o[t] = departures_q[t] + CountW'($signed(change_q[t]));
+      change[t] = change_q[t] + 3'(|op_push_q && op_from_q[t]);
+      departures_o[t] = departures_q[t] + CountW'($signed(change[t]));
     end
   end
+
+  always_ff @(posedge clk_i) op_from_q <= TierCount'(1) << op_item_i.from;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       departures_q <= '0;
       change_q     <= '0;
+      op_push_q    <= '0;
     end else if (clear_i) begin
       departures_q <= '0;
       change_q     <= '0;
+      op_push_q    <= '0;
     end else begin
       departures_q <= departures_o;
       change_q     <= change_d;
+      op_push_q    <= op_push;
     end
   end
 

@@ -31,6 +31,8 @@ module kvcpu_moveq_wait
   input  logic              full_i,
   /// No merge in this cycle.
   input  logic              hold_i,
+  /// An item enters the queue in this cycle, merged or not. Comes late in the cycle.
+  input  logic              pushed_i,
   /// An item goes to the queue.
   output logic              merge_valid_o,
   /// The lane that it comes from.
@@ -46,9 +48,21 @@ module kvcpu_moveq_wait
 
   logic [LANES-1:0]             room;
   item_t [LANES-1:0]            lane_head;
-  logic [LANES-1:0]             turn_q, turn_d;  // lanes of the oldest cycle still to merge
-  logic [LANES-1:0]             pick;  // the lowest of them, one-hot
+  // The lanes of the oldest cycle still to merge: the lowest of them, one-hot, and the others.
+  typedef struct packed {
+    logic [LANES-1:0] pick;
+    logic [LANES-1:0] rest;
+  } turn_t;
+
+  turn_t                        turn_q, turn_d;
+  logic                         waits_q;
   logic [LANES-1:0]             lane_pop;
+
+  function automatic turn_t turn_of(logic [LANES-1:0] lanes);
+    logic [LANES-1:0] pick;
+    pick = lanes & (~lanes + 1'b1);
+    return '{pick: pick, rest: lanes & ~pick};
+  endfunction
 
   // ------------------------------------------------------------------ taken, dropped or neither
   // A drop needs both full: the lane's places and the queue. A queue that was full stays so while
@@ -58,7 +72,7 @@ module kvcpu_moveq_wait
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) filling_q <= 1'b0;
     else if (clear_i) filling_q <= 1'b0;
-    else filling_q <= full_i || (filling_q && (turn_q != '0));
+    else filling_q <= full_i || (filling_q && waits_q && pushed_i);
   end
 
   assign lane_accept_o = lane_valid_i & room;
@@ -70,11 +84,11 @@ module kvcpu_moveq_wait
     logic [PlaceW-1:0] wptr_q, rptr_q;
     logic [PlaceW:0]   count_q;
 
-    assign room[l]      = count_q != (PlaceW + 1)'(LaneWaitDepth);
+    assign room[l]      = !count_q[PlaceW];  // the count goes to LaneWaitDepth
     assign lane_head[l] = places[rptr_q];
 
     always_ff @(posedge clk_i) begin
-      if (lane_accept_o[l]) places[wptr_q] <= lane_item_i[l];
+      if (room[l]) places[wptr_q] <= lane_item_i[l];  // counts where it is accepted
     end
 
     always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -99,16 +113,15 @@ module kvcpu_moveq_wait
   end
 
   // ------------------------------------------------------------------ merge
-  assign pick          = turn_q & (~turn_q + 1'b1);
-  assign waiting_o     = turn_q != '0;
-  assign merge_valid_o = waiting_o && !hold_i;
-  assign lane_pop      = merge_valid_o ? pick : '0;
+  assign waiting_o     = waits_q;
+  assign merge_valid_o = waits_q && !hold_i;
+  assign lane_pop      = merge_valid_o ? turn_q.pick : '0;
 
   always_comb begin
     merge_lane_o = '0;
     merge_item_o = '0;
     for (int l = 0; l < LANES; l++) begin
-      if (pick[l]) begin
+      if (turn_q.pick[l]) begin
         merge_lane_o |= LaneW'(l);
         merge_item_o |= lane_head[l];
       end
@@ -123,14 +136,14 @@ module kvcpu_moveq_wait
 
   assign more       = twptr_q != trptr_q;  // never all of them: turn_q holds one more
   assign push_turn  = lane_accept_o != '0;
-  assign turn_over  = (turn_q & ~lane_pop) == '0;
+  assign turn_over  = !waits_q || (turn_q.rest == '0 && !hold_i);
   assign load_turn  = turn_over && more;
   assign store_turn = push_turn && !(turn_over && !more);
 
   always_comb begin
-    turn_d = turn_q & ~lane_pop;
-    if (load_turn) turn_d = turns[trptr_q];
-    else if (turn_over) turn_d = lane_accept_o;
+    turn_d = hold_i ? turn_q : turn_of(turn_q.rest);
+    if (load_turn) turn_d = turn_of(turns[trptr_q]);
+    else if (turn_over) turn_d = turn_of(lane_accept_o);
   end
 
   always_ff @(posedge clk_i) begin
@@ -140,14 +153,17 @@ module kvcpu_moveq_wait
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       turn_q  <= '0;
+      waits_q <= 1'b0;
       twptr_q <= '0;
       trptr_q <= '0;
     end else if (clear_i) begin
       turn_q  <= '0;
+      waits_q <= 1'b0;
       twptr_q <= '0;
       trptr_q <= '0;
     end else begin
-      turn_q <= turn_d;
+      turn_q  <= turn_d;
+      waits_q <= !turn_over || more || push_turn;
       if (store_turn) twptr_q <= twptr_q + 1'b1;
       if (load_turn) trptr_q <= trptr_q + 1'b1;
     end

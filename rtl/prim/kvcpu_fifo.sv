@@ -44,18 +44,20 @@ module kvcpu_fifo #(
   logic [LevelW-1:0] level_q;
   logic              valid_q, full_q, behind_q;  // behind_q: items wait in `mem`
   logic [Width-1:0]  head_q;
-  logic              push, pop, to_head, from_mem, to_mem;
+  logic              push, pop, head_free, from_mem, to_mem;
 
-  assign push     = push_i && !full_q;
-  assign pop      = pop_i && valid_q;
-  assign from_mem = pop && behind_q;
-  assign to_head  = push && !behind_q && (pop || !valid_q);
-  assign to_mem   = push && !to_head;
+  assign push      = push_i && !full_q;
+  assign pop       = pop_i && valid_q;
+  assign from_mem  = pop && behind_q;
+  assign head_free = !behind_q && (pop || !valid_q);  // an item pushed now becomes the head
+  assign to_mem    = push && !head_free;
 
+  // The head takes one of the places that `level_o` counts, so the one at `wptr_q` is always free. It
+  // and a free head take what is on `data_i` every cycle: only the pointers wait for `push_i`.
   always_ff @(posedge clk_i) begin
-    if (to_mem) mem[wptr_q] <= data_i;
+    mem[wptr_q] <= data_i;
     if (from_mem) head_q <= mem[rptr_q];
-    else if (to_head) head_q <= data_i;
+    else if (head_free) head_q <= data_i;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

@@ -1,11 +1,14 @@
 // Memory with one write port and one synchronous read port. Not reset. A read of the address that
-// is written in the same cycle gives the old word.
+// is written in the same cycle gives the old word, but for `Apart`.
 
 module kvcpu_ram_1r1w #(
   /// Bits of a word, 1 and up.
   parameter int unsigned Width = 32,
   /// Words, 2 and up.
   parameter int unsigned Depth = 64,
+  /// Whoever reads a word in the cycle of its write does not use what is read: then nothing is spent on
+  /// the old word. In simulation it is read nevertheless.
+  parameter bit Apart = 1'b0,
   localparam int unsigned AddrW = $clog2(Depth)
 ) (
   /// Clock.
@@ -31,11 +34,15 @@ module kvcpu_ram_1r1w #(
     $error("kvcpu_ram_1r1w: Depth must be at least 2");
   end
 
-  logic [Width-1:0] mem[Depth];
+  if (Apart) begin : g_mem
+    (* no_rw_check *) logic [Width-1:0] mem[Depth];
+  end else begin : g_mem
+    logic [Width-1:0] mem[Depth];
+  end
 
   always_ff @(posedge clk_i) begin
-    if (we_i) mem[waddr_i] <= wdata_i;
-    if (re_i) rdata_o <= mem[raddr_i];
+    if (we_i) g_mem.mem[waddr_i] <= wdata_i;
+    if (re_i) rdata_o <= g_mem.mem[raddr_i];
   end
 
 endmodule

@@ -1,11 +1,15 @@
 // True dual-port memory: port A reads, port B reads or writes. Not reset. A read on port A of the
-// address that port B writes in the same cycle gives the old word.
+// address that port B writes in the same cycle gives the old word, but
+// for `Apart`.
 
 module kvcpu_ram_2p #(
   /// Bits of a word, 1 and up.
   parameter int unsigned Width = 32,
   /// Words, 2 and up.
   parameter int unsigned Depth = 64,
+  /// Whoever reads a word in the cycle of its write does not use what is read: then nothing is spent on
+  /// the old word. In simulation it is read nevertheless.
+  parameter bit Apart = 1'b0,
   localparam int unsigned AddrW = $clog2(Depth)
 ) (
   /// Clock.
@@ -35,17 +39,21 @@ module kvcpu_ram_2p #(
     $error("kvcpu_ram_2p: Depth must be at least 2");
   end
 
-  logic [Width-1:0] mem[Depth];
+  if (Apart) begin : g_mem
+    (* no_rw_check *) logic [Width-1:0] mem[Depth];
+  end else begin : g_mem
+    logic [Width-1:0] mem[Depth];
+  end
 
   always_ff @(posedge clk_i) begin
-    if (a_re_i) a_rdata_o <= mem[a_addr_i];
+    if (a_re_i) a_rdata_o <= g_mem.mem[a_addr_i];
   end
 
   // Write or read in one branch each: the port's output does not change in a write cycle, which
   // every block RAM offers.
   always_ff @(posedge clk_i) begin
-    if (b_we_i) mem[b_addr_i] <= b_wdata_i;
-    else if (b_re_i) b_rdata_o <= mem[b_addr_i];
+    if (b_we_i) g_mem.mem[b_addr_i] <= b_wdata_i;
+    else if (b_re_i) b_rdata_o <= g_mem.mem[b_addr_i];
   end
 
 endmodule

@@ -167,7 +167,7 @@ module kvcpu_regs (
         logic PREFETCH_ERROR_COUNT;
         logic PREFETCH_VOID_COUNT;
     } decoded_reg_strb_t;
-    decoded_reg_strb_t decoded_reg_strb;
+    decoded_reg_strb_t decoded_reg_strb, decoded_reg_strb_c;
     logic decoded_err;
     logic [12:0] decoded_addr;
     logic decoded_req;
@@ -178,267 +178,115 @@ module kvcpu_regs (
     always_comb begin
         automatic logic is_valid_addr;
         automatic logic is_valid_rw;
-        is_valid_addr = '0;
-        is_valid_rw = '0;
-        decoded_reg_strb.STEP_ADVANCE_ALIAS = cpuif_req_masked & (cpuif_addr == 13'h0) & cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h0);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h0) & cpuif_req_is_wr;
-        decoded_reg_strb.ID = cpuif_req_masked & (cpuif_addr == 13'h8) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h8);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h8) & !cpuif_req_is_wr;
-        decoded_reg_strb.VERSION = cpuif_req_masked & (cpuif_addr == 13'h10) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h10);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h10) & !cpuif_req_is_wr;
-        decoded_reg_strb.CAPS = cpuif_req_masked & (cpuif_addr == 13'h18) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h18);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h18) & !cpuif_req_is_wr;
-        decoded_reg_strb.CTRL = cpuif_req_masked & (cpuif_addr == 13'h20);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h20);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h20);
-        decoded_reg_strb.STATUS = cpuif_req_masked & (cpuif_addr == 13'h28) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h28);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h28) & !cpuif_req_is_wr;
-        decoded_reg_strb.CONTEND_POLICY = cpuif_req_masked & (cpuif_addr == 13'h30);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h30);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h30);
-        decoded_reg_strb.IRQ_STATUS = cpuif_req_masked & (cpuif_addr == 13'h38);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h38);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h38);
-        decoded_reg_strb.IRQ_ENABLE = cpuif_req_masked & (cpuif_addr == 13'h40);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h40);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h40);
-        decoded_reg_strb.R_SHIFT = cpuif_req_masked & (cpuif_addr == 13'h48);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h48);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h48);
-        decoded_reg_strb.F_AGE = cpuif_req_masked & (cpuif_addr == 13'h50);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h50);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h50);
-        decoded_reg_strb.LOOKAHEAD = cpuif_req_masked & (cpuif_addr == 13'h58);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h58);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h58);
-        decoded_reg_strb.PROMOTE_TIER = cpuif_req_masked & (cpuif_addr == 13'h60);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h60);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h60);
-        decoded_reg_strb.EVICT_TIERS = cpuif_req_masked & (cpuif_addr == 13'h68);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h68);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h68);
-        decoded_reg_strb.CMD_SPAN = cpuif_req_masked & (cpuif_addr == 13'h70);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h70);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h70);
-        decoded_reg_strb.BLOCK_BYTES = cpuif_req_masked & (cpuif_addr == 13'h78);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h78);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h78);
-        decoded_reg_strb.PARITY_INFO = cpuif_req_masked & (cpuif_addr == 13'h80);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h80);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h80);
-        decoded_reg_strb.STEP_ADVANCE = cpuif_req_masked & (cpuif_addr == 13'h100);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h100);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h100);
-        decoded_reg_strb.SCAN_CYCLES = cpuif_req_masked & (cpuif_addr == 13'h108) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h108);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h108) & !cpuif_req_is_wr;
-        decoded_reg_strb.FIRST_DECISION_CYCLES = cpuif_req_masked & (cpuif_addr == 13'h110) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h110);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h110) & !cpuif_req_is_wr;
-        decoded_reg_strb.RTBD_HIT_COUNT = cpuif_req_masked & (cpuif_addr == 13'h120) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h120);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h120) & !cpuif_req_is_wr;
-        decoded_reg_strb.RTBD_MISS_COUNT = cpuif_req_masked & (cpuif_addr == 13'h128) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h128);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h128) & !cpuif_req_is_wr;
-        decoded_reg_strb.DENIED_COUNT = cpuif_req_masked & (cpuif_addr == 13'h130) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h130);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h130) & !cpuif_req_is_wr;
-        decoded_reg_strb.MISS_DROPPED_COUNT = cpuif_req_masked & (cpuif_addr == 13'h138) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h138);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h138) & !cpuif_req_is_wr;
-        decoded_reg_strb.SCAN_COUNT = cpuif_req_masked & (cpuif_addr == 13'h140) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h140);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h140) & !cpuif_req_is_wr;
-        decoded_reg_strb.SCAN_COALESCED_COUNT = cpuif_req_masked & (cpuif_addr == 13'h148) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h148);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h148) & !cpuif_req_is_wr;
-        decoded_reg_strb.EVICT_DROPPED_COUNT = cpuif_req_masked & (cpuif_addr == 13'h150) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h150);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h150) & !cpuif_req_is_wr;
-        decoded_reg_strb.PREFETCH_DROPPED_COUNT = cpuif_req_masked & (cpuif_addr == 13'h158) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h158);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h158) & !cpuif_req_is_wr;
-        decoded_reg_strb.HINT_MISS_COUNT = cpuif_req_masked & (cpuif_addr == 13'h160) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h160);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h160) & !cpuif_req_is_wr;
-        decoded_reg_strb.REF_SATURATED_COUNT = cpuif_req_masked & (cpuif_addr == 13'h168) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h168);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h168) & !cpuif_req_is_wr;
-        decoded_reg_strb.REF_UNDERFLOW_COUNT = cpuif_req_masked & (cpuif_addr == 13'h170) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h170);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h170) & !cpuif_req_is_wr;
-        decoded_reg_strb.CMD_REFUSED_COUNT = cpuif_req_masked & (cpuif_addr == 13'h178) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h178);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h178) & !cpuif_req_is_wr;
-        decoded_reg_strb.PARITY_COUNT = cpuif_req_masked & (cpuif_addr == 13'h180) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h180);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h180) & !cpuif_req_is_wr;
-        decoded_reg_strb.BOOST_ADDR = cpuif_req_masked & (cpuif_addr == 13'h200);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h200);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h200);
-        decoded_reg_strb.BOOST_LEN = cpuif_req_masked & (cpuif_addr == 13'h208);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h208);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h208);
-        decoded_reg_strb.IMEVICT_ADDR = cpuif_req_masked & (cpuif_addr == 13'h210);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h210);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h210);
-        decoded_reg_strb.IMEVICT_LEN = cpuif_req_masked & (cpuif_addr == 13'h218);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h218);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h218);
-        decoded_reg_strb.COOL_ADDR = cpuif_req_masked & (cpuif_addr == 13'h220);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h220);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h220);
-        decoded_reg_strb.COOL_LEN = cpuif_req_masked & (cpuif_addr == 13'h228);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h228);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h228);
-        decoded_reg_strb.PREFETCH_ADDR = cpuif_req_masked & (cpuif_addr == 13'h300);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h300);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h300);
-        decoded_reg_strb.PREFETCH_LEN = cpuif_req_masked & (cpuif_addr == 13'h308);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h308);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h308);
-        decoded_reg_strb.PREFETCH_STEP = cpuif_req_masked & (cpuif_addr == 13'h310);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h310);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h310);
-        decoded_reg_strb.SHARE_ADDR = cpuif_req_masked & (cpuif_addr == 13'h400);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h400);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h400);
-        decoded_reg_strb.SHARE_LEN = cpuif_req_masked & (cpuif_addr == 13'h408);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h408);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h408);
-        decoded_reg_strb.RELEASE_ADDR = cpuif_req_masked & (cpuif_addr == 13'h410);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h410);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h410);
-        decoded_reg_strb.RELEASE_LEN = cpuif_req_masked & (cpuif_addr == 13'h418);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h418);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h418);
-        decoded_reg_strb.WEIGHT_R = cpuif_req_masked & (cpuif_addr == 13'h500);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h500);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h500);
-        decoded_reg_strb.WEIGHT_F = cpuif_req_masked & (cpuif_addr == 13'h508);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h508);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h508);
-        decoded_reg_strb.WEIGHT_S = cpuif_req_masked & (cpuif_addr == 13'h510);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h510);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h510);
-        decoded_reg_strb.WEIGHT_D = cpuif_req_masked & (cpuif_addr == 13'h518);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h518);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h518);
-        decoded_reg_strb.EVICT_THRESH = cpuif_req_masked & (cpuif_addr == 13'h520);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h520);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h520);
-        decoded_reg_strb.PREFETCH_THRESH = cpuif_req_masked & (cpuif_addr == 13'h528);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h528);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h528);
-        decoded_reg_strb.THRESHOLDS = cpuif_req_masked & (cpuif_addr == 13'h530);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h530);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h530);
-        decoded_reg_strb.DIR_ADDR = cpuif_req_masked & (cpuif_addr == 13'h600);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h600);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h600);
-        decoded_reg_strb.DIR_ARG = cpuif_req_masked & (cpuif_addr == 13'h608);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h608);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h608);
-        decoded_reg_strb.DIR_COMMAND = cpuif_req_masked & (cpuif_addr == 13'h610);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h610);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h610);
-        decoded_reg_strb.DIR_STATUS = cpuif_req_masked & (cpuif_addr == 13'h618) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h618);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h618) & !cpuif_req_is_wr;
-        decoded_reg_strb.DIR_PHYS_ADDR = cpuif_req_masked & (cpuif_addr == 13'h620) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h620);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h620) & !cpuif_req_is_wr;
-        decoded_reg_strb.DIR_FREED = cpuif_req_masked & (cpuif_addr == 13'h628) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h628);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h628) & !cpuif_req_is_wr;
-        decoded_reg_strb.MISS_INFO = cpuif_req_masked & (cpuif_addr == 13'h700) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h700);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h700) & !cpuif_req_is_wr;
-        decoded_reg_strb.MISS_ADDR = cpuif_req_masked & (cpuif_addr == 13'h708) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h708);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h708) & !cpuif_req_is_wr;
+        is_valid_addr = '1; // No valid address check
+        is_valid_rw = '1; // No valid RW check
+        decoded_reg_strb_c.STEP_ADVANCE_ALIAS = (cpuif_addr == 13'h0);
+        decoded_reg_strb_c.ID = (cpuif_addr == 13'h8);
+        decoded_reg_strb_c.VERSION = (cpuif_addr == 13'h10);
+        decoded_reg_strb_c.CAPS = (cpuif_addr == 13'h18);
+        decoded_reg_strb_c.CTRL = (cpuif_addr == 13'h20);
+        decoded_reg_strb_c.STATUS = (cpuif_addr == 13'h28);
+        decoded_reg_strb_c.CONTEND_POLICY = (cpuif_addr == 13'h30);
+        decoded_reg_strb_c.IRQ_STATUS = (cpuif_addr == 13'h38);
+        decoded_reg_strb_c.IRQ_ENABLE = (cpuif_addr == 13'h40);
+        decoded_reg_strb_c.R_SHIFT = (cpuif_addr == 13'h48);
+        decoded_reg_strb_c.F_AGE = (cpuif_addr == 13'h50);
+        decoded_reg_strb_c.LOOKAHEAD = (cpuif_addr == 13'h58);
+        decoded_reg_strb_c.PROMOTE_TIER = (cpuif_addr == 13'h60);
+        decoded_reg_strb_c.EVICT_TIERS = (cpuif_addr == 13'h68);
+        decoded_reg_strb_c.CMD_SPAN = (cpuif_addr == 13'h70);
+        decoded_reg_strb_c.BLOCK_BYTES = (cpuif_addr == 13'h78);
+        decoded_reg_strb_c.PARITY_INFO = (cpuif_addr == 13'h80);
+        decoded_reg_strb_c.STEP_ADVANCE = (cpuif_addr == 13'h100);
+        decoded_reg_strb_c.SCAN_CYCLES = (cpuif_addr == 13'h108);
+        decoded_reg_strb_c.FIRST_DECISION_CYCLES = (cpuif_addr == 13'h110);
+        decoded_reg_strb_c.RTBD_HIT_COUNT = (cpuif_addr == 13'h120);
+        decoded_reg_strb_c.RTBD_MISS_COUNT = (cpuif_addr == 13'h128);
+        decoded_reg_strb_c.DENIED_COUNT = (cpuif_addr == 13'h130);
+        decoded_reg_strb_c.MISS_DROPPED_COUNT = (cpuif_addr == 13'h138);
+        decoded_reg_strb_c.SCAN_COUNT = (cpuif_addr == 13'h140);
+        decoded_reg_strb_c.SCAN_COALESCED_COUNT = (cpuif_addr == 13'h148);
+        decoded_reg_strb_c.EVICT_DROPPED_COUNT = (cpuif_addr == 13'h150);
+        decoded_reg_strb_c.PREFETCH_DROPPED_COUNT = (cpuif_addr == 13'h158);
+        decoded_reg_strb_c.HINT_MISS_COUNT = (cpuif_addr == 13'h160);
+        decoded_reg_strb_c.REF_SATURATED_COUNT = (cpuif_addr == 13'h168);
+        decoded_reg_strb_c.REF_UNDERFLOW_COUNT = (cpuif_addr == 13'h170);
+        decoded_reg_strb_c.CMD_REFUSED_COUNT = (cpuif_addr == 13'h178);
+        decoded_reg_strb_c.PARITY_COUNT = (cpuif_addr == 13'h180);
+        decoded_reg_strb_c.BOOST_ADDR = (cpuif_addr == 13'h200);
+        decoded_reg_strb_c.BOOST_LEN = (cpuif_addr == 13'h208);
+        decoded_reg_strb_c.IMEVICT_ADDR = (cpuif_addr == 13'h210);
+        decoded_reg_strb_c.IMEVICT_LEN = (cpuif_addr == 13'h218);
+        decoded_reg_strb_c.COOL_ADDR = (cpuif_addr == 13'h220);
+        decoded_reg_strb_c.COOL_LEN = (cpuif_addr == 13'h228);
+        decoded_reg_strb_c.PREFETCH_ADDR = (cpuif_addr == 13'h300);
+        decoded_reg_strb_c.PREFETCH_LEN = (cpuif_addr == 13'h308);
+        decoded_reg_strb_c.PREFETCH_STEP = (cpuif_addr == 13'h310);
+        decoded_reg_strb_c.SHARE_ADDR = (cpuif_addr == 13'h400);
+        decoded_reg_strb_c.SHARE_LEN = (cpuif_addr == 13'h408);
+        decoded_reg_strb_c.RELEASE_ADDR = (cpuif_addr == 13'h410);
+        decoded_reg_strb_c.RELEASE_LEN = (cpuif_addr == 13'h418);
+        decoded_reg_strb_c.WEIGHT_R = (cpuif_addr == 13'h500);
+        decoded_reg_strb_c.WEIGHT_F = (cpuif_addr == 13'h508);
+        decoded_reg_strb_c.WEIGHT_S = (cpuif_addr == 13'h510);
+        decoded_reg_strb_c.WEIGHT_D = (cpuif_addr == 13'h518);
+        decoded_reg_strb_c.EVICT_THRESH = (cpuif_addr == 13'h520);
+        decoded_reg_strb_c.PREFETCH_THRESH = (cpuif_addr == 13'h528);
+        decoded_reg_strb_c.THRESHOLDS = (cpuif_addr == 13'h530);
+        decoded_reg_strb_c.DIR_ADDR = (cpuif_addr == 13'h600);
+        decoded_reg_strb_c.DIR_ARG = (cpuif_addr == 13'h608);
+        decoded_reg_strb_c.DIR_COMMAND = (cpuif_addr == 13'h610);
+        decoded_reg_strb_c.DIR_STATUS = (cpuif_addr == 13'h618);
+        decoded_reg_strb_c.DIR_PHYS_ADDR = (cpuif_addr == 13'h620);
+        decoded_reg_strb_c.DIR_FREED = (cpuif_addr == 13'h628);
+        decoded_reg_strb_c.MISS_INFO = (cpuif_addr == 13'h700);
+        decoded_reg_strb_c.MISS_ADDR = (cpuif_addr == 13'h708);
         for(int i0=0; i0<8; i0++) begin
-            decoded_reg_strb.PORT[i0].REQ_LO = cpuif_req_masked & (cpuif_addr == 13'h800 + (13)'(i0) * 13'h10);
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h800 + (13)'(i0) * 13'h10);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h800 + (13)'(i0) * 13'h10);
-            decoded_reg_strb.PORT[i0].REQ_HI = cpuif_req_masked & (cpuif_addr == 13'h808 + (13)'(i0) * 13'h10);
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h808 + (13)'(i0) * 13'h10);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h808 + (13)'(i0) * 13'h10);
+            decoded_reg_strb_c.PORT[i0].REQ_LO = (cpuif_addr == 13'h800 + (13)'(i0) * 13'h10);
+            decoded_reg_strb_c.PORT[i0].REQ_HI = (cpuif_addr == 13'h808 + (13)'(i0) * 13'h10);
         end
         for(int i0=0; i0<4; i0++) begin
-            decoded_reg_strb.TIER[i0].BASE = cpuif_req_masked & (cpuif_addr == 13'h900 + (13)'(i0) * 13'h40);
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h900 + (13)'(i0) * 13'h40);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h900 + (13)'(i0) * 13'h40);
-            decoded_reg_strb.TIER[i0].SLOTS = cpuif_req_masked & (cpuif_addr == 13'h908 + (13)'(i0) * 13'h40);
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h908 + (13)'(i0) * 13'h40);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h908 + (13)'(i0) * 13'h40);
-            decoded_reg_strb.TIER[i0].RESERVE = cpuif_req_masked & (cpuif_addr == 13'h910 + (13)'(i0) * 13'h40);
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h910 + (13)'(i0) * 13'h40);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h910 + (13)'(i0) * 13'h40);
-            decoded_reg_strb.TIER[i0].FREE = cpuif_req_masked & (cpuif_addr == 13'h918 + (13)'(i0) * 13'h40) & !cpuif_req_is_wr;
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h918 + (13)'(i0) * 13'h40);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h918 + (13)'(i0) * 13'h40) & !cpuif_req_is_wr;
-            decoded_reg_strb.TIER[i0].LOW = cpuif_req_masked & (cpuif_addr == 13'h920 + (13)'(i0) * 13'h40);
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h920 + (13)'(i0) * 13'h40);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h920 + (13)'(i0) * 13'h40);
-            decoded_reg_strb.TIER[i0].HIGH = cpuif_req_masked & (cpuif_addr == 13'h928 + (13)'(i0) * 13'h40);
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h928 + (13)'(i0) * 13'h40);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h928 + (13)'(i0) * 13'h40);
-            decoded_reg_strb.TIER[i0].AUTO_THRESH = cpuif_req_masked & (cpuif_addr == 13'h930 + (13)'(i0) * 13'h40) & !cpuif_req_is_wr;
-            is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h930 + (13)'(i0) * 13'h40);
-            is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h930 + (13)'(i0) * 13'h40) & !cpuif_req_is_wr;
+            decoded_reg_strb_c.TIER[i0].BASE = (cpuif_addr == 13'h900 + (13)'(i0) * 13'h40);
+            decoded_reg_strb_c.TIER[i0].SLOTS = (cpuif_addr == 13'h908 + (13)'(i0) * 13'h40);
+            decoded_reg_strb_c.TIER[i0].RESERVE = (cpuif_addr == 13'h910 + (13)'(i0) * 13'h40);
+            decoded_reg_strb_c.TIER[i0].FREE = (cpuif_addr == 13'h918 + (13)'(i0) * 13'h40);
+            decoded_reg_strb_c.TIER[i0].LOW = (cpuif_addr == 13'h920 + (13)'(i0) * 13'h40);
+            decoded_reg_strb_c.TIER[i0].HIGH = (cpuif_addr == 13'h928 + (13)'(i0) * 13'h40);
+            decoded_reg_strb_c.TIER[i0].AUTO_THRESH = (cpuif_addr == 13'h930 + (13)'(i0) * 13'h40);
         end
-        decoded_reg_strb.MAX_RETRY = cpuif_req_masked & (cpuif_addr == 13'h1000);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1000);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1000);
-        decoded_reg_strb.COMPLETION_INFO = cpuif_req_masked & (cpuif_addr == 13'h1010) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1010);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1010) & !cpuif_req_is_wr;
-        decoded_reg_strb.COMPLETION_ADDR = cpuif_req_masked & (cpuif_addr == 13'h1018) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1018);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1018) & !cpuif_req_is_wr;
-        decoded_reg_strb.DMA_ERROR_INFO = cpuif_req_masked & (cpuif_addr == 13'h1020);
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1020);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1020);
-        decoded_reg_strb.DMA_ERROR_ADDR = cpuif_req_masked & (cpuif_addr == 13'h1028) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1028);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1028) & !cpuif_req_is_wr;
-        decoded_reg_strb.COMPLETION_DROPPED_COUNT = cpuif_req_masked & (cpuif_addr == 13'h1100) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1100);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1100) & !cpuif_req_is_wr;
-        decoded_reg_strb.EVICT_BYTES_MOVED = cpuif_req_masked & (cpuif_addr == 13'h1110) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1110);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1110) & !cpuif_req_is_wr;
-        decoded_reg_strb.EVICT_ERROR_COUNT = cpuif_req_masked & (cpuif_addr == 13'h1118) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1118);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1118) & !cpuif_req_is_wr;
-        decoded_reg_strb.EVICT_VOID_COUNT = cpuif_req_masked & (cpuif_addr == 13'h1120) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1120);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1120) & !cpuif_req_is_wr;
-        decoded_reg_strb.PREFETCH_BYTES_MOVED = cpuif_req_masked & (cpuif_addr == 13'h1130) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1130);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1130) & !cpuif_req_is_wr;
-        decoded_reg_strb.PREFETCH_ERROR_COUNT = cpuif_req_masked & (cpuif_addr == 13'h1138) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1138);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1138) & !cpuif_req_is_wr;
-        decoded_reg_strb.PREFETCH_VOID_COUNT = cpuif_req_masked & (cpuif_addr == 13'h1140) & !cpuif_req_is_wr;
-        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 13'h1140);
-        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 13'h1140) & !cpuif_req_is_wr;
-        decoded_err = (~is_valid_addr | (is_valid_addr & ~is_valid_rw)) & decoded_req;
+        decoded_reg_strb_c.MAX_RETRY = (cpuif_addr == 13'h1000);
+        decoded_reg_strb_c.COMPLETION_INFO = (cpuif_addr == 13'h1010);
+        decoded_reg_strb_c.COMPLETION_ADDR = (cpuif_addr == 13'h1018);
+        decoded_reg_strb_c.DMA_ERROR_INFO = (cpuif_addr == 13'h1020);
+        decoded_reg_strb_c.DMA_ERROR_ADDR = (cpuif_addr == 13'h1028);
+        decoded_reg_strb_c.COMPLETION_DROPPED_COUNT = (cpuif_addr == 13'h1100);
+        decoded_reg_strb_c.EVICT_BYTES_MOVED = (cpuif_addr == 13'h1110);
+        decoded_reg_strb_c.EVICT_ERROR_COUNT = (cpuif_addr == 13'h1118);
+        decoded_reg_strb_c.EVICT_VOID_COUNT = (cpuif_addr == 13'h1120);
+        decoded_reg_strb_c.PREFETCH_BYTES_MOVED = (cpuif_addr == 13'h1130);
+        decoded_reg_strb_c.PREFETCH_ERROR_COUNT = (cpuif_addr == 13'h1138);
+        decoded_reg_strb_c.PREFETCH_VOID_COUNT = (cpuif_addr == 13'h1140);
+        decoded_err = '0;
     end
 
     // Pass down signals to next stage
-    assign decoded_addr = cpuif_addr;
-    assign decoded_req = cpuif_req_masked;
-    assign decoded_req_is_wr = cpuif_req_is_wr;
-    assign decoded_wr_data = cpuif_wr_data;
-    assign decoded_wr_biten = cpuif_wr_biten;
+    logic [31:0] decoded_low;
+    always_ff @(posedge clk or negedge arst_n) begin
+        if(~arst_n) begin
+            decoded_req <= '0;
+            decoded_req_is_wr <= '0;
+        end else begin
+            decoded_req <= cpuif_req_masked;
+            decoded_req_is_wr <= cpuif_req_masked & cpuif_req_is_wr;
+        end
+    end
+    always_ff @(posedge clk) begin
+        decoded_reg_strb <= decoded_reg_strb_c;
+        decoded_addr <= cpuif_addr;
+        decoded_wr_data <= cpuif_wr_data;
+        decoded_wr_biten <= cpuif_wr_biten;
+        for(int i=0; i<32; i++) decoded_low[i] <= cpuif_addr[7:3] == 5'(i);
+    end
 
     //--------------------------------------------------------------------------
     // Field logic
@@ -3188,7 +3036,7 @@ module kvcpu_regs (
     //--------------------------------------------------------------------------
     assign cpuif_wr_ack = decoded_req & decoded_req_is_wr;
     // Writes are always granted with no error response
-    assign cpuif_wr_err = decoded_err;
+    assign cpuif_wr_err = '0;
 
     //--------------------------------------------------------------------------
     // Readback
@@ -3212,324 +3060,324 @@ module kvcpu_regs (
     always_comb begin
         automatic logic [63:0] readback_data_var[32];
         for(int i=0; i<32; i++) readback_data_var[i] = '0;
-        if(ad_low(rd_mux_addr) == ad_low(13'h8)) begin
-            readback_data_var[ad_hi(13'h8)][63:0] = 64'h555043564b;
+        if(decoded_low[5'(ad_low(13'h8) >> 3)]) begin
+            readback_data_var[ad_hi(13'h8)][63:0] |= 64'h555043564b;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h10)) begin
-            readback_data_var[ad_hi(13'h10)][15:0] = 16'h0;
-            readback_data_var[ad_hi(13'h10)][31:16] = 16'h1;
+        if(decoded_low[5'(ad_low(13'h10) >> 3)]) begin
+            readback_data_var[ad_hi(13'h10)][15:0] |= 16'h0;
+            readback_data_var[ad_hi(13'h10)][31:16] |= 16'h1;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h18)) begin
-            readback_data_var[ad_hi(13'h18)][16:0] = hwif_in.CAPS.ENTRIES.next;
-            readback_data_var[ad_hi(13'h18)][24:20] = hwif_in.CAPS.LANES.next;
-            readback_data_var[ad_hi(13'h18)][31:28] = hwif_in.CAPS.PORTS.next;
-            readback_data_var[ad_hi(13'h18)][40:32] = hwif_in.CAPS.BLOCK_TOKENS.next;
-            readback_data_var[ad_hi(13'h18)][53:44] = hwif_in.CAPS.AXI_DATA_WIDTH.next;
-            readback_data_var[ad_hi(13'h18)][63:54] = hwif_in.CAPS.CLOCK_MHZ.next;
+        if(decoded_low[5'(ad_low(13'h18) >> 3)]) begin
+            readback_data_var[ad_hi(13'h18)][16:0] |= hwif_in.CAPS.ENTRIES.next;
+            readback_data_var[ad_hi(13'h18)][24:20] |= hwif_in.CAPS.LANES.next;
+            readback_data_var[ad_hi(13'h18)][31:28] |= hwif_in.CAPS.PORTS.next;
+            readback_data_var[ad_hi(13'h18)][40:32] |= hwif_in.CAPS.BLOCK_TOKENS.next;
+            readback_data_var[ad_hi(13'h18)][53:44] |= hwif_in.CAPS.AXI_DATA_WIDTH.next;
+            readback_data_var[ad_hi(13'h18)][63:54] |= hwif_in.CAPS.CLOCK_MHZ.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h20)) begin
-            readback_data_var[ad_hi(13'h20)][0] = field_storage.CTRL.ENABLE.value;
-            readback_data_var[ad_hi(13'h20)][1] = field_storage.CTRL.DEMAND.value;
-            readback_data_var[ad_hi(13'h20)][8] = field_storage.CTRL.SOFT_RESET.value;
+        if(decoded_low[5'(ad_low(13'h20) >> 3)]) begin
+            readback_data_var[ad_hi(13'h20)][0] |= field_storage.CTRL.ENABLE.value;
+            readback_data_var[ad_hi(13'h20)][1] |= field_storage.CTRL.DEMAND.value;
+            readback_data_var[ad_hi(13'h20)][8] |= field_storage.CTRL.SOFT_RESET.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h28)) begin
-            readback_data_var[ad_hi(13'h28)][0] = hwif_in.STATUS.IDLE.next;
-            readback_data_var[ad_hi(13'h28)][1] = hwif_in.STATUS.SCANNING.next;
-            readback_data_var[ad_hi(13'h28)][2] = hwif_in.STATUS.INITIALISED.next;
-            readback_data_var[ad_hi(13'h28)][3] = hwif_in.STATUS.DIR_BUSY.next;
-            readback_data_var[ad_hi(13'h28)][12:8] = hwif_in.STATUS.COMMANDS.next;
-            readback_data_var[ad_hi(13'h28)][22:16] = hwif_in.STATUS.EVICT_LEVEL.next;
-            readback_data_var[ad_hi(13'h28)][30:24] = hwif_in.STATUS.PREFETCH_LEVEL.next;
-            readback_data_var[ad_hi(13'h28)][38:32] = hwif_in.STATUS.MISS_LEVEL.next;
-            readback_data_var[ad_hi(13'h28)][46:40] = hwif_in.STATUS.COMPLETION_LEVEL.next;
-            readback_data_var[ad_hi(13'h28)][50:48] = hwif_in.STATUS.PRESSURE.next;
+        if(decoded_low[5'(ad_low(13'h28) >> 3)]) begin
+            readback_data_var[ad_hi(13'h28)][0] |= hwif_in.STATUS.IDLE.next;
+            readback_data_var[ad_hi(13'h28)][1] |= hwif_in.STATUS.SCANNING.next;
+            readback_data_var[ad_hi(13'h28)][2] |= hwif_in.STATUS.INITIALISED.next;
+            readback_data_var[ad_hi(13'h28)][3] |= hwif_in.STATUS.DIR_BUSY.next;
+            readback_data_var[ad_hi(13'h28)][12:8] |= hwif_in.STATUS.COMMANDS.next;
+            readback_data_var[ad_hi(13'h28)][22:16] |= hwif_in.STATUS.EVICT_LEVEL.next;
+            readback_data_var[ad_hi(13'h28)][30:24] |= hwif_in.STATUS.PREFETCH_LEVEL.next;
+            readback_data_var[ad_hi(13'h28)][38:32] |= hwif_in.STATUS.MISS_LEVEL.next;
+            readback_data_var[ad_hi(13'h28)][46:40] |= hwif_in.STATUS.COMPLETION_LEVEL.next;
+            readback_data_var[ad_hi(13'h28)][50:48] |= hwif_in.STATUS.PRESSURE.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h30)) begin
-            readback_data_var[ad_hi(13'h30)][7:0] = field_storage.CONTEND_POLICY.POLICY.value;
+        if(decoded_low[5'(ad_low(13'h30) >> 3)]) begin
+            readback_data_var[ad_hi(13'h30)][7:0] |= field_storage.CONTEND_POLICY.POLICY.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h38)) begin
-            readback_data_var[ad_hi(13'h38)][0] = field_storage.IRQ_STATUS.SCAN_DONE.value;
-            readback_data_var[ad_hi(13'h38)][1] = field_storage.IRQ_STATUS.COMMAND_DONE.value;
-            readback_data_var[ad_hi(13'h38)][2] = field_storage.IRQ_STATUS.COMPLETION.value;
-            readback_data_var[ad_hi(13'h38)][3] = field_storage.IRQ_STATUS.MISS.value;
-            readback_data_var[ad_hi(13'h38)][4] = field_storage.IRQ_STATUS.DMA_ERR.value;
-            readback_data_var[ad_hi(13'h38)][5] = field_storage.IRQ_STATUS.OVERFLOW.value;
-            readback_data_var[ad_hi(13'h38)][6] = field_storage.IRQ_STATUS.PRESSURE.value;
-            readback_data_var[ad_hi(13'h38)][7] = field_storage.IRQ_STATUS.PARITY.value;
+        if(decoded_low[5'(ad_low(13'h38) >> 3)]) begin
+            readback_data_var[ad_hi(13'h38)][0] |= field_storage.IRQ_STATUS.SCAN_DONE.value;
+            readback_data_var[ad_hi(13'h38)][1] |= field_storage.IRQ_STATUS.COMMAND_DONE.value;
+            readback_data_var[ad_hi(13'h38)][2] |= field_storage.IRQ_STATUS.COMPLETION.value;
+            readback_data_var[ad_hi(13'h38)][3] |= field_storage.IRQ_STATUS.MISS.value;
+            readback_data_var[ad_hi(13'h38)][4] |= field_storage.IRQ_STATUS.DMA_ERR.value;
+            readback_data_var[ad_hi(13'h38)][5] |= field_storage.IRQ_STATUS.OVERFLOW.value;
+            readback_data_var[ad_hi(13'h38)][6] |= field_storage.IRQ_STATUS.PRESSURE.value;
+            readback_data_var[ad_hi(13'h38)][7] |= field_storage.IRQ_STATUS.PARITY.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h40)) begin
-            readback_data_var[ad_hi(13'h40)][7:0] = field_storage.IRQ_ENABLE.EVENTS.value;
+        if(decoded_low[5'(ad_low(13'h40) >> 3)]) begin
+            readback_data_var[ad_hi(13'h40)][7:0] |= field_storage.IRQ_ENABLE.EVENTS.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h48)) begin
-            readback_data_var[ad_hi(13'h48)][2:0] = field_storage.R_SHIFT.SHIFT.value;
+        if(decoded_low[5'(ad_low(13'h48) >> 3)]) begin
+            readback_data_var[ad_hi(13'h48)][2:0] |= field_storage.R_SHIFT.SHIFT.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h50)) begin
-            readback_data_var[ad_hi(13'h50)][4:0] = field_storage.F_AGE.AGE.value;
+        if(decoded_low[5'(ad_low(13'h50) >> 3)]) begin
+            readback_data_var[ad_hi(13'h50)][4:0] |= field_storage.F_AGE.AGE.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h58)) begin
-            readback_data_var[ad_hi(13'h58)][30:0] = field_storage.LOOKAHEAD.STEPS.value;
+        if(decoded_low[5'(ad_low(13'h58) >> 3)]) begin
+            readback_data_var[ad_hi(13'h58)][30:0] |= field_storage.LOOKAHEAD.STEPS.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h60)) begin
-            readback_data_var[ad_hi(13'h60)][1:0] = field_storage.PROMOTE_TIER.TIER.value;
+        if(decoded_low[5'(ad_low(13'h60) >> 3)]) begin
+            readback_data_var[ad_hi(13'h60)][1:0] |= field_storage.PROMOTE_TIER.TIER.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h68)) begin
-            readback_data_var[ad_hi(13'h68)][3:0] = field_storage.EVICT_TIERS.MASK.value;
+        if(decoded_low[5'(ad_low(13'h68) >> 3)]) begin
+            readback_data_var[ad_hi(13'h68)][3:0] |= field_storage.EVICT_TIERS.MASK.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h70)) begin
-            readback_data_var[ad_hi(13'h70)][7:0] = field_storage.CMD_SPAN.LAYERS.value;
-            readback_data_var[ad_hi(13'h70)][15:8] = field_storage.CMD_SPAN.HEADS.value;
+        if(decoded_low[5'(ad_low(13'h70) >> 3)]) begin
+            readback_data_var[ad_hi(13'h70)][7:0] |= field_storage.CMD_SPAN.LAYERS.value;
+            readback_data_var[ad_hi(13'h70)][15:8] |= field_storage.CMD_SPAN.HEADS.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h78)) begin
-            readback_data_var[ad_hi(13'h78)][16:0] = field_storage.BLOCK_BYTES.BYTES.value;
+        if(decoded_low[5'(ad_low(13'h78) >> 3)]) begin
+            readback_data_var[ad_hi(13'h78)][16:0] |= field_storage.BLOCK_BYTES.BYTES.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h80)) begin
-            readback_data_var[ad_hi(13'h80)][0] = field_storage.PARITY_INFO.VALID.value;
-            readback_data_var[ad_hi(13'h80)][31:16] = hwif_in.PARITY_INFO.INDEX.next;
+        if(decoded_low[5'(ad_low(13'h80) >> 3)]) begin
+            readback_data_var[ad_hi(13'h80)][0] |= field_storage.PARITY_INFO.VALID.value;
+            readback_data_var[ad_hi(13'h80)][31:16] |= hwif_in.PARITY_INFO.INDEX.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h100)) begin
-            readback_data_var[ad_hi(13'h100)][31:0] = field_storage.STEP_ADVANCE.STEP.value;
+        if(decoded_low[5'(ad_low(13'h100) >> 3)]) begin
+            readback_data_var[ad_hi(13'h100)][31:0] |= field_storage.STEP_ADVANCE.STEP.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h108)) begin
-            readback_data_var[ad_hi(13'h108)][31:0] = hwif_in.SCAN_CYCLES.CYCLES.next;
+        if(decoded_low[5'(ad_low(13'h108) >> 3)]) begin
+            readback_data_var[ad_hi(13'h108)][31:0] |= hwif_in.SCAN_CYCLES.CYCLES.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h110)) begin
-            readback_data_var[ad_hi(13'h110)][31:0] = hwif_in.FIRST_DECISION_CYCLES.CYCLES.next;
+        if(decoded_low[5'(ad_low(13'h110) >> 3)]) begin
+            readback_data_var[ad_hi(13'h110)][31:0] |= hwif_in.FIRST_DECISION_CYCLES.CYCLES.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h120)) begin
-            readback_data_var[ad_hi(13'h120)][63:0] = hwif_in.RTBD_HIT_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h120) >> 3)]) begin
+            readback_data_var[ad_hi(13'h120)][63:0] |= hwif_in.RTBD_HIT_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h128)) begin
-            readback_data_var[ad_hi(13'h128)][63:0] = hwif_in.RTBD_MISS_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h128) >> 3)]) begin
+            readback_data_var[ad_hi(13'h128)][63:0] |= hwif_in.RTBD_MISS_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h130)) begin
-            readback_data_var[ad_hi(13'h130)][63:0] = hwif_in.DENIED_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h130) >> 3)]) begin
+            readback_data_var[ad_hi(13'h130)][63:0] |= hwif_in.DENIED_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h138)) begin
-            readback_data_var[ad_hi(13'h138)][63:0] = hwif_in.MISS_DROPPED_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h138) >> 3)]) begin
+            readback_data_var[ad_hi(13'h138)][63:0] |= hwif_in.MISS_DROPPED_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h140)) begin
-            readback_data_var[ad_hi(13'h140)][63:0] = hwif_in.SCAN_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h140) >> 3)]) begin
+            readback_data_var[ad_hi(13'h140)][63:0] |= hwif_in.SCAN_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h148)) begin
-            readback_data_var[ad_hi(13'h148)][63:0] = hwif_in.SCAN_COALESCED_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h148) >> 3)]) begin
+            readback_data_var[ad_hi(13'h148)][63:0] |= hwif_in.SCAN_COALESCED_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h150)) begin
-            readback_data_var[ad_hi(13'h150)][63:0] = hwif_in.EVICT_DROPPED_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h150) >> 3)]) begin
+            readback_data_var[ad_hi(13'h150)][63:0] |= hwif_in.EVICT_DROPPED_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h158)) begin
-            readback_data_var[ad_hi(13'h158)][63:0] = hwif_in.PREFETCH_DROPPED_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h158) >> 3)]) begin
+            readback_data_var[ad_hi(13'h158)][63:0] |= hwif_in.PREFETCH_DROPPED_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h160)) begin
-            readback_data_var[ad_hi(13'h160)][63:0] = hwif_in.HINT_MISS_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h160) >> 3)]) begin
+            readback_data_var[ad_hi(13'h160)][63:0] |= hwif_in.HINT_MISS_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h168)) begin
-            readback_data_var[ad_hi(13'h168)][63:0] = hwif_in.REF_SATURATED_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h168) >> 3)]) begin
+            readback_data_var[ad_hi(13'h168)][63:0] |= hwif_in.REF_SATURATED_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h170)) begin
-            readback_data_var[ad_hi(13'h170)][63:0] = hwif_in.REF_UNDERFLOW_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h170) >> 3)]) begin
+            readback_data_var[ad_hi(13'h170)][63:0] |= hwif_in.REF_UNDERFLOW_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h178)) begin
-            readback_data_var[ad_hi(13'h178)][63:0] = hwif_in.CMD_REFUSED_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h178) >> 3)]) begin
+            readback_data_var[ad_hi(13'h178)][63:0] |= hwif_in.CMD_REFUSED_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h180)) begin
-            readback_data_var[ad_hi(13'h180)][63:0] = hwif_in.PARITY_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h180) >> 3)]) begin
+            readback_data_var[ad_hi(13'h180)][63:0] |= hwif_in.PARITY_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h200)) begin
-            readback_data_var[ad_hi(13'h200)][31:0] = field_storage.BOOST_ADDR.TOKEN.value;
-            readback_data_var[ad_hi(13'h200)][39:32] = field_storage.BOOST_ADDR.HEAD.value;
-            readback_data_var[ad_hi(13'h200)][47:40] = field_storage.BOOST_ADDR.LAYER.value;
-            readback_data_var[ad_hi(13'h200)][63:48] = field_storage.BOOST_ADDR.REQUEST_ID.value;
+        if(decoded_low[5'(ad_low(13'h200) >> 3)]) begin
+            readback_data_var[ad_hi(13'h200)][31:0] |= field_storage.BOOST_ADDR.TOKEN.value;
+            readback_data_var[ad_hi(13'h200)][39:32] |= field_storage.BOOST_ADDR.HEAD.value;
+            readback_data_var[ad_hi(13'h200)][47:40] |= field_storage.BOOST_ADDR.LAYER.value;
+            readback_data_var[ad_hi(13'h200)][63:48] |= field_storage.BOOST_ADDR.REQUEST_ID.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h208)) begin
-            readback_data_var[ad_hi(13'h208)][63:0] = field_storage.BOOST_LEN.LEN.value;
+        if(decoded_low[5'(ad_low(13'h208) >> 3)]) begin
+            readback_data_var[ad_hi(13'h208)][63:0] |= field_storage.BOOST_LEN.LEN.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h210)) begin
-            readback_data_var[ad_hi(13'h210)][31:0] = field_storage.IMEVICT_ADDR.TOKEN.value;
-            readback_data_var[ad_hi(13'h210)][39:32] = field_storage.IMEVICT_ADDR.HEAD.value;
-            readback_data_var[ad_hi(13'h210)][47:40] = field_storage.IMEVICT_ADDR.LAYER.value;
-            readback_data_var[ad_hi(13'h210)][63:48] = field_storage.IMEVICT_ADDR.REQUEST_ID.value;
+        if(decoded_low[5'(ad_low(13'h210) >> 3)]) begin
+            readback_data_var[ad_hi(13'h210)][31:0] |= field_storage.IMEVICT_ADDR.TOKEN.value;
+            readback_data_var[ad_hi(13'h210)][39:32] |= field_storage.IMEVICT_ADDR.HEAD.value;
+            readback_data_var[ad_hi(13'h210)][47:40] |= field_storage.IMEVICT_ADDR.LAYER.value;
+            readback_data_var[ad_hi(13'h210)][63:48] |= field_storage.IMEVICT_ADDR.REQUEST_ID.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h218)) begin
-            readback_data_var[ad_hi(13'h218)][63:0] = field_storage.IMEVICT_LEN.LEN.value;
+        if(decoded_low[5'(ad_low(13'h218) >> 3)]) begin
+            readback_data_var[ad_hi(13'h218)][63:0] |= field_storage.IMEVICT_LEN.LEN.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h220)) begin
-            readback_data_var[ad_hi(13'h220)][31:0] = field_storage.COOL_ADDR.TOKEN.value;
-            readback_data_var[ad_hi(13'h220)][39:32] = field_storage.COOL_ADDR.HEAD.value;
-            readback_data_var[ad_hi(13'h220)][47:40] = field_storage.COOL_ADDR.LAYER.value;
-            readback_data_var[ad_hi(13'h220)][63:48] = field_storage.COOL_ADDR.REQUEST_ID.value;
+        if(decoded_low[5'(ad_low(13'h220) >> 3)]) begin
+            readback_data_var[ad_hi(13'h220)][31:0] |= field_storage.COOL_ADDR.TOKEN.value;
+            readback_data_var[ad_hi(13'h220)][39:32] |= field_storage.COOL_ADDR.HEAD.value;
+            readback_data_var[ad_hi(13'h220)][47:40] |= field_storage.COOL_ADDR.LAYER.value;
+            readback_data_var[ad_hi(13'h220)][63:48] |= field_storage.COOL_ADDR.REQUEST_ID.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h228)) begin
-            readback_data_var[ad_hi(13'h228)][63:0] = field_storage.COOL_LEN.LEN.value;
+        if(decoded_low[5'(ad_low(13'h228) >> 3)]) begin
+            readback_data_var[ad_hi(13'h228)][63:0] |= field_storage.COOL_LEN.LEN.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h300)) begin
-            readback_data_var[ad_hi(13'h300)][31:0] = field_storage.PREFETCH_ADDR.TOKEN.value;
-            readback_data_var[ad_hi(13'h300)][39:32] = field_storage.PREFETCH_ADDR.HEAD.value;
-            readback_data_var[ad_hi(13'h300)][47:40] = field_storage.PREFETCH_ADDR.LAYER.value;
-            readback_data_var[ad_hi(13'h300)][63:48] = field_storage.PREFETCH_ADDR.REQUEST_ID.value;
+        if(decoded_low[5'(ad_low(13'h300) >> 3)]) begin
+            readback_data_var[ad_hi(13'h300)][31:0] |= field_storage.PREFETCH_ADDR.TOKEN.value;
+            readback_data_var[ad_hi(13'h300)][39:32] |= field_storage.PREFETCH_ADDR.HEAD.value;
+            readback_data_var[ad_hi(13'h300)][47:40] |= field_storage.PREFETCH_ADDR.LAYER.value;
+            readback_data_var[ad_hi(13'h300)][63:48] |= field_storage.PREFETCH_ADDR.REQUEST_ID.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h308)) begin
-            readback_data_var[ad_hi(13'h308)][63:0] = field_storage.PREFETCH_LEN.LEN.value;
+        if(decoded_low[5'(ad_low(13'h308) >> 3)]) begin
+            readback_data_var[ad_hi(13'h308)][63:0] |= field_storage.PREFETCH_LEN.LEN.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h310)) begin
-            readback_data_var[ad_hi(13'h310)][31:0] = field_storage.PREFETCH_STEP.STEP.value;
+        if(decoded_low[5'(ad_low(13'h310) >> 3)]) begin
+            readback_data_var[ad_hi(13'h310)][31:0] |= field_storage.PREFETCH_STEP.STEP.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h400)) begin
-            readback_data_var[ad_hi(13'h400)][31:0] = field_storage.SHARE_ADDR.TOKEN.value;
-            readback_data_var[ad_hi(13'h400)][39:32] = field_storage.SHARE_ADDR.HEAD.value;
-            readback_data_var[ad_hi(13'h400)][47:40] = field_storage.SHARE_ADDR.LAYER.value;
-            readback_data_var[ad_hi(13'h400)][63:48] = field_storage.SHARE_ADDR.REQUEST_ID.value;
+        if(decoded_low[5'(ad_low(13'h400) >> 3)]) begin
+            readback_data_var[ad_hi(13'h400)][31:0] |= field_storage.SHARE_ADDR.TOKEN.value;
+            readback_data_var[ad_hi(13'h400)][39:32] |= field_storage.SHARE_ADDR.HEAD.value;
+            readback_data_var[ad_hi(13'h400)][47:40] |= field_storage.SHARE_ADDR.LAYER.value;
+            readback_data_var[ad_hi(13'h400)][63:48] |= field_storage.SHARE_ADDR.REQUEST_ID.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h408)) begin
-            readback_data_var[ad_hi(13'h408)][63:0] = field_storage.SHARE_LEN.LEN.value;
+        if(decoded_low[5'(ad_low(13'h408) >> 3)]) begin
+            readback_data_var[ad_hi(13'h408)][63:0] |= field_storage.SHARE_LEN.LEN.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h410)) begin
-            readback_data_var[ad_hi(13'h410)][31:0] = field_storage.RELEASE_ADDR.TOKEN.value;
-            readback_data_var[ad_hi(13'h410)][39:32] = field_storage.RELEASE_ADDR.HEAD.value;
-            readback_data_var[ad_hi(13'h410)][47:40] = field_storage.RELEASE_ADDR.LAYER.value;
-            readback_data_var[ad_hi(13'h410)][63:48] = field_storage.RELEASE_ADDR.REQUEST_ID.value;
+        if(decoded_low[5'(ad_low(13'h410) >> 3)]) begin
+            readback_data_var[ad_hi(13'h410)][31:0] |= field_storage.RELEASE_ADDR.TOKEN.value;
+            readback_data_var[ad_hi(13'h410)][39:32] |= field_storage.RELEASE_ADDR.HEAD.value;
+            readback_data_var[ad_hi(13'h410)][47:40] |= field_storage.RELEASE_ADDR.LAYER.value;
+            readback_data_var[ad_hi(13'h410)][63:48] |= field_storage.RELEASE_ADDR.REQUEST_ID.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h418)) begin
-            readback_data_var[ad_hi(13'h418)][63:0] = field_storage.RELEASE_LEN.LEN.value;
+        if(decoded_low[5'(ad_low(13'h418) >> 3)]) begin
+            readback_data_var[ad_hi(13'h418)][63:0] |= field_storage.RELEASE_LEN.LEN.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h500)) begin
-            readback_data_var[ad_hi(13'h500)][7:0] = field_storage.WEIGHT_R.WEIGHT.value;
+        if(decoded_low[5'(ad_low(13'h500) >> 3)]) begin
+            readback_data_var[ad_hi(13'h500)][7:0] |= field_storage.WEIGHT_R.WEIGHT.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h508)) begin
-            readback_data_var[ad_hi(13'h508)][7:0] = field_storage.WEIGHT_F.WEIGHT.value;
+        if(decoded_low[5'(ad_low(13'h508) >> 3)]) begin
+            readback_data_var[ad_hi(13'h508)][7:0] |= field_storage.WEIGHT_F.WEIGHT.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h510)) begin
-            readback_data_var[ad_hi(13'h510)][7:0] = field_storage.WEIGHT_S.WEIGHT.value;
+        if(decoded_low[5'(ad_low(13'h510) >> 3)]) begin
+            readback_data_var[ad_hi(13'h510)][7:0] |= field_storage.WEIGHT_S.WEIGHT.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h518)) begin
-            readback_data_var[ad_hi(13'h518)][7:0] = field_storage.WEIGHT_D.WEIGHT.value;
+        if(decoded_low[5'(ad_low(13'h518) >> 3)]) begin
+            readback_data_var[ad_hi(13'h518)][7:0] |= field_storage.WEIGHT_D.WEIGHT.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h520)) begin
-            readback_data_var[ad_hi(13'h520)][15:0] = field_storage.EVICT_THRESH.THRESHOLD.value;
+        if(decoded_low[5'(ad_low(13'h520) >> 3)]) begin
+            readback_data_var[ad_hi(13'h520)][15:0] |= field_storage.EVICT_THRESH.THRESHOLD.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h528)) begin
-            readback_data_var[ad_hi(13'h528)][15:0] = field_storage.PREFETCH_THRESH.THRESHOLD.value;
+        if(decoded_low[5'(ad_low(13'h528) >> 3)]) begin
+            readback_data_var[ad_hi(13'h528)][15:0] |= field_storage.PREFETCH_THRESH.THRESHOLD.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h530)) begin
-            readback_data_var[ad_hi(13'h530)][15:0] = field_storage.THRESHOLDS.EVICT.value;
-            readback_data_var[ad_hi(13'h530)][31:16] = field_storage.THRESHOLDS.PREFETCH.value;
+        if(decoded_low[5'(ad_low(13'h530) >> 3)]) begin
+            readback_data_var[ad_hi(13'h530)][15:0] |= field_storage.THRESHOLDS.EVICT.value;
+            readback_data_var[ad_hi(13'h530)][31:16] |= field_storage.THRESHOLDS.PREFETCH.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h600)) begin
-            readback_data_var[ad_hi(13'h600)][31:0] = field_storage.DIR_ADDR.TOKEN.value;
-            readback_data_var[ad_hi(13'h600)][39:32] = field_storage.DIR_ADDR.HEAD.value;
-            readback_data_var[ad_hi(13'h600)][47:40] = field_storage.DIR_ADDR.LAYER.value;
-            readback_data_var[ad_hi(13'h600)][63:48] = field_storage.DIR_ADDR.REQUEST_ID.value;
+        if(decoded_low[5'(ad_low(13'h600) >> 3)]) begin
+            readback_data_var[ad_hi(13'h600)][31:0] |= field_storage.DIR_ADDR.TOKEN.value;
+            readback_data_var[ad_hi(13'h600)][39:32] |= field_storage.DIR_ADDR.HEAD.value;
+            readback_data_var[ad_hi(13'h600)][47:40] |= field_storage.DIR_ADDR.LAYER.value;
+            readback_data_var[ad_hi(13'h600)][63:48] |= field_storage.DIR_ADDR.REQUEST_ID.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h608)) begin
-            readback_data_var[ad_hi(13'h608)][31:0] = field_storage.DIR_ARG.TOKEN_END.value;
-            readback_data_var[ad_hi(13'h608)][33:32] = field_storage.DIR_ARG.TIER.value;
-            readback_data_var[ad_hi(13'h608)][34] = field_storage.DIR_ARG.PREFIX.value;
-            readback_data_var[ad_hi(13'h608)][35] = field_storage.DIR_ARG.HOT.value;
-            readback_data_var[ad_hi(13'h608)][36] = field_storage.DIR_ARG.TOUCH.value;
+        if(decoded_low[5'(ad_low(13'h608) >> 3)]) begin
+            readback_data_var[ad_hi(13'h608)][31:0] |= field_storage.DIR_ARG.TOKEN_END.value;
+            readback_data_var[ad_hi(13'h608)][33:32] |= field_storage.DIR_ARG.TIER.value;
+            readback_data_var[ad_hi(13'h608)][34] |= field_storage.DIR_ARG.PREFIX.value;
+            readback_data_var[ad_hi(13'h608)][35] |= field_storage.DIR_ARG.HOT.value;
+            readback_data_var[ad_hi(13'h608)][36] |= field_storage.DIR_ARG.TOUCH.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h610)) begin
-            readback_data_var[ad_hi(13'h610)][2:0] = field_storage.DIR_COMMAND.COMMAND.value;
+        if(decoded_low[5'(ad_low(13'h610) >> 3)]) begin
+            readback_data_var[ad_hi(13'h610)][2:0] |= field_storage.DIR_COMMAND.COMMAND.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h618)) begin
-            readback_data_var[ad_hi(13'h618)][2:0] = hwif_in.DIR_STATUS.STATUS.next;
-            readback_data_var[ad_hi(13'h618)][8] = hwif_in.DIR_STATUS.BUSY.next;
-            readback_data_var[ad_hi(13'h618)][17:16] = hwif_in.DIR_STATUS.TIER.next;
-            readback_data_var[ad_hi(13'h618)][47:32] = hwif_in.DIR_STATUS.INDEX.next;
+        if(decoded_low[5'(ad_low(13'h618) >> 3)]) begin
+            readback_data_var[ad_hi(13'h618)][2:0] |= hwif_in.DIR_STATUS.STATUS.next;
+            readback_data_var[ad_hi(13'h618)][8] |= hwif_in.DIR_STATUS.BUSY.next;
+            readback_data_var[ad_hi(13'h618)][17:16] |= hwif_in.DIR_STATUS.TIER.next;
+            readback_data_var[ad_hi(13'h618)][47:32] |= hwif_in.DIR_STATUS.INDEX.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h620)) begin
-            readback_data_var[ad_hi(13'h620)][63:0] = hwif_in.DIR_PHYS_ADDR.ADDR.next;
+        if(decoded_low[5'(ad_low(13'h620) >> 3)]) begin
+            readback_data_var[ad_hi(13'h620)][63:0] |= hwif_in.DIR_PHYS_ADDR.ADDR.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h628)) begin
-            readback_data_var[ad_hi(13'h628)][16:0] = hwif_in.DIR_FREED.REMOVED.next;
-            readback_data_var[ad_hi(13'h628)][48:32] = hwif_in.DIR_FREED.STAYED.next;
+        if(decoded_low[5'(ad_low(13'h628) >> 3)]) begin
+            readback_data_var[ad_hi(13'h628)][16:0] |= hwif_in.DIR_FREED.REMOVED.next;
+            readback_data_var[ad_hi(13'h628)][48:32] |= hwif_in.DIR_FREED.STAYED.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h700)) begin
-            readback_data_var[ad_hi(13'h700)][0] = hwif_in.MISS_INFO.VALID.next;
-            readback_data_var[ad_hi(13'h700)][14:8] = hwif_in.MISS_INFO.LEVEL.next;
+        if(decoded_low[5'(ad_low(13'h700) >> 3)]) begin
+            readback_data_var[ad_hi(13'h700)][0] |= hwif_in.MISS_INFO.VALID.next;
+            readback_data_var[ad_hi(13'h700)][14:8] |= hwif_in.MISS_INFO.LEVEL.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h708)) begin
-            readback_data_var[ad_hi(13'h708)][31:0] = hwif_in.MISS_ADDR.TOKEN.next;
-            readback_data_var[ad_hi(13'h708)][39:32] = hwif_in.MISS_ADDR.HEAD.next;
-            readback_data_var[ad_hi(13'h708)][47:40] = hwif_in.MISS_ADDR.LAYER.next;
-            readback_data_var[ad_hi(13'h708)][63:48] = hwif_in.MISS_ADDR.REQUEST_ID.next;
+        if(decoded_low[5'(ad_low(13'h708) >> 3)]) begin
+            readback_data_var[ad_hi(13'h708)][31:0] |= hwif_in.MISS_ADDR.TOKEN.next;
+            readback_data_var[ad_hi(13'h708)][39:32] |= hwif_in.MISS_ADDR.HEAD.next;
+            readback_data_var[ad_hi(13'h708)][47:40] |= hwif_in.MISS_ADDR.LAYER.next;
+            readback_data_var[ad_hi(13'h708)][63:48] |= hwif_in.MISS_ADDR.REQUEST_ID.next;
         end
         for(int i0=0; i0<8; i0++) begin
-            if(ad_low(rd_mux_addr) == ad_low(13'h800 + (13)'(i0) * 13'h10)) begin
-                readback_data_var[ad_hi(13'h800 + (13)'(i0) * 13'h10)][15:0] = field_storage.PORT[i0].REQ_LO.REQUEST_ID.value;
+            if(decoded_low[5'(ad_low(13'h800 + (13)'(i0) * 13'h10) >> 3)]) begin
+                readback_data_var[ad_hi(13'h800 + (13)'(i0) * 13'h10)][15:0] |= field_storage.PORT[i0].REQ_LO.REQUEST_ID.value;
             end
-            if(ad_low(rd_mux_addr) == ad_low(13'h808 + (13)'(i0) * 13'h10)) begin
-                readback_data_var[ad_hi(13'h808 + (13)'(i0) * 13'h10)][15:0] = field_storage.PORT[i0].REQ_HI.REQUEST_ID.value;
+            if(decoded_low[5'(ad_low(13'h808 + (13)'(i0) * 13'h10) >> 3)]) begin
+                readback_data_var[ad_hi(13'h808 + (13)'(i0) * 13'h10)][15:0] |= field_storage.PORT[i0].REQ_HI.REQUEST_ID.value;
             end
         end
         for(int i0=0; i0<4; i0++) begin
-            if(ad_low(rd_mux_addr) == ad_low(13'h900 + (13)'(i0) * 13'h40)) begin
-                readback_data_var[ad_hi(13'h900 + (13)'(i0) * 13'h40)][63:0] = field_storage.TIER[i0].BASE.ADDR.value;
+            if(decoded_low[5'(ad_low(13'h900 + (13)'(i0) * 13'h40) >> 3)]) begin
+                readback_data_var[ad_hi(13'h900 + (13)'(i0) * 13'h40)][63:0] |= field_storage.TIER[i0].BASE.ADDR.value;
             end
-            if(ad_low(rd_mux_addr) == ad_low(13'h908 + (13)'(i0) * 13'h40)) begin
-                readback_data_var[ad_hi(13'h908 + (13)'(i0) * 13'h40)][16:0] = field_storage.TIER[i0].SLOTS.COUNT.value;
+            if(decoded_low[5'(ad_low(13'h908 + (13)'(i0) * 13'h40) >> 3)]) begin
+                readback_data_var[ad_hi(13'h908 + (13)'(i0) * 13'h40)][16:0] |= field_storage.TIER[i0].SLOTS.COUNT.value;
             end
-            if(ad_low(rd_mux_addr) == ad_low(13'h910 + (13)'(i0) * 13'h40)) begin
-                readback_data_var[ad_hi(13'h910 + (13)'(i0) * 13'h40)][16:0] = field_storage.TIER[i0].RESERVE.COUNT.value;
+            if(decoded_low[5'(ad_low(13'h910 + (13)'(i0) * 13'h40) >> 3)]) begin
+                readback_data_var[ad_hi(13'h910 + (13)'(i0) * 13'h40)][16:0] |= field_storage.TIER[i0].RESERVE.COUNT.value;
             end
-            if(ad_low(rd_mux_addr) == ad_low(13'h918 + (13)'(i0) * 13'h40)) begin
-                readback_data_var[ad_hi(13'h918 + (13)'(i0) * 13'h40)][16:0] = hwif_in.TIER[i0].FREE.COUNT.next;
+            if(decoded_low[5'(ad_low(13'h918 + (13)'(i0) * 13'h40) >> 3)]) begin
+                readback_data_var[ad_hi(13'h918 + (13)'(i0) * 13'h40)][16:0] |= hwif_in.TIER[i0].FREE.COUNT.next;
             end
-            if(ad_low(rd_mux_addr) == ad_low(13'h920 + (13)'(i0) * 13'h40)) begin
-                readback_data_var[ad_hi(13'h920 + (13)'(i0) * 13'h40)][16:0] = field_storage.TIER[i0].LOW.COUNT.value;
+            if(decoded_low[5'(ad_low(13'h920 + (13)'(i0) * 13'h40) >> 3)]) begin
+                readback_data_var[ad_hi(13'h920 + (13)'(i0) * 13'h40)][16:0] |= field_storage.TIER[i0].LOW.COUNT.value;
             end
-            if(ad_low(rd_mux_addr) == ad_low(13'h928 + (13)'(i0) * 13'h40)) begin
-                readback_data_var[ad_hi(13'h928 + (13)'(i0) * 13'h40)][16:0] = field_storage.TIER[i0].HIGH.COUNT.value;
+            if(decoded_low[5'(ad_low(13'h928 + (13)'(i0) * 13'h40) >> 3)]) begin
+                readback_data_var[ad_hi(13'h928 + (13)'(i0) * 13'h40)][16:0] |= field_storage.TIER[i0].HIGH.COUNT.value;
             end
-            if(ad_low(rd_mux_addr) == ad_low(13'h930 + (13)'(i0) * 13'h40)) begin
-                readback_data_var[ad_hi(13'h930 + (13)'(i0) * 13'h40)][16:0] = hwif_in.TIER[i0].AUTO_THRESH.THRESHOLD.next;
+            if(decoded_low[5'(ad_low(13'h930 + (13)'(i0) * 13'h40) >> 3)]) begin
+                readback_data_var[ad_hi(13'h930 + (13)'(i0) * 13'h40)][16:0] |= hwif_in.TIER[i0].AUTO_THRESH.THRESHOLD.next;
             end
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1000)) begin
-            readback_data_var[ad_hi(13'h1000)][7:0] = field_storage.MAX_RETRY.TRIES.value;
+        if(decoded_low[5'(ad_low(13'h1000) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1000)][7:0] |= field_storage.MAX_RETRY.TRIES.value;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1010)) begin
-            readback_data_var[ad_hi(13'h1010)][0] = hwif_in.COMPLETION_INFO.VALID.next;
-            readback_data_var[ad_hi(13'h1010)][14:8] = hwif_in.COMPLETION_INFO.LEVEL.next;
-            readback_data_var[ad_hi(13'h1010)][17:16] = hwif_in.COMPLETION_INFO.FROM.next;
-            readback_data_var[ad_hi(13'h1010)][21:20] = hwif_in.COMPLETION_INFO.TO.next;
-            readback_data_var[ad_hi(13'h1010)][26:24] = hwif_in.COMPLETION_INFO.STATUS.next;
+        if(decoded_low[5'(ad_low(13'h1010) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1010)][0] |= hwif_in.COMPLETION_INFO.VALID.next;
+            readback_data_var[ad_hi(13'h1010)][14:8] |= hwif_in.COMPLETION_INFO.LEVEL.next;
+            readback_data_var[ad_hi(13'h1010)][17:16] |= hwif_in.COMPLETION_INFO.FROM.next;
+            readback_data_var[ad_hi(13'h1010)][21:20] |= hwif_in.COMPLETION_INFO.TO.next;
+            readback_data_var[ad_hi(13'h1010)][26:24] |= hwif_in.COMPLETION_INFO.STATUS.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1018)) begin
-            readback_data_var[ad_hi(13'h1018)][31:0] = hwif_in.COMPLETION_ADDR.TOKEN.next;
-            readback_data_var[ad_hi(13'h1018)][39:32] = hwif_in.COMPLETION_ADDR.HEAD.next;
-            readback_data_var[ad_hi(13'h1018)][47:40] = hwif_in.COMPLETION_ADDR.LAYER.next;
-            readback_data_var[ad_hi(13'h1018)][63:48] = hwif_in.COMPLETION_ADDR.REQUEST_ID.next;
+        if(decoded_low[5'(ad_low(13'h1018) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1018)][31:0] |= hwif_in.COMPLETION_ADDR.TOKEN.next;
+            readback_data_var[ad_hi(13'h1018)][39:32] |= hwif_in.COMPLETION_ADDR.HEAD.next;
+            readback_data_var[ad_hi(13'h1018)][47:40] |= hwif_in.COMPLETION_ADDR.LAYER.next;
+            readback_data_var[ad_hi(13'h1018)][63:48] |= hwif_in.COMPLETION_ADDR.REQUEST_ID.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1020)) begin
-            readback_data_var[ad_hi(13'h1020)][0] = field_storage.DMA_ERROR_INFO.VALID.value;
-            readback_data_var[ad_hi(13'h1020)][1] = hwif_in.DMA_ERROR_INFO.CHANNEL.next;
-            readback_data_var[ad_hi(13'h1020)][2] = hwif_in.DMA_ERROR_INFO.WRITE.next;
+        if(decoded_low[5'(ad_low(13'h1020) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1020)][0] |= field_storage.DMA_ERROR_INFO.VALID.value;
+            readback_data_var[ad_hi(13'h1020)][1] |= hwif_in.DMA_ERROR_INFO.CHANNEL.next;
+            readback_data_var[ad_hi(13'h1020)][2] |= hwif_in.DMA_ERROR_INFO.WRITE.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1028)) begin
-            readback_data_var[ad_hi(13'h1028)][31:0] = hwif_in.DMA_ERROR_ADDR.TOKEN.next;
-            readback_data_var[ad_hi(13'h1028)][39:32] = hwif_in.DMA_ERROR_ADDR.HEAD.next;
-            readback_data_var[ad_hi(13'h1028)][47:40] = hwif_in.DMA_ERROR_ADDR.LAYER.next;
-            readback_data_var[ad_hi(13'h1028)][63:48] = hwif_in.DMA_ERROR_ADDR.REQUEST_ID.next;
+        if(decoded_low[5'(ad_low(13'h1028) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1028)][31:0] |= hwif_in.DMA_ERROR_ADDR.TOKEN.next;
+            readback_data_var[ad_hi(13'h1028)][39:32] |= hwif_in.DMA_ERROR_ADDR.HEAD.next;
+            readback_data_var[ad_hi(13'h1028)][47:40] |= hwif_in.DMA_ERROR_ADDR.LAYER.next;
+            readback_data_var[ad_hi(13'h1028)][63:48] |= hwif_in.DMA_ERROR_ADDR.REQUEST_ID.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1100)) begin
-            readback_data_var[ad_hi(13'h1100)][63:0] = hwif_in.COMPLETION_DROPPED_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h1100) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1100)][63:0] |= hwif_in.COMPLETION_DROPPED_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1110)) begin
-            readback_data_var[ad_hi(13'h1110)][63:0] = hwif_in.EVICT_BYTES_MOVED.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h1110) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1110)][63:0] |= hwif_in.EVICT_BYTES_MOVED.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1118)) begin
-            readback_data_var[ad_hi(13'h1118)][63:0] = hwif_in.EVICT_ERROR_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h1118) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1118)][63:0] |= hwif_in.EVICT_ERROR_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1120)) begin
-            readback_data_var[ad_hi(13'h1120)][63:0] = hwif_in.EVICT_VOID_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h1120) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1120)][63:0] |= hwif_in.EVICT_VOID_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1130)) begin
-            readback_data_var[ad_hi(13'h1130)][63:0] = hwif_in.PREFETCH_BYTES_MOVED.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h1130) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1130)][63:0] |= hwif_in.PREFETCH_BYTES_MOVED.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1138)) begin
-            readback_data_var[ad_hi(13'h1138)][63:0] = hwif_in.PREFETCH_ERROR_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h1138) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1138)][63:0] |= hwif_in.PREFETCH_ERROR_COUNT.COUNT.next;
         end
-        if(ad_low(rd_mux_addr) == ad_low(13'h1140)) begin
-            readback_data_var[ad_hi(13'h1140)][63:0] = hwif_in.PREFETCH_VOID_COUNT.COUNT.next;
+        if(decoded_low[5'(ad_low(13'h1140) >> 3)]) begin
+            readback_data_var[ad_hi(13'h1140)][63:0] |= hwif_in.PREFETCH_VOID_COUNT.COUNT.next;
         end
         readback_data_rt_c = readback_data_var;
     end
@@ -3537,18 +3385,18 @@ module kvcpu_regs (
     logic [63:0] readback_data_rt[32];
     logic readback_done_rt;
     logic readback_err_rt;
-    logic [12:0] readback_addr_rt;
+    logic [31:0] readback_high_rt;
     always_ff @(posedge clk or negedge arst_n) begin
         if(~arst_n) begin
             for(int i=0; i<32; i++) readback_data_rt[i] <= '0;
             readback_done_rt <= '0;
             readback_err_rt <= '0;
-            readback_addr_rt <= '0;
+            readback_high_rt <= '0;
         end else begin
             readback_data_rt <= readback_data_rt_c;
             readback_err_rt <= decoded_err;
             readback_done_rt <= decoded_req & ~decoded_req_is_wr;
-            readback_addr_rt <= rd_mux_addr;
+            for(int i=0; i<32; i++) readback_high_rt[i] <= ad_hi(rd_mux_addr) == 5'(i);
         end
     end
 
@@ -3556,9 +3404,10 @@ module kvcpu_regs (
 
     // readback stage 2
     always_comb begin
-        readback_data = readback_data_rt[readback_addr_rt[12:8]];
+        readback_data = '0;
+        for(int i=0; i<32; i++) readback_data |= readback_high_rt[i] ? readback_data_rt[i] : '0;
         readback_done = readback_done_rt;
-        readback_err = readback_err_rt;
+        readback_err = '0;
     end
 
     assign cpuif_rd_ack = readback_done;

@@ -36,8 +36,14 @@ module kvcpu_rtbd #(
 
   /// Configuration registers.
   input  kvcpu_pkg::cfg_t                     cfg_i,
+  /// The same, as they are from the next cycle on.
+  input  kvcpu_pkg::cfg_t                     cfg_next_i,
   /// Current step.
   input  logic [31:0]                         step_i,
+  /// The step is written: it is `step_new_i` from the next cycle on.
+  input  logic                                step_we_i,
+  /// The new step; means nothing while `step_we_i` is low.
+  input  logic [31:0]                         step_new_i,
 
   /// Lookup ports: request valid (device.md 3).
   input  logic [PORTS-1:0]                    lookup_valid_i,
@@ -131,6 +137,8 @@ module kvcpu_rtbd #(
 
   /// Item of an operation (S3).
   output logic                                push_valid_o,
+  /// It may push one: its channel and its item stand. Known early in the cycle.
+  output logic                                push_may_o,
   /// Its channel.
   output logic                                push_channel_o,
   /// The item.
@@ -144,8 +152,10 @@ module kvcpu_rtbd #(
   output logic [kvcpu_pkg::TierCount-1:0]     take_o,
   /// Slot pools: a slot can be taken.
   input  logic [kvcpu_pkg::TierCount-1:0]     slot_avail_i,
-  /// Slot pools: free slots.
-  input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::CountW-1:0] slot_free_i,
+  /// Slot pools: a slot is free.
+  input  logic [kvcpu_pkg::TierCount-1:0]     slot_some_i,
+  /// Slot pools: more slots are free than RESERVE keeps.
+  input  logic [kvcpu_pkg::TierCount-1:0]     slot_above_i,
   /// Slot pools: the slot that would be taken.
   input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::SlotW-1:0]  slot_i,
   /// Slot pools: give back (one tier at a time).
@@ -179,6 +189,7 @@ module kvcpu_rtbd #(
   localparam int unsigned RowBits = $clog2(ROWS);
   localparam int unsigned BankBits = $clog2(LANES);
   localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
+  localparam int unsigned TakeGap = 4;  // the slot pools refill their heads meanwhile
 
   if (ENTRIES < 1024 || ENTRIES > MaxEntries || (ENTRIES & (ENTRIES - 1)) != 0) begin : gen_entries
     $error("ENTRIES must be a power of two from 1,024 to 65,536");
@@ -215,12 +226,20 @@ module kvcpu_rtbd #(
   assign ready_o = !sweep_q;
 
   // ------------------------------------------------------------------ T0
-  logic t1_open, t1_takes, advance, freeze;
+  // Two operations fit before T2: what is accepted while T1 holds its operation waits beside it. So
+  // that nobody's ready depends on the interlock.
+  logic t1_spare_valid_q, t1_free, t1_leave, t_advance, freeze;
+  logic shut_q;  // nothing enters; a cycle late, for which the soft reset has a state
   logic enter_valid;
-  op_t enter_op, enter_op_keyed;
+  op_t enter_op, t1_spare_op_q;
   logic [PORTS-1:0] credit;
   logic probe_valid, probe_ready;
   op_t probe_op;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) shut_q <= 1'b1;
+    else shut_q <= halt_i || sweep_q || clear_i;
+  end
 
   kvcpu_rtbd_issue #(
     .PORTS(PORTS)
@@ -228,12 +247,10 @@ module kvcpu_rtbd #(
     .clk_i           (clk_i),
     .rst_ni          (rst_ni),
     .cfg_i           (cfg_i),
-    .open_i          (t1_open),
-    .advance_i       (advance),
-    .t1_takes_i      (t1_takes),
+    .open_i          (!t1_spare_valid_q),
     .takes_hold_i    (takes_hold_i),
     .freeze_i        (freeze),
-    .halt_i          (halt_i || sweep_q || clear_i),
+    .halt_i          (shut_q),
     .lookup_valid_i  (lookup_valid_i),
     .lookup_ready_o  (lookup_ready_o),
     .lookup_kv_addr_i(lookup_kv_addr_i),
@@ -255,24 +272,14 @@ module kvcpu_rtbd #(
     .op_o            (enter_op)
   );
 
-  // Operations that name their block by an item get its KV address here.
-  always_comb begin
-    enter_op_keyed = enter_op;
-    if (enter_op.op == OpStart || enter_op.op == OpEnd || enter_op.op == OpProbe) begin
-      enter_op_keyed.kv_addr.request_id = enter_op.item.request_id;
-      {enter_op_keyed.kv_addr.layer, enter_op_keyed.kv_addr.head} = enter_op.item.layer_head;
-      enter_op_keyed.kv_addr.token = enter_op.item.block << OffBits;
-    end
-  end
-
   // ------------------------------------------------------------------ T1..S0: find the entry
   logic t1_valid_q, t2_valid_q, t3_valid_q, s0_valid_q;
-  op_t t1_op_q, t2_op_q, t3_op_q, s0_op_q;
-  logic [LANES-1:0][RowW-1:0] t1_hash_row, t1_row, t2_row_q, t3_row_q, s0_row_q;
+  op_t t1_op_q, t2_op_q, t3_op_q;
+  logic [LANES-1:0][RowW-1:0] t1_hash_row, t1_row, t2_row_q, t3_row_q;
   logic t1_hold;
 
-  assign t1_open = !t1_valid_q || (advance && !t1_hold);
-  assign t1_takes = takes(t1_valid_q, t1_op_q.op);
+  assign t1_leave = t1_valid_q && t_advance && !t1_hold;
+  assign t1_free = !t1_valid_q || t1_leave;
 
   kvcpu_hash #(
     .LANES(LANES),
@@ -309,46 +316,77 @@ module kvcpu_rtbd #(
            o.op == OpEnd;
   endfunction
 
-  lock_t t2_lock_q, t3_lock_q, s0_lock_q, s1_lock_q, s2_lock_q, s3_lock_q, s4_lock_q, s5_lock_q;
+  // The operation at the head of the pipeline, with what T3 found.
+  typedef struct packed {
+    op_t                          op;
+    banks_t                       target;      // bank of the entry, one-hot; 0: no entry
+    logic                         match;       // a tag of its key
+    banks_t                       first_free;  // lowest bank with a free place for its key
+    logic                         place;       // there is one
+    logic                         read_tag;    // it reads the tag, through port B
+    logic                         takes;       // it may take a slot
+    logic                         eng_read;    // accesses of the insert search
+    logic                         eng_write;
+    logic                         eng_final;
+    logic [LANES-1:0][RowW-1:0]   row;
+    logic [LANES-1:0][7:0]        token_end;
+    logic [LANES-1:0][1:0]        tier;
+    logic [LANES-1:0][SlotW-1:0]  slot;
+    logic [SlotW-1:0]             ins_slot;    // OpInsert: the slot that it may take, and its address
+    logic [63:0]                  ins_phys;
+    lock_t                        lock;
+  } head_t;
+
+  head_t t3_head, eng_head, s0_spare_q, s0_q;
+  logic  s0_spare_valid_q;
+
+  function automatic logic takes(logic valid, op_e op);
+    return valid && (op == OpStart || op == OpInsert);
+  endfunction
+
+  lock_t t2_lock_q, t3_lock_q, s1_lock_q, s2_lock_q, s3_lock_q, s4_lock_q, s5_lock_q;
   lock_t t1_lock;
   logic t1_named;
+  logic [15:0] t1_sig_q;
 
-  assign t1_lock = '{writes: t1_valid_q && may_write_tag(t1_op_q), sig: signature(t1_op_q.kv_addr)};
+  always_ff @(posedge clk_i) begin
+    if (t1_free) t1_sig_q <= t1_spare_valid_q ? signature(t1_spare_op_q.kv_addr) : signature(enter_op.kv_addr);
+  end
+
+  assign t1_lock = '{writes: t1_valid_q && may_write_tag(t1_op_q), sig: t1_sig_q};
   assign t1_named = (t1_op_q.op != OpRead) && (t1_op_q.op != OpProbe);
 
   function automatic logic locked(lock_t l, logic [15:0] sig);
     return l.writes && (l.sig == sig);
   endfunction
 
+  // A lock that has left its stage is only a false alarm: s0_q and s0_spare_q keep theirs.
   assign t1_hold = t1_valid_q && t1_named &&
                    (locked(t2_lock_q, t1_lock.sig) || locked(t3_lock_q, t1_lock.sig) ||
-                    locked(s0_lock_q, t1_lock.sig) || locked(s1_lock_q, t1_lock.sig) ||
-                    locked(s2_lock_q, t1_lock.sig) || locked(s3_lock_q, t1_lock.sig) ||
-                    locked(s4_lock_q, t1_lock.sig) || locked(s5_lock_q, t1_lock.sig));
+                    (s0_spare_valid_q && locked(s0_spare_q.lock, t1_lock.sig)) ||
+                    (s0_valid_q && locked(s0_q.lock, t1_lock.sig)) ||
+                    locked(s1_lock_q, t1_lock.sig) || locked(s2_lock_q, t1_lock.sig) ||
+                    locked(s3_lock_q, t1_lock.sig) || locked(s4_lock_q, t1_lock.sig) ||
+                    locked(s5_lock_q, t1_lock.sig));
 
   // T3
   tag_t [LANES-1:0] t3_tag;
-  banks_t t3_tag_ok, t3_match, t3_free, t3_first_free, t3_bad, t3_target;
-  logic [31:0] t3_block;
+  banks_t t3_tag_ok, t3_same_key, t3_match, t3_free, t3_first_free, t3_bad, t3_target;
   logic [7:0] t3_offset;
   logic t3_by_token;
 
-  assign t3_block = t3_op_q.kv_addr.token >> OffBits;
   assign t3_offset = (OffBits == 0) ? 8'd0 : 8'(t3_op_q.kv_addr.token & 32'(BLOCK_TOKENS - 1));
   // Lookups ask for a token; all other operations take any token of the block (device.md 8).
   assign t3_by_token = (t3_op_q.op == OpLookup) || (t3_op_q.op == OpPeek);
 
   for (genvar b = 0; b < LANES; b++) begin : gen_match
-    logic same_key, has_token;
-    assign same_key = t3_tag[b].valid && t3_tag_ok[b] &&
-                      (t3_tag[b].request_id == t3_op_q.kv_addr.request_id) &&
-                      (t3_tag[b].layer_head == {t3_op_q.kv_addr.layer, t3_op_q.kv_addr.head}) &&
-                      (t3_tag[b].block == t3_block);
+    logic has_token;
     // Not `<=`: with blocks of one token the offset is the constant 0, and the comparison would be one too.
     assign has_token = !t3_by_token || (t3_offset == t3_tag[b].token_end) ||
                        (t3_offset < t3_tag[b].token_end) ||
                        (t3_op_q.write && t3_offset == t3_tag[b].token_end + 8'd1);
-    assign t3_match[b] = same_key && has_token && !t3_op_q.denied && (t3_op_q.op != OpRead);
+    assign t3_match[b] = t3_same_key[b] && t3_tag[b].valid && t3_tag_ok[b] && has_token &&
+                         !t3_op_q.denied && (t3_op_q.op != OpRead);
     assign t3_free[b] = !t3_tag[b].valid && t3_tag_ok[b];
     assign t3_bad[b] = !t3_tag_ok[b] && (t3_op_q.op != OpRead) && !t3_op_q.denied;
   end
@@ -364,17 +402,37 @@ module kvcpu_rtbd #(
     if (t3_op_q.op == OpProbe) t3_target = '0;
   end
 
-  // S0
-  banks_t s0_target_q, s0_match_q, s0_first_free_q, bank_s0_valid, bank_s0_ready;
-  logic s0_exists_q, s0_place_q;
-  logic [LANES-1:0][7:0] s0_token_end_q;
-  logic [LANES-1:0][1:0] s0_tier_q;
-  logic [LANES-1:0][SlotW-1:0] s0_slot_q;
-
   // OpInsert: the slot at the head of its tier's pool, and its address, followed from T2 on.
-  logic [63:0] t3_ins_base_q, s0_ins_phys_q;
+  logic [63:0] t3_ins_base_q;
   logic [31:0] t3_ins_offset_q;
-  logic [SlotW-1:0] t3_ins_slot_q, s0_ins_slot_q;
+  logic [SlotW-1:0] t3_ins_slot_q;
+
+  always_comb begin
+    t3_head = '{
+      op:         t3_op_q,
+      target:     t3_target,
+      match:      |t3_match,
+      first_free: t3_first_free,
+      place:      |t3_free,
+      read_tag:   t3_op_q.op == OpRead,
+      takes:      takes(1'b1, t3_op_q.op),
+      row:        t3_row_q,
+      ins_slot:   t3_ins_slot_q,
+      ins_phys:   t3_ins_base_q + 64'(t3_ins_offset_q),
+      lock:       t3_lock_q,
+      default:    '0
+    };
+    for (int unsigned b = 0; b < LANES; b++) begin
+      t3_head.token_end[b] = t3_tag[b].token_end;
+      t3_head.tier[b] = t3_tag[b].tier;
+      t3_head.slot[b] = t3_tag[b].slot;
+    end
+  end
+
+  // S0
+  banks_t bank_s0_valid, bank_s0_ready;
+  logic s0_free, s0_leave, s0_wait, s0_go;
+  logic [TakeGap-1:1] take_gap_q;  // an operation that takes a slot left S0 one, two ... cycles ago
 
   logic eng_valid, eng_write, eng_final, eng_ready, eng_meta_bad;
   banks_t eng_bank;
@@ -384,57 +442,85 @@ module kvcpu_rtbd #(
   op_t eng_op;
   logic [SlotW-1:0] eng_slot;
 
-  assign advance = !s0_valid_q || (s0_target_q == '0) || |(s0_target_q & bank_s0_ready);
-  assign bank_s0_valid = eng_valid ? eng_bank : (s0_valid_q ? s0_target_q : '0);
-  assign eng_ready = |(eng_bank & bank_s0_ready) && eng_valid;
+  // The search's own accesses come with the pipeline empty.
+  always_comb begin
+    eng_head = '{
+      op:        eng_op,
+      target:    eng_bank,
+      read_tag:  1'b1,
+      eng_read:  !eng_write && !eng_final,
+      eng_write: eng_write,
+      eng_final: eng_final,
+      place:     eng_final,
+      ins_slot:  eng_slot,
+      default:   '0
+    };
+    for (int unsigned b = 0; b < LANES; b++) eng_head.row[b] = eng_row;
+  end
+  assign eng_ready = eng_valid && !s0_valid_q;
+
+  // Operations that take slots reach the pools 4 cycles apart: their heads are refilled meanwhile.
+  assign s0_wait = s0_q.takes && take_gap_q != '0;
+  assign bank_s0_valid = (s0_valid_q && !s0_wait) ? s0_q.target : '0;
+  assign s0_leave = !s0_wait && ((s0_q.target == '0) || |(s0_q.target & bank_s0_ready));
+  assign s0_free = !s0_valid_q || s0_leave;
+  assign s0_go = s0_valid_q && s0_leave && s0_q.op.op != OpProbe;
+
+  head_t s0_next;
+  assign s0_next = eng_valid ? eng_head : s0_spare_valid_q ? s0_spare_q : t3_head;
+
+  // T1..T3 advance unless the place before S0 is taken: nobody there waits for a bank's decision. A
+  // register beside s0_spare_valid_q, which has enough to drive.
+  logic s0_spare_valid;
+  assign s0_spare_valid = !s0_free && (s0_spare_valid_q || t3_valid_q);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      t1_valid_q <= 1'b0;
-      t2_valid_q <= 1'b0;
-      t3_valid_q <= 1'b0;
-      s0_valid_q <= 1'b0;
-      t2_lock_q  <= '0;
-      t3_lock_q  <= '0;
-      s0_lock_q  <= '0;
+      t1_valid_q       <= 1'b0;
+      t1_spare_valid_q <= 1'b0;
+      t2_valid_q       <= 1'b0;
+      t3_valid_q       <= 1'b0;
+      s0_spare_valid_q <= 1'b0;
+      t_advance        <= 1'b1;
+      s0_valid_q       <= 1'b0;
+      t2_lock_q        <= '0;
+      t3_lock_q        <= '0;
+      take_gap_q       <= '0;
     end else begin
-      if (t1_open) t1_valid_q <= enter_valid;
-      if (advance) begin
-        t2_valid_q <= t1_valid_q && !t1_hold;
+      if (t1_free) t1_valid_q <= t1_spare_valid_q || enter_valid;
+      t1_spare_valid_q <= !t1_free && (t1_spare_valid_q || enter_valid);
+      if (t_advance) begin
+        t2_valid_q <= t1_leave;
         t3_valid_q <= t2_valid_q;
-        s0_valid_q <= t3_valid_q;
         t2_lock_q  <= t1_hold ? '0 : t1_lock;
         t3_lock_q  <= t2_lock_q;
-        s0_lock_q  <= t3_lock_q;
       end
+      if (s0_free) s0_valid_q <= eng_ready || s0_spare_valid_q || t3_valid_q;
+      s0_spare_valid_q <= s0_spare_valid;
+      t_advance        <= !s0_spare_valid;
+      take_gap_q       <= {take_gap_q[TakeGap-2:1], s0_go && s0_q.takes};
     end
   end
 
+  // With a reset, so that synthesis does not move the register behind the hash's tables: T0 has no time.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) t1_op_q <= '0;
+    else if (t1_free) t1_op_q <= t1_spare_valid_q ? t1_spare_op_q : enter_op;
+  end
+
   always_ff @(posedge clk_i) begin
-    if (t1_open) t1_op_q <= enter_op_keyed;
-    if (advance) begin
+    if (!t1_spare_valid_q) t1_spare_op_q <= enter_op;
+    if (t_advance) begin
       t2_op_q         <= t1_op_q;
       t2_row_q        <= t1_row;
       t3_op_q         <= t2_op_q;
       t3_row_q        <= t2_row_q;
-      s0_op_q         <= t3_op_q;
-      s0_row_q        <= t3_row_q;
-      s0_target_q     <= t3_target;
-      s0_match_q      <= t3_match;
-      s0_first_free_q <= t3_first_free;
-      s0_exists_q     <= |t3_match;
-      s0_place_q      <= |t3_free;
       t3_ins_slot_q   <= slot_i[t2_op_q.tier];
       t3_ins_base_q   <= cfg_i.base[t2_op_q.tier];
       t3_ins_offset_q <= 32'(slot_i[t2_op_q.tier]) << cfg_i.stride_shift;
-      s0_ins_slot_q   <= t3_ins_slot_q;
-      s0_ins_phys_q   <= t3_ins_base_q + 64'(t3_ins_offset_q);
-      for (int unsigned b = 0; b < LANES; b++) begin
-        s0_token_end_q[b] <= t3_tag[b].token_end;
-        s0_tier_q[b]      <= t3_tag[b].tier;
-        s0_slot_q[b]      <= t3_tag[b].slot;
-      end
+      s0_spare_q      <= t3_head;
     end
+    if (s0_free) s0_q <= s0_next;
   end
 
   // ------------------------------------------------------------------ S1..S3
@@ -444,7 +530,6 @@ module kvcpu_rtbd #(
     logic [3:0]      bank_no;
     logic [RowW-1:0] row;
     logic            match;
-    logic            exists;
     logic            place;
     logic [7:0]      token_end;
     logic [1:0]      tier;
@@ -456,55 +541,55 @@ module kvcpu_rtbd #(
   } s_stage_t;
 
   s_stage_t s0, s1_q, s2_q, s3_q;
-  logic s0_go, s1_valid_q, s2_valid_q, s3_valid_q;
-
-  banks_t s0_bank;
-  assign s0_bank = eng_valid ? eng_bank : s0_target_q;
+  logic s1_valid_q, s2_valid_q, s3_valid_q;
 
   always_comb begin
     s0 = '0;
-    s0_go = eng_valid ? eng_ready : (s0_valid_q && advance && s0_op_q.op != OpProbe);
-    s0.op = eng_valid ? eng_op : s0_op_q;
-    s0.bank = s0_bank;
-    s0.match = !eng_valid && |(s0_match_q & s0_target_q);
-    s0.exists = !eng_valid && s0_exists_q;
-    s0.place = eng_valid ? eng_final : s0_place_q;
-    s0.kept = eng_valid && eng_final;
-    s0.eng_read = eng_valid && !eng_write && !eng_final;
-    s0.eng_write = eng_valid && eng_write;
-    s0.eng_final = eng_valid && eng_final;
+    s0.op = s0_q.op;
+    s0.bank = s0_q.target;
+    s0.match = s0_q.match;
+    s0.place = s0_q.place;
+    s0.kept = s0_q.eng_final;
+    s0.eng_read = s0_q.eng_read;
+    s0.eng_write = s0_q.eng_write;
+    s0.eng_final = s0_q.eng_final;
     for (int unsigned b = 0; b < LANES; b++) begin
-      if (s0_bank[b]) begin
+      if (s0_q.target[b]) begin
         s0.bank_no |= 4'(b);
-        s0.row |= s0_row_q[b];
-        s0.token_end |= s0_token_end_q[b];
-        s0.tier |= s0_tier_q[b];
-        s0.slot |= s0_slot_q[b];
+        s0.row |= s0_q.row[b];
+        s0.token_end |= s0_q.token_end[b];
+        s0.tier |= s0_q.tier[b];
+        s0.slot |= s0_q.slot[b];
       end
     end
-    if (eng_valid) s0.row = eng_row;
-    if (s0.op.op == OpInsert && !s0.match) begin
-      s0.tier = s0.op.tier;
-      s0.slot = eng_valid ? eng_slot : s0_ins_slot_q;
+    if (s0_q.op.op == OpInsert && !s0_q.match) begin
+      s0.tier = s0_q.op.tier;
+      s0.slot = s0_q.ins_slot;
     end
   end
 
   lock_t s0_lock;
-  assign s0_lock = '{writes: s0_lock_q.writes && s0_valid_q && advance, sig: s0_lock_q.sig};
+  assign s0_lock = '{writes: s0_q.lock.writes && s0_go, sig: s0_q.lock.sig};
 
   // ------------------------------------------------------------------ S1: INSERT takes its slot
   // A new key has its result here: with a place and a slot nothing can happen to it any more before its
   // commit point, and nothing that enters after the result overtakes it. Without a place the search
-  // begins here. Where the pool's head has changed since T2, or is not there, the commit point takes the
+  // begins a cycle later. Where the pool's head has changed since T2, or is not there, the commit point takes the
   // slot, answers and begins the search.
-  logic s1_keeps, s1_search, s1_answers;
+  logic s1_insert, s1_keeps, s1_answers, s2_search_q;
   logic [63:0] s1_ins_phys_q;
   rsp_t s1_rsp;
 
-  assign s1_keeps = s1_valid_q && (s1_q.op.op == OpInsert) && !s1_q.kept && !s1_q.eng_read &&
-                    !s1_q.eng_write && !s1_q.exists && slot_avail_i[s1_q.tier] &&
-                    (slot_i[s1_q.tier] == s1_q.slot);
-  assign s1_search = s1_keeps && !s1_q.place;
+  assign s1_insert = s1_valid_q && (s1_q.op.op == OpInsert) && !s1_q.kept && !s1_q.eng_read &&
+                     !s1_q.eng_write;
+  // Every tier's pool is compared: which one counts is chosen last.
+  logic [TierCount-1:0] s1_same;
+  always_comb begin
+    for (int unsigned t = 0; t < TierCount; t++) begin
+      s1_same[t] = slot_avail_i[t] && (slot_i[t] == s1_q.slot) && (s1_q.tier == 2'(t));
+    end
+  end
+  assign s1_keeps = s1_insert && !s1_q.match && (s1_same != '0);
   assign s1_answers = s1_keeps && s1_q.place;
 
   always_comb begin
@@ -545,6 +630,48 @@ module kvcpu_rtbd #(
   // The meta word has the last word on VALID: FREE_REQUEST may have removed the entry since T3.
   assign s2_hit = s2_q.match && s2_meta_ok && s2_meta.valid;
 
+  // Judged for the step as it is and for the one that may be written in this cycle: the write is late.
+  judged_t s2_judged, s2_judged_new, s3_judged_q, s3_judged;
+  logic s2_commits, s3_stepped_q, s3_pushes_new_q, s3_written_new_q;
+
+  assign s2_commits = s2_valid_q && !s2_q.eng_read && !s2_q.eng_write;
+
+  kvcpu_rtbd_judge u_judge (
+    .valid_i       (s2_commits),
+    .op_i          (s2_q.op),
+    .hit_i         (s2_hit),
+    .exists_i      (s2_q.match),
+    .kept_i        (s2_q.kept),
+    .meta_i        (s2_meta),
+    .token_end_i   (s2_q.token_end),
+    .token_offset_i(8'(s2_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
+    .step_i        (step_i),
+    .cfg_i         (cfg_next_i),
+    .judged_o      (s2_judged)
+  );
+
+  kvcpu_rtbd_judge u_judge_new (
+    .valid_i       (s2_commits),
+    .op_i          (s2_q.op),
+    .hit_i         (s2_hit),
+    .exists_i      (s2_q.match),
+    .kept_i        (s2_q.kept),
+    .meta_i        (s2_meta),
+    .token_end_i   (s2_q.token_end),
+    .token_offset_i(8'(s2_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
+    .step_i        (step_new_i),
+    .cfg_i         (cfg_next_i),
+    .judged_o      (s2_judged_new)
+  );
+
+  always_comb begin
+    s3_judged = s3_judged_q;
+    if (s3_stepped_q) begin
+      s3_judged.pushes = s3_pushes_new_q;
+      s3_judged.written = s3_written_new_q;
+    end
+  end
+
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       s1_valid_q <= 1'b0;
@@ -569,7 +696,7 @@ module kvcpu_rtbd #(
 
   always_ff @(posedge clk_i) begin
     s1_q          <= s0;
-    s1_ins_phys_q <= s0_ins_phys_q;
+    s1_ins_phys_q <= s0_q.ins_phys;
     s2_q          <= s1_q;
     s2_q.kept     <= s1_q.kept || s1_keeps;
     s3_q          <= s2_q;
@@ -580,6 +707,10 @@ module kvcpu_rtbd #(
     s3_tag_b_q    <= s2_tag;
     s3_hit_q      <= s2_hit;
     s3_meta_bad_q <= !s2_meta_ok;
+    s3_judged_q   <= s2_judged;
+    s3_stepped_q  <= step_we_i;
+    s3_pushes_new_q  <= s2_judged_new.pushes;
+    s3_written_new_q <= s2_judged_new.written;
   end
 
   // ------------------------------------------------------------------ S2: answers
@@ -601,14 +732,11 @@ module kvcpu_rtbd #(
 
   assign s2_port_lookup = s2_valid_q && (s2_q.op.op == OpLookup) && (s2_q.op.client == ClPort);
   always_comb begin
-    s2_answer = '0;
     s2_answer.hit = s2_hit;
     s2_answer.denied = s2_q.op.denied;
-    if (s2_hit) begin
-      s2_answer.tier = s2_q.tier;
-      s2_answer.phys_addr = s2_phys;
-      s2_answer.index = s2_index;
-    end
+    s2_answer.tier = s2_q.tier;
+    s2_answer.phys_addr = s2_phys;
+    s2_answer.index = s2_index;
   end
 
   for (genvar p = 0; p < PORTS; p++) begin : gen_answer
@@ -628,11 +756,12 @@ module kvcpu_rtbd #(
       .data_o  (answer),
       .idle_o  (answers_idle[p])
     );
+    // A hit is known last, so the rest of the answer follows it only here.
     assign answer_hit_o[p] = answer.hit;
     assign answer_denied_o[p] = answer.denied;
-    assign answer_tier_o[p] = answer.tier;
-    assign answer_phys_addr_o[p] = answer.phys_addr;
-    assign answer_index_o[p] = answer.index;
+    assign answer_tier_o[p] = answer.hit ? answer.tier : '0;
+    assign answer_phys_addr_o[p] = answer.hit ? answer.phys_addr : '0;
+    assign answer_index_o[p] = answer.hit ? answer.index : '0;
   end
   assign ports_idle_o = &answers_idle;
 
@@ -642,10 +771,10 @@ module kvcpu_rtbd #(
   tag_t s3_tag, alu_tag, s3_tag_n;
   meta_t alu_meta, s3_meta_n;
   logic alu_valid, alu_tag_we, alu_meta_we, s3_tag_we, s3_meta_we;
-  logic take_valid, put_valid, put_held, abort_valid, orphan, underflow, saturated;
-  tier_e take_tier, put_tier;
+  logic [TierCount-1:0] take;
+  logic put_valid, put_held, orphan, underflow, saturated;
+  tier_e take_tier;
   logic [SlotW-1:0] put_slot;
-  logic [MoveIdW-1:0] abort_move_id;
   status_e s3_status;
   move_e s3_move;
 
@@ -663,21 +792,21 @@ module kvcpu_rtbd #(
   kvcpu_rtbd_alu u_alu (
     .valid_i        (alu_valid),
     .op_i           (s3_q.op),
-    .hit_i          (s3_hit_q),
-    .exists_i       (s3_q.exists),
+    .exists_i       (s3_q.match),
     .place_i        (s3_q.place),
     .kept_i         (s3_q.kept),
     .kept_slot_i    (s3_q.slot),
     .tag_i          (s3_tag),
     .meta_i         (s3_meta_q),
+    .judged_i       (s3_judged),
     .token_offset_i (8'(s3_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
     .block_i        (s3_q.op.kv_addr.token >> OffBits),
     .step_i         (step_i),
-    .cfg_i          (cfg_i),
     .epoch_i        (epoch),
     .life_i         (life_q),
     .slot_avail_i   (slot_avail_i),
-    .slot_free_i    (slot_free_i),
+    .slot_some_i    (slot_some_i),
+    .slot_above_i   (slot_above_i),
     .slot_i         (slot_i),
     .evict_full_i   (evict_full_i),
     .prefetch_full_i(prefetch_full_i),
@@ -688,20 +817,21 @@ module kvcpu_rtbd #(
     .push_valid_o   (push_valid_o),
     .push_channel_o (push_channel_o),
     .push_item_o    (push_item_o),
-    .take_valid_o   (take_valid),
+    .take_o         (take),
     .take_tier_o    (take_tier),
-    .put_valid_o    (put_valid),
-    .put_held_o     (put_held),
-    .put_tier_o     (put_tier),
-    .put_slot_o     (put_slot),
-    .abort_valid_o  (abort_valid),
-    .abort_move_id_o(abort_move_id),
-    .orphan_o       (orphan),
     .status_o       (s3_status),
     .move_o         (s3_move),
     .underflow_o    (underflow),
     .saturated_o    (saturated)
   );
+
+  assign push_may_o = s3_judged_q.pushes || s3_pushes_new_q;
+
+  assign put_valid = s3_judged.puts;
+  assign put_held = s3_judged.put_held;
+  assign put_slot = s3_judged.put_slot;
+  // An entry with an item goes: the life count advances.
+  assign orphan = s3_judged.removes && s3_meta_q.in_flight;
 
   assign s3_tag_we = alu_tag_we || (s3_valid_q && s3_q.eng_write);
   assign s3_meta_we = alu_meta_we || (s3_valid_q && s3_q.eng_write);
@@ -709,19 +839,17 @@ module kvcpu_rtbd #(
   assign s3_meta_n = s3_q.eng_write ? eng_meta : alu_meta;
 
   banks_t s4_bank_q, s5_bank_q;
-  logic s4_tag_we_q, s5_tag_we_q, s4_meta_we_q, s5_meta_we_q, s4_bad_q, s5_bad_q;
+  logic s4_tag_we_q, s4_meta_we_q, s5_meta_we_q, s4_bad_q, s5_bad_q;
   tag_t s4_tag_q, s5_tag_q;
   meta_t s4_meta_q, s5_meta_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       s4_tag_we_q  <= 1'b0;
-      s5_tag_we_q  <= 1'b0;
       s4_meta_we_q <= 1'b0;
       s5_meta_we_q <= 1'b0;
     end else begin
       s4_tag_we_q  <= s3_tag_we;
-      s5_tag_we_q  <= s4_tag_we_q;
       s4_meta_we_q <= s3_meta_we;
       s5_meta_we_q <= s4_meta_we_q;
     end
@@ -760,15 +888,12 @@ module kvcpu_rtbd #(
   logic s3_insert, s3_again, s3_search;
   logic [SlotW-1:0] s3_slot;
   rsp_t s3_rsp, search_rsp;
-  logic [63:0] take_phys;
 
   assign s3_insert = alu_valid && (s3_q.op.op == OpInsert) && !s3_q.kept;
   assign s3_again = (s3_status == StBusy);
   assign s3_search = (s3_status == StFull);
   // The slot of this operation, taken here or kept from S1 on.
   assign s3_slot = s3_q.kept ? s3_q.slot : slot_i[take_tier];
-  assign take_phys = s3_q.kept ? s3_phys_q
-                               : cfg_i.base[take_tier] + (64'(slot_i[take_tier]) << cfg_i.stride_shift);
 
   always_comb begin
     s3_rsp = '0;
@@ -785,14 +910,12 @@ module kvcpu_rtbd #(
       s3_rsp.phys_addr = s3_phys_q;
       s3_rsp.index = s3_index;
     end
-    if (s3_q.op.op == OpInsert && s3_status == StOk) begin
+    if (s3_q.op.op == OpInsert && !s3_hit_q) begin  // means something if the status is StOk, which comes last
       s3_rsp.tier = s3_q.op.tier;
-      s3_rsp.phys_addr = take_phys;
       s3_rsp.index = s3_index;
     end
     s3_rsp.dst_tier = take_tier;
     s3_rsp.dst_slot = s3_slot;
-    s3_rsp.dst_phys = take_phys;
     if (s3_q.op.op == OpRead) begin
       s3_rsp.entry = '{
         valid:       s3_meta_q.valid,
@@ -806,10 +929,9 @@ module kvcpu_rtbd #(
         ref_count:   s3_meta_q.ref_count,
         access_step: s3_meta_q.access_step,
         prio:        s3_meta_q.prio,
-        phys_addr:   s3_meta_q.valid ? cfg_i.base[s3_tag_b_q.tier] +
-                     (64'(s3_tag_b_q.slot) << cfg_i.stride_shift) : '0,
+        phys_addr:   '0,
         tier:        s3_tag_b_q.tier,
-        token_end:   s3_meta_q.valid ? (s3_tag_b_q.block << OffBits) +
+        token_end:   s3_meta_q.valid ? (s3_tag_b_q.block << OffBits) |
                      32'(s3_tag_b_q.token_end) : '0,
         token_start: s3_tag_b_q.block << OffBits,
         layer_head:  s3_tag_b_q.layer_head,
@@ -818,7 +940,34 @@ module kvcpu_rtbd #(
     end
   end
 
-  // The search answers as the OpInsert that began it.
+  // Addresses of slots are added up in S4: of the slot taken, and of an entry that is read.
+  typedef struct packed {
+    logic [63:0] base;
+    logic [31:0] offset;
+  } place_t;
+
+  function automatic place_t place_of(cfg_t cfg, logic [1:0] tier, logic [SlotW-1:0] slot);
+    return '{base: cfg.base[tier], offset: 32'(slot) << cfg.stride_shift};
+  endfunction
+
+  function automatic logic [63:0] address(place_t p);
+    return p.base + 64'(p.offset);
+  endfunction
+
+  // Each tier's place before the tier is known: that comes last.
+  place_t [TierCount-1:0] s3_places;
+  always_comb begin
+    for (int unsigned t = 0; t < TierCount; t++) s3_places[t] = place_of(cfg_i, 2'(t), slot_i[t]);
+  end
+
+  // The search answers as the OpInsert that began it, whose slot has long been known.
+  place_t search_place_q;
+  logic [63:0] search_phys_q;
+  always_ff @(posedge clk_i) begin
+    search_place_q <= place_of(cfg_i, eng_op.tier, eng_slot);
+    search_phys_q  <= address(search_place_q);
+  end
+
   always_comb begin
     search_rsp = '0;
     search_rsp.op = OpInsert;
@@ -826,7 +975,7 @@ module kvcpu_rtbd #(
     search_rsp.status = result_ok ? StOk : StFull;
     if (result_ok) begin
       search_rsp.tier = eng_op.tier;
-      search_rsp.phys_addr = cfg_i.base[eng_op.tier] + (64'(eng_slot) << cfg_i.stride_shift);
+      search_rsp.phys_addr = search_phys_q;
       search_rsp.index = IndexW'({result_row[RowBits-1:0], result_bank[BankBits-1:0]});
     end
   end
@@ -839,10 +988,12 @@ module kvcpu_rtbd #(
     if (!rst_ni) begin
       cmd_rsp_valid_q  <= 1'b0;
       slot_ahead_o     <= 1'b0;
+      s2_search_q      <= 1'b0;
       dma_rsp_valid_o  <= 1'b0;
       bar2_rsp_valid_o <= 1'b0;
     end else begin
       slot_ahead_o     <= s1_keeps;
+      s2_search_q      <= s1_keeps && !s1_q.place;
       cmd_rsp_valid_q  <= (s3_answers && s3_q.op.client == ClCmd) || result_valid;
       dma_rsp_valid_o  <= s3_answers && s3_q.op.client == ClDma;
       bar2_rsp_valid_o <= s3_answers && s3_q.op.client == ClBar2;
@@ -850,16 +1001,25 @@ module kvcpu_rtbd #(
   end
   // A search's result and another client's S3 may fall into one cycle.
   rsp_t s4_rsp_q, search_rsp_q;
-  logic s4_search_q;
+  place_t s4_take_q, s4_entry_q;
+  logic s4_search_q, s4_inserted_q;
   always_ff @(posedge clk_i) begin
-    s4_rsp_q     <= s3_rsp;
-    search_rsp_q <= search_rsp;
-    s4_search_q  <= result_valid;
+    s4_rsp_q      <= s3_rsp;
+    s4_take_q     <= s3_places[take_tier];
+    s4_entry_q    <= place_of(cfg_i, s3_tag_b_q.tier, s3_tag_b_q.slot);
+    s4_inserted_q <= (s3_q.op.op == OpInsert) && (s3_status == StOk);
+    search_rsp_q  <= search_rsp;
+    s4_search_q   <= result_valid;
   end
-  assign rsp_o = s4_rsp_q;
   assign cmd_rsp_valid_o = cmd_rsp_valid_q || s1_answers;
   always_comb begin
-    cmd_rsp_o = s4_rsp_q;
+    rsp_o = s4_rsp_q;
+    rsp_o.dst_phys = address(s4_take_q);
+    if (s4_inserted_q) rsp_o.phys_addr = address(s4_take_q);
+    if (s4_rsp_q.entry.valid) rsp_o.entry.phys_addr = address(s4_entry_q);
+  end
+  always_comb begin
+    cmd_rsp_o = rsp_o;
     if (s4_search_q) cmd_rsp_o = search_rsp_q;
     if (s1_answers) cmd_rsp_o = s1_rsp;
   end
@@ -878,17 +1038,17 @@ module kvcpu_rtbd #(
 
   assign search_put_ready = !put_valid;
 
-  // Banks take turns: one that waits too long would finish its walk alone, at a fraction of the pace.
-  banks_t freed_turn_q, freed_later, freed_pick;
-  assign freed_later = freed_valid & freed_turn_q;
-  assign freed_pick = (freed_later != '0) ? freed_later & (~freed_later + 1'b1)
-                                          : freed_valid & (~freed_valid + 1'b1);
-  assign freed_pop = (put_valid || search_put_valid) ? '0 : freed_pick;
+  // Banks take turns: one that waits too long would finish its walk alone, at a fraction of the pace. The
+  // turn of a cycle is chosen in the cycle before.
+  banks_t freed_turn_q, freed_others, freed_later;
+  assign freed_others = freed_valid & ~freed_turn_q;
+  assign freed_later = freed_others & ~(freed_turn_q | (freed_turn_q - 1'b1));
+  assign freed_pop = (put_valid || search_put_valid) ? '0 : freed_turn_q & freed_valid;
 
-  // The banks above the one just served.
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) freed_turn_q <= '1;
-    else if (freed_pop != '0) freed_turn_q <= ~(freed_pop | (freed_pop - 1'b1));
+    if (!rst_ni) freed_turn_q <= '0;
+    else if (freed_later != '0 && freed_turn_q != '0) freed_turn_q <= freed_later & (~freed_later + 1'b1);
+    else if (freed_others != '0) freed_turn_q <= freed_others & (~freed_others + 1'b1);
   end
 
   always_comb begin
@@ -897,24 +1057,23 @@ module kvcpu_rtbd #(
     freed_pick_moving = 1'b0;
     freed_pick_move_id = '0;
     for (int unsigned b = 0; b < LANES; b++) begin
-      if (freed_pop[b]) begin
+      if (freed_turn_q[b]) begin
         freed_pick_tier |= freed_tier[b];
         freed_pick_slot |= freed_slot[b];
-        freed_pick_moving |= freed_moving[b];
+        freed_pick_moving |= freed_moving[b] && freed_pop[b];
         freed_pick_move_id |= freed_move_id[b];
       end
     end
   end
 
   always_comb begin
-    take_o = '0;
-    take_o[take_tier] = take_valid;
+    take_o = take;
     if (s1_keeps) take_o[s1_q.op.tier] = 1'b1;  // never in one cycle: operations that take keep their distance
     put_o = '0;
     put_held_o = 1'b0;
     put_slot_o = put_slot;
     if (put_valid) begin
-      put_o[put_tier] = 1'b1;
+      put_o[s3_judged.put_tier] = 1'b1;
       put_held_o = put_held;
     end else if (search_put_valid) begin
       put_o[eng_op.tier] = 1'b1;
@@ -928,7 +1087,7 @@ module kvcpu_rtbd #(
   always_comb begin
     abort_o = '0;
     for (int unsigned m = 0; m < MOVES; m++) begin
-      abort_o[m] = (abort_valid && abort_move_id == MoveIdW'(m)) ||
+      abort_o[m] = (s3_judged.aborts && s3_meta_q.move_id == MoveIdW'(m)) ||
                    (freed_pick_moving && freed_pick_move_id == MoveIdW'(m));
     end
   end
@@ -969,9 +1128,11 @@ module kvcpu_rtbd #(
   logic probe_leaves;
   logic s4_busy_q, s5_busy_q;
 
-  assign probe_leaves = s0_valid_q && advance && (s0_op_q.op == OpProbe) && !eng_valid;
-  assign quiet_o = !t1_valid_q && !t2_valid_q && !t3_valid_q && !s0_valid_q && !s1_valid_q &&
-                   !s2_valid_q && !s3_valid_q && !s4_busy_q && !s5_busy_q;
+  // A probe has no bank to wait for.
+  assign probe_leaves = s0_valid_q && (s0_q.op.op == OpProbe);
+  assign quiet_o = !t1_valid_q && !t1_spare_valid_q && !t2_valid_q && !t3_valid_q &&
+                   !s0_spare_valid_q && !s0_valid_q && !s1_valid_q && !s2_valid_q && !s3_valid_q &&
+                   !s4_busy_q && !s5_busy_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -983,39 +1144,46 @@ module kvcpu_rtbd #(
     end
   end
 
-  function automatic logic takes(logic valid, op_e op);
-    return valid && (op == OpStart || op == OpInsert);
-  endfunction
-  assign takes_quiet_o = !takes(t1_valid_q, t1_op_q.op) && !takes(t2_valid_q, t2_op_q.op) &&
-                         !takes(t3_valid_q, t3_op_q.op) && !takes(s0_valid_q, s0_op_q.op) &&
-                         !takes(s1_valid_q, s1_q.op.op) && !takes(s2_valid_q, s2_q.op.op) &&
-                         !takes(s3_valid_q, s3_q.op.op);
+  // A cycle late, which `takes_hold_i` gives time for: nothing that takes a slot enters any more.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) takes_quiet_o <= 1'b0;
+    else begin
+      takes_quiet_o <= !takes(t1_valid_q, t1_op_q.op) &&
+                       !takes(t1_spare_valid_q, t1_spare_op_q.op) &&
+                       !takes(t2_valid_q, t2_op_q.op) && !takes(t3_valid_q, t3_op_q.op) &&
+                       !takes(s0_spare_valid_q, s0_spare_q.op.op) &&
+                       !takes(s0_valid_q, s0_q.op.op) && !takes(s1_valid_q, s1_q.op.op) &&
+                       !takes(s2_valid_q, s2_q.op.op) && !takes(s3_valid_q, s3_q.op.op);
+    end
+  end
 
   logic [RowW-1:0] s0_free_row;
   always_comb begin
     s0_free_row = '0;
     for (int unsigned b = 0; b < LANES; b++) begin
-      if (s0_first_free_q[b]) s0_free_row |= s0_row_q[b];
+      if (s0_q.first_free[b]) s0_free_row |= s0_q.row[b];
     end
   end
 
   kvcpu_rtbd_insert #(
-    .LANES(LANES)
+    .LANES       (LANES),
+    .BLOCK_TOKENS(BLOCK_TOKENS)
   ) u_insert (
     .clk_i            (clk_i),
     .rst_ni           (rst_ni),
     .clear_i          (clear_i),
-    .t3_leave_i       (t3_valid_q && advance),
+    .t3_leave_i       (t3_valid_q && t_advance),
     .t3_op_i          (t3_op_q),
     .t3_tag_i         (t3_tag),
     .t3_tag_ok_i      (t3_tag_ok),
     .t3_row_i         (t3_row_q),
     .probe_done_i     (probe_leaves),
-    .probe_bank_i     (s0_op_q.index[3:0]),
-    .probe_free_i     (|s0_first_free_q),
-    .probe_free_bank_i(s0_first_free_q),
+    .probe_bank_i     (s0_q.op.index[3:0]),
+    .probe_free_i     (s0_q.place),
+    .probe_free_bank_i(s0_q.first_free),
     .probe_free_row_i (s0_free_row),
-    .s1_search_i      (s1_search),
+    .s1_insert_i      (s1_insert),
+    .s2_search_i      (s2_search_q),
     .s1_op_i          (s1_q.op),
     .s1_slot_i        (s1_q.slot),
     .s3_insert_i      (s3_insert),
@@ -1071,19 +1239,23 @@ module kvcpu_rtbd #(
       .clear_i          (clear_i),
       .sweep_i          (sweep_q),
       .sweep_row_i      (sweep_row_q),
-      .t1_read_i        (t1_valid_q && advance),
+      .t1_read_i        (t1_valid_q && t_advance),
       .t1_row_i         (t1_row[b]),
-      .advance_i        (advance),
+      .advance_i        (t_advance),
+      .t2_kv_addr_i     (t2_op_q.kv_addr),
       .t3_tag_o         (t3_tag[b]),
       .t3_tag_ok_o      (t3_tag_ok[b]),
+      .t3_same_key_o    (t3_same_key[b]),
+      .s0_load_i        (s0_free),
+      .s0_load_row_i    (s0_next.row[b]),
       .s0_valid_i       (bank_s0_valid[b]),
-      .s0_row_i         (eng_valid ? eng_row : s0_row_q[b]),
-      .s0_read_tag_i    (eng_valid || (s0_op_q.op == OpRead)),
+      .s0_row_i         (s0_q.row[b]),
+      .s0_read_tag_i    (s0_q.read_tag),
       .s0_ready_o       (bank_s0_ready[b]),
       .s2_meta_o        (bank_s2_meta[b]),
       .s2_tag_o         (bank_s2_tag[b]),
       .s2_meta_ok_o     (bank_s2_meta_ok[b]),
-      .s5_tag_we_i      (s5_tag_we_q && s5_bank_q[b]),
+      .s4_tag_we_i      (s4_tag_we_q && s4_bank_q[b]),
       .s5_tag_i         (s5_tag_q),
       .s5_meta_we_i     (s5_meta_we_q && s5_bank_q[b]),
       .s5_meta_i        (s5_meta_q),
@@ -1125,20 +1297,29 @@ module kvcpu_rtbd #(
   end
 
   // ------------------------------------------------------------------ parity
-  banks_t t3_bad_now;
-  assign t3_bad_now = (t3_valid_q && advance) ? t3_bad : '0;
+  // Counted and named a cycle after they are seen.
+  banks_t t3_bad_q, s2_bad_q;
+  logic [LANES-1:0][RowW-1:0] t3_bad_row_q, s2_bad_row_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) count_parity_o <= '0;
-    else if (sweep_q) count_parity_o <= '0;
-    else count_parity_o <= 6'($countones(t3_bad_now)) + 6'($countones(bank_s2_bad));
+    if (!rst_ni) begin
+      t3_bad_q       <= '0;
+      s2_bad_q       <= '0;
+      count_parity_o <= '0;
+    end else begin
+      t3_bad_q       <= (t3_valid_q && t_advance && !sweep_q) ? t3_bad : '0;
+      s2_bad_q       <= sweep_q ? '0 : bank_s2_bad;
+      count_parity_o <= 6'($countones(t3_bad_q)) + 6'($countones(s2_bad_q));
+    end
   end
   always_ff @(posedge clk_i) begin
+    t3_bad_row_q <= t3_row_q;
+    s2_bad_row_q <= bank_s2_row;
     for (int b = LANES - 1; b >= 0; b--) begin
-      if (t3_bad_now[b]) parity_index_o <= IndexW'({t3_row_q[b][RowBits-1:0], BankBits'(b)});
+      if (t3_bad_q[b]) parity_index_o <= IndexW'({t3_bad_row_q[b][RowBits-1:0], BankBits'(b)});
     end
     for (int b = LANES - 1; b >= 0; b--) begin
-      if (bank_s2_bad[b]) parity_index_o <= IndexW'({bank_s2_row[b][RowBits-1:0], BankBits'(b)});
+      if (s2_bad_q[b]) parity_index_o <= IndexW'({s2_bad_row_q[b][RowBits-1:0], BankBits'(b)});
     end
   end
 

@@ -1,13 +1,12 @@
-// What an operation does to its entry: the commit point (S3) of every operation on the directory.
-// Combinational. The rules are device.md 3 (lookup), 5 (slots), 6 (moves), 7 (hints), 8 (commands).
+// What an operation does to its entry: the commit point (S3) of every operation on the directory, after
+// kvcpu_rtbd_judge (S2) has looked at the entry. Combinational. The rules are device.md 3 (lookup),
+// 5 (slots), 6 (moves), 7 (hints), 8 (commands).
 
 module kvcpu_rtbd_alu (
   /// An operation is at its commit point.
   input  logic                                     valid_i,
   /// The operation.
   input  kvcpu_pkg::op_t                           op_i,
-  /// The directory holds a valid, readable entry for it.
-  input  logic                                     hit_i,
   /// OpInsert: a tag of the key was found.
   input  logic                                     exists_i,
   /// OpInsert: a free place was found in the key's banks.
@@ -20,6 +19,8 @@ module kvcpu_rtbd_alu (
   input  kvcpu_pkg::tag_t                          tag_i,
   /// The entry's meta word before.
   input  kvcpu_pkg::meta_t                         meta_i,
+  /// What S2 has found.
+  input  kvcpu_pkg::judged_t                       judged_i,
   /// OpLookup: offset of the token inside its block.
   input  logic [7:0]                               token_offset_i,
   /// Block number of the operation's token.
@@ -27,8 +28,6 @@ module kvcpu_rtbd_alu (
 
   /// Current step (device.md 4).
   input  logic [31:0]                              step_i,
-  /// Configuration registers.
-  input  kvcpu_pkg::cfg_t                          cfg_i,
   /// Epoch of the running or last scan; new entries are born in it.
   input  logic                                     epoch_i,
   /// Life count of new entries.
@@ -36,8 +35,10 @@ module kvcpu_rtbd_alu (
 
   /// Per tier: a slot can be taken now.
   input  logic [kvcpu_pkg::TierCount-1:0]          slot_avail_i,
-  /// Per tier: free slots.
-  input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::CountW-1:0] slot_free_i,
+  /// Per tier: a slot is free.
+  input  logic [kvcpu_pkg::TierCount-1:0]          slot_some_i,
+  /// Per tier: more slots are free than RESERVE keeps.
+  input  logic [kvcpu_pkg::TierCount-1:0]          slot_above_i,
   /// Per tier: the slot that would be taken.
   input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::SlotW-1:0]  slot_i,
   /// The evict queue has no place.
@@ -61,25 +62,10 @@ module kvcpu_rtbd_alu (
   /// The item.
   output kvcpu_pkg::item_t                         push_item_o,
 
-  /// Take a slot of `take_tier_o`.
-  output logic                                     take_valid_o,
-  /// Tier of the slot taken.
+  /// Take a slot of this tier, one-hot; 0: of none.
+  output logic [kvcpu_pkg::TierCount-1:0]          take_o,
+  /// Tier of the slot that the operation takes or would take.
   output kvcpu_pkg::tier_e                         take_tier_o,
-  /// Give a slot back.
-  output logic                                     put_valid_o,
-  /// It is held until the fence (a migration left it).
-  output logic                                     put_held_o,
-  /// Tier of the slot given back.
-  output kvcpu_pkg::tier_e                         put_tier_o,
-  /// The slot given back.
-  output logic [kvcpu_pkg::SlotW-1:0]              put_slot_o,
-
-  /// A copy of this entry must stop.
-  output logic                                     abort_valid_o,
-  /// Its move.
-  output logic [kvcpu_pkg::MoveIdW-1:0]            abort_move_id_o,
-  /// An entry with an item was removed: the life count advances.
-  output logic                                     orphan_o,
 
   /// Status of a directory command.
   output kvcpu_pkg::status_e                       status_o,
@@ -92,72 +78,48 @@ module kvcpu_rtbd_alu (
 );
   import kvcpu_pkg::*;
 
-  // ------------------------------------------------------------------ conditions
-  logic [31:0] step_left;
-  logic hint_near, life_ok, in_flight_free;
-  tier_e target;
-  logic target_found, target_slower, target_free, target_avail;
-  logic written_in_step, kept_hot;
+  // ------------------------------------------------------------------ slots
+  typedef logic [TierCount-1:0] tiers_t;
 
-  assign in_flight_free = !meta_i.in_flight;
-  assign life_ok = (meta_i.life == op_i.item.life) && meta_i.in_flight;
+  tiers_t enough, pick;
+  logic   found, avail, start_go, insert_go;
 
-  // PREFETCH: 0 <= step - current <= LOOKAHEAD, signed.
-  assign step_left = op_i.step - step_i;
-  assign hint_near = !step_left[31] && (step_left[30:0] <= cfg_i.lookahead);
+  // The first tier that has enough, of those that the operation may take from.
+  assign enough = judged_i.targets & (judged_i.inserts ? slot_some_i : slot_above_i);
+  assign pick   = enough & (~enough + 1'b1);
+  assign found  = enough != '0;
+  assign avail  = (pick & slot_avail_i) != '0;
 
-  logic [TierCount-1:0] above_reserve;
-  for (genvar t = 0; t < TierCount; t++) begin : gen_reserve
-    assign above_reserve[t] = slot_free_i[t] > cfg_i.reserve[t];
-  end
+  assign start_go  = judged_i.starts && !judged_i.written && avail;
+  assign insert_go = judged_i.inserts && avail;
+  assign take_o    = (start_go || insert_go) ? pick : '0;
 
-  // The nearest slower tier with a free slot, or the item's own target.
   always_comb begin
-    target = op_i.item.target;
-    target_found = 1'b1;
-    if (!op_i.item.fixed) begin
-      target = TierNvme;
-      target_found = (meta_i.tier != TierNvme) && above_reserve[3];
-      if (meta_i.tier < TierHost && above_reserve[2]) begin
-        target = TierHost;
-        target_found = 1'b1;
-      end
-      if (meta_i.tier < TierT1 && above_reserve[1]) begin
-        target = TierT1;
-        target_found = 1'b1;
-      end
-    end
+    take_tier_o = TierHbm;
+    for (int unsigned t = 0; t < TierCount; t++) if (pick[t]) take_tier_o = tier_e'(t);
   end
-  assign target_slower = !op_i.item.fixed || (op_i.item.target > meta_i.tier);
-  assign target_free = target_found && above_reserve[target];
-  assign target_avail = slot_avail_i[target];
-
-  assign written_in_step = meta_i.dirty && !meta_i.hint && (meta_i.access_step == step_i);
-  assign kept_hot = !op_i.item.by_migrate &&
-                    (meta_i.hot || (meta_i.r == 8'hFF && !meta_i.evictable));
 
   // ------------------------------------------------------------------ items
-  function automatic item_t item_of(logic [15:0] request_id, logic [15:0] layer_head,
-                                    logic [31:0] block, meta_t m, logic fixed, tier_e to,
-                                    logic by_migrate);
-    item_of = '{
-      request_id: request_id,
-      layer_head: layer_head,
-      block:      block,
-      from:       m.tier,
-      fixed:      fixed,
-      target:     to,
-      by_migrate: by_migrate,
-      life:       m.life
-    };
-  endfunction
-
   logic [15:0] op_layer_head;
   assign op_layer_head = {op_i.kv_addr.layer, op_i.kv_addr.head};
 
-  logic grows, push_ok;
-  assign grows = op_i.write && (token_offset_i == tag_i.token_end + 8'd1);
-  assign push_ok = push_channel_o ? !prefetch_full_i : !evict_full_i;
+  logic hit, push_ok;
+  assign hit     = judged_i.hit;
+  assign push_ok = judged_i.push_channel ? !prefetch_full_i : !evict_full_i;
+
+  // MIGRATE with a full queue is BUSY; everything else that finds no place is dropped and counted.
+  assign push_valid_o   = judged_i.pushes && (op_i.op != OpMigrate || push_ok);
+  assign push_channel_o = judged_i.push_channel;
+  assign push_item_o = '{
+    request_id: op_i.kv_addr.request_id,
+    layer_head: op_layer_head,
+    block:      block_i,
+    from:       meta_i.tier,
+    fixed:      judged_i.push_fixed,
+    target:     judged_i.push_target,
+    by_migrate: op_i.op == OpMigrate,
+    life:       meta_i.life
+  };
 
   // ------------------------------------------------------------------ the operation
   always_comb begin
@@ -169,104 +131,70 @@ module kvcpu_rtbd_alu (
     tag_o.block = block_i;
     meta_we_o = 1'b0;
     meta_o = meta_i;
-    push_valid_o = 1'b0;
-    push_channel_o = 1'(ChEvict);
-    push_item_o = item_of(op_i.kv_addr.request_id, op_layer_head, block_i, meta_i, 1'b0,
-                          TierNvme, 1'b0);
-    take_valid_o = 1'b0;
-    take_tier_o = target;
-    put_valid_o = 1'b0;
-    put_held_o = 1'b0;
-    put_tier_o = meta_i.tier;
-    put_slot_o = meta_i.slot;
-    abort_valid_o = 1'b0;
-    abort_move_id_o = meta_i.move_id;
-    orphan_o = 1'b0;
-    status_o = hit_i ? StOk : StMiss;
+    status_o = hit ? StOk : StMiss;
     move_o = MvCancelled;
     underflow_o = 1'b0;
     saturated_o = 1'b0;
 
     unique case (op_i.op)
       OpLookup: begin
-        if (hit_i) begin
-          meta_we_o = 1'b1;
-          meta_o.access_step = step_i;
-          meta_o.r = 8'hFF;
-          if (meta_i.f != 8'hFF) meta_o.f = meta_i.f + 8'd1;
-          meta_o.hint = 1'b0;
-          meta_o.evictable = 1'b0;
-          if (op_i.write) begin
-            meta_o.dirty = 1'b1;
-            meta_o.voided = meta_i.moving;
-            abort_valid_o = meta_i.moving;
-            if (grows) begin
-              tag_we_o = 1'b1;
-              tag_o.token_end = token_offset_i;
-            end
-          end
-          if (cfg_i.demand && in_flight_free && meta_i.tier > cfg_i.promote_tier) begin
-            push_valid_o = 1'b1;
-            push_channel_o = 1'(ChPrefetch);
-            push_item_o.fixed = 1'b1;
-            push_item_o.target = cfg_i.promote_tier;
-            meta_o.in_flight = push_ok;
-          end
+        meta_we_o = hit;
+        meta_o.access_step = step_i;
+        meta_o.r = 8'hFF;
+        if (meta_i.f != 8'hFF) meta_o.f = meta_i.f + 8'd1;
+        meta_o.hint = 1'b0;
+        meta_o.evictable = 1'b0;
+        if (op_i.write) begin
+          meta_o.dirty = 1'b1;
+          meta_o.voided = meta_i.moving;
+          tag_we_o = hit && judged_i.grows;
+          tag_o.token_end = token_offset_i;
         end
+        if (judged_i.pushes) meta_o.in_flight = push_ok;
       end
 
       OpBoost: begin
-        meta_we_o = hit_i;
+        meta_we_o = hit;
         meta_o.hot = 1'b1;
         meta_o.evictable = 1'b0;
       end
 
       OpImevict: begin
-        meta_we_o = hit_i;
+        meta_we_o = hit;
         meta_o.evictable = 1'b1;
         meta_o.hot = 1'b0;
         meta_o.hint = 1'b0;
-        if (hit_i && in_flight_free && meta_i.ref_count == '0 && meta_i.tier != TierNvme) begin
-          push_valid_o = 1'b1;
-          meta_o.in_flight = push_ok;
-        end
+        if (judged_i.pushes) meta_o.in_flight = push_ok;
       end
 
       OpCool: begin
-        meta_we_o = hit_i;
+        meta_we_o = hit;
         meta_o.hot = 1'b0;
         meta_o.evictable = 1'b0;
       end
 
       OpPrefetch: begin
-        meta_we_o = hit_i;
+        meta_we_o = hit;
         meta_o.hint = 1'b1;
         meta_o.evictable = 1'b0;
         meta_o.access_step = op_i.step;
-        if (hit_i && in_flight_free && meta_i.tier > cfg_i.promote_tier && hint_near) begin
-          push_valid_o = 1'b1;
-          push_channel_o = 1'(ChPrefetch);
-          push_item_o.fixed = 1'b1;
-          push_item_o.target = cfg_i.promote_tier;
-          meta_o.in_flight = push_ok;
-        end
+        if (judged_i.pushes) meta_o.in_flight = push_ok;
       end
 
       OpShare: begin
-        meta_we_o = hit_i;
+        meta_we_o = hit;
         meta_o.prefix = 1'b1;
         if (meta_i.ref_count != 8'hFF) meta_o.ref_count = meta_i.ref_count + 8'd1;
-        else saturated_o = hit_i;
+        else saturated_o = hit;
       end
 
       OpRelease: begin
-        meta_we_o = hit_i;
+        meta_we_o = hit;
         if (meta_i.ref_count != '0) meta_o.ref_count = meta_i.ref_count - 8'd1;
-        else underflow_o = hit_i;
+        else underflow_o = hit;
       end
 
       OpInsert: begin
-        take_tier_o = op_i.tier;
         status_o = StOk;
         if (kept_i) begin
           status_o = place_i ? StOk : StFull;
@@ -274,12 +202,11 @@ module kvcpu_rtbd_alu (
           meta_we_o = place_i;
         end else if (exists_i) begin
           status_o = StExists;
-        end else if (slot_free_i[op_i.tier] == '0) begin
+        end else if (!found) begin
           status_o = StNoSlot;
-        end else if (!slot_avail_i[op_i.tier]) begin
+        end else if (!avail) begin
           status_o = StBusy;  // the pool refills its head: the operation comes again
         end else begin
-          take_valid_o = 1'b1;
           status_o = place_i ? StOk : StFull;
           tag_we_o = place_i;
           meta_we_o = place_i;
@@ -302,89 +229,51 @@ module kvcpu_rtbd_alu (
       end
 
       OpRemove: begin
-        if (hit_i) begin
-          if (meta_i.ref_count != '0) begin
-            status_o = StReferenced;
-          end else begin
-            tag_we_o = 1'b1;
-            tag_o = '0;
-            meta_we_o = 1'b1;
-            meta_o = '0;
-            put_valid_o = 1'b1;
-            abort_valid_o = meta_i.moving;
-            orphan_o = meta_i.in_flight;
-          end
-        end
+        if (hit && !judged_i.removes) status_o = StReferenced;
+        tag_we_o = judged_i.removes;
+        meta_we_o = judged_i.removes;
+        tag_o = '0;
+        meta_o = '0;
       end
 
       OpMigrate: begin
-        push_channel_o = (op_i.tier > meta_i.tier) ? 1'(ChEvict) : 1'(ChPrefetch);
-        push_item_o.fixed = 1'b1;
-        push_item_o.target = op_i.tier;
-        push_item_o.by_migrate = 1'b1;
         meta_o.in_flight = 1'b1;
-        if (hit_i) begin
-          if (op_i.tier == meta_i.tier) status_o = StBadArg;
-          else if (op_i.tier > meta_i.tier && meta_i.ref_count != '0) status_o = StReferenced;
-          else if (meta_i.in_flight || !push_ok) status_o = StBusy;
-          else begin
-            push_valid_o = 1'b1;
-            meta_we_o = 1'b1;
-          end
-        end
+        meta_we_o = push_valid_o;
+        if (hit) status_o = judged_i.migrate;
+        if (judged_i.pushes && !push_ok) status_o = StBusy;
       end
 
       OpStart: begin
+        meta_we_o = hit && judged_i.item_lives;
         meta_o.moving = 1'b0;
         meta_o.voided = 1'b0;
         meta_o.move_id = op_i.move_id;
-        if (hit_i && life_ok) begin
-          meta_we_o = 1'b1;
-          if (meta_i.tier != op_i.item.from || written_in_step ||
-              (target_slower && (meta_i.ref_count != '0 || kept_hot))) begin
-            meta_o.in_flight = 1'b0;
-          end else if (!target_free) begin
-            move_o = MvNoSlot;
-            meta_o.in_flight = 1'b0;
-          end else if (!target_avail) begin
-            move_o = MvRetry;  // the pool refills its head: the operation comes again
-          end else begin
-            move_o = MvOk;
-            take_valid_o = 1'b1;
-            meta_o.moving = 1'b1;
-          end
+        if (!judged_i.starts || judged_i.written) begin
+          meta_o.in_flight = 1'b0;
+        end else if (!found) begin
+          move_o = MvNoSlot;
+          meta_o.in_flight = 1'b0;
+        end else if (!avail) begin
+          move_o = MvRetry;  // the pool refills its head: the operation comes again
+        end else begin
+          move_o = MvOk;
+          meta_o.moving = 1'b1;
         end
       end
 
       OpEnd: begin
-        // The target slot goes back unless the move commits.
-        put_valid_o = 1'b1;
-        put_tier_o = op_i.dst_tier;
-        put_slot_o = op_i.dst_slot;
+        meta_we_o = judged_i.ends;
         meta_o.moving = 1'b0;
         meta_o.voided = 1'b0;
-        if (hit_i && life_ok && meta_i.moving && meta_i.move_id == op_i.move_id) begin
-          meta_we_o = 1'b1;
-          meta_o.in_flight = 1'b0;
-          if (meta_i.voided) begin
-            move_o = MvVoid;
-          end else if (op_i.error) begin
-            move_o = op_i.last_try ? MvError : MvRetry;
-            meta_o.in_flight = !op_i.last_try;
-          end else if (op_i.dst_tier > meta_i.tier && meta_i.ref_count != '0) begin
-            move_o = MvCancelled;
-          end else begin
-            move_o = MvOk;
-            put_held_o = 1'b1;
-            put_tier_o = meta_i.tier;
-            put_slot_o = meta_i.slot;
-            tag_we_o = 1'b1;
-            tag_o.tier = op_i.dst_tier;
-            tag_o.slot = op_i.dst_slot;
-            meta_o.tier = op_i.dst_tier;
-            meta_o.slot = op_i.dst_slot;
-            meta_o.dirty = 1'b0;
-          end
+        meta_o.in_flight = (judged_i.end_move == MvRetry);
+        if (judged_i.ends) move_o = judged_i.end_move;
+        if (judged_i.end_move == MvOk) begin
+          tag_we_o = judged_i.ends;
+          tag_o.tier = op_i.dst_tier;
+          tag_o.slot = op_i.dst_slot;
+          meta_o.tier = op_i.dst_tier;
+          meta_o.slot = op_i.dst_slot;
+          meta_o.dirty = 1'b0;
         end
       end
 
@@ -394,11 +283,6 @@ module kvcpu_rtbd_alu (
     if (!valid_i) begin
       tag_we_o = 1'b0;
       meta_we_o = 1'b0;
-      push_valid_o = 1'b0;
-      take_valid_o = 1'b0;
-      put_valid_o = 1'b0;
-      abort_valid_o = 1'b0;
-      orphan_o = 1'b0;
       underflow_o = 1'b0;
       saturated_o = 1'b0;
     end

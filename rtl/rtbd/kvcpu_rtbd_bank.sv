@@ -3,7 +3,8 @@
 //
 // What enters S0 in a cycle is one of: an operation of the RTBD pipeline, a step of a scan, a step of
 // FREE_REQUEST. Nothing enters whose row is already in S1..S5, so a read-modify-write is atomic on its
-// entry (device.md 2, "Order").
+// entry (device.md 2, "Order"). The rows are compared one cycle ahead, and parity is folded in two
+// stages, of which the first comes right behind the memories.
 
 module kvcpu_rtbd_bank #(
   /// Rows, ENTRIES / LANES. Power of two, 64 to 16,384.
@@ -18,7 +19,7 @@ module kvcpu_rtbd_bank #(
   /// Soft reset: drops everything in the pipeline and every walk.
   input  logic                              clear_i,
 
-  /// Reset sweep: write an empty entry at `sweep_row_i`.
+  /// Reset sweep: write an empty entry at `sweep_row_i` (in the next cycle).
   input  logic                              sweep_i,
   /// Row of the sweep.
   input  logic [kvcpu_pkg::RowW-1:0]        sweep_row_i,
@@ -27,14 +28,22 @@ module kvcpu_rtbd_bank #(
   input  logic                              t1_read_i,
   /// T1: row of the operation's key in this bank.
   input  logic [kvcpu_pkg::RowW-1:0]        t1_row_i,
-  /// T2 -> T3: the pipeline T1..S0 advances.
+  /// T1..T3 advance.
   input  logic                              advance_i,
+  /// T2: key of the operation.
+  input  kvcpu_pkg::kv_addr_t               t2_kv_addr_i,
   /// T3: tag of the row.
   output kvcpu_pkg::tag_t                   t3_tag_o,
   /// T3: the tag's parity is good.
   output logic                              t3_tag_ok_o,
+  /// T3: the tag's key is the operation's (valid or not, whatever its parity).
+  output logic                              t3_same_key_o,
 
-  /// S0: the operation at the head of the pipeline targets this bank.
+  /// An operation enters the head of the pipeline: it is in S0 from the next cycle on.
+  input  logic                              s0_load_i,
+  /// Its row.
+  input  logic [kvcpu_pkg::RowW-1:0]        s0_load_row_i,
+  /// S0: the operation at the head of the pipeline targets this bank and may go.
   input  logic                              s0_valid_i,
   /// S0: its row.
   input  logic [kvcpu_pkg::RowW-1:0]        s0_row_i,
@@ -50,8 +59,8 @@ module kvcpu_rtbd_bank #(
   /// S2: parity of the meta word is good.
   output logic                              s2_meta_ok_o,
 
-  /// S5: an operation writes this bank's tag at `s5_op_row_o`.
-  input  logic                              s5_tag_we_i,
+  /// S4: an operation will write this bank's tag in the next cycle, at the row of S5.
+  input  logic                              s4_tag_we_i,
   /// S5: tag to write.
   input  kvcpu_pkg::tag_t                   s5_tag_i,
   /// S5: an operation writes this bank's meta word.
@@ -182,79 +191,148 @@ module kvcpu_rtbd_bank #(
     logic            forced;
     logic            via_a;  // StepFree: the tag is read through port A
     logic [RowW-1:0] row;
-    logic [RowW:0]   count;  // StepScan: place in the walk, for a replay
   } stage_t;
 
   stage_t s0, s1_q, s2_q, s3_q, s4_q, s5_q;
 
-  logic replay;  // the S5 scan step found no waiting place: younger steps of the walk are void
+  logic replay;    // the S5 scan step found no waiting place: younger steps of the walk are void
+  logic replay_q;  // and the one that entered in the same cycle
 
   // ------------------------------------------------------------------ S0: who enters
-  logic            scan_walk_q, free_walk_q;
-  logic [RowW-1:0] scan_row_q, free_row_q;
-  logic [RowW:0]   scan_count_q, free_count_q;
+  logic            scan_walking, scan_ready, free_walking, free_ready;
+  logic [RowW-1:0] scan_walk_row, scan_row, free_row;
   logic [1:0]      scan_denied_q;
   logic [5:0]      free_denied_q;
+  logic            first_q, free_first_q;  // a step was denied often enough: before operations
+  logic            freed_room_q;
+  logic            tag_we;  // a register: the tag memory is written in this cycle (S5)
+  logic            port_a_idle, op_free_way;
+  logic            scan_want, free_want, scan_first, free_first;
+  logic            op_go, scan_go, free_go;
 
-  function automatic logic in_pipe(logic [RowW-1:0] row, stage_t a, stage_t b, stage_t c, stage_t d,
-                                   stage_t e);
-    return (a.kind != StepNone && a.row == row) || (b.kind != StepNone && b.row == row) ||
-           (c.kind != StepNone && c.row == row) || (d.kind != StepNone && d.row == row) ||
-           (e.kind != StepNone && e.row == row);
-  endfunction
-
-  logic tag_we;
-  logic op_free_way, scan_free_way, free_free_way;
-  logic scan_want, scan_first, free_first;
-  logic op_go, scan_go, free_go;
-  logic freed_room, port_a_idle;
-  logic [RowW-1:0] scan_row;
-
-  // A forced step is taken while the walk is paused, so one row register at a time is asked for.
-  assign scan_row = forced_scan_i ? forced_row_i : scan_row_q;
-  assign scan_want = forced_scan_i || (scan_walk_q && !scan_pause_i);
-
-  assign op_free_way = !in_pipe(s0_row_i, s1_q, s2_q, s3_q, s4_q, s5_q) &&
-                       !(s0_read_tag_i && tag_we);
-  assign scan_free_way = !in_pipe(scan_row, s1_q, s2_q, s3_q, s4_q, s5_q) && !tag_we;
   // FREE_REQUEST reads the tag for its parity alone: through port A when T1 leaves it free, since its
   // own removals keep port B busy.
   assign port_a_idle = advance_i && !t1_read_i;
-  assign free_free_way = !in_pipe(free_row_q, s1_q, s2_q, s3_q, s4_q, s5_q) && freed_room &&
-                         (port_a_idle || !tag_we);
+  // A forced step finds the pipeline empty and the walk paused.
+  assign scan_row    = forced_scan_i ? forced_row_i : scan_walk_row;
+  assign scan_want   = forced_scan_i || (scan_walking && !scan_pause_i);
+  assign free_want   = free_walking && free_ready && freed_room_q && (port_a_idle || !tag_we) &&
+                       (free_first_q || !scan_want);
 
-  assign scan_first = scan_want && (scan_denied_q == 2'(ScanDenyMax));
-  assign free_first = free_walk_q && (free_denied_q == 6'(FreeDenyMax));
-
-  assign s0_ready_o = op_free_way && !scan_first && !free_first;
-  assign op_go = s0_valid_i && s0_ready_o;
-  assign free_go = free_walk_q && free_free_way && !op_go && (free_first || !scan_want);
-  assign scan_go = scan_want && scan_free_way && !op_go && !free_go && !replay;
+  assign s0_ready_o     = op_free_way && !first_q;
+  assign op_go          = s0_valid_i && s0_ready_o;
+  assign free_go        = free_want && !op_go;
+  assign scan_go        = scan_want && (forced_scan_i || scan_ready) && !tag_we && !op_go && !free_want;
   assign forced_taken_o = scan_go && forced_scan_i;
 
   always_comb begin
     s0 = '0;
-    s0.kind = StepNone;
-    unique case (1'b1)
-      op_go: begin
-        s0.kind = StepOp;
-        s0.row = s0_row_i;
-      end
-      scan_go: begin
-        s0.kind = StepScan;
-        s0.row = scan_row;
-        s0.forced = forced_scan_i;
-        s0.count = scan_count_q;
-      end
-      free_go: begin
-        s0.kind = StepFree;
-        s0.row = free_row_q;
-        s0.via_a = port_a_idle;
-      end
-      default: ;
-    endcase
+    s0.kind = op_go ? StepOp : free_go ? StepFree : scan_go ? StepScan : StepNone;
+    s0.row = op_go ? s0_row_i : free_want ? free_row : scan_row;
+    s0.forced = forced_scan_i;
+    s0.via_a = free_want && port_a_idle;
   end
 
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      scan_denied_q <= '0;
+      free_denied_q <= '0;
+      free_first_q  <= 1'b0;
+      first_q       <= 1'b0;
+    end else begin
+      if (!scan_want || scan_go) scan_denied_q <= '0;
+      else if (scan_denied_q != 2'(ScanDenyMax)) scan_denied_q <= scan_denied_q + 1'b1;
+      if (!free_walking || free_go) free_denied_q <= '0;
+      else if (free_denied_q != 6'(FreeDenyMax)) free_denied_q <= free_denied_q + 1'b1;
+      free_first_q <= free_first;
+      first_q      <= scan_first || free_first;
+    end
+  end
+
+  assign scan_first = scan_want && !scan_go && scan_denied_q >= 2'(ScanDenyMax - 1);
+  assign free_first = free_walking && !free_go && free_denied_q >= 6'(FreeDenyMax - 1);
+
+  // ------------------------------------------------------------------ rows that are under way
+  // The operation in S0 against S1..S5. A scan step that could go counts as if it went: it will soon.
+  logic [5:1] clash_q, clash_d;
+  logic       clashed_q, scan_may;
+
+  assign scan_may = scan_want && (forced_scan_i || scan_ready) && !free_want;
+
+  function automatic logic [4:1] in_stages(logic [RowW-1:0] row, stage_t a, stage_t b, stage_t c,
+                                           stage_t d);
+    return {d.kind != StepNone && d.row == row, c.kind != StepNone && c.row == row,
+            b.kind != StepNone && b.row == row, a.kind != StepNone && a.row == row};
+  endfunction
+
+  always_comb begin
+    if (s0_load_i) begin
+      clash_d = {in_stages(s0_load_row_i, s1_q, s2_q, s3_q, s4_q),
+                 (s0_valid_i && s0_row_i == s0_load_row_i) ||
+                 (scan_may && scan_row == s0_load_row_i) ||
+                 (free_want && free_row == s0_load_row_i)};
+    end else begin
+      clash_d = {clash_q[4:1], (scan_may && scan_row == s0_row_i) ||
+                               (free_want && free_row == s0_row_i)};
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    clash_q   <= clash_d;
+    clashed_q <= clash_d != '0;
+  end
+
+  assign op_free_way = !clashed_q && !(s0_read_tag_i && tag_we);
+
+  // ------------------------------------------------------------------ the walks
+  logic [4:1]           stage_valid;
+  logic [4:1][RowW-1:0] stage_row;
+
+  assign stage_valid = {s4_q.kind != StepNone, s3_q.kind != StepNone, s2_q.kind != StepNone,
+                        s1_q.kind != StepNone};
+  assign stage_row   = {s4_q.row, s3_q.row, s2_q.row, s1_q.row};
+
+  kvcpu_rtbd_walk #(
+    .ROWS(ROWS)
+  ) u_scan (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .clear_i      (clear_i),
+    .start_i      (scan_start_i),
+    .start_row_i  (scan_row_i),
+    .back_i       (replay && !s5_q.forced),
+    .back_row_i   (s5_q.row),
+    .step_i       (scan_go && !forced_scan_i),
+    .stage_valid_i(stage_valid),
+    .stage_row_i  (stage_row),
+    .enter_valid_i({free_go, op_go}),
+    .enter_row_i  ({free_row, s0_row_i}),
+    .walking_o    (scan_walking),
+    .row_o        (scan_walk_row),
+    .ready_o      (scan_ready)
+  );
+
+  kvcpu_rtbd_walk #(
+    .ROWS(ROWS)
+  ) u_free (
+    .clk_i        (clk_i),
+    .rst_ni       (rst_ni),
+    .clear_i      (clear_i),
+    .start_i      (free_start_i),
+    .start_row_i  ('0),
+    .back_i       (1'b0),
+    .back_row_i   ('0),
+    .step_i       (free_go),
+    .stage_valid_i(stage_valid),
+    .stage_row_i  (stage_row),
+    .enter_valid_i({scan_may, op_go}),
+    .enter_row_i  ({scan_row, s0_row_i}),
+    .walking_o    (free_walking),
+    .row_o        (free_row),
+    .ready_o      (free_ready)
+  );
+
+  // ------------------------------------------------------------------ S1..S5
   function automatic stage_t unless_void(stage_t s, logic is_void);
     unless_void = s;
     if (is_void && s.kind == StepScan && !s.forced) unless_void.kind = StepNone;
@@ -262,144 +340,152 @@ module kvcpu_rtbd_bank #(
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
+      replay_q <= 1'b0;
       s1_q <= '0;
       s2_q <= '0;
       s3_q <= '0;
       s4_q <= '0;
       s5_q <= '0;
     end else if (clear_i) begin
+      replay_q <= 1'b0;
       s1_q <= '0;
       s2_q <= '0;
       s3_q <= '0;
       s4_q <= '0;
       s5_q <= '0;
     end else begin
+      replay_q <= replay;
       s1_q <= s0;
-      s2_q <= unless_void(s1_q, replay);
+      s2_q <= unless_void(s1_q, replay || replay_q);
       s3_q <= unless_void(s2_q, replay);
       s4_q <= unless_void(s3_q, replay);
       s5_q <= unless_void(s4_q, replay);
-    end
-  end
-
-  // ------------------------------------------------------------------ the walks
-  function automatic logic [RowW-1:0] next_row(logic [RowW-1:0] row);
-    logic [RowBits-1:0] next;  // wraps at ROWS: a cast alone would keep the carry
-    next = row[RowBits-1:0] + 1'b1;
-    return RowW'(next);
-  endfunction
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      scan_walk_q   <= 1'b0;
-      scan_row_q    <= '0;
-      scan_count_q  <= '0;
-      scan_denied_q <= '0;
-    end else if (clear_i) begin
-      scan_walk_q   <= 1'b0;
-      scan_denied_q <= '0;
-    end else if (scan_start_i) begin
-      scan_walk_q   <= 1'b1;
-      scan_row_q    <= scan_row_i;
-      scan_count_q  <= '0;
-      scan_denied_q <= '0;
-    end else if (replay && !s5_q.forced) begin
-      scan_walk_q  <= 1'b1;
-      scan_row_q   <= s5_q.row;
-      scan_count_q <= s5_q.count;
-    end else begin
-      if (scan_go) begin
-        scan_denied_q <= '0;
-        if (!forced_scan_i) begin
-          scan_row_q   <= next_row(scan_row_q);
-          scan_count_q <= scan_count_q + 1'b1;
-          if (scan_count_q == (RowW + 1)'(ROWS - 1)) scan_walk_q <= 1'b0;
-        end
-      end else if (scan_want && !scan_first) begin
-        scan_denied_q <= scan_denied_q + 1'b1;
-      end
-    end
-  end
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      free_walk_q   <= 1'b0;
-      free_row_q    <= '0;
-      free_count_q  <= '0;
-      free_denied_q <= '0;
-    end else if (clear_i) begin
-      free_walk_q   <= 1'b0;
-      free_denied_q <= '0;
-    end else if (free_start_i) begin
-      free_walk_q   <= 1'b1;
-      free_row_q    <= '0;
-      free_count_q  <= '0;
-      free_denied_q <= '0;
-    end else if (free_go) begin
-      free_denied_q <= '0;
-      free_row_q    <= next_row(free_row_q);
-      free_count_q  <= free_count_q + 1'b1;
-      if (free_count_q == (RowW + 1)'(ROWS - 1)) free_walk_q <= 1'b0;
-    end else if (free_walk_q && !free_first) begin
-      free_denied_q <= free_denied_q + 1'b1;
+      if (sweep_i) s5_q.row <= sweep_row_i;
     end
   end
 
   // ------------------------------------------------------------------ memories
-  logic [TagBits-1:0] tag_a_rdata, tag_b_rdata, tag_b_q, t3_word_q;
+  logic [TagBits-1:0] tag_a_word, tag_b_rdata, tag_b_q, t3_word_q;
+  logic [RowBits-1:0] tag_a_row;
   logic [MetaBits-1:0] meta_rdata, meta_q, meta_wdata;
   logic meta_we;
-  logic [RowW-1:0] meta_waddr, tag_b_row;
+  logic [RowW-1:0] tag_b_row;
   logic [TagBits-1:0] tag_wdata;
-  tag_t tag_wtag;
-  logic read_tag_b;
 
+  // A word that is written while T1 reads it comes from beside the memory (below).
   kvcpu_ram_2p #(
     .Width(TagBits),
-    .Depth(ROWS)
+    .Depth(ROWS),
+    .Apart(1'b1)
   ) u_tag (
     .clk_i    (clk_i),
-    .a_re_i   (t1_read_i || (free_go && port_a_idle)),
-    .a_addr_i (t1_read_i ? t1_row_i[RowBits-1:0] : free_row_q[RowBits-1:0]),
-    .a_rdata_o(tag_a_rdata),
-    .b_re_i   (read_tag_b),
+    .a_re_i   (advance_i),
+    .a_addr_i (tag_a_row),
+    .a_rdata_o(tag_a_word),
+    .b_re_i   (!tag_we),
     .b_we_i   (tag_we),
     .b_addr_i (tag_b_row[RowBits-1:0]),
     .b_wdata_i(tag_wdata),
     .b_rdata_o(tag_b_rdata)
   );
 
+  // Nothing that means anything is read here in the cycle of its write: no row in S1..S5 enters S0.
   kvcpu_ram_1r1w #(
     .Width(MetaBits),
-    .Depth(ROWS)
+    .Depth(ROWS),
+    .Apart(1'b1)
   ) u_meta (
     .clk_i  (clk_i),
     .we_i   (meta_we),
-    .waddr_i(meta_waddr[RowBits-1:0]),
+    .waddr_i(s5_q.row[RowBits-1:0]),
     .wdata_i(meta_wdata),
-    .re_i   (s0.kind != StepNone),
+    .re_i   (1'b1),
     .raddr_i(s0.row[RowBits-1:0]),
     .rdata_o(meta_rdata)
   );
 
-  assign read_tag_b = scan_go || (op_go && s0_read_tag_i) || (free_go && !port_a_idle);
-  assign tag_b_row = sweep_i ? sweep_row_i : tag_we ? s5_q.row : s0.row;
+  assign tag_a_row = t1_read_i ? t1_row_i[RowBits-1:0] : free_row[RowBits-1:0];
+  assign tag_b_row = tag_we ? s5_q.row : s0.row;
+
+  // What port B wrote while port A read: the rows are compared a cycle later, when there is time.
+  logic               t2_written_q;
+  logic [RowBits-1:0] t2_read_row_q, t2_written_row_q;
+  logic [TagBits-1:0] t2_written_word_q;
 
   always_ff @(posedge clk_i) begin
-    if (advance_i) t3_word_q <= tag_a_rdata;
-    meta_q  <= meta_rdata;
-    tag_b_q <= s1_q.via_a ? tag_a_rdata : tag_b_rdata;
+    if (advance_i) begin
+      t2_written_q      <= tag_we;
+      t2_written_row_q  <= s5_q.row[RowBits-1:0];
+      t2_written_word_q <= tag_wdata;
+      t2_read_row_q     <= tag_a_row;
+    end
+  end
+  logic t2_beside;
+  assign t2_beside = t2_written_q && t2_written_row_q == t2_read_row_q;
+
+  // ------------------------------------------------------------------ behind the memories
+  // Parity: sixteen bits become one here, the rest follows a stage later.
+  localparam int unsigned Fold = 16;
+  localparam int unsigned TagFolds = (TagBits + Fold - 1) / Fold;
+  localparam int unsigned MetaFolds = (MetaBits + Fold - 1) / Fold;
+
+  function automatic logic [TagFolds-1:0] fold_tag(logic [TagBits-1:0] word);
+    logic [TagFolds*Fold-1:0] padded;
+    padded = (TagFolds * Fold)'(word);
+    for (int unsigned i = 0; i < TagFolds; i++) fold_tag[i] = ^padded[i*Fold+:Fold];
+  endfunction
+
+  function automatic logic [MetaFolds-1:0] fold_meta(logic [MetaBits-1:0] word);
+    logic [MetaFolds*Fold-1:0] padded;
+    padded = (MetaFolds * Fold)'(word);
+    for (int unsigned i = 0; i < MetaFolds; i++) fold_meta[i] = ^padded[i*Fold+:Fold];
+  endfunction
+
+  // Key: two bits of the tag against two of the operation's key.
+  localparam int unsigned KeyBits = 64;
+  localparam int unsigned Pair = 2;
+
+  function automatic logic [KeyBits/Pair-1:0] pairs_equal(logic [KeyBits-1:0] a, logic [KeyBits-1:0] b);
+    for (int unsigned i = 0; i < KeyBits / Pair; i++) begin
+      pairs_equal[i] = a[i*Pair+:Pair] == b[i*Pair+:Pair];
+    end
+  endfunction
+
+  logic [TagFolds-1:0]      t3_parity_q, s2_parity_a_q, s2_parity_b_q;
+  logic [MetaFolds-1:0]     s2_parity_meta_q;
+  logic [KeyBits/Pair-1:0]  t3_pairs_q;
+
+  // Of the word from the memory and of the one beside it: which one counts is known last.
+  function automatic logic [KeyBits/Pair-1:0] key_pairs(logic [TagBits-1:0] word, kv_addr_t key);
+    tag_t tag;
+    tag = unpack_tag(word);
+    return pairs_equal({tag.request_id, tag.layer_head, tag.block},
+                       {key.request_id, key.layer, key.head, key.token >> $clog2(BLOCK_TOKENS)});
+  endfunction
+
+  always_ff @(posedge clk_i) begin
+    if (advance_i) begin
+      t3_word_q   <= t2_beside ? t2_written_word_q : tag_a_word;
+      t3_parity_q <= t2_beside ? fold_tag(t2_written_word_q) : fold_tag(tag_a_word);
+      t3_pairs_q  <= t2_beside ? key_pairs(t2_written_word_q, t2_kv_addr_i) : key_pairs(tag_a_word, t2_kv_addr_i);
+    end
+    meta_q           <= meta_rdata;
+    s2_parity_meta_q <= fold_meta(meta_rdata);
+    tag_b_q          <= tag_b_rdata;
+    s2_parity_a_q    <= t2_beside ? fold_tag(t2_written_word_q) : fold_tag(tag_a_word);
+    s2_parity_b_q    <= fold_tag(tag_b_rdata);
   end
 
-  assign t3_tag_o = unpack_tag(t3_word_q);
-  assign t3_tag_ok_o = !(^t3_word_q);
+  assign t3_tag_o      = unpack_tag(t3_word_q);
+  assign t3_tag_ok_o   = !(^t3_parity_q);
+  assign t3_same_key_o = &t3_pairs_q;
 
   // ------------------------------------------------------------------ S2
   logic s2_tag_ok;
   assign s2_meta_o = meta_t'(meta_q[MetaBits-2:0]);
-  assign s2_meta_ok_o = !(^meta_q);
+  assign s2_meta_ok_o = !(^s2_parity_meta_q);
   assign s2_tag_o = unpack_tag(tag_b_q);
-  assign s2_tag_ok = !(^tag_b_q);
+  assign s2_tag_ok = !(^(s2_q.via_a ? s2_parity_a_q : s2_parity_b_q));
   assign s2_row_o = s2_q.row;
   assign s2_bad_o = (s2_q.kind != StepNone && !s2_meta_ok_o) ||
                     ((s2_q.kind == StepScan || s2_q.kind == StepFree) && !s2_tag_ok);
@@ -460,7 +546,7 @@ module kvcpu_rtbd_bank #(
   assign scan_in_pipe_o = (s1_q.kind == StepScan) || (s2_q.kind == StepScan) ||
                           (s3_q.kind == StepScan) || (s4_q.kind == StepScan) ||
                           (s5_q.kind == StepScan);
-  assign scan_done_o = !scan_walk_q && !scan_in_pipe_o;
+  assign scan_done_o = !scan_walking && !scan_in_pipe_o;
 
   // ------------------------------------------------------------------ FREE_REQUEST, S2..S5
   logic free_match, free_remove;
@@ -513,13 +599,16 @@ module kvcpu_rtbd_bank #(
     .pop_i  (freed_pop_i),
     .level_o(freed_level)
   );
-  assign freed_room = freed_level < $bits(freed_level)'(FreedDepth - FreeStages - 1);
+  // What enters S0 in this cycle and in the next has not been counted when the level is looked at.
+  always_ff @(posedge clk_i) begin
+    freed_room_q <= freed_level < $bits(freed_level)'(FreedDepth - FreeStages - 3);
+  end
 
   logic free_in_pipe;
   assign free_in_pipe = (s1_q.kind == StepFree) || (s2_q.kind == StepFree) ||
                         (s3_q.kind == StepFree) || (s4_q.kind == StepFree) ||
                         (s5_q.kind == StepFree);
-  assign free_done_o = !free_walk_q && !free_in_pipe && !freed_valid_o;
+  assign free_done_o = !free_walking && !free_in_pipe && !freed_valid_o;
 
   // ------------------------------------------------------------------ S5: write back
   meta_t scan_wmeta;
@@ -528,23 +617,30 @@ module kvcpu_rtbd_bank #(
     if (dec_valid_o) scan_wmeta.in_flight = dec_accept_i;
   end
 
-  logic op_tag_we, op_meta_we;
-  assign op_tag_we = (s5_q.kind == StepOp) && s5_tag_we_i;
+  // The sweep writes empty entries, all zero, with the rows of S5.
+  logic op_tag_we_q, sweep_q, op_meta_we;
   assign op_meta_we = (s5_q.kind == StepOp) && s5_meta_we_i;
 
-  assign tag_we = sweep_i || op_tag_we || s5_removed_q;
-  assign meta_we = sweep_i || op_meta_we || s5_removed_q || (s5_scored && !replay);
-  assign meta_waddr = sweep_i ? sweep_row_i : s5_q.row;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      op_tag_we_q <= 1'b0;
+      sweep_q     <= 1'b0;
+      tag_we      <= 1'b0;
+    end else begin
+      op_tag_we_q <= s4_tag_we_i;
+      sweep_q     <= sweep_i;
+      tag_we      <= s4_tag_we_i || (s4_removed_q && !clear_i) || sweep_i;
+    end
+  end
 
-  assign tag_wtag = s5_tag_i;
+  assign meta_we = sweep_q || op_meta_we || s5_removed_q || (s5_scored && !replay);
+
   always_comb begin
     tag_wdata = '0;  // an empty entry: all zero, parity too
     meta_wdata = '0;
-    if (!sweep_i && op_tag_we) tag_wdata = pack_tag(tag_wtag);
-    if (!sweep_i) begin
-      if (op_meta_we) meta_wdata = pack_meta(s5_meta_i) ^ {s5_meta_bad_i, {(MetaBits - 1) {1'b0}}};
-      else if (s5_scored) meta_wdata = pack_meta(scan_wmeta);
-    end
+    if (op_tag_we_q) tag_wdata = pack_tag(s5_tag_i);
+    if (op_meta_we) meta_wdata = pack_meta(s5_meta_i) ^ {s5_meta_bad_i, {(MetaBits - 1) {1'b0}}};
+    else if (s5_scored) meta_wdata = pack_meta(scan_wmeta);
   end
 
 endmodule

@@ -8,7 +8,9 @@
 
 module kvcpu_rtbd_insert #(
   /// Banks. Legal: 4, 8, 16.
-  parameter int unsigned LANES = 16
+  parameter int unsigned LANES = 16,
+  /// Tokens per block. Power of two, 1 to 256.
+  parameter int unsigned BLOCK_TOKENS = 16
 ) (
   /// Clock.
   input  logic                                        clk_i,
@@ -39,8 +41,10 @@ module kvcpu_rtbd_insert #(
   /// S0: row of that place.
   input  logic [kvcpu_pkg::RowW-1:0]                  probe_free_row_i,
 
-  /// S1: an OpInsert found all places taken and has taken a slot: search.
-  input  logic                                        s1_search_i,
+  /// S1: an OpInsert passes.
+  input  logic                                        s1_insert_i,
+  /// S2: it found all places taken and has taken a slot: search.
+  input  logic                                        s2_search_i,
   /// S1: the operation.
   input  kvcpu_pkg::op_t                              s1_op_i,
   /// S1: the slot it took.
@@ -195,6 +199,19 @@ module kvcpu_rtbd_insert #(
   logic [RowW-1:0] src_row_q, src_row_d, dst_row_q, dst_row_d;
   logic moved_q, moved_d;          // the first of two relocations is done
 
+  // The next probe is put together before it is asked for.
+  typedef struct packed {
+    kv_addr_t   kv_addr;
+    logic       load;   // loads the places of its key
+    logic [3:0] bank;   // of the occupant
+  } probe_t;
+
+  logic probe_valid_q, probe_valid_d, probe_next, probe_open;
+  // Of state_q, for those who wait for it.
+  logic again_q, freeze_q, read_q, write_q, final_q, full_q;
+  logic [LANES-1:0] score_q;
+  probe_t probe_q;
+
   occupant_t pick;
   logic pick_ok, issue_more, last_answer;
   logic depth2;
@@ -208,6 +225,7 @@ module kvcpu_rtbd_insert #(
   // Depth 2 leaves out the root itself, which sits in its own bank.
   assign pick_ok = pick.valid && !(depth2 && issue_q[3:0] == root_q);
   assign last_answer = !issue_more && (done_q == sent_q);
+  assign probe_open = !probe_valid_q || op_ready_i;
 
   // The next root of depth 2: the next valid occupant of the key's places.
   logic [4:0] next_root;
@@ -242,13 +260,15 @@ module kvcpu_rtbd_insert #(
     src_row_d = src_row_q;
     dst_row_d = dst_row_q;
     moved_d = moved_q;
+    probe_valid_d = probe_valid_q && !op_ready_i;
+    probe_next = 1'b0;
     result_valid_o = 1'b0;
     result_ok_o = 1'b0;
 
     unique case (state_q)
       Idle: begin
         if (s3_insert_i && s3_again_i) state_d = Again;
-        if (s1_search_i || (s3_insert_i && s3_search_i)) state_d = Probe1;
+        if (s2_search_i || (s3_insert_i && s3_search_i)) state_d = Probe1;
         issue_d = '0;
         done_d = '0;
         sent_d = '0;
@@ -261,11 +281,16 @@ module kvcpu_rtbd_insert #(
       Again: if (op_ready_i) state_d = Idle;
 
       Probe1, Probe2: begin
-        if (issue_more && (op_ready_i || !pick_ok)) issue_d = issue_q + 1'b1;
-        if (op_valid_o && op_ready_i) sent_d = sent_q + 1'b1;
+        probe_next = issue_more && pick_ok && probe_open;
+        if (probe_next || (issue_more && !pick_ok)) issue_d = issue_q + 1'b1;
+        if (probe_next) begin
+          probe_valid_d = 1'b1;
+          sent_d = sent_q + 1'b1;
+        end
         if (probe_done_i) done_d = done_q + 1'b1;
         if (probe_done_i && probe_free_i) begin
           state_d = Quiet;
+          probe_valid_d = 1'b0;
           result_valid_o = 1'b1;
           result_ok_o = 1'b1;
           two_d = depth2;
@@ -291,7 +316,11 @@ module kvcpu_rtbd_insert #(
       end
 
       Load2: begin
-        if (op_ready_i) sent_d = 5'd1;
+        probe_next = (sent_q == '0);
+        if (probe_next) begin
+          probe_valid_d = 1'b1;
+          sent_d = 5'd1;
+        end
         if (probe_done_i) begin
           state_d = Probe2;
           sent_d = '0;
@@ -332,6 +361,14 @@ module kvcpu_rtbd_insert #(
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q    <= Idle;
+      probe_valid_q <= 1'b0;
+      again_q    <= 1'b0;
+      freeze_q   <= 1'b0;
+      read_q     <= 1'b0;
+      write_q    <= 1'b0;
+      final_q    <= 1'b0;
+      full_q     <= 1'b0;
+      score_q    <= '0;
       issue_q    <= '0;
       done_q     <= '0;
       sent_q     <= '0;
@@ -345,6 +382,15 @@ module kvcpu_rtbd_insert #(
       dst_row_q  <= '0;
     end else begin
       state_q    <= clear_i ? Idle : state_d;
+      probe_valid_q <= probe_valid_d && !clear_i;
+      again_q    <= (state_d == Again) && !clear_i;
+      freeze_q   <= (state_d inside {Quiet, Score, ScoreEnd, Read, ReadEnd, Write, Final, Drain}) &&
+                    !clear_i;
+      read_q     <= (state_d == Read) && !clear_i;
+      write_q    <= (state_d == Write) && !clear_i;
+      final_q    <= (state_d == Final) && !clear_i;
+      full_q     <= (state_d == Full) && !clear_i;
+      score_q    <= (state_d == Score && !clear_i) ? src_bank_d : '0;
       issue_q    <= issue_d;
       done_q     <= done_d;
       sent_q     <= sent_d;
@@ -360,7 +406,15 @@ module kvcpu_rtbd_insert #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (s1_search_i) begin
+    if (probe_next) begin
+      probe_q.kv_addr.request_id <= pick.request_id;
+      {probe_q.kv_addr.layer, probe_q.kv_addr.head} <= pick.layer_head;
+      probe_q.kv_addr.token <= pick.block << $clog2(BLOCK_TOKENS);
+      probe_q.load <= (state_q == Load2);
+      probe_q.bank <= issue_q[3:0];
+    end
+    // There is one OpInsert at a time: whatever becomes of it, its search has nothing else to know.
+    if (s1_insert_i) begin
       op_q   <= s1_op_i;
       slot_q <= s1_slot_i;
     end else if (s3_insert_i) begin
@@ -375,54 +429,43 @@ module kvcpu_rtbd_insert #(
   end
 
   // ------------------------------------------------------------------ outputs
-  assign op_valid_o = (state_q == Again) ||
-                      ((state_q == Probe1 || state_q == Probe2) && issue_more && pick_ok) ||
-                      (state_q == Load2 && sent_q == '0);
+  assign op_valid_o = again_q || probe_valid_q;
   always_comb begin
     op_o = op_q;
-    if (state_q != Again) begin
+    if (!again_q) begin
       op_o = '0;
       op_o.op = OpProbe;
       op_o.client = ClCmd;
-      op_o.item.request_id = pick.request_id;
-      op_o.item.layer_head = pick.layer_head;
-      op_o.item.block = pick.block;
-      op_o.write = (state_q == Load2);
-      op_o.index = IndexW'(issue_q);
+      op_o.kv_addr = probe_q.kv_addr;
+      op_o.write = probe_q.load;
+      op_o.index = IndexW'(probe_q.bank);
     end
   end
 
-  assign freeze_o = (state_q == Quiet) || (state_q == Score) || (state_q == ScoreEnd) ||
-                    (state_q == Read) || (state_q == ReadEnd) || (state_q == Write) ||
-                    (state_q == Final) || (state_q == Drain);
+  assign freeze_o = freeze_q;
 
-  assign eng_valid_o = (state_q == Read) || (state_q == Write) || (state_q == Final);
-  assign eng_write_o = (state_q == Write);
-  assign eng_final_o = (state_q == Final);
+  assign eng_valid_o = read_q || write_q || final_q;
+  assign eng_write_o = write_q;
+  assign eng_final_o = final_q;
   always_comb begin
-    unique case (state_q)
-      Read: begin
-        eng_bank_o = src_bank_q;
-        eng_row_o = src_row_q;
-      end
-      Write: begin
-        eng_bank_o = dst_bank_q;
-        eng_row_o = dst_row_q;
-      end
-      default: begin
-        eng_bank_o = one_hot(root_q);
-        eng_row_o = first_q[root_q[$clog2(LANES)-1:0]].row;
-      end
-    endcase
+    eng_bank_o = one_hot(root_q);
+    eng_row_o = first_q[root_q[$clog2(LANES)-1:0]].row;
+    if (read_q) begin
+      eng_bank_o = src_bank_q;
+      eng_row_o = src_row_q;
+    end else if (write_q) begin
+      eng_bank_o = dst_bank_q;
+      eng_row_o = dst_row_q;
+    end
   end
   assign eng_op_o = op_q;
   assign eng_slot_o = slot_q;
 
-  assign forced_scan_o = (state_q == Score) ? src_bank_q : '0;
+  assign forced_scan_o = score_q;
   assign forced_row_o = src_row_q;
 
   assign result_bank_o = depth2 ? root_q : probe_bank_i;
   assign result_row_o = first_q[result_bank_o[$clog2(LANES)-1:0]].row;
-  assign put_valid_o = (state_q == Full);
+  assign put_valid_o = full_q;
 
 endmodule

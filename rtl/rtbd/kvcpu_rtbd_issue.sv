@@ -1,6 +1,9 @@
 // T0 of the RTBD pipeline: who enters next. Inside first (the insert search's probes), then the DMA,
 // commands, BAR2, and the lookup ports by CONTEND_POLICY. DMA and commands keep a distance, so ports
 // are never shut out; ports never delay them (device.md 10: at most 64 cycles).
+//
+// The turn of a cycle is chosen in the cycle before, from who asks then: everybody's ready comes from
+// registers. While nobody asks it is the commands' turn, so that an idle device loses no cycle.
 
 module kvcpu_rtbd_issue #(
   /// Lookup ports (device.md 1). Legal: 1 to 8.
@@ -13,12 +16,8 @@ module kvcpu_rtbd_issue #(
   /// Configuration registers.
   input  kvcpu_pkg::cfg_t              cfg_i,
 
-  /// T1 can take an operation in this cycle.
+  /// An operation can be taken in this cycle.
   input  logic                         open_i,
-  /// T1..S0 advance.
-  input  logic                         advance_i,
-  /// T1 holds an operation that takes a slot.
-  input  logic                         t1_takes_i,
   /// Nothing that takes a slot may enter (slots are being configured).
   input  logic                         takes_hold_i,
   /// Nothing but probes may enter (relocation under way).
@@ -65,125 +64,117 @@ module kvcpu_rtbd_issue #(
   /// BAR2: the operation.
   input  kvcpu_pkg::op_t               bar2_op_i,
 
-  /// The operation that enters T1.
+  /// An operation is taken.
   output logic                         valid_o,
-  /// That operation.
+  /// It; means nothing while `valid_o` is low.
   output kvcpu_pkg::op_t               op_o
 );
   import kvcpu_pkg::*;
 
-  localparam int unsigned TakeGap = 4;  // the slot pools refill their heads meanwhile
+  typedef logic [PORTS-1:0] ports_t;
 
-  // ------------------------------------------------------------------ distances
-  logic dma_gap_q, cmd_gap_q;
-  logic [2:0] take_gap_q;
-  logic take_ok;
+  // ------------------------------------------------------------------ the turn of this cycle
+  logic   turn_probe_q, turn_dma_q, turn_cmd_q, turn_bar2_q;
+  ports_t turn_port_q;
+  logic   go, outside_go, go_probe, go_dma, go_cmd, go_bar2, go_port;
 
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      dma_gap_q  <= 1'b0;
-      cmd_gap_q  <= 1'b0;
-      take_gap_q <= '0;
-    end else begin
-      dma_gap_q <= dma_ready_o && dma_valid_i;
-      cmd_gap_q <= cmd_ready_o && cmd_valid_i;
-      if (t1_takes_i) take_gap_q <= 3'(TakeGap - 1);
-      else if (advance_i && take_gap_q != '0) take_gap_q <= take_gap_q - 1'b1;
-    end
-  end
-  assign take_ok = !t1_takes_i && !takes_hold_i && (take_gap_q <= 3'd1);
+  assign go         = open_i && !halt_i;
+  assign outside_go = go && !freeze_i;
 
-  // ------------------------------------------------------------------ ports
-  logic [PORTS-1:0] port_want, port_grant;
-  logic [2:0] port_last_q, port_pick;
-  logic port_any;
+  assign probe_ready_o  = turn_probe_q && go && (probe_op_i.op != OpInsert || !takes_hold_i);
+  assign dma_ready_o    = turn_dma_q && outside_go && (dma_op_i.op != OpStart || !takes_hold_i);
+  assign cmd_ready_o    = turn_cmd_q && outside_go && (cmd_op_i.op != OpInsert || !takes_hold_i);
+  assign bar2_ready_o   = turn_bar2_q && outside_go;
+  assign lookup_ready_o = (outside_go && cfg_i.enable) ? turn_port_q : '0;
 
-  assign port_want = lookup_valid_i & lookup_credit_i & {PORTS{cfg_i.enable}};
+  assign go_probe = probe_ready_o && probe_valid_i;
+  assign go_dma   = dma_ready_o && dma_valid_i;
+  assign go_cmd   = cmd_ready_o && cmd_valid_i;
+  assign go_bar2  = bar2_ready_o && bar2_valid_i;
+  assign go_port  = (lookup_ready_o & lookup_valid_i) != '0;
+
+  // ------------------------------------------------------------------ the turn of the next one
+  // The DMA and commands have no two turns in a row but for a turn that was not used.
+  logic   next_probe, next_dma, next_cmd, next_bar2;
+  ports_t port_want, port_others, port_after, port_later, port_first, next_port;
+  ports_t port_after_q;  // round-robin: the ports after the last one that had a turn
+  logic   port_fixed_q;
+
+  assign port_want   = lookup_valid_i & lookup_credit_i & {PORTS{cfg_i.enable}};
+  // A port whose request is taken now may have no other one: the others' turn comes first.
+  assign port_others = port_want & ~turn_port_q;
+  assign port_after  = (turn_port_q != '0) ? ~(turn_port_q | (turn_port_q - 1'b1)) : port_after_q;
+  assign port_later  = port_others & port_after;
 
   // Fixed priority from port 0, or from the one after the last served.
   always_comb begin
-    port_pick = '0;
-    port_any = 1'b0;
-    for (int unsigned k = 0; k < 2 * PORTS; k++) begin
-      if (!port_any && port_want[k % PORTS] &&
-          (k >= PORTS || cfg_i.contend_policy != '0 || k > 32'(port_last_q))) begin
-        port_any = 1'b1;
-        port_pick = 3'(k % PORTS);
-      end
-    end
+    port_first = port_want;
+    if (!port_fixed_q && port_others != '0) port_first = port_others;
+    if (!port_fixed_q && port_later != '0) port_first = port_later;
   end
 
-  always_comb begin
-    port_grant = '0;
-    for (int unsigned p = 0; p < PORTS; p++) port_grant[p] = port_any && (port_pick == 3'(p));
-  end
-
-  // ------------------------------------------------------------------ choice
-  logic go_probe, go_dma, go_cmd, go_bar2, go_port, open_outside;
-
-  assign open_outside = open_i && !freeze_i && !halt_i;
-  assign go_probe = open_i && !halt_i && probe_valid_i &&
-                    (probe_op_i.op != OpInsert || take_ok);
-  assign go_dma = open_outside && !probe_valid_i && dma_valid_i && !dma_gap_q &&
-                  (dma_op_i.op != OpStart || take_ok);
-  assign go_cmd = open_outside && !probe_valid_i && !go_dma && cmd_valid_i && !cmd_gap_q &&
-                  (cmd_op_i.op != OpInsert || take_ok);
-  assign go_bar2 = open_outside && !probe_valid_i && !go_dma && !go_cmd && bar2_valid_i;
-  assign go_port = open_outside && !probe_valid_i && !go_dma && !go_cmd && !go_bar2 && port_any;
-
-  assign probe_ready_o = go_probe;
-  assign dma_ready_o = go_dma;
-  assign cmd_ready_o = go_cmd;
-  assign bar2_ready_o = go_bar2;
-  assign lookup_ready_o = go_port ? port_grant : '0;
+  assign next_probe = probe_valid_i;
+  assign next_dma   = !next_probe && dma_valid_i && !turn_dma_q;
+  assign next_cmd   = !next_probe && !next_dma && !(turn_cmd_q && cmd_valid_i) &&
+                      (cmd_valid_i || (!bar2_valid_i && port_want == '0));
+  assign next_bar2  = !next_probe && !next_dma && !next_cmd && bar2_valid_i && !turn_bar2_q;
+  assign next_port  = (next_probe || next_dma || next_cmd || (bar2_valid_i && !turn_bar2_q))
+                      ? '0 : port_first & (~port_first + 1'b1);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) port_last_q <= 3'(PORTS - 1);
-    else if (go_port) port_last_q <= port_pick;
-  end
-
-  // ------------------------------------------------------------------ tenant window (device.md 3)
-  kv_addr_t    port_kv_addr;
-  logic        port_write, port_denied;
-  logic [15:0] port_lo, port_hi;
-
-  always_comb begin
-    port_kv_addr = '0;
-    port_write = 1'b0;
-    port_lo = '0;
-    port_hi = '0;
-    for (int unsigned p = 0; p < PORTS; p++) begin
-      if (port_pick == 3'(p)) begin
-        port_kv_addr = lookup_kv_addr_i[p];
-        port_write = lookup_write_i[p];
-        port_lo = cfg_i.req_lo[p];
-        port_hi = cfg_i.req_hi[p];
-      end
+    if (!rst_ni) begin
+      turn_probe_q <= 1'b0;
+      turn_dma_q   <= 1'b0;
+      turn_cmd_q   <= 1'b0;
+      turn_bar2_q  <= 1'b0;
+      turn_port_q  <= '0;
+      port_after_q <= '0;
+      port_fixed_q <= 1'b0;
+    end else begin
+      turn_probe_q <= next_probe;
+      turn_dma_q   <= next_dma;
+      turn_cmd_q   <= next_cmd;
+      turn_bar2_q  <= next_bar2;
+      turn_port_q  <= next_port;
+      port_fixed_q <= cfg_i.contend_policy != '0;
+      port_after_q <= port_after;
     end
   end
 
-  always_comb begin
-    if (port_kv_addr.request_id == '0) port_denied = port_write && (port_lo != '0);
-    else port_denied = (port_kv_addr.request_id < port_lo) || (port_kv_addr.request_id > port_hi);
-  end
+  // ------------------------------------------------------------------ lookups
+  op_t [PORTS-1:0] port_op;
+
+  // Tenant window (device.md 3).
+  function automatic logic denied(kv_addr_t kv_addr, logic write, logic [15:0] lo, logic [15:0] hi);
+    if (kv_addr.request_id == '0) return write && (lo != '0);
+    return (kv_addr.request_id < lo) || (kv_addr.request_id > hi);
+  endfunction
 
   always_comb begin
-    valid_o = go_probe || go_dma || go_cmd || go_bar2 || go_port;
-    op_o = '0;
-    unique case (1'b1)
-      go_probe: op_o = probe_op_i;
-      go_dma:   op_o = dma_op_i;
-      go_cmd:   op_o = cmd_op_i;
-      go_bar2:  op_o = bar2_op_i;
-      default: begin
-        op_o.op = OpLookup;
-        op_o.client = ClPort;
-        op_o.port = port_pick;
-        op_o.kv_addr = port_kv_addr;
-        op_o.write = port_write;
-        op_o.denied = port_denied;
-      end
-    endcase
+    for (int unsigned p = 0; p < PORTS; p++) begin
+      port_op[p] = '0;
+      port_op[p].op = OpLookup;
+      port_op[p].client = ClPort;
+      port_op[p].port = 3'(p);
+      port_op[p].kv_addr = lookup_kv_addr_i[p];
+      port_op[p].write = lookup_write_i[p];
+      port_op[p].denied = denied(port_op[p].kv_addr, lookup_write_i[p], cfg_i.req_lo[p],
+                                 cfg_i.req_hi[p]);
+    end
+  end
+
+  // ------------------------------------------------------------------ the operation
+  // One of them at most has its turn: an OR of what each would give.
+  function automatic op_t only(logic chosen, op_t op);
+    return chosen ? op : '0;
+  endfunction
+
+  assign valid_o = go_probe || go_dma || go_cmd || go_bar2 || go_port;
+
+  always_comb begin
+    op_o = only(turn_probe_q, probe_op_i) | only(turn_dma_q, dma_op_i) | only(turn_cmd_q, cmd_op_i) |
+           only(turn_bar2_q, bar2_op_i);
+    for (int unsigned p = 0; p < PORTS; p++) op_o |= only(turn_port_q[p], port_op[p]);
   end
 
 endmodule

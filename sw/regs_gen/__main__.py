@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         files = outputs(options.root / SOURCE)
-    except (RDLCompileError, OSError) as error:
+    except (RDLCompileError, OSError, systemverilog.UnknownText) as error:
         print(f"regs: {error}", file=sys.stderr)
         return 2
     return update(options.root, files, "regs", check=options.check)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -23,8 +24,75 @@ def _waive(text: str) -> str:
     return "\n".join([reason, *off, text.rstrip("\n"), *on]) + "\n"
 
 
+class UnknownText(Exception):
+    """The generator wrote other text than `_pipeline` knows."""
+
+
+def _rewrite(text: str, pattern: str, replacement: str) -> str:
+    changed, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
+    if not count:
+        raise UnknownText(f"peakrdl-regblock's text has changed: nothing in it matches {pattern!r}")
+    return changed
+
+
+def _pipeline(text: str) -> str:
+    """Put a register between the address decoder and the registers, and one-hot addresses into the read path.
+
+    The generator decodes, selects and loads in one cycle, which is too long for the largest fan-outs. A
+    request takes effect in the cycle after it; its address alone is decoded, so that it may come late.
+    """
+    text = _rewrite(text, r"^(    decoded_reg_strb_t decoded_reg_strb);", r"\1, decoded_reg_strb_c;")
+    text = _rewrite(
+        text,
+        r"decoded_reg_strb(\S+) = cpuif_req_masked & (\(cpuif_addr == .*?\))( & !?cpuif_req_is_wr)?;",
+        r"decoded_reg_strb_c\1 = \2;",
+    )
+    text = _rewrite(
+        text,
+        r"^    assign decoded_addr = .*\n(    assign decoded_\w+ = .*\n)+",
+        """\
+    logic [31:0] decoded_low;
+    always_ff @(posedge clk or negedge arst_n) begin
+        if(~arst_n) begin
+            decoded_req <= '0;
+            decoded_req_is_wr <= '0;
+        end else begin
+            decoded_req <= cpuif_req_masked;
+            decoded_req_is_wr <= cpuif_req_masked & cpuif_req_is_wr;
+        end
+    end
+    always_ff @(posedge clk) begin
+        decoded_reg_strb <= decoded_reg_strb_c;
+        decoded_addr <= cpuif_addr;
+        decoded_wr_data <= cpuif_wr_data;
+        decoded_wr_biten <= cpuif_wr_biten;
+        for(int i=0; i<32; i++) decoded_low[i] <= cpuif_addr[7:3] == 5'(i);
+    end
+""",
+    )
+    text = _rewrite(text, r"if\(ad_low\(rd_mux_addr\) == (ad_low\(.*\))\) begin", r"if(decoded_low[5'(\1 >> 3)]) begin")
+    text = _rewrite(text, r"(readback_data_var\[ad_hi\(.*\)\]\[.*\]) = ", r"\1 |= ")  # one of them at most
+    text = _rewrite(text, r"logic \[12:0\] readback_addr_rt;", "logic [31:0] readback_high_rt;")
+    text = _rewrite(text, r"readback_addr_rt <= '0;", "readback_high_rt <= '0;")
+    text = _rewrite(
+        text,
+        r"readback_addr_rt <= rd_mux_addr;",
+        "for(int i=0; i<32; i++) readback_high_rt[i] <= ad_hi(rd_mux_addr) == 5'(i);",
+    )
+    return _rewrite(
+        text,
+        r"readback_data = readback_data_rt\[readback_addr_rt\[12:8\]\];",
+        "readback_data = '0;\n"
+        "        for(int i=0; i<32; i++) readback_data |= readback_high_rt[i] ? readback_data_rt[i] : '0;",
+    )
+
+
 def emit_regblock(description: Description) -> dict[str, str]:
-    """Texts of `kvcpu_regs.sv` and `kvcpu_regs_pkg.sv` by file name."""
+    """Texts of `kvcpu_regs.sv` and `kvcpu_regs_pkg.sv` by file name.
+
+    Raises:
+        UnknownText: the generator is another than the one whose text is known.
+    """
     with tempfile.TemporaryDirectory() as directory:
         RegblockExporter().export(
             description.bar0_node,
@@ -35,11 +103,11 @@ def emit_regblock(description: Description) -> dict[str, str]:
             default_reset_activelow=True,
             default_reset_async=True,
             retime_read_fanin=True,
-            err_if_bad_addr=True,
-            err_if_bad_rw=True,
             reuse_hwif_typedefs=False,
         )
-        return {path.name: _waive(path.read_text()) for path in sorted(Path(directory).iterdir())}
+        texts = {path.name: path.read_text() for path in sorted(Path(directory).iterdir())}
+    texts["kvcpu_regs.sv"] = _pipeline(texts["kvcpu_regs.sv"])
+    return {name: _waive(text) for name, text in texts.items()}
 
 
 def _camel(name: str) -> str:
@@ -82,6 +150,13 @@ def emit_map(description: Description) -> str:
         lines.append(
             f"  localparam logic [{len(array.members) - 1}:0][15:0] Addr{_camel(array.name)} =\n      {{{offsets}}};"
         )
+    for name, mapped in (
+        ("Readable", [register for register in description.bar0 if register.readable]),
+        ("Writable", [register for register in description.bar0 if register.writable]),
+    ):
+        bits = sum(1 << register.offset // 8 for register in mapped)
+        lines += ["", f"  // Bit n: a {name.lower()} register is at 8 * n.", f"  localparam logic [1023:0] {name} ="]
+        lines.append(f"      1024'h{bits:0256X};")
     for register in description.bar0:
         if register.writable and register.name not in arrayed:
             lines.append("")

@@ -11,6 +11,7 @@ from tb.base_test import Context, kv_test
 from tb.board.pins import PinLink
 
 LIMIT_NS = 1_000_000
+TIER_BYTES = 16384
 
 
 async def _answer(link: PinLink, request: Request, sent: bytes | None = None) -> Answer | str:
@@ -54,7 +55,7 @@ async def test_addresses(ctx: Context) -> None:
     """Refusals of the device are SLVERR; what the bridge does not know is DECERR; nothing of it hangs."""
     link = PinLink(ctx)
     await link.press()
-    tier_end = frames.TIERS + 32768
+    tier_end = frames.TIERS + TIER_BYTES
     for name, request, status in (
         ("unmapped register", Request(frames.BAR0 + UNMAPPED), Status.SLVERR),
         ("read-only register", Request(frames.BAR0 + regs.ID.offset, 1), Status.SLVERR),
@@ -82,7 +83,7 @@ async def test_transport_errors(ctx: Context) -> None:
     transport = await SerialTransport.connect(link, LIMIT_NS)
     await Driver.probe(transport, LIMIT_NS)
     for name, expected, call in (
-        ("memory", "tier 1 has no memory at 0x8000", transport.mem_read(1, 32768, 8)),
+        ("memory", f"tier 1 has no memory at {TIER_BYTES:#x}", transport.mem_read(1, TIER_BYTES, 8)),
         ("port", "no lookup port 3", transport.lookup(3, 0, False)),
         ("disabled", "port 1 does not take lookups", transport.lookup(1, 0, True)),
     ):

@@ -112,7 +112,8 @@ def _bench(argv: list[str], console: Console) -> int:
 
 def main(argv: list[str]) -> int:
     """Measure; every foreseeable error is one line and a status."""
-    console = Console(highlight=False, soft_wrap=True)
+    wide = None if sys.stdout.isatty() else 140  # a log has room for the whole table
+    console = Console(highlight=False, soft_wrap=True, width=wide)
     try:
         with no_process_left():
             return _bench(argv, console)

@@ -68,6 +68,7 @@ module tb_mmio_top;
     .bresp_o(pin_bresp), .bvalid_o(pin_bvalid), .bready_i(bready),
     .araddr_i(araddr), .arvalid_i(arvalid), .arready_o(pin_arready),
     .rdata_o(pin_rdata), .rresp_o(pin_rresp), .rvalid_o(pin_rvalid), .rready_i(rready),
+    .wr_next_o(),
     .wr_valid_o(wr_valid), .wr_addr_o(wr_addr), .wr_data_o(wr_data), .wr_full_o(wr_full),
     .wr_done_i(wr_valid), .wr_error_i(!wr_full || wr_addr[15:14] != '0 || wr_addr[2:0] != '0),
     .rd_valid_o(rd_valid), .rd_addr_o(rd_addr), .rd_done_i(rd_valid),

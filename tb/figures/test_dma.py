@@ -12,12 +12,13 @@ LATENCY = 200
 CURVE_BYTES = (256, 512, 1024, 2048, 4096, 8192, 16384)
 CURVE_LATENCIES = (16, 64, 128, 200, 400)
 CURVE_WARM, CURVE_COUNTED = 150, 150
-SPARE = 800  # blocks of each channel beyond those counted: both queues hold items to the end
+SPARE_BYTES = 512 * 800  # of each channel beyond what is counted: both queues hold items to the end, though
+LEAST_SPARE = 200  # a look at the count only comes after each scan, when 4,400 beats more may have passed
 SCAN_LIMIT = 100_000
 PROMOTE_TO, EVICT_TO = 1, 2
 
 
-@kv_test(timeout_cycles=20_000_000, no_progress_cycles=400_000)
+@kv_test(timeout_cycles=60_000_000, no_progress_cycles=400_000)
 class test_dma(FigureTest):
     """Blocks without priority lie in tier 1 and are evicted; HOT ones lie in tier 2 and are promoted to tier 1."""
 
@@ -34,7 +35,7 @@ class test_dma(FigureTest):
         """The two rows, then the plot's points."""
         warm, counted = (SMALL_WARM, SMALL_COUNTED) if self.bench.entries < SMALL else (WARM, COUNTED)
         for name, size in (("dma_util_512", 512), ("dma_util_8k", 8192)):
-            await self.stock(size, self.share(warm, counted))
+            await self.stock(size, self.share(size, warm, counted))
             self.values[name] = await self.utilisation(LATENCY, warm, counted)
             await self.clear()
         if self.with_curves:
@@ -48,14 +49,15 @@ class test_dma(FigureTest):
         """(latency, utilisation) for one block size."""
         out = []
         for latency in CURVE_LATENCIES:
-            await self.stock(size, self.share(CURVE_WARM, CURVE_COUNTED))
+            await self.stock(size, self.share(size, CURVE_WARM, CURVE_COUNTED))
             out.append((latency, await self.utilisation(latency, CURVE_WARM, CURVE_COUNTED)))
             await self.clear()
         return out
 
-    def share(self, warm: int, counted: int) -> int:
+    def share(self, size: int, warm: int, counted: int) -> int:
         """Blocks of each channel."""
-        return min((warm + counted) // 2 + SPARE, self.bench.entries // 3)
+        spare = max(SPARE_BYTES // size, LEAST_SPARE)
+        return min((warm + counted) // 2 + spare, self.bench.entries // 3)
 
     async def stock(self, size: int, share: int) -> None:
         """Fresh blocks for both channels."""

@@ -79,12 +79,12 @@ module kvcpu_mon_bank #(
     for (int row = 0; row < int'(ROWS); row++) begin
       tag_t tag;
       meta_t meta;
-      tag = kvcpu_rtbd_bank.unpack_tag(u_tag.mem[row]);
-      meta = meta_t'(u_meta.mem[row][$bits(meta_t)-1:0]);
+      tag = kvcpu_rtbd_bank.unpack_tag(u_tag.g_mem.mem[row]);
+      meta = meta_t'(u_meta.g_mem.mem[row][$bits(meta_t)-1:0]);
       if (tag.valid || meta.valid) begin
         kv_record16(StreamMain,
                     head(EvDump, int'(tag.valid), int'(meta.valid),
-                         int'({^u_meta.mem[row], ^u_tag.mem[row]}), row * kv_bank_count() + bank),
+                         int'({^u_meta.g_mem.mem[row], ^u_tag.g_mem.mem[row]}), row * kv_bank_count() + bank),
                     entry_word0(tag), entry_word1(meta), entry_word2(tag, meta), entry_word3(meta), 0,
                     0, 0, 0, 0, 0, 0, 0, 0, 0);
       end
@@ -95,8 +95,8 @@ module kvcpu_mon_bank #(
   always @(negedge clk_i) begin
     int row, tag, bit_no;
     if (rst_ni && kv_poke(bank, row, tag, bit_no) != 0) begin
-      if (tag != 0) u_tag.mem[row][bit_no] = !u_tag.mem[row][bit_no];
-      else u_meta.mem[row][bit_no] = !u_meta.mem[row][bit_no];
+      if (tag != 0) u_tag.g_mem.mem[row][bit_no] = !u_tag.g_mem.mem[row][bit_no];
+      else u_meta.g_mem.mem[row][bit_no] = !u_meta.g_mem.mem[row][bit_no];
     end
   end
 endmodule

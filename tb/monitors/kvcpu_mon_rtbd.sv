@@ -37,8 +37,10 @@ module kvcpu_mon_rtbd #(
   input logic                                                   meta_we_i,
   /// Meta word after.
   input kvcpu_pkg::meta_t                                       meta_n_i,
-  /// Result.
-  input kvcpu_pkg::rsp_t                                        rsp_i,
+  /// Result, without the addresses that the device adds up later.
+  input kvcpu_pkg::rsp_t                                        found_i,
+  /// Tag of the entry that OpRead reads.
+  input kvcpu_pkg::tag_t                                        read_tag_i,
   /// Push.
   input logic                                                   push_valid_i,
   /// Push: channel.
@@ -83,6 +85,35 @@ module kvcpu_mon_rtbd #(
     return {item.request_id, item.layer_head, 32'(item.block << OffBits)};
   endfunction
 
+  // The tag as the operation leaves it; tag_n_i means nothing where it is not written.
+  tag_t tag_after;
+  always_comb begin
+    tag_after = tag_n_i;
+    if (!tag_we_i) begin
+      tag_after = tag_i;
+      tag_after.valid = 1'b1;
+      tag_after.request_id = op_i.kv_addr.request_id;
+      tag_after.layer_head = {op_i.kv_addr.layer, op_i.kv_addr.head};
+      tag_after.block = op_i.kv_addr.token >> OffBits;
+    end
+  end
+
+  function automatic logic [63:0] place(logic [1:0] tier, logic [SlotW-1:0] slot);
+    return cfg_i.base[tier] + (64'(slot) << cfg_i.stride_shift);
+  endfunction
+
+  rsp_t rsp;
+  always_comb begin
+    rsp = found_i;
+    rsp.dst_phys = place(take_tier_i, slot_i);
+    if (op_i.op == OpInsert && rsp.status == StOk) rsp.phys_addr = rsp.dst_phys;
+    else if (op_i.op == OpInsert && !rsp.hit) begin
+      rsp.tier = TierHbm;
+      rsp.index = '0;
+    end
+    if (rsp.entry.valid) rsp.entry.phys_addr = place(read_tag_i.tier, read_tag_i.slot);
+  end
+
   function automatic int put_tier(logic [TierCount-1:0] put);
     int tier;
     tier = 0;
@@ -102,17 +133,17 @@ module kvcpu_mon_rtbd #(
   function automatic void act_on_memories();
     unique case (op_i.op)
       OpStart: begin
-        if (rsp_i.move == MvOk) begin
-          kv_move_start(int'(op_i.move_id), kv_addr_of(op_i.item), int'(rsp_i.tier),
-                        rsp_i.phys_addr, int'(rsp_i.dst_tier), rsp_i.dst_phys,
+        if (rsp.move == MvOk) begin
+          kv_move_start(int'(op_i.move_id), kv_addr_of(op_i.item), int'(rsp.tier),
+                        rsp.phys_addr, int'(rsp.dst_tier), rsp.dst_phys,
                         int'(cfg_i.block_bytes));
         end
       end
-      OpEnd: kv_move_end(int'(op_i.move_id), int'(rsp_i.move == MvOk));
+      OpEnd: kv_move_end(int'(op_i.move_id), int'(rsp.move == MvOk));
       OpInsert: begin
         // When the slot is taken: software may write it from the result on.
         if (take_valid_i) begin
-          kv_fill(int'(op_i.tier), rsp_i.dst_phys, op_i.kv_addr, int'(cfg_i.block_bytes));
+          kv_fill(int'(op_i.tier), rsp.dst_phys, op_i.kv_addr, int'(cfg_i.block_bytes));
         end
       end
       default: ;
@@ -141,15 +172,15 @@ module kvcpu_mon_rtbd #(
           head(EvOp, int'(op_i.op), int'(op_i.client), int'(op_i.port), op_flags()),
           op_i.kv_addr,
           {op_i.step, 16'(op_i.index), index_i},
-          entry_word0(tag_n_i),
+          entry_word0(tag_after),
           entry_word1(meta_we_i ? meta_n_i : meta_i),
-          entry_word2(tag_n_i, meta_we_i ? meta_n_i : meta_i),
+          entry_word2(tag_after, meta_we_i ? meta_n_i : meta_i),
           {put_tier(put_i) == 0 ? 8'd0 : 8'(put_tier(put_i)), 8'(take_tier_i), put_slot_i,
-           slot_i, 16'(rsp_i.index)},
-          {8'(op_i.tier), 8'(op_i.token_end), 8'(op_i.prefix), 8'(op_i.hot), 8'(rsp_i.dst_tier),
-           8'(rsp_i.tier), 8'(rsp_i.move), 8'(rsp_i.status)},
-          rsp_i.phys_addr,
-          rsp_i.dst_phys,
+           slot_i, 16'(rsp.index)},
+          {8'(op_i.tier), 8'(op_i.token_end), 8'(op_i.prefix), 8'(op_i.hot), 8'(rsp.dst_tier),
+           8'(rsp.tier), 8'(rsp.move), 8'(rsp.status)},
+          rsp.phys_addr,
+          rsp.dst_phys,
           item_key((op_i.op == OpStart || op_i.op == OpEnd) ? op_i.item : push_item_i),
           item_rest((op_i.op == OpStart || op_i.op == OpEnd) ? op_i.item : push_item_i),
           {meta_flags(meta_i), 8'(tag_i.tier), tag_i.slot, 16'(meta_i.move_id), 8'(op_i.move_id)},
@@ -157,8 +188,8 @@ module kvcpu_mon_rtbd #(
           0);
       end
       if (valid_i && op_i.op == OpRead && op_i.client == ClBar2) begin
-        kv_record16(StreamMain, head(EvEntryRead, 0, 0, 0, int'(op_i.index)), rsp_i.entry[63:0],
-                    rsp_i.entry[127:64], rsp_i.entry[191:128], 64'(rsp_i.entry[239:192]), 0, 0, 0, 0,
+        kv_record16(StreamMain, head(EvEntryRead, 0, 0, 0, int'(op_i.index)), rsp.entry[63:0],
+                    rsp.entry[127:64], rsp.entry[191:128], 64'(rsp.entry[239:192]), 0, 0, 0, 0,
                     0, 0, 0, 0, 0, 0);
       end
       if (reloc_i) begin

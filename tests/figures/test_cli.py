@@ -116,7 +116,7 @@ def shop() -> Workshop:
     return Workshop(Settings(frozenset(BY_NAME)), lambda _: None)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"metrics": {"fmax_ecp5": 3}}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"time": "now", "commit": "1", "fmax_mhz": "fast"}'])
 def test_a_damaged_fpga_report_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
     path = tmp_path / "fpga.json"
     path.write_text(text)
@@ -129,9 +129,9 @@ def test_fpga_rows_are_taken_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     path = tmp_path / "fpga.json"
     monkeypatch.setattr("tb.figures.fpga.SOURCE", path)
     assert fpga(shop()).figures["u250_lut"].value is None
-    path.write_text(json.dumps({"metrics": {"fmax_ecp5": {"value": 126.5, "how": "routed"}}}))
+    path.write_text(json.dumps({"time": "2026-01-02T03:04:05Z", "commit": "abc", "fmax_mhz": 126.5}))
     figures = fpga(shop()).figures
-    assert figures["fmax_ecp5"] == Figure(126.5, "routed")
+    assert figures["fmax_ecp5"] == Figure(126.5, "`make fpga-check` of 2026-01-02T03:04:05Z, commit abc")
     assert figures["u250_bram"].value is None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sw.generated import ROOT
+from sw.regs_gen import systemverilog
 from sw.regs_gen.__main__ import SOURCE, main, outputs
 
 HEADER_TEST = """
@@ -90,6 +91,15 @@ def test_header_compiles(tmp_path: Path, compiler: str, standard: str, suffix: s
     ]
     result = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_generator_of_another_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def export(_self: object, _node: object, directory: str, **_options: object) -> None:
+        (Path(directory) / "kvcpu_regs.sv").write_text("module kvcpu_regs; endmodule\n")
+
+    monkeypatch.setattr(systemverilog.RegblockExporter, "export", export)
+    assert main(["--check"]) == 2
+    assert "peakrdl-regblock's text has changed" in capsys.readouterr().err
 
 
 def test_command_line() -> None:

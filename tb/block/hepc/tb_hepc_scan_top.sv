@@ -53,6 +53,17 @@ module tb_hepc_scan_top
     lane_done[0] = left_q == '0;
   end
 
+  // The pools compare.
+  cfg_t       now;
+  logic [2:0] below_low, at_high;
+  assign now = cfg_t'(cfg);
+  always_comb begin
+    for (int t = 0; t < 3; t++) begin
+      below_low[t] = free[t*CountW+:CountW] < now.low[t];
+      at_high[t]   = free[t*CountW+:CountW] >= now.high[t];
+    end
+  end
+
   kvcpu_hepc_ctrl #(
     .ENTRIES(ENTRIES),
     .LANES  (LANES)
@@ -64,6 +75,8 @@ module tb_hepc_scan_top
     .step_i                 (step),
     .cfg_i                  (cfg),
     .free_i                 (free),
+    .below_low_i            (below_low),
+    .at_high_i              (at_high),
     .departures_i           (departures),
     .ready_i                (ready),
     .lane_done_i            (lane_done),

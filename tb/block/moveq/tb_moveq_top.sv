@@ -14,7 +14,7 @@ module tb_moveq_top
   logic                             clear;
   logic [LANES-1:0]                 lane_valid, lane_evict, lane_accept, lane_drop;
   logic [LANES*ItemW-1:0]           lane_item;
-  logic                             op_valid, op_channel, op_ok;
+  logic                             op_valid, op_may, op_channel, op_ok;
   logic [ItemW-1:0]                 op_item;
   logic [1:0]                       q_valid, q_pop;
   logic [ItemW-1:0]                 evict_item, prefetch_item;
@@ -43,6 +43,7 @@ module tb_moveq_top
     .lane_accept_o     (lane_accept),
     .lane_drop_o       (lane_drop),
     .op_valid_i        (op_valid),
+    .op_may_i          (op_may),
     .op_channel_i      (op_channel),
     .op_item_i         (op_item),
     .op_ok_o           (op_ok),
@@ -66,6 +67,7 @@ module tb_moveq_top
     lane_evict  = '0;
     lane_item   = '0;
     op_valid    = 1'b0;
+    op_may      = 1'b0;
     op_channel  = 1'b0;
     op_item     = '0;
     q_pop       = '0;

@@ -48,6 +48,7 @@ class Inputs:
 
     lanes: dict[int, tuple[int, int]] = field(default_factory=dict)
     op: tuple[int, int] | None = None  # queue, item
+    may: bool = False  # an operation may push, and does not
     pops: tuple[bool, bool] = (False, False)
     completion: int | None = None  # tier
     clear: bool = False
@@ -71,6 +72,7 @@ class Bench:
     def reset_reference(self) -> None:
         """The state after a reset or a clear."""
         self.queues = (Queue(), Queue())
+        self.drops = [[0, 0], [0, 0]]  # of the last two cycles
         self.departures = [0, 0, 0, 0]
         self.out: list[int] = []  # tiers of items that have left a queue and not ended
 
@@ -106,6 +108,7 @@ class Bench:
         dut.op_valid.value = int(put.op is not None)
         if put.op is not None:
             dut.op_channel.value, dut.op_item.value = put.op
+        dut.op_may.value = int(put.op is not None or put.may)
         dut.q_pop.value = put.pops[EVICT] | put.pops[PREFETCH] << 1
         dut.compl_valid.value = int(put.completion is not None)
         dut.compl_from.value = put.completion or 0
@@ -148,8 +151,9 @@ class Bench:
             ok = not self.queues[put.op[0]].full
             ctx.compare(f"place for an operation in the {NAMES[put.op[0]]} queue", int(ok), int(dut.op_ok.value))
             drops[put.op[0]] += not ok
-        ctx.compare("drops counted for the evict queue", drops[EVICT], int(dut.evict_dropped.value))
-        ctx.compare("drops counted for the prefetch queue", drops[PREFETCH], int(dut.prefetch_dropped.value))
+        seen_drops = [int(dut.evict_dropped.value), int(dut.prefetch_dropped.value)]
+        ctx.compare("drops counted for the two queues, two cycles later", self.drops[0], seen_drops)
+        self.drops = [*self.drops[1:], drops]
         self.dropped = [a + b for a, b in zip(self.dropped, drops, strict=True)]
         return fates
 
@@ -178,8 +182,7 @@ class Bench:
             self.reset_reference()
             return
         for q, queue in enumerate(self.queues):
-            refilling = queue.full or (queue.refilling and bool(queue.waiting))
-            was_full = queue.full
+            was_full, level, waited = queue.full, len(queue.items), bool(queue.waiting)
             popped = put.pops[q] and bool(queue.items)
             if popped:
                 self.popped[q].append(queue.items.popleft())
@@ -187,9 +190,10 @@ class Bench:
             if not was_full:
                 if put.op is not None and put.op[0] == q:
                     self._push(queue, put.op[1])
-                elif queue.waiting:
+                elif queue.waiting and put.op is None and not put.may:
                     self._push(queue, queue.waiting.popleft().item)
-            queue.refilling = refilling
+            pushed = len(queue.items) > level - popped
+            queue.refilling = was_full or (queue.refilling and waited and pushed)
             for lane in sorted(fates):
                 if fates[lane] == "accept" and put.lanes[lane][0] == q:
                     queue.waiting.append(Waiting(self.ctx.cycle, lane, put.lanes[lane][1]))
@@ -306,8 +310,9 @@ async def test_random(ctx: Context) -> None:
                 if lane not in lanes and rng.random() < lane_load:
                     lanes[lane] = (EVICT if rng.random() < evict_share else PREFETCH, bench.new_item())
             op = (rng.randrange(2), bench.new_item()) if rng.random() < op_load else None
+            may = op is None and rng.random() < op_load
             pops = (rng.random() < pop_load[0], rng.random() < pop_load[1])
-            fates = await bench.cycle(Inputs(lanes, op, pops, bench.completion(0.4)))
+            fates = await bench.cycle(Inputs(lanes, op, may, pops, bench.completion(0.4)))
             held = {lane: lanes[lane] for lane, fate in fates.items() if fate == "replay"}
         if phase % 6 == 5:
             await bench.cycle(Inputs(clear=True))

@@ -8,14 +8,19 @@ from cocotb.triggers import RisingEdge
 from tb.base_test import Context, kv_test
 from tb.block.reset import out_of_reset
 
-REFILL_CYCLES = 2  # after a take, in which `avail` may be low although a slot is free
+REFILL_CYCLES = 3  # after a take, a put or a fence, in which `avail` may be low although a slot is free
+UNUSED_CYCLES = 2  # that `unused` is late
 
 
 @dataclass
 class Pool:
-    """A tier's slots: `ring` holds the returned ones, its first `free_in_ring` are free, the rest is held."""
+    """A tier's slots: `ring` holds the returned ones, its first `free_in_ring` are free, the rest is held.
+
+    `offer` is the slot that the hardware shows; which free slot that is was decided when the one before it went.
+    """
 
     slots: int
+    offer: int | None = None
     fresh: int = 0
     free_in_ring: int = 0
     ring: deque[int] = field(default_factory=deque)
@@ -29,22 +34,26 @@ class Pool:
     @property
     def free(self) -> int:
         """Slots that can be taken."""
-        return self.slots - self.fresh + self.free_in_ring
+        return self.slots - self.fresh + self.free_in_ring + (self.offer is not None)
 
-    def next(self) -> int:
-        """The slot that a take gets."""
-        return self.ring[0] if self.free_in_ring else self.fresh
+    def show(self, slot: int) -> bool:
+        """The hardware offers `slot`; whether it may: a free one of the ring, or the next one never used."""
+        if slot in list(self.ring)[: self.free_in_ring]:
+            self.ring.remove(slot)
+            self.free_in_ring -= 1
+        elif slot == self.fresh < self.slots:
+            self.fresh += 1
+        else:
+            return False
+        self.offer = slot
+        return True
 
     def take(self) -> None:
-        """Hand out the next slot."""
-        slot = self.next()
-        if self.free_in_ring:
-            self.ring.popleft()
-            self.free_in_ring -= 1
-        else:
-            self.fresh += 1
-        assert slot not in self.out
-        self.out.add(slot)
+        """Hand out the slot offered."""
+        assert self.offer is not None
+        assert self.offer not in self.out
+        self.out.add(self.offer)
+        self.offer = None
 
     def put(self, slot: int, held: bool) -> None:
         """A slot comes back."""
@@ -66,7 +75,8 @@ class Bench:
     def __init__(self, ctx: Context) -> None:
         self.ctx, self.dut = ctx, ctx.dut
         self.pool = Pool(0)
-        self.since_take = 99
+        self.since_take = self.since_change = 99
+        self.reserve = self.low = self.high = 0
 
     async def cycle(
         self, take: bool = False, put: int | None = None, held: bool = False, fence: bool = False,
@@ -81,11 +91,17 @@ class Bench:
         dut.fence.value = fence
         dut.clear.value = clear
         dut.config_we.value = slots is not None
+        near = (0, 1, pool.free - 1, pool.free, pool.free + 1, pool.free + pool.held, pool.slots, (1 << 17) - 1)
+        for name in ("reserve", "low", "high"):
+            if ctx.rng.random() < 0.1:
+                setattr(self, name, max(0, ctx.rng.choice(near)))
+            getattr(dut, name).value = getattr(self, name)
         if slots is not None:
             dut.slots.value = slots
         await RisingEdge(dut.clk)
         ctx.transaction()
         self.since_take = 0 if take else self.since_take + 1
+        self.since_change = 0 if take or put is not None or fence else self.since_change + 1
         if take:
             pool.take()
         if put is not None:
@@ -98,23 +114,35 @@ class Bench:
             for name in ("take", "put", "fence", "clear", "config_we"):
                 getattr(dut, name).value = 0
             await RisingEdge(dut.clk)
-            self.since_take = 99
+            self.since_take, self.since_change = 99, 0
         self.check()
+
+    async def refilled(self) -> None:
+        """Until a slot stands ready, where one is free."""
+        for _ in range(REFILL_CYCLES):
+            await self.cycle()
 
     def check(self) -> None:
         """Every output against the model."""
         dut, pool, ctx = self.dut, self.pool, self.ctx
         ctx.compare("free slots", pool.free, int(dut.free_slots.value), slots=pool.slots)
+        ctx.compare("a slot is free", pool.free > 0, bool(dut.some.value))
+        ctx.compare("free above RESERVE", pool.free > self.reserve, bool(dut.above.value), reserve=self.reserve)
+        ctx.compare("free below LOW", pool.free < self.low, bool(dut.below_low.value), low=self.low)
+        ctx.compare("free at least HIGH", pool.free >= self.high, bool(dut.at_high.value), high=self.high)
         ctx.compare("held slots", pool.held, int(dut.held_slots.value), slots=pool.slots)
-        ctx.compare("all slots unused", not pool.out and not pool.held, bool(dut.unused_all.value))
+        if self.since_change >= UNUSED_CYCLES:
+            ctx.compare("all slots unused", not pool.out and not pool.held, bool(dut.unused_all.value))
         conserved = pool.free + pool.held + len(pool.out)
         ctx.compare("free + handed out + held", pool.slots, conserved)
         avail = bool(dut.avail.value)
         if avail:
-            ctx.compare("free slots while one is offered", True, pool.free > 0)
-            ctx.compare("slot offered", pool.next(), int(dut.slot.value), free=pool.free, held=pool.held)
-        elif self.since_take >= REFILL_CYCLES:
-            ctx.compare("free slots while none is offered", 0, pool.free, cycles_since_take=self.since_take)
+            slot = int(dut.slot.value)
+            if pool.offer is None:
+                ctx.compare("slot offered is a free one", True, pool.show(slot), slot=slot, free=pool.free)
+            ctx.compare("slot offered", pool.offer, slot, free=pool.free, held=pool.held)
+        elif self.since_change >= REFILL_CYCLES:
+            ctx.compare("free slots while none is offered", 0, pool.free, cycles_since_change=self.since_change)
 
 
 @kv_test(timeout_cycles=200_000)
@@ -170,6 +198,7 @@ async def test_fence(ctx: Context) -> None:
     await out_of_reset(ctx)
     await bench.cycle(slots=2)
     for _ in range(2):
+        await bench.refilled()
         await bench.cycle(take=True)
     ctx.compare("slot offered with all handed out", 0, int(dut.avail.value))
     await bench.cycle(put=1, held=True)
@@ -177,11 +206,41 @@ async def test_fence(ctx: Context) -> None:
         await bench.cycle()
         ctx.compare("slot offered while the only one back is held", 0, int(dut.avail.value))
     await bench.cycle(put=0, held=True, fence=True)
-    ctx.compare("slot offered after the fence", 1, int(dut.avail.value))
     ctx.compare("free slots after the fence", 2, int(dut.free_slots.value))
-    await bench.cycle(take=True, put=None)
+    for taken in range(2):
+        await bench.refilled()
+        ctx.compare("slot offered after the fence", 1, int(dut.avail.value), taken=taken)
+        await bench.cycle(take=True)
     await bench.cycle(put=1, held=False)
-    ctx.compare("slot offered: the one that came back last", 1, int(dut.slot.value))
+    await bench.cycle()
+    ctx.compare("slot offered: the only one that came back", (1, 1), (int(dut.avail.value), int(dut.slot.value)))
+
+
+@kv_test(timeout_cycles=50_000)
+async def test_order(ctx: Context) -> None:
+    """Slots that came back free go out first, the last one first; then those of the fence, the first one first."""
+    bench, dut = Bench(ctx), ctx.dut
+    await out_of_reset(ctx)
+    await bench.cycle(slots=9)
+    seen: list[int] = []
+
+    async def take() -> None:
+        while not int(dut.avail.value):
+            await bench.cycle()
+        seen.append(int(dut.slot.value))
+        await bench.cycle(take=True)
+
+    for _ in range(8):
+        await take()
+    await bench.refilled()  # 8 stands ready
+    for slot in (3, 5):
+        await bench.cycle(put=slot, held=True)
+    await bench.cycle(fence=True)
+    for slot in (1, 6, 2):
+        await bench.cycle(put=slot)
+    for _ in range(6):
+        await take()
+    ctx.compare("order of the slots", [0, 1, 2, 3, 4, 5, 6, 7, 8, 2, 6, 1, 3, 5], seen)
 
 
 @kv_test(timeout_cycles=50_000)
@@ -202,6 +261,7 @@ async def test_reset(ctx: Context) -> None:
         dut.take.value = dut.put.value = 0
         await RisingEdge(dut.clk)
         dut.hard_reset.value = 0
-        bench.pool, bench.since_take = Pool(50), 99
+        bench.pool, bench.since_take, bench.since_change = Pool(50), 99, 0
+        await RisingEdge(dut.clk)  # SLOTS is taken over
         await RisingEdge(dut.clk)
         bench.check()
