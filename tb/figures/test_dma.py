@@ -12,8 +12,8 @@ LATENCY = 200
 CURVE_BYTES = (256, 512, 1024, 2048, 4096, 8192, 16384)
 CURVE_LATENCIES = (16, 64, 128, 200, 400)
 CURVE_WARM, CURVE_COUNTED = 150, 150
-SPARE_BYTES = 512 * 800  # of each channel beyond what is counted: both queues hold items to the end, though
-LEAST_SPARE = 200  # a look at the count only comes after each scan, when 4,400 beats more may have passed
+SPARE_BYTES = 512 * 3200  # of each channel beyond what is counted: a scan waits for places, so one moves all small blocks
+LEAST_SPARE = 200  # large blocks: 4,400 beats may have passed when the count is looked at, after a scan
 SCAN_LIMIT = 100_000
 PROMOTE_TO, EVICT_TO = 1, 2
 
