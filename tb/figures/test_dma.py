@@ -12,7 +12,9 @@ LATENCY = 200
 CURVE_BYTES = (256, 512, 1024, 2048, 4096, 8192, 16384)
 CURVE_LATENCIES = (16, 64, 128, 200, 400)
 CURVE_WARM, CURVE_COUNTED = 150, 150
-SPARE_BYTES = 512 * 3200  # of each channel beyond what is counted: a scan waits for places, so one moves all small blocks
+# Blocks beyond those counted, so that both queues hold items to the end. A scan waits for places in the queues, so
+# that one scan moves as many small blocks as there are.
+SPARE_BYTES = 512 * 3200  # of each channel
 LEAST_SPARE = 200  # large blocks: 4,400 beats may have passed when the count is looked at, after a scan
 SCAN_LIMIT = 100_000
 PROMOTE_TO, EVICT_TO = 1, 2
