@@ -45,7 +45,7 @@ class Operations:
         self._scan = scan
         self.cycle = 0
         self.popped: list[Popped] = []
-        self.moving: dict[int, Item] = {}  # by move id
+        self.moving: dict[int, Item] = {}  # by move id; those that come again too
         self.ended: list[Item] = []
         self.errors: deque[tuple[int, int, int]] = deque()  # KV address, channel, write side
         self.freed_late = [0, 0, 0, 0]  # slots that FREE_REQUEST freed and the pools do not have yet
@@ -337,8 +337,6 @@ class Operations:
 
     def _start(self, op: int, client: int, flags: int, w: list[int]) -> None:
         result = w[8] >> 8 & U8
-        if result == MoveResult.RETRY:
-            return  # the pool refills its head, the operation comes again
         move_id, key, life = w[13] & U8, w[11], w[12] >> 32 & U16
         if flags & RETRY:
             item = self.moving.pop(move_id, None)
@@ -349,6 +347,9 @@ class Operations:
                 self.popped.remove(found)
         if item is None:
             self._ctx.compare("start of a move", "an item taken from a queue", hex(key), at_cycle=self.cycle)
+            return
+        if result == MoveResult.RETRY:  # the pool refills its head: the start comes again, as one that is repeated
+            self.moving[move_id] = item
             return
         s = self._s
         for tier in range(4):  # slots still on their way to the pool cannot be handed out
