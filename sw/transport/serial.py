@@ -229,6 +229,8 @@ class SerialTransport(Transport):
             (status,) = await self._values([Request(frames.BOARD_STATUS)])
             if status & 1:
                 return
+            if self._parser.take_irq():  # it came right behind the answer
+                continue
             left = end - self.now()
             data = await self._link.receive(left) if left > 0 else b""
             if not data:

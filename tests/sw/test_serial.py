@@ -146,6 +146,41 @@ def test_batch_is_chained_and_stops(transport: SerialTransport, link: MemoryLink
     assert run(transport.read(weight)) == 3
 
 
+class Scripted:
+    """A link that gives one prepared piece after the other, whatever is sent."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = list(pieces)
+        self.time = 0
+
+    def now(self) -> int:
+        return self.time
+
+    async def sleep(self, ns: int) -> None:
+        self.time += ns
+
+    async def send(self, data: bytes) -> None:
+        pass
+
+    async def receive(self, timeout_ns: int) -> bytes:
+        if not self.pieces:
+            self.time += timeout_ns
+            return b""
+        return self.pieces.pop(0)
+
+
+def answer_of(value: int) -> bytes:
+    body = bytes([Status.OKAY]) + value.to_bytes(8, "little")
+    return body + bytes([crc8(body)])
+
+
+def test_interrupt_right_behind_an_answer() -> None:
+    """The level is read as 0, and the byte of the interrupt comes in the same piece: no more bytes will come."""
+    link = Scripted(answer_of(0) + bytes([frames.IRQ_BYTE]), answer_of(1))
+    run(SerialTransport(link, LIMIT_NS).wait_irq(1_000_000))
+    assert not link.pieces
+
+
 def test_long_batches_keep_within_the_bridge(transport: SerialTransport, link: MemoryLink) -> None:
     link.most = 0
     assert run(transport.batch([Read(regs.ID.offset)] * 100)) == [regs.ID.reset] * 100
