@@ -24,7 +24,7 @@ from tb.run.sources import digest
 
 CELLS = "+/lattice/cells_sim_ecp5.v"
 # A netlist is not written for readers: no warning about it says anything about the design.
-FLAGS = ("-Wno-lint", "-Wno-style", "-Wno-MULTIDRIVEN", "-Wno-UNOPTFLAT", "-Wno-ZERODLY", "--no-timing-warnings")
+FLAGS = ("-Wno-lint", "-Wno-style", "-Wno-MULTIDRIVEN", "-Wno-UNOPTFLAT", "-Wno-ZERODLY")
 
 
 def write_simulation_netlist(synthesis: Synthesis) -> Path:
