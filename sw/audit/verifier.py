@@ -12,7 +12,7 @@ from typing import BinaryIO
 from sw.audit.chain import FIRST_PREV, MAX_LINE, Head, Link, NotAnEntry, parse_entry, parse_head
 from sw.signing import PublicKey
 
-TRIES = 5
+TRIES = 50
 
 
 class Fault(Enum):
