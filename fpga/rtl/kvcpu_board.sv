@@ -94,9 +94,10 @@ module kvcpu_board
   );
 
   // ------------------------------------------------------------------ regions
-  logic        is_bar0, is_bar2, open, ended;
+  logic        is_bar0, is_bar2, open;
+  logic        to_bar0_q, to_bar2_q, to_tiers_q, to_regs_q, to_none_q;
   logic        bar0_valid, bar0_done, bar2_valid, bar2_done, tiers_valid, tiers_done, regs_valid;
-  logic        regs_done, none_valid;  // none_valid: nothing is there
+  logic        regs_done;
   logic [63:0] bar0_rdata, bar2_rdata, tiers_rdata, regs_rdata;
   resp_e       bar0_resp, bar2_resp, tiers_resp, regs_resp;
 
@@ -105,40 +106,45 @@ module kvcpu_board
   // The regions lie all over the part: an access and its answer each get a cycle for the way.
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      bar0_valid  <= 1'b0;
-      bar2_valid  <= 1'b0;
-      tiers_valid <= 1'b0;
-      regs_valid  <= 1'b0;
-      none_valid  <= 1'b0;
-      done        <= 1'b0;
+      to_bar0_q  <= 1'b0;
+      to_bar2_q  <= 1'b0;
+      to_tiers_q <= 1'b0;
+      to_regs_q  <= 1'b0;
+      to_none_q  <= 1'b0;
+      done       <= 1'b0;
     end else begin
-      bar0_valid  <= open && is_bar0;
-      bar2_valid  <= open && is_bar2;
-      tiers_valid <= open && region == RegionTiers;
-      regs_valid  <= open && region == RegionBoard;
-      none_valid  <= open && !is_bar0 && !is_bar2 && region != RegionTiers && region != RegionBoard;
-      done        <= ended;
+      to_bar0_q  <= open && is_bar0;
+      to_bar2_q  <= open && is_bar2;
+      to_tiers_q <= open && region == RegionTiers;
+      to_regs_q  <= open && region == RegionBoard;
+      to_none_q  <= open && !is_bar0 && !is_bar2 && region != RegionTiers && region != RegionBoard;
+      done       <= bar0_done || bar2_done || tiers_done || regs_done || (to_none_q && !done);
     end
   end
 
   assign is_bar0 = region == RegionBar0 && addr[27:16] == '0;
   assign is_bar2 = region == RegionBar2 && addr[27:22] == '0;
-  assign ended   = bar0_done || bar2_done || tiers_done || regs_done || none_valid;
-  assign open    = valid && !ended && !done;
+  assign open    = valid && !done;
+
+  // A region sees the end of its access in the cycle in which the bridge does.
+  assign bar0_valid  = to_bar0_q && !done;
+  assign bar2_valid  = to_bar2_q && !done;
+  assign tiers_valid = to_tiers_q && !done;
+  assign regs_valid  = to_regs_q && !done;
 
   always_ff @(posedge clk_i) begin
     resp  <= RespDecerr;
     rdata <= '0;
-    if (bar0_valid) begin
+    if (to_bar0_q) begin
       resp  <= bar0_resp;
       rdata <= bar0_rdata;
-    end else if (bar2_valid) begin
+    end else if (to_bar2_q) begin
       resp  <= bar2_resp;
       rdata <= bar2_rdata;
-    end else if (tiers_valid) begin
+    end else if (to_tiers_q) begin
       resp  <= tiers_resp;
       rdata <= tiers_rdata;
-    end else if (regs_valid) begin
+    end else if (to_regs_q) begin
       resp  <= regs_resp;
       rdata <= regs_rdata;
     end

@@ -91,14 +91,20 @@ module kvcpu_board_bridge
   );
 
   // ------------------------------------------------------------------ sequence
-  logic       known, body_over, crc_right, skip, gap_over, sent, receives;
-  logic [7:0] opcode, crc_next_q;
-  logic       ready_q;  // crc_next_q is the CRC with the byte that is next to come or to go
+  logic       known, body_over, crc_right, skip, gap_over, sent, receives, sends;
+  logic [7:0] opcode, byte_d, byte_q, crc_next_q;
+  logic       steady;    // the same byte is next as in the cycle before
+  logic       loaded_q;  // it is in byte_q
+  logic       ready_q;   // its CRC is in crc_next_q
 
-  // A byte takes two cycles: one for the CRC, one for what follows from it. The line takes far longer.
-  assign receives  = state_q == StOpcode || state_q == StBody;
-  assign byte_pop  = byte_valid && ready_q && ((state_q == StOpcode && !irq_due_q) || state_q == StBody);
-  assign opcode    = data & ~OpChained;
+  // A byte, to come or to go, takes some cycles: one to be chosen, one for the CRC, one for what
+  // follows from it. The line takes far longer.
+  assign receives  = (state_q == StOpcode && !irq_due_q) || state_q == StBody;
+  assign sends     = state_q == StStatus || state_q == StData || state_q == StCrc ||
+                     state_q == StIrq;
+  assign byte_pop  = receives && ready_q;
+  assign steady    = (receives && byte_valid && !byte_pop) || (sends && !sent);
+  assign opcode    = byte_q & ~OpChained;
   assign known     = opcode == OpRead || opcode == OpWrite;
   assign body_over = state_q == StBody && byte_pop && left_q == '0;
   // The CRC's own byte brings a right remainder to 0.
@@ -135,10 +141,12 @@ module kvcpu_board_bridge
       irq_q     <= 1'b0;
       irq_due_q <= 1'b0;
       refused_q <= 1'b0;
+      loaded_q  <= 1'b0;
       ready_q   <= 1'b0;
     end else begin
       state_q   <= state_d;
-      ready_q   <= state_d == state_q && !sent && (receives ? byte_valid && !byte_pop : 1'b1);
+      loaded_q  <= steady;
+      ready_q   <= steady && loaded_q;
       gap_q     <= (state_q == StBody && !byte_valid) ? gap_q + 1'b1 : '0;
       irq_q     <= irq_i;
       irq_due_q <= (irq_i && !irq_q) || (irq_due_q && !(state_q == StIrq && sent));
@@ -148,12 +156,12 @@ module kvcpu_board_bridge
   end
 
   always_ff @(posedge clk_i) begin
-    crc_next_q <= crc8((state_q == StOpcode || state_q == StStatus) ? CrcInit : crc_q,
-                       receives ? data : tx_data_o);
+    byte_q     <= byte_d;
+    crc_next_q <= crc8((state_q == StOpcode || state_q == StStatus) ? CrcInit : crc_q, byte_q);
     unique case (state_q)
       StOpcode: begin
         write_q   <= opcode == OpWrite;
-        chained_q <= (data & OpChained) != '0;
+        chained_q <= (byte_q & OpChained) != '0;
         left_q    <= (opcode == OpWrite) ? 4'(AddrBytes + DataBytes) : 4'(AddrBytes);
         crc_q     <= crc_next_q;
       end
@@ -162,7 +170,7 @@ module kvcpu_board_bridge
           left_q <= body_over ? 4'(DataBytes - 1) : left_q - 1'b1;
           crc_q  <= crc_next_q;
           // Little-endian: the bytes shift in from above, the address ends up below the data.
-          if (left_q != '0) {data_q, addr_q} <= {data, data_q, addr_q[AddrW-1:8]};
+          if (left_q != '0) {data_q, addr_q} <= {byte_q, data_q, addr_q[AddrW-1:8]};
         end
         status_q <= crc_right ? StatusSkipped : StatusFrame;
       end
@@ -194,14 +202,15 @@ module kvcpu_board_bridge
   assign addr_o  = addr_q;
   assign wdata_o = data_q;
 
-  assign tx_valid_o = ready_q && (state_q == StStatus || state_q == StData || state_q == StCrc ||
-                                  state_q == StIrq);
+  assign tx_valid_o = sends && ready_q;
+  assign tx_data_o  = byte_q;
   always_comb begin
     unique case (state_q)
-      StStatus: tx_data_o = status_q;
-      StData:   tx_data_o = data_q[7:0];
-      StCrc:    tx_data_o = crc_q;
-      default:  tx_data_o = ByteIrq;
+      StStatus: byte_d = status_q;
+      StData:   byte_d = data_q[7:0];
+      StCrc:    byte_d = crc_q;
+      StIrq:    byte_d = ByteIrq;
+      default:  byte_d = data;
     endcase
   end
 

@@ -125,7 +125,7 @@ module kvcpu_board_regs
       resp_o = RespDecerr;
     end else if (write_i) begin
       if (sel_q.lookup_addr) resp_o = lookup_q.busy ? RespSlverr : RespOkay;
-      else if (sel_q.lookup) resp_o = start ? RespOkay : RespSlverr;
+      else if (sel_q.lookup) resp_o = (port_ok_q && !lookup_q.busy) ? RespOkay : RespSlverr;
       else resp_o = RespSlverr;
     end
     rdata_o = '0;

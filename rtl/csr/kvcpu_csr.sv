@@ -241,7 +241,7 @@ module kvcpu_csr
   // ---------------------------------------------------------------- writes
   logic [63:0]    regs_rd_data;
   logic           exec, reads_ok;
-  logic           thresholds_we, dma_error_we, parity_we;
+  logic           thresholds_we, dma_error_we, parity_we, bytes_we;
   kv_addr_t [5:0] range_addr;
   kv_addr_t       dir_addr;
   dir_arg_t       dir_arg;
@@ -365,7 +365,8 @@ module kvcpu_csr
     .slots_we_o       (slots_we_o),
     .thresholds_we_o  (thresholds_we),
     .dma_error_we_o   (dma_error_we),
-    .parity_we_o      (parity_we)
+    .parity_we_o      (parity_we),
+    .bytes_we_o       (bytes_we)
   );
 
   // ---------------------------------------------------------------- reads
@@ -527,17 +528,25 @@ module kvcpu_csr
   assign compl_pop_o = compl_take_q && compl_valid_i;
 
   // ---------------------------------------------------------------- configuration
-  logic [4:0] stride_shift_q;
-  cfg_t       cfg;
+  block_bytes_t block_bytes;
+  logic [15:8]  above_q;  // bit i: the new BLOCK_BYTES would be above 2^i
+  logic [4:0]   stride_shift_q;
+  cfg_t         cfg;
+
+  assign block_bytes = block_bytes_t'(wr_data[$bits(block_bytes_t)-1:0]);
 
   // Smallest power of two that holds BLOCK_BYTES, as a shift: 8 to 16.
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
+      above_q        <= '0;
       stride_shift_q <= 5'd13;
     end else begin
-      stride_shift_q <= 5'd8;
-      for (int unsigned i = 8; i < 16; i++) begin
-        if (hwif_out.BLOCK_BYTES.BYTES.value > 17'(2 ** i)) stride_shift_q <= 5'(i + 1);
+      for (int unsigned i = 8; i < 16; i++) above_q[i] <= block_bytes.bytes > 17'(2 ** i);
+      if (bytes_we) begin
+        stride_shift_q <= 5'd8;
+        for (int unsigned i = 8; i < 16; i++) begin
+          if (above_q[i]) stride_shift_q <= 5'(i + 1);
+        end
       end
     end
   end

@@ -93,7 +93,9 @@ module kvcpu_csr_check
   /// DMA_ERROR_INFO is written in this cycle.
   output logic                 dma_error_we_o,
   /// PARITY_INFO is written in this cycle.
-  output logic                 parity_we_o
+  output logic                 parity_we_o,
+  /// BLOCK_BYTES is written in this cycle.
+  output logic                 bytes_we_o
 );
 
   localparam int unsigned BlockShift = $clog2(BLOCK_TOKENS);
@@ -102,16 +104,17 @@ module kvcpu_csr_check
   // Tokens of the longest legal range fit 25 bits; one of 33 bits or more is too long at sight.
   localparam int unsigned LenW = 33;
 
+  // Bit 3: the judgement is one cycle away or two (PhQuiet: may be).
   typedef enum logic [3:0] {
-    PhDecode,   // which register
-    PhOperand,  // simple judgements; operands of a range
-    PhEnd,      // end of the range
-    PhDiff,     // blocks of the range
-    PhLimit,    // judgement of the range
-    PhQuiet,    // until no slot is being taken
-    PhJudge,    // judgement of what may change
-    PhExec,     // takes effect
-    PhAnswer
+    PhDecode  = 4'd0,   // which register
+    PhOperand = 4'd8,   // simple judgements; operands of a range
+    PhEnd     = 4'd1,   // end of the range
+    PhDiff    = 4'd9,   // blocks of the range
+    PhLimit   = 4'd10,  // judgement of the range
+    PhQuiet   = 4'd11,  // until no slot is being taken
+    PhJudge   = 4'd2,   // judgement of what may change
+    PhExec    = 4'd3,   // takes effect
+    PhAnswer  = 4'd4
   } phase_e;
 
   phase_e phase_q, phase_d;
@@ -292,6 +295,7 @@ module kvcpu_csr_check
   logic                 launches, launches_q;
   logic                 needs_slots;
   logic [TierCount-1:0] needs_unused;  // tiers of which no slot may be in use
+  logic                 held_q;        // slots_hold_o, a cycle later
   logic                 quiet_q;       // no slot is being taken, in PhQuiet of this write
   logic                 held_bad_q;    // a slot is in use, as slots_quiet_i or a later cycle has it
   logic                 full_refused;
@@ -307,16 +311,14 @@ module kvcpu_csr_check
     bad_d = bad_q;
     unique case (phase_q)
       PhDecode:  bad_d = is_malformed || is_absent || (wr_step_i && !launch_ok_i);
-      PhOperand: bad_d = bad_q || unmapped_q || bad_value;
+      PhOperand: bad_d = bad_q || unmapped_q || bad_value || (launches && !launch_ok_i);
       PhLimit:   bad_d = bad_q || bad_range;
       default:   bad_d = bad_q;
     endcase
   end
 
-  assign full_refused = launches_q && !bad_q && launch_ok_i && !(sel_q.dir && dir_busy_i) &&
-      cmd_full_i;
-  assign refused = bad_q || held_bad_q || full_refused || (launches_q && !launch_ok_i) ||
-      (sel_q.dir && dir_busy_i);
+  assign full_refused = launches_q && !bad_q && !(sel_q.dir && dir_busy_i) && cmd_full_i;
+  assign refused = bad_q || held_bad_q || (launches_q && cmd_full_i) || (sel_q.dir && dir_busy_i);
   assign judging = phase_q == PhJudge;
   assign exec_o = judging && !refused;
   assign done_o = phase_q == PhAnswer;
@@ -339,19 +341,16 @@ module kvcpu_csr_check
     endcase
   end
 
-  // The judgement is two cycles away or more, or over.
-  assign reads_ok_o = ((phase_q == PhDecode) && !wr_valid_i) || (phase_q == PhEnd) || judging ||
-      (phase_q == PhExec) || (phase_q == PhAnswer);
-
-  // A write of SLOTS, BASE or BLOCK_BYTES keeps slot-taking operations out until the new value
-  // counts, so that none of them can meet the change half-way.
-  assign slots_hold_o = ((phase_q != PhDecode) && needs_slots) || (slots_we_o != '0);
+  // The first phase of a write counts as one with bit 3 too.
+  assign reads_ok_o = !phase_q[3] && !((phase_q == PhDecode) && wr_valid_i);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       phase_q         <= PhDecode;
       bad_q           <= 1'b0;
       launches_q      <= 1'b0;
+      slots_hold_o    <= 1'b0;
+      held_q          <= 1'b0;
       quiet_q         <= 1'b0;
       held_bad_q      <= 1'b0;
       refused_q       <= 1'b0;
@@ -359,18 +358,24 @@ module kvcpu_csr_check
       thresholds_we_o <= 1'b0;
       dma_error_we_o  <= 1'b0;
       parity_we_o     <= 1'b0;
+      bytes_we_o      <= 1'b0;
       slots_we_o      <= '0;
     end else begin
       phase_q         <= phase_d;
       bad_q           <= bad_d;
       launches_q      <= launches;
-      quiet_q         <= (phase_q == PhQuiet) && slots_quiet_i;
+      // A write of SLOTS, BASE or BLOCK_BYTES keeps slot-taking operations out until the new value
+      // counts, so that none of them can meet the change half-way.
+      slots_hold_o    <= ((phase_q != PhDecode) && needs_slots) || (slots_we_o != '0);
+      held_q          <= slots_hold_o;
+      quiet_q         <= (phase_q == PhQuiet) && held_q && slots_quiet_i;
       held_bad_q      <= (needs_unused & ~unused_i) != '0;
       if (judging) refused_q <= refused;
       effect_q        <= exec_o;
       thresholds_we_o <= exec_o && sel_q.thresholds;
       dma_error_we_o  <= exec_o && sel_q.dma_error;
       parity_we_o     <= exec_o && sel_q.parity;
+      bytes_we_o      <= exec_o && sel_q.block_bytes;
       slots_we_o      <= effect_q ? sel_q.slots : '0;
     end
   end

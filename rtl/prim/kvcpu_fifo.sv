@@ -56,8 +56,7 @@ module kvcpu_fifo #(
   // and a free head take what is on `data_i` every cycle: only the pointers wait for `push_i`.
   always_ff @(posedge clk_i) begin
     mem[wptr_q] <= data_i;
-    if (from_mem) head_q <= mem[rptr_q];
-    else if (head_free) head_q <= data_i;
+    if (pop_i || !valid_q) head_q <= behind_q ? mem[rptr_q] : data_i;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
