@@ -334,7 +334,9 @@ module kvcpu
   );
 
   // ------------------------------------------------------------------ commands, BAR2
-  logic cmd_op_valid, cmd_op_ready, cmd_rsp_valid;
+  logic cmd_op_valid, cmd_op_ready, cmd_rsp_valid, cmd_insert, cmd_inserted;
+  logic [63:0] cmd_phys_addr;
+  logic [IndexW-1:0] cmd_index;
   logic bar2_op_valid, bar2_op_ready, bar2_rsp_valid;
   logic dma_op_valid, dma_op_ready, dma_rsp_valid;
   op_t cmd_op, bar2_op, dma_op;
@@ -362,6 +364,10 @@ module kvcpu
     .op_o             (cmd_op),
     .rsp_valid_i      (cmd_rsp_valid),
     .rsp_i            (cmd_rsp),
+    .insert_i         (cmd_insert),
+    .inserted_i       (cmd_inserted),
+    .phys_addr_i      (cmd_phys_addr),
+    .index_i          (cmd_index),
     .free_start_o     (free_start),
     .free_request_id_o(free_request_id),
     .free_done_i      (free_done),
@@ -414,6 +420,7 @@ module kvcpu
   item_t push_item;
   logic [TierCount-1:0] take, slot_avail, slot_some, slot_above, slot_below_low, slot_at_high, put;
   logic [TierCount-1:0][SlotW-1:0] slot;
+  logic [TierCount-1:0][OfferW-1:0] offer;
   logic put_held;
   logic [SlotW-1:0] put_slot;
   logic [MOVES-1:0] abort;
@@ -466,6 +473,10 @@ module kvcpu
     .bar2_rsp_valid_o  (bar2_rsp_valid),
     .rsp_o             (rsp),
     .cmd_rsp_o         (cmd_rsp),
+    .cmd_insert_o      (cmd_insert),
+    .cmd_inserted_o    (cmd_inserted),
+    .cmd_phys_addr_o   (cmd_phys_addr),
+    .cmd_index_o       (cmd_index),
     .free_start_i      (free_start),
     .free_request_id_i (free_request_id),
     .free_done_o       (free_done),
@@ -495,6 +506,7 @@ module kvcpu
     .slot_some_i       (slot_some),
     .slot_above_i      (slot_above),
     .slot_i            (slot),
+    .offer_i           (offer),
     .put_o             (put),
     .put_held_o        (put_held),
     .put_slot_o        (put_slot),
@@ -631,6 +643,7 @@ module kvcpu
       .put_slot_i (put_slot),
       .avail_o    (slot_avail[t]),
       .slot_o     (slot[t]),
+      .offer_o    (offer[t]),
       .free_o     (slot_free[t]),
       .some_o     (slot_some[t]),
       .above_o    (slot_above[t]),

@@ -11,6 +11,7 @@ package kvcpu_pkg;
   localparam int unsigned IndexW = 16;  // entry index, row * LANES + bank
   localparam int unsigned RowW = 14;  // 65,536 entries over 4 banks
   localparam int unsigned SlotW = 16;  // slot number inside a tier
+  localparam int unsigned OfferW = 3;  // counts a pool's offers: an INSERT sees seven at most go by
   localparam int unsigned CountW = 17;  // 0 .. 65,536 of anything
   localparam int unsigned MoveIdW = 7;  // DMA moves in flight, at most 128
   localparam int unsigned LifeW = 16;  // see item_t.life
@@ -242,8 +243,7 @@ package kvcpu_pkg;
     logic                 hit;           // the directory holds a valid, readable entry for it
     logic                 grows;         // a write lookup of the token after the last
     logic                 item_lives;    // OpStart: the entry is the one that the item was made for
-    logic                 starts;        // OpStart: passes every check but `written` and slots
-    logic                 written;       // OpStart: the block was written in the current step
+    logic                 starts;        // OpStart: passes every check but the last write's step and slots
     logic                 inserts;       // OpInsert: looks for a slot
     logic [TierCount-1:0] targets;       // OpStart, OpInsert: tiers to take a slot from, the lowest first
     logic                 ends;          // OpEnd: the copy of this very move runs
@@ -255,6 +255,7 @@ package kvcpu_pkg;
     logic [SlotW-1:0]     put_slot;
     logic                 aborts;        // a copy of the entry must stop
     logic                 pushes;        // an item for a queue
+    logic                 hints;         // the same, if PREFETCH's step is near
     logic                 push_channel;
     logic                 push_fixed;    // item_t.fixed
     tier_e                push_target;   // item_t.target

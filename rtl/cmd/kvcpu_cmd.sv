@@ -41,6 +41,14 @@ module kvcpu_cmd
   input  logic              rsp_valid_i,
   /// The response.
   input  rsp_t              rsp_i,
+  /// The directory works on an INSERT: the next two are those of its new entry, if it gets one here.
+  input  logic              insert_i,
+  /// It does: the INSERT's result is OK, and no response follows. Late in its cycle.
+  input  logic              inserted_i,
+  /// PHYS_ADDR, bytes.
+  input  logic [63:0]       phys_addr_i,
+  /// Index.
+  input  logic [IndexW-1:0] index_i,
 
   /// Pulse: FREE_REQUEST starts.
   output logic              free_start_o,
@@ -153,7 +161,7 @@ module kvcpu_cmd
       end
       StRange:    if (walk_done) state_d = StDone;
       StDir:      if (op_ready_i) state_d = StDirWait;
-      StDirWait:  if (rsp_valid_i) state_d = StDone;
+      StDirWait:  if (rsp_valid_i || inserted_i) state_d = StDone;
       StFreeWait: if (free_done_i) state_d = StDone;
       StDone:     state_d = StIdle;
       default:    state_d = StIdle;
@@ -242,7 +250,8 @@ module kvcpu_cmd
 
   assign dir_push = push_i && !full_o && !is_range(cmd_i.cmd);
   assign dir_done = (load && !is_range(q_cmd.cmd) && q_bad_arg) ||
-                    (state_q == StDirWait && rsp_valid_i) || (state_q == StFreeWait && free_done_i);
+                    (state_q == StDirWait && (rsp_valid_i || inserted_i)) ||
+                    (state_q == StFreeWait && free_done_i);
 
   assign ok = (cmd_q.cmd == CmdLookup) ? rsp_i.hit : rsp_i.status == StOk;
 
@@ -251,8 +260,9 @@ module kvcpu_cmd
     if (state_q == StDirWait) begin
       result.status    <= (cmd_q.cmd == CmdLookup) ? (rsp_i.hit ? StOk : StMiss) : rsp_i.status;
       result.tier      <= rsp_i.tier;
-      result.index     <= rsp_i.index;
-      result.phys_addr <= rsp_i.phys_addr;
+      result.index     <= insert_i ? index_i : rsp_i.index;
+      result.phys_addr <= insert_i ? phys_addr_i : rsp_i.phys_addr;
+      if (insert_i) result.status <= StOk;
     end
     if (state_q == StFreeWait) begin
       result.status  <= StOk;
@@ -279,8 +289,8 @@ module kvcpu_cmd
       dir_busy_q     <= dir_busy_q && !dir_done;
       result_valid_q <= result_valid_q || dir_done;
       tier_q         <= tier_q || (rsp_valid_i && ok && state_q == StDirWait && cmd_q.cmd == CmdLookup);
-      place_q        <= place_q || (rsp_valid_i && ok && state_q == StDirWait &&
-                                    cmd_q.cmd inside {CmdLookup, CmdInsert});
+      place_q        <= place_q || (state_q == StDirWait && inserted_i) ||
+                        (rsp_valid_i && ok && state_q == StDirWait && cmd_q.cmd inside {CmdLookup, CmdInsert});
       removed_q      <= removed_q || (state_q == StFreeWait && free_done_i);
     end
   end

@@ -53,6 +53,8 @@ module kvcpu_slot_pool
   output logic              avail_o,
   /// Slot that the next take gets.
   output logic [SlotW-1:0]  slot_o,
+  /// Counts the offers: while `avail_o` is high and it stands, so does `slot_o`.
+  output logic [kvcpu_pkg::OfferW-1:0] offer_o,
   /// Free slots.
   output logic [CountW-1:0] free_o,
   /// free_o is not 0.
@@ -139,6 +141,13 @@ module kvcpu_slot_pool
       if (from_fresh) fresh_q <= fresh_q + 1'b1;
     end
   end
+
+  logic [kvcpu_pkg::OfferW-1:0] offer_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) offer_q <= '0;
+    else if (offers) offer_q <= offer_q + 1'b1;
+  end
+  assign offer_o = offer_q;
 
   always_ff @(posedge clk_i) begin
     if (!avail_q) slot_q <= fetched_q ? mem_rdata : put_free_q ? put_slot_q : fresh_q[AddrW-1:0];

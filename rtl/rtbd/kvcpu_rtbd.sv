@@ -25,7 +25,7 @@ module kvcpu_rtbd #(
   output logic                                quiet_o,
   /// Slots are being configured: no operation that takes a slot may enter.
   input  logic                                takes_hold_i,
-  /// No operation that takes a slot is in the pipeline.
+  /// No operation that takes a slot is in the pipeline, and none may enter.
   output logic                                takes_quiet_o,
   /// A slot has been taken for an INSERT that commits in the next cycle: free slots must not be judged.
   output logic                                slot_ahead_o,
@@ -96,6 +96,14 @@ module kvcpu_rtbd #(
   output kvcpu_pkg::rsp_t                     rsp_o,
   /// Result for commands.
   output kvcpu_pkg::rsp_t                     cmd_rsp_o,
+  /// An INSERT is at S1: `cmd_phys_addr_o` and `cmd_index_o` are those of its new entry, if it gets one here.
+  output logic                                cmd_insert_o,
+  /// It does: this is its result (OK), and no other follows.
+  output logic                                cmd_inserted_o,
+  /// PHYS_ADDR of the new entry, bytes.
+  output logic [63:0]                         cmd_phys_addr_o,
+  /// Index of the new entry.
+  output logic [kvcpu_pkg::IndexW-1:0]        cmd_index_o,
 
   /// FREE_REQUEST: start (pulse).
   input  logic                                free_start_i,
@@ -158,6 +166,8 @@ module kvcpu_rtbd #(
   input  logic [kvcpu_pkg::TierCount-1:0]     slot_above_i,
   /// Slot pools: the slot that would be taken.
   input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::SlotW-1:0]  slot_i,
+  /// Slot pools: number of that offer.
+  input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::OfferW-1:0] offer_i,
   /// Slot pools: give back (one tier at a time).
   output logic [kvcpu_pkg::TierCount-1:0]     put_o,
   /// Slot pools: held until the fence.
@@ -230,6 +240,7 @@ module kvcpu_rtbd #(
   // that nobody's ready depends on the interlock.
   logic t1_spare_valid_q, t1_free, t1_leave, t_advance, freeze;
   logic shut_q;  // nothing enters; a cycle late, for which the soft reset has a state
+  logic takes_hold_q;
   logic enter_valid;
   op_t enter_op, t1_spare_op_q;
   logic [PORTS-1:0] credit;
@@ -237,8 +248,13 @@ module kvcpu_rtbd #(
   op_t probe_op;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) shut_q <= 1'b1;
-    else shut_q <= halt_i || sweep_q || clear_i;
+    if (!rst_ni) begin
+      shut_q       <= 1'b1;
+      takes_hold_q <= 1'b0;
+    end else begin
+      shut_q       <= halt_i || sweep_q || clear_i;
+      takes_hold_q <= takes_hold_i;
+    end
   end
 
   kvcpu_rtbd_issue #(
@@ -248,7 +264,7 @@ module kvcpu_rtbd #(
     .rst_ni          (rst_ni),
     .cfg_i           (cfg_i),
     .open_i          (!t1_spare_valid_q),
-    .takes_hold_i    (takes_hold_i),
+    .takes_hold_i    (takes_hold_q),
     .freeze_i        (freeze),
     .halt_i          (shut_q),
     .lookup_valid_i  (lookup_valid_i),
@@ -276,9 +292,9 @@ module kvcpu_rtbd #(
   logic t1_valid_q, t2_valid_q, t3_valid_q, s0_valid_q;
   op_t t1_op_q, t2_op_q, t3_op_q;
   logic [LANES-1:0][RowW-1:0] t1_hash_row, t1_row, t2_row_q, t3_row_q;
-  logic t1_hold;
+  logic t2_hold;
 
-  assign t1_leave = t1_valid_q && t_advance && !t1_hold;
+  assign t1_leave = t1_valid_q && t_advance && !t2_hold;
   assign t1_free = !t1_valid_q || t1_leave;
 
   kvcpu_hash #(
@@ -298,8 +314,9 @@ module kvcpu_rtbd #(
     end
   end
 
-  // Same-key interlock: an operation waits in T1 until no older one that may write the tag of its
-  // key is under way. Keys are told apart by a signature; a false alarm only costs time.
+  // Same-key interlock: an operation waits in T2 until no older one that may write the tag of its
+  // key is under way, and reads its tags anew meanwhile. Whether it waits is compared a cycle before, in
+  // the cycle of the read. Keys are told apart by a signature; a false alarm only costs time.
   typedef struct packed {
     logic        writes;
     logic [15:0] sig;
@@ -332,7 +349,8 @@ module kvcpu_rtbd #(
     logic [LANES-1:0][7:0]        token_end;
     logic [LANES-1:0][1:0]        tier;
     logic [LANES-1:0][SlotW-1:0]  slot;
-    logic [SlotW-1:0]             ins_slot;    // OpInsert: the slot that it may take, and its address
+    logic [OfferW-1:0]            ins_offer;   // OpInsert: the offer that it may take, the slot, its address
+    logic [SlotW-1:0]             ins_slot;
     logic [63:0]                  ins_phys;
     lock_t                        lock;
   } head_t;
@@ -344,61 +362,72 @@ module kvcpu_rtbd #(
     return valid && (op == OpStart || op == OpInsert);
   endfunction
 
+  localparam int unsigned Locks = 9;  // an operation in T1 may meet that many older ones
+  typedef logic [Locks-1:0] locks_t;
+
   lock_t t2_lock_q, t3_lock_q, s1_lock_q, s2_lock_q, s3_lock_q, s4_lock_q, s5_lock_q;
   lock_t t1_lock;
-  logic t1_named;
+  locks_t t1_meets, t2_meets, t2_meets_q;
   logic [15:0] t1_sig_q;
+  logic t2_named_q;
 
   always_ff @(posedge clk_i) begin
     if (t1_free) t1_sig_q <= t1_spare_valid_q ? signature(t1_spare_op_q.kv_addr) : signature(enter_op.kv_addr);
   end
 
   assign t1_lock = '{writes: t1_valid_q && may_write_tag(t1_op_q), sig: t1_sig_q};
-  assign t1_named = (t1_op_q.op != OpRead) && (t1_op_q.op != OpProbe);
 
   function automatic logic locked(lock_t l, logic [15:0] sig);
     return l.writes && (l.sig == sig);
   endfunction
 
-  // A lock that has left its stage is only a false alarm: s0_q and s0_spare_q keep theirs.
-  assign t1_hold = t1_valid_q && t1_named &&
-                   (locked(t2_lock_q, t1_lock.sig) || locked(t3_lock_q, t1_lock.sig) ||
-                    (s0_spare_valid_q && locked(s0_spare_q.lock, t1_lock.sig)) ||
-                    (s0_valid_q && locked(s0_q.lock, t1_lock.sig)) ||
-                    locked(s1_lock_q, t1_lock.sig) || locked(s2_lock_q, t1_lock.sig) ||
-                    locked(s3_lock_q, t1_lock.sig) || locked(s4_lock_q, t1_lock.sig) ||
-                    locked(s5_lock_q, t1_lock.sig));
+  lock_t spare_lock, head_lock;
+  assign spare_lock = '{writes: s0_spare_valid_q && s0_spare_q.lock.writes, sig: s0_spare_q.lock.sig};
+  assign head_lock  = '{writes: s0_valid_q && s0_q.lock.writes, sig: s0_q.lock.sig};
+
+  // Older than what is in T2, and with that, older than what is in T1. A lock that has left its stage is
+  // only a false alarm: s0_q and s0_spare_q keep theirs.
+  lock_t [Locks-1:0] older;
+  assign older = {t2_lock_q, t3_lock_q, spare_lock, head_lock, s1_lock_q, s2_lock_q, s3_lock_q, s4_lock_q,
+                  s5_lock_q};
+  always_comb begin
+    for (int unsigned l = 0; l < Locks; l++) begin
+      t1_meets[l] = locked(older[l], t1_sig_q);
+      t2_meets[l] = (l < Locks - 1) && locked(older[l], t2_lock_q.sig);
+    end
+  end
+  assign t2_hold  = t2_valid_q && t2_named_q && (t2_meets_q != '0);
+
+  // Port A of the banks: what waits in T2 reads again.
+  logic [LANES-1:0][RowW-1:0] t_row;
+  assign t_row = t2_hold ? t2_row_q : t1_row;
 
   // T3
   tag_t [LANES-1:0] t3_tag;
   banks_t t3_tag_ok, t3_same_key, t3_match, t3_free, t3_first_free, t3_bad, t3_target;
-  logic [7:0] t3_offset;
-  logic t3_by_token;
+  logic t3_named_q, t3_insert_q, t3_load_q;  // its key counts; it is an OpInsert, a probe that loads
+  logic [7:0] t2_least, t3_least_q;
 
-  assign t3_offset = (OffBits == 0) ? 8'd0 : 8'(t3_op_q.kv_addr.token & 32'(BLOCK_TOKENS - 1));
-  // Lookups ask for a token; all other operations take any token of the block (device.md 8).
-  assign t3_by_token = (t3_op_q.op == OpLookup) || (t3_op_q.op == OpPeek);
+  // The least TOKEN_END with which an entry matches. Lookups ask for a token, write lookups for the one
+  // after the last too (device.md 3); all other operations take any token of the block (device.md 8).
+  always_comb begin
+    t2_least = 8'(t2_op_q.kv_addr.token & 32'(BLOCK_TOKENS - 1));
+    if (t2_op_q.write && t2_least != '0) t2_least = t2_least - 8'd1;
+    if (t2_op_q.op != OpLookup && t2_op_q.op != OpPeek) t2_least = '0;
+  end
 
   for (genvar b = 0; b < LANES; b++) begin : gen_match
-    logic has_token;
-    // Not `<=`: with blocks of one token the offset is the constant 0, and the comparison would be one too.
-    assign has_token = !t3_by_token || (t3_offset == t3_tag[b].token_end) ||
-                       (t3_offset < t3_tag[b].token_end) ||
-                       (t3_op_q.write && t3_offset == t3_tag[b].token_end + 8'd1);
-    assign t3_match[b] = t3_same_key[b] && t3_tag[b].valid && t3_tag_ok[b] && has_token &&
-                         !t3_op_q.denied && (t3_op_q.op != OpRead);
+    assign t3_match[b] = t3_same_key[b] && t3_tag[b].valid && t3_tag_ok[b] && t3_named_q &&
+                         !(t3_tag[b].token_end < t3_least_q);
     assign t3_free[b] = !t3_tag[b].valid && t3_tag_ok[b];
-    assign t3_bad[b] = !t3_tag_ok[b] && (t3_op_q.op != OpRead) && !t3_op_q.denied;
+    assign t3_bad[b] = !t3_tag_ok[b] && t3_named_q;
   end
   assign t3_first_free = t3_free & (~t3_free + 1'b1);
 
   always_comb begin
     t3_target = t3_match;
-    if (t3_op_q.op == OpInsert && t3_match == '0) t3_target = t3_first_free;
-    if (t3_op_q.op == OpRead) begin
-      t3_target = '0;
-      t3_target[t3_op_q.index[BankBits-1:0]] = 1'b1;
-    end
+    if (t3_insert_q && t3_match == '0) t3_target = t3_first_free;
+    if (t3_op_q.op == OpRead) t3_target[t3_op_q.index[BankBits-1:0]] = 1'b1;
     if (t3_op_q.op == OpProbe) t3_target = '0;
   end
 
@@ -406,6 +435,7 @@ module kvcpu_rtbd #(
   logic [63:0] t3_ins_base_q;
   logic [31:0] t3_ins_offset_q;
   logic [SlotW-1:0] t3_ins_slot_q;
+  logic [OfferW-1:0] t3_ins_offer_no_q;
 
   always_comb begin
     t3_head = '{
@@ -417,6 +447,7 @@ module kvcpu_rtbd #(
       read_tag:   t3_op_q.op == OpRead,
       takes:      takes(1'b1, t3_op_q.op),
       row:        t3_row_q,
+      ins_offer:  t3_ins_offer_no_q,
       ins_slot:   t3_ins_slot_q,
       ins_phys:   t3_ins_base_q + 64'(t3_ins_offset_q),
       lock:       t3_lock_q,
@@ -431,7 +462,7 @@ module kvcpu_rtbd #(
 
   // S0
   banks_t bank_s0_valid, bank_s0_ready;
-  logic s0_free, s0_leave, s0_wait, s0_go;
+  logic s0_free, s0_leave, s0_go;
   logic [TakeGap-1:1] take_gap_q;  // an operation that takes a slot left S0 one, two ... cycles ago
 
   logic eng_valid, eng_write, eng_final, eng_ready, eng_meta_bad;
@@ -442,7 +473,7 @@ module kvcpu_rtbd #(
   op_t eng_op;
   logic [SlotW-1:0] eng_slot;
 
-  // The search's own accesses come with the pipeline empty.
+  // The search's own accesses come with the pipeline empty, through the place before S0.
   always_comb begin
     eng_head = '{
       op:        eng_op,
@@ -457,22 +488,25 @@ module kvcpu_rtbd #(
     };
     for (int unsigned b = 0; b < LANES; b++) eng_head.row[b] = eng_row;
   end
-  assign eng_ready = eng_valid && !s0_valid_q;
+  assign eng_ready = eng_valid && !s0_spare_valid_q && !s0_valid_q;
 
   // Operations that take slots reach the pools 4 cycles apart: their heads are refilled meanwhile.
-  assign s0_wait = s0_q.takes && take_gap_q != '0;
-  assign bank_s0_valid = (s0_valid_q && !s0_wait) ? s0_q.target : '0;
-  assign s0_leave = !s0_wait && ((s0_q.target == '0) || |(s0_q.target & bank_s0_ready));
+  logic s0_wait_q, take_gap_left;
+  assign take_gap_left = take_gap_q[TakeGap-2:1] != '0;
+  assign bank_s0_valid = (s0_valid_q && !s0_wait_q) ? s0_q.target : '0;
+  assign s0_leave = !s0_wait_q && ((s0_q.target == '0) || |(s0_q.target & bank_s0_ready));
   assign s0_free = !s0_valid_q || s0_leave;
   assign s0_go = s0_valid_q && s0_leave && s0_q.op.op != OpProbe;
 
   head_t s0_next;
-  assign s0_next = eng_valid ? eng_head : s0_spare_valid_q ? s0_spare_q : t3_head;
-
-  // T1..T3 advance unless the place before S0 is taken: nobody there waits for a bank's decision. A
-  // register beside s0_spare_valid_q, which has enough to drive.
+  // T1..T3 advance unless the place before S0 is taken: nobody there waits for a bank's decision. So
+  // t_advance is !s0_spare_valid_q, in a register of its own: they have much to drive.
   logic s0_spare_valid;
-  assign s0_spare_valid = !s0_free && (s0_spare_valid_q || t3_valid_q);
+  always_comb begin
+    s0_next = t_advance ? t3_head : s0_spare_q;
+    for (int unsigned b = 0; b < LANES; b++) s0_next.row[b] = s0_spare_valid_q ? s0_spare_q.row[b] : t3_row_q[b];
+  end
+  assign s0_spare_valid = eng_ready || (!s0_free && (s0_spare_valid_q || t3_valid_q));
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -490,12 +524,14 @@ module kvcpu_rtbd #(
       if (t1_free) t1_valid_q <= t1_spare_valid_q || enter_valid;
       t1_spare_valid_q <= !t1_free && (t1_spare_valid_q || enter_valid);
       if (t_advance) begin
-        t2_valid_q <= t1_leave;
-        t3_valid_q <= t2_valid_q;
-        t2_lock_q  <= t1_hold ? '0 : t1_lock;
-        t3_lock_q  <= t2_lock_q;
+        t3_valid_q <= t2_valid_q && !t2_hold;
+        t3_lock_q  <= t2_hold ? '0 : t2_lock_q;
+        if (!t2_hold) begin
+          t2_valid_q <= t1_valid_q;
+          t2_lock_q  <= t1_lock;
+        end
       end
-      if (s0_free) s0_valid_q <= eng_ready || s0_spare_valid_q || t3_valid_q;
+      if (s0_free) s0_valid_q <= s0_spare_valid_q || t3_valid_q;
       s0_spare_valid_q <= s0_spare_valid;
       t_advance        <= !s0_spare_valid;
       take_gap_q       <= {take_gap_q[TakeGap-2:1], s0_go && s0_q.takes};
@@ -511,16 +547,30 @@ module kvcpu_rtbd #(
   always_ff @(posedge clk_i) begin
     if (!t1_spare_valid_q) t1_spare_op_q <= enter_op;
     if (t_advance) begin
-      t2_op_q         <= t1_op_q;
-      t2_row_q        <= t1_row;
+      t2_meets_q <= t2_hold ? t2_meets : t1_meets;
+      if (!t2_hold) begin
+        t2_op_q    <= t1_op_q;
+        t2_row_q   <= t1_row;
+        t2_named_q <= (t1_op_q.op != OpRead) && (t1_op_q.op != OpProbe);
+      end
       t3_op_q         <= t2_op_q;
+      t3_named_q      <= (t2_op_q.op != OpRead) && !t2_op_q.denied;
+      t3_insert_q     <= t2_op_q.op == OpInsert;
+      t3_load_q       <= t2_op_q.op == OpProbe && t2_op_q.write;
+      t3_least_q      <= t2_least;
       t3_row_q        <= t2_row_q;
       t3_ins_slot_q   <= slot_i[t2_op_q.tier];
+      t3_ins_offer_no_q <= offer_i[t2_op_q.tier];
       t3_ins_base_q   <= cfg_i.base[t2_op_q.tier];
       t3_ins_offset_q <= 32'(slot_i[t2_op_q.tier]) << cfg_i.stride_shift;
-      s0_spare_q      <= t3_head;
+      s0_spare_q      <= eng_valid ? eng_head : t3_head;
     end
-    if (s0_free) s0_q <= s0_next;
+    if (s0_free) begin
+      s0_q      <= s0_next;
+      s0_wait_q <= s0_next.takes && (take_gap_left || (s0_valid_q && s0_q.takes));
+    end else begin
+      s0_wait_q <= s0_q.takes && take_gap_left;
+    end
   end
 
   // ------------------------------------------------------------------ S1..S3
@@ -576,31 +626,23 @@ module kvcpu_rtbd #(
   // commit point, and nothing that enters after the result overtakes it. Without a place the search
   // begins a cycle later. Where the pool's head has changed since T2, or is not there, the commit point takes the
   // slot, answers and begins the search.
-  logic s1_insert, s1_keeps, s1_answers, s2_search_q;
+  logic s1_insert, s1_fresh_q, s1_keeps, s2_search_q;
   logic [63:0] s1_ins_phys_q;
-  rsp_t s1_rsp;
+  logic [OfferW-1:0] s1_ins_offer_q;
 
-  assign s1_insert = s1_valid_q && (s1_q.op.op == OpInsert) && !s1_q.kept && !s1_q.eng_read &&
-                     !s1_q.eng_write;
+  assign s1_insert = s1_valid_q && s1_fresh_q;
   // Every tier's pool is compared: which one counts is chosen last.
   logic [TierCount-1:0] s1_same;
   always_comb begin
     for (int unsigned t = 0; t < TierCount; t++) begin
-      s1_same[t] = slot_avail_i[t] && (slot_i[t] == s1_q.slot) && (s1_q.tier == 2'(t));
+      s1_same[t] = slot_avail_i[t] && (offer_i[t] == s1_ins_offer_q) && (s1_q.tier == 2'(t));
     end
   end
   assign s1_keeps = s1_insert && !s1_q.match && (s1_same != '0);
-  assign s1_answers = s1_keeps && s1_q.place;
-
-  always_comb begin
-    s1_rsp = '0;
-    s1_rsp.op = OpInsert;
-    s1_rsp.client = ClCmd;
-    s1_rsp.status = StOk;
-    s1_rsp.tier = s1_q.op.tier;
-    s1_rsp.phys_addr = s1_ins_phys_q;
-    s1_rsp.index = IndexW'({s1_q.row[RowBits-1:0], s1_q.bank_no[BankBits-1:0]});
-  end
+  assign cmd_insert_o = s1_insert;
+  assign cmd_inserted_o = s1_keeps && s1_q.place;
+  assign cmd_phys_addr_o = s1_ins_phys_q;
+  assign cmd_index_o = IndexW'({s1_q.row[RowBits-1:0], s1_q.bank_no[BankBits-1:0]});
 
   // PHYS_ADDR = BASE + slot * stride
   logic [63:0] s2_base_q, s2_phys, s3_phys_q;
@@ -630,9 +672,8 @@ module kvcpu_rtbd #(
   // The meta word has the last word on VALID: FREE_REQUEST may have removed the entry since T3.
   assign s2_hit = s2_q.match && s2_meta_ok && s2_meta.valid;
 
-  // Judged for the step as it is and for the one that may be written in this cycle: the write is late.
-  judged_t s2_judged, s2_judged_new, s3_judged_q, s3_judged;
-  logic s2_commits, s3_stepped_q, s3_pushes_new_q, s3_written_new_q;
+  judged_t s2_judged, s3_judged_q, s3_judged;
+  logic s2_commits;
 
   assign s2_commits = s2_valid_q && !s2_q.eng_read && !s2_q.eng_write;
 
@@ -645,31 +686,41 @@ module kvcpu_rtbd #(
     .meta_i        (s2_meta),
     .token_end_i   (s2_q.token_end),
     .token_offset_i(8'(s2_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
-    .step_i        (step_i),
     .cfg_i         (cfg_next_i),
     .judged_o      (s2_judged)
   );
 
-  kvcpu_rtbd_judge u_judge_new (
-    .valid_i       (s2_commits),
-    .op_i          (s2_q.op),
-    .hit_i         (s2_hit),
-    .exists_i      (s2_q.match),
-    .kept_i        (s2_q.kept),
-    .meta_i        (s2_meta),
-    .token_end_i   (s2_q.token_end),
-    .token_offset_i(8'(s2_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
-    .step_i        (step_new_i),
-    .cfg_i         (cfg_next_i),
-    .judged_o      (s2_judged_new)
-  );
+  // PREFETCH: 0 <= step - current <= LOOKAHEAD, signed; for the step as it is and for the one that may be
+  // written in this cycle, since the write is late.
+  function automatic logic near(logic [31:0] step, logic [31:0] current, logic [30:0] lookahead);
+    logic [31:0] left;
+    left = step - current;
+    return !left[31] && (left[30:0] <= lookahead);
+  endfunction
+
+  logic s3_stepped_q, s3_near_q, s3_near_new_q;
 
   always_comb begin
     s3_judged = s3_judged_q;
-    if (s3_stepped_q) begin
-      s3_judged.pushes = s3_pushes_new_q;
-      s3_judged.written = s3_written_new_q;
-    end
+    if (s3_judged_q.hints && (s3_stepped_q ? s3_near_new_q : s3_near_q)) s3_judged.pushes = 1'b1;
+  end
+
+  // The tier that gives a slot is picked here, where the pools' counts are those of the commit points
+  // before; S3 asks again later if a slot that came meanwhile, the fence or a new limit may have changed the choice.
+  typedef logic [TierCount-1:0] tiers_t;
+  tiers_t s2_enough, s2_pick, s3_pick_q, s3_sooner_q, s3_put_q;
+  logic s3_avail_q, s3_limit_q, s3_unsure;
+
+  assign s2_enough = s2_judged.targets & (s2_judged.inserts ? slot_some_i : slot_above_i);
+  assign s2_pick   = s2_enough & (~s2_enough + 1'b1);
+  assign s3_unsure = s3_stepped_q || s3_limit_q || (s3_put_q & s3_sooner_q) != '0;
+
+  always_ff @(posedge clk_i) begin
+    s3_pick_q   <= s2_pick;
+    s3_avail_q  <= (s2_pick & slot_avail_i) != '0;
+    s3_sooner_q <= s2_judged.targets & ~s2_enough & (s2_enough ^ (s2_enough - 1'b1));  // before the pick
+    s3_put_q    <= put_o;
+    s3_limit_q  <= cfg_next_i.reserve != cfg_i.reserve;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -696,7 +747,9 @@ module kvcpu_rtbd #(
 
   always_ff @(posedge clk_i) begin
     s1_q          <= s0;
+    s1_fresh_q    <= (s0_q.op.op == OpInsert) && !s0_q.eng_read && !s0_q.eng_write && !s0_q.eng_final;
     s1_ins_phys_q <= s0_q.ins_phys;
+    s1_ins_offer_q <= s0_q.ins_offer;
     s2_q          <= s1_q;
     s2_q.kept     <= s1_q.kept || s1_keeps;
     s3_q          <= s2_q;
@@ -709,8 +762,8 @@ module kvcpu_rtbd #(
     s3_meta_bad_q <= !s2_meta_ok;
     s3_judged_q   <= s2_judged;
     s3_stepped_q  <= step_we_i;
-    s3_pushes_new_q  <= s2_judged_new.pushes;
-    s3_written_new_q <= s2_judged_new.written;
+    s3_near_q     <= near(s2_q.op.step, step_i, cfg_next_i.lookahead);
+    s3_near_new_q <= near(s2_q.op.step, step_new_i, cfg_next_i.lookahead);
   end
 
   // ------------------------------------------------------------------ S2: answers
@@ -804,9 +857,9 @@ module kvcpu_rtbd #(
     .step_i         (step_i),
     .epoch_i        (epoch),
     .life_i         (life_q),
-    .slot_avail_i   (slot_avail_i),
-    .slot_some_i    (slot_some_i),
-    .slot_above_i   (slot_above_i),
+    .pick_i         (s3_pick_q),
+    .avail_i        (s3_avail_q),
+    .unsure_i       (s3_unsure),
     .slot_i         (slot_i),
     .evict_full_i   (evict_full_i),
     .prefetch_full_i(prefetch_full_i),
@@ -825,7 +878,7 @@ module kvcpu_rtbd #(
     .saturated_o    (saturated)
   );
 
-  assign push_may_o = s3_judged_q.pushes || s3_pushes_new_q;
+  assign push_may_o = s3_judged_q.pushes || s3_judged_q.hints;
 
   assign put_valid = s3_judged.puts;
   assign put_held = s3_judged.put_held;
@@ -1011,7 +1064,7 @@ module kvcpu_rtbd #(
     search_rsp_q  <= search_rsp;
     s4_search_q   <= result_valid;
   end
-  assign cmd_rsp_valid_o = cmd_rsp_valid_q || s1_answers;
+  assign cmd_rsp_valid_o = cmd_rsp_valid_q;
   always_comb begin
     rsp_o = s4_rsp_q;
     rsp_o.dst_phys = address(s4_take_q);
@@ -1021,7 +1074,6 @@ module kvcpu_rtbd #(
   always_comb begin
     cmd_rsp_o = rsp_o;
     if (s4_search_q) cmd_rsp_o = search_rsp_q;
-    if (s1_answers) cmd_rsp_o = s1_rsp;
   end
 
   // ------------------------------------------------------------------ slot pools
@@ -1144,11 +1196,11 @@ module kvcpu_rtbd #(
     end
   end
 
-  // A cycle late, which `takes_hold_i` gives time for: nothing that takes a slot enters any more.
+  // A cycle late, which is no loss: nothing that takes a slot enters any more.
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) takes_quiet_o <= 1'b0;
     else begin
-      takes_quiet_o <= !takes(t1_valid_q, t1_op_q.op) &&
+      takes_quiet_o <= takes_hold_q && !takes(t1_valid_q, t1_op_q.op) &&
                        !takes(t1_spare_valid_q, t1_spare_op_q.op) &&
                        !takes(t2_valid_q, t2_op_q.op) && !takes(t3_valid_q, t3_op_q.op) &&
                        !takes(s0_spare_valid_q, s0_spare_q.op.op) &&
@@ -1172,8 +1224,8 @@ module kvcpu_rtbd #(
     .clk_i            (clk_i),
     .rst_ni           (rst_ni),
     .clear_i          (clear_i),
-    .t3_leave_i       (t3_valid_q && t_advance),
-    .t3_op_i          (t3_op_q),
+    .t3_insert_i      (t3_valid_q && t3_insert_q),
+    .t3_load_i        (t3_valid_q && t3_load_q),
     .t3_tag_i         (t3_tag),
     .t3_tag_ok_i      (t3_tag_ok),
     .t3_row_i         (t3_row_q),
@@ -1239,8 +1291,8 @@ module kvcpu_rtbd #(
       .clear_i          (clear_i),
       .sweep_i          (sweep_q),
       .sweep_row_i      (sweep_row_q),
-      .t1_read_i        (t1_valid_q && t_advance),
-      .t1_row_i         (t1_row[b]),
+      .t1_read_i        (t1_valid_q || t2_valid_q),
+      .t1_row_i         (t_row[b]),
       .advance_i        (t_advance),
       .t2_kv_addr_i     (t2_op_q.kv_addr),
       .t3_tag_o         (t3_tag[b]),

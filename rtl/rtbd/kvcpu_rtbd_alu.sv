@@ -19,7 +19,7 @@ module kvcpu_rtbd_alu (
   input  kvcpu_pkg::tag_t                          tag_i,
   /// The entry's meta word before.
   input  kvcpu_pkg::meta_t                         meta_i,
-  /// What S2 has found.
+  /// What S2 has found; `pushes` with PREFETCH's step.
   input  kvcpu_pkg::judged_t                       judged_i,
   /// OpLookup: offset of the token inside its block.
   input  logic [7:0]                               token_offset_i,
@@ -33,12 +33,12 @@ module kvcpu_rtbd_alu (
   /// Life count of new entries.
   input  logic [kvcpu_pkg::LifeW-1:0]              life_i,
 
-  /// Per tier: a slot can be taken now.
-  input  logic [kvcpu_pkg::TierCount-1:0]          slot_avail_i,
-  /// Per tier: a slot is free.
-  input  logic [kvcpu_pkg::TierCount-1:0]          slot_some_i,
-  /// Per tier: more slots are free than RESERVE keeps.
-  input  logic [kvcpu_pkg::TierCount-1:0]          slot_above_i,
+  /// OpStart, OpInsert: tier whose slot it takes, one-hot; 0: none has enough.
+  input  logic [kvcpu_pkg::TierCount-1:0]          pick_i,
+  /// A slot of that tier can be taken now.
+  input  logic                                     avail_i,
+  /// Slots came or limits moved since the tier was picked: the operation comes again.
+  input  logic                                     unsure_i,
   /// Per tier: the slot that would be taken.
   input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::SlotW-1:0]  slot_i,
   /// The evict queue has no place.
@@ -79,24 +79,20 @@ module kvcpu_rtbd_alu (
   import kvcpu_pkg::*;
 
   // ------------------------------------------------------------------ slots
-  typedef logic [TierCount-1:0] tiers_t;
+  logic found, avail, written, start_go, insert_go;
 
-  tiers_t enough, pick;
-  logic   found, avail, start_go, insert_go;
+  assign found = (pick_i != '0) || unsure_i;
+  assign avail = avail_i && !unsure_i;
+  // Written in the current step: the copy would be void (device.md 6).
+  assign written = meta_i.dirty && !meta_i.hint && (meta_i.access_step == step_i);
 
-  // The first tier that has enough, of those that the operation may take from.
-  assign enough = judged_i.targets & (judged_i.inserts ? slot_some_i : slot_above_i);
-  assign pick   = enough & (~enough + 1'b1);
-  assign found  = enough != '0;
-  assign avail  = (pick & slot_avail_i) != '0;
-
-  assign start_go  = judged_i.starts && !judged_i.written && avail;
+  assign start_go  = judged_i.starts && !written && avail;
   assign insert_go = judged_i.inserts && avail;
-  assign take_o    = (start_go || insert_go) ? pick : '0;
+  assign take_o    = (start_go || insert_go) ? pick_i : '0;
 
   always_comb begin
     take_tier_o = TierHbm;
-    for (int unsigned t = 0; t < TierCount; t++) if (pick[t]) take_tier_o = tier_e'(t);
+    for (int unsigned t = 0; t < TierCount; t++) if (pick_i[t]) take_tier_o = tier_e'(t);
   end
 
   // ------------------------------------------------------------------ items
@@ -248,7 +244,7 @@ module kvcpu_rtbd_alu (
         meta_o.moving = 1'b0;
         meta_o.voided = 1'b0;
         meta_o.move_id = op_i.move_id;
-        if (!judged_i.starts || judged_i.written) begin
+        if (!judged_i.starts || written) begin
           meta_o.in_flight = 1'b0;
         end else if (!found) begin
           move_o = MvNoSlot;

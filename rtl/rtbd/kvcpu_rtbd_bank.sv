@@ -24,9 +24,9 @@ module kvcpu_rtbd_bank #(
   /// Row of the sweep.
   input  logic [kvcpu_pkg::RowW-1:0]        sweep_row_i,
 
-  /// T1: read the tag at `t1_row_i` through port A.
+  /// T1 or T2 holds an operation: port A reads the tag at `t1_row_i`.
   input  logic                              t1_read_i,
-  /// T1: row of the operation's key in this bank.
+  /// T1: row of the operation's key in this bank; of T2's, while that waits.
   input  logic [kvcpu_pkg::RowW-1:0]        t1_row_i,
   /// T1..T3 advance.
   input  logic                              advance_i,
@@ -253,11 +253,13 @@ module kvcpu_rtbd_bank #(
   assign free_first = free_walking && !free_go && free_denied_q >= 6'(FreeDenyMax - 1);
 
   // ------------------------------------------------------------------ rows that are under way
-  // The operation in S0 against S1..S5. A scan step that could go counts as if it went: it will soon.
+  // The operation in S0 against S1..S5. A step that could go counts as if it went: it will soon. The
+  // search's accesses and forced steps come with nothing beside them.
   logic [5:1] clash_q, clash_d;
-  logic       clashed_q, scan_may;
+  logic       clashed_q, scan_may, free_may;
 
-  assign scan_may = scan_want && (forced_scan_i || scan_ready) && !free_want;
+  assign scan_may = scan_walking && !scan_pause_i && scan_ready;
+  assign free_may = free_walking && free_ready && freed_room_q && (free_first_q || !scan_want);
 
   function automatic logic [4:1] in_stages(logic [RowW-1:0] row, stage_t a, stage_t b, stage_t c,
                                            stage_t d);
@@ -269,11 +271,11 @@ module kvcpu_rtbd_bank #(
     if (s0_load_i) begin
       clash_d = {in_stages(s0_load_row_i, s1_q, s2_q, s3_q, s4_q),
                  (s0_valid_i && s0_row_i == s0_load_row_i) ||
-                 (scan_may && scan_row == s0_load_row_i) ||
-                 (free_want && free_row == s0_load_row_i)};
+                 (scan_may && scan_walk_row == s0_load_row_i) ||
+                 (free_may && free_row == s0_load_row_i)};
     end else begin
-      clash_d = {clash_q[4:1], (scan_may && scan_row == s0_row_i) ||
-                               (free_want && free_row == s0_row_i)};
+      clash_d = {clash_q[4:1], (scan_may && scan_walk_row == s0_row_i) ||
+                               (free_may && free_row == s0_row_i)};
     end
   end
 
@@ -326,7 +328,7 @@ module kvcpu_rtbd_bank #(
     .stage_valid_i(stage_valid),
     .stage_row_i  (stage_row),
     .enter_valid_i({scan_may, op_go}),
-    .enter_row_i  ({scan_row, s0_row_i}),
+    .enter_row_i  ({scan_walk_row, s0_row_i}),
     .walking_o    (free_walking),
     .row_o        (free_row),
     .ready_o      (free_ready)
@@ -407,8 +409,9 @@ module kvcpu_rtbd_bank #(
   assign tag_a_row = t1_read_i ? t1_row_i[RowBits-1:0] : free_row[RowBits-1:0];
   assign tag_b_row = tag_we ? s5_q.row : s0.row;
 
-  // What port B wrote while port A read: the rows are compared a cycle later, when there is time.
-  logic               t2_written_q;
+  // What port B wrote while port A read: the rows are compared a cycle later, and the words change places
+  // a cycle after that, when there is time.
+  logic               t2_written_q, t3_beside_q;
   logic [RowBits-1:0] t2_read_row_q, t2_written_row_q;
   logic [TagBits-1:0] t2_written_word_q;
 
@@ -451,12 +454,17 @@ module kvcpu_rtbd_bank #(
     end
   endfunction
 
-  logic [TagFolds-1:0]      t3_parity_q, s2_parity_a_q, s2_parity_b_q;
-  logic [MetaFolds-1:0]     s2_parity_meta_q;
-  logic [KeyBits/Pair-1:0]  t3_pairs_q;
+  typedef logic [TagFolds-1:0]     tag_folds_t;
+  typedef logic [KeyBits/Pair-1:0] key_pairs_t;
 
-  // Of the word from the memory and of the one beside it: which one counts is known last.
-  function automatic logic [KeyBits/Pair-1:0] key_pairs(logic [TagBits-1:0] word, kv_addr_t key);
+  tag_folds_t           t3_parity_q, t3_parity_beside_q;
+  tag_folds_t           s2_parity_a_q, s2_parity_beside_q, s2_parity_b_q;
+  logic                 s2_beside_q;
+  logic [MetaFolds-1:0] s2_parity_meta_q;
+  key_pairs_t           t3_pairs_q, t3_pairs_beside_q;
+  logic [TagBits-1:0]   t3_word_beside_q;
+
+  function automatic key_pairs_t key_pairs(logic [TagBits-1:0] word, kv_addr_t key);
     tag_t tag;
     tag = unpack_tag(word);
     return pairs_equal({tag.request_id, tag.layer_head, tag.block},
@@ -465,27 +473,34 @@ module kvcpu_rtbd_bank #(
 
   always_ff @(posedge clk_i) begin
     if (advance_i) begin
-      t3_word_q   <= t2_beside ? t2_written_word_q : tag_a_word;
-      t3_parity_q <= t2_beside ? fold_tag(t2_written_word_q) : fold_tag(tag_a_word);
-      t3_pairs_q  <= t2_beside ? key_pairs(t2_written_word_q, t2_kv_addr_i) : key_pairs(tag_a_word, t2_kv_addr_i);
+      t3_beside_q        <= t2_beside;
+      t3_word_q          <= tag_a_word;
+      t3_word_beside_q   <= t2_written_word_q;
+      t3_parity_q        <= fold_tag(tag_a_word);
+      t3_parity_beside_q <= fold_tag(t2_written_word_q);
+      t3_pairs_q         <= key_pairs(tag_a_word, t2_kv_addr_i);
+      t3_pairs_beside_q  <= key_pairs(t2_written_word_q, t2_kv_addr_i);
     end
     meta_q           <= meta_rdata;
     s2_parity_meta_q <= fold_meta(meta_rdata);
     tag_b_q          <= tag_b_rdata;
-    s2_parity_a_q    <= t2_beside ? fold_tag(t2_written_word_q) : fold_tag(tag_a_word);
     s2_parity_b_q    <= fold_tag(tag_b_rdata);
+    // As T3's, for a step of FREE_REQUEST, which T3 does not hold up.
+    s2_beside_q        <= t2_beside;
+    s2_parity_a_q      <= fold_tag(tag_a_word);
+    s2_parity_beside_q <= fold_tag(t2_written_word_q);
   end
 
-  assign t3_tag_o      = unpack_tag(t3_word_q);
-  assign t3_tag_ok_o   = !(^t3_parity_q);
-  assign t3_same_key_o = &t3_pairs_q;
+  assign t3_tag_o      = unpack_tag(t3_beside_q ? t3_word_beside_q : t3_word_q);
+  assign t3_tag_ok_o   = t3_beside_q ? !(^t3_parity_beside_q) : !(^t3_parity_q);
+  assign t3_same_key_o = t3_beside_q ? &t3_pairs_beside_q : &t3_pairs_q;
 
   // ------------------------------------------------------------------ S2
   logic s2_tag_ok;
   assign s2_meta_o = meta_t'(meta_q[MetaBits-2:0]);
   assign s2_meta_ok_o = !(^s2_parity_meta_q);
   assign s2_tag_o = unpack_tag(tag_b_q);
-  assign s2_tag_ok = !(^(s2_q.via_a ? s2_parity_a_q : s2_parity_b_q));
+  assign s2_tag_ok = !(^(!s2_q.via_a ? s2_parity_b_q : s2_beside_q ? s2_parity_beside_q : s2_parity_a_q));
   assign s2_row_o = s2_q.row;
   assign s2_bad_o = (s2_q.kind != StepNone && !s2_meta_ok_o) ||
                     ((s2_q.kind == StepScan || s2_q.kind == StepFree) && !s2_tag_ok);

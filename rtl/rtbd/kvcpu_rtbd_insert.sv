@@ -19,10 +19,10 @@ module kvcpu_rtbd_insert #(
   /// Soft reset.
   input  logic                                        clear_i,
 
-  /// T3: tags of the key's or the probe's places leave T3 with `t3_op_i` in this cycle.
-  input  logic                                        t3_leave_i,
-  /// T3: operation.
-  input  kvcpu_pkg::op_t                              t3_op_i,
+  /// T3: the places of an OpInsert's key.
+  input  logic                                        t3_insert_i,
+  /// T3: the places of the key of a probe that loads them.
+  input  logic                                        t3_load_i,
   /// T3: tags.
   input  kvcpu_pkg::tag_t [LANES-1:0]                 t3_tag_i,
   /// T3: parity good.
@@ -176,22 +176,24 @@ module kvcpu_rtbd_insert #(
 
   always_ff @(posedge clk_i) begin
     for (int unsigned b = 0; b < LANES; b++) begin
-      if (t3_leave_i && t3_op_i.op == OpInsert) begin
+      if (t3_insert_i) begin
         first_q[b] <= occupant(t3_tag_i[b], t3_tag_ok_i[b], t3_row_i[b]);
       end
-      // A probe with `write` set loads the places of its key.
-      if (t3_leave_i && t3_op_i.op == OpProbe && t3_op_i.write) begin
+      if (t3_load_i) begin
         second_q[b] <= occupant(t3_tag_i[b], t3_tag_ok_i[b], t3_row_i[b]);
       end
     end
   end
 
   // ------------------------------------------------------------------ search
-  logic [4:0] issue_q, issue_d;    // next occupant to probe
-  logic [4:0] done_q, done_d;      // probes answered
-  logic [4:0] sent_q, sent_d;      // probes sent
-  logic [3:0] root_q, root_d;      // depth 2: occupant of the key's places
-  logic [1:0] roots_q, roots_d;    // depth 2: roots tried
+  typedef logic [LANES-1:0] banks_t;
+
+  // The occupant that is probed next, one-hot, among the first or the second ones; and those after it.
+  banks_t sel_first_q, sel_first_d, sel_second_q, sel_second_d, rest_q, rest_d;
+  logic [4:0] open_q, open_d;      // probes sent and not answered
+  banks_t roots_q, roots_d;        // depth 2: occupants of the key's places that have not been tried
+  logic [3:0] root_q, root_d;      // depth 2: the one that is being tried
+  logic [1:0] tried_q, tried_d;    // depth 2: how many
   logic two_q, two_d;              // two relocations
 
   // Path: [0] moves first. `to` is where the entry goes.
@@ -206,35 +208,56 @@ module kvcpu_rtbd_insert #(
     logic [3:0] bank;   // of the occupant
   } probe_t;
 
-  logic probe_valid_q, probe_valid_d, probe_next, probe_open;
+  logic probe_valid_q, probe_valid_d, probe_next, depth2;
   // Of state_q, for those who wait for it.
   logic again_q, freeze_q, read_q, write_q, final_q, full_q;
   logic [LANES-1:0] score_q;
   probe_t probe_q;
 
-  occupant_t pick;
-  logic pick_ok, issue_more, last_answer;
-  logic depth2;
+  // A probe's result, a cycle after it has left.
+  logic            done_q, free_q;
+  logic [3:0]      bank_q;
+  banks_t          free_bank_q;
+  logic [RowW-1:0] free_row_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) done_q <= 1'b0;
+    else done_q <= probe_done_i && !clear_i;
+  end
+  always_ff @(posedge clk_i) begin
+    free_q      <= probe_free_i;
+    bank_q      <= probe_bank_i;
+    free_bank_q <= probe_free_bank_i;
+    free_row_q  <= probe_free_row_i;
+  end
 
   assign depth2 = (state_q == Probe2);
-  always_comb begin
-    pick = depth2 ? second_q[issue_q[$clog2(LANES)-1:0]] : first_q[issue_q[$clog2(LANES)-1:0]];
-    if (state_q == Load2) pick = first_q[root_q[$clog2(LANES)-1:0]];
-  end
-  assign issue_more = (issue_q != 5'(LANES));
-  // Depth 2 leaves out the root itself, which sits in its own bank.
-  assign pick_ok = pick.valid && !(depth2 && issue_q[3:0] == root_q);
-  assign last_answer = !issue_more && (done_q == sent_q);
-  assign probe_open = !probe_valid_q || op_ready_i;
 
-  // The next root of depth 2: the next valid occupant of the key's places.
-  logic [4:0] next_root;
+  function automatic banks_t lowest(banks_t b);
+    return b & (~b + 1'b1);
+  endfunction
+
+  function automatic logic [3:0] number(banks_t bank);
+    number = '0;
+    for (int unsigned b = 0; b < LANES; b++) if (bank[b]) number |= 4'(b);
+  endfunction
+
+  banks_t first_valid, second_valid, root_next;
+  occupant_t pick;
+  logic last_answer;
+
   always_comb begin
-    next_root = 5'(LANES);
-    for (int b = LANES - 1; b >= 0; b--) begin
-      if (first_q[b].valid && (roots_q == '0 || 4'(b) > root_q)) next_root = 5'(b);
+    pick = '0;
+    for (int unsigned b = 0; b < LANES; b++) begin
+      first_valid[b] = first_q[b].valid;
+      // Depth 2 leaves out the root itself, which sits in its own bank.
+      second_valid[b] = second_q[b].valid && root_q != 4'(b);
+      if (sel_first_q[b]) pick |= first_q[b];
+      if (sel_second_q[b]) pick |= second_q[b];
     end
   end
+  assign root_next   = lowest(roots_q);
+  assign last_answer = sel_first_q == '0 && sel_second_q == '0 && open_q == '0;
 
   function automatic logic [LANES-1:0] one_hot(logic [3:0] b);
     logic [LANES-1:0] v;
@@ -249,11 +272,13 @@ module kvcpu_rtbd_insert #(
 
   always_comb begin
     state_d = state_q;
-    issue_d = issue_q;
-    done_d = done_q;
-    sent_d = sent_q;
-    root_d = root_q;
+    sel_first_d = sel_first_q;
+    sel_second_d = sel_second_q;
+    rest_d = rest_q;
+    open_d = open_q;
     roots_d = roots_q;
+    root_d = root_q;
+    tried_d = tried_q;
     two_d = two_q;
     src_bank_d = src_bank_q;
     dst_bank_d = dst_bank_q;
@@ -269,61 +294,64 @@ module kvcpu_rtbd_insert #(
       Idle: begin
         if (s3_insert_i && s3_again_i) state_d = Again;
         if (s2_search_i || (s3_insert_i && s3_search_i)) state_d = Probe1;
-        issue_d = '0;
-        done_d = '0;
-        sent_d = '0;
-        roots_d = '0;
+        sel_first_d = lowest(first_valid);
+        sel_second_d = '0;
+        rest_d = first_valid & ~lowest(first_valid);
+        open_d = '0;
+        roots_d = first_valid;
         root_d = '0;
+        tried_d = '0;
         two_d = 1'b0;
         moved_d = 1'b0;
       end
 
       Again: if (op_ready_i) state_d = Idle;
 
+      // A probe is put together while none waits.
       Probe1, Probe2: begin
-        probe_next = issue_more && pick_ok && probe_open;
-        if (probe_next || (issue_more && !pick_ok)) issue_d = issue_q + 1'b1;
+        probe_next = !probe_valid_q && (sel_first_q != '0 || sel_second_q != '0);
         if (probe_next) begin
           probe_valid_d = 1'b1;
-          sent_d = sent_q + 1'b1;
+          sel_first_d = depth2 ? '0 : lowest(rest_q);
+          sel_second_d = depth2 ? lowest(rest_q) : '0;
+          rest_d = rest_q & ~lowest(rest_q);
         end
-        if (probe_done_i) done_d = done_q + 1'b1;
-        if (probe_done_i && probe_free_i) begin
+        open_d = open_q + 5'(probe_next) - 5'(done_q);
+        if (done_q && free_q) begin
           state_d = Quiet;
           probe_valid_d = 1'b0;
           result_valid_o = 1'b1;
           result_ok_o = 1'b1;
           two_d = depth2;
-          src_bank_d = one_hot(probe_bank_i);
-          src_row_d = depth2 ? second_q[probe_bank_i[$clog2(LANES)-1:0]].row
-                             : first_q[probe_bank_i[$clog2(LANES)-1:0]].row;
-          dst_bank_d = probe_free_bank_i;
-          dst_row_d = probe_free_row_i;
-          if (!depth2) root_d = probe_bank_i;
+          src_bank_d = one_hot(bank_q);
+          src_row_d = depth2 ? second_q[bank_q[$clog2(LANES)-1:0]].row : first_q[bank_q[$clog2(LANES)-1:0]].row;
+          dst_bank_d = free_bank_q;
+          dst_row_d = free_row_q;
+          if (!depth2) root_d = bank_q;
         end else if (last_answer) begin
-          issue_d = '0;
-          done_d = '0;
-          sent_d = '0;
-          if (roots_q == 2'(Depth2Roots) || next_root == 5'(LANES)) begin
+          if (tried_q == 2'(Depth2Roots) || roots_q == '0) begin
             state_d = Full;
             result_valid_o = 1'b1;
           end else begin
             state_d = Load2;
-            root_d = next_root[3:0];
-            roots_d = roots_q + 1'b1;
+            sel_first_d = root_next;
+            root_d = number(root_next);
+            roots_d = roots_q & ~root_next;
+            tried_d = tried_q + 1'b1;
           end
         end
       end
 
       Load2: begin
-        probe_next = (sent_q == '0);
+        probe_next = !probe_valid_q && sel_first_q != '0;
         if (probe_next) begin
           probe_valid_d = 1'b1;
-          sent_d = 5'd1;
+          sel_first_d = '0;
         end
-        if (probe_done_i) begin
+        if (done_q) begin
           state_d = Probe2;
-          sent_d = '0;
+          sel_second_d = lowest(second_valid);
+          rest_d = second_valid & ~lowest(second_valid);
         end
       end
 
@@ -369,11 +397,13 @@ module kvcpu_rtbd_insert #(
       final_q    <= 1'b0;
       full_q     <= 1'b0;
       score_q    <= '0;
-      issue_q    <= '0;
-      done_q     <= '0;
-      sent_q     <= '0;
-      root_q     <= '0;
+      sel_first_q  <= '0;
+      sel_second_q <= '0;
+      rest_q     <= '0;
+      open_q     <= '0;
       roots_q    <= '0;
+      root_q     <= '0;
+      tried_q    <= '0;
       two_q      <= 1'b0;
       moved_q    <= 1'b0;
       src_bank_q <= '0;
@@ -391,11 +421,13 @@ module kvcpu_rtbd_insert #(
       final_q    <= (state_d == Final) && !clear_i;
       full_q     <= (state_d == Full) && !clear_i;
       score_q    <= (state_d == Score && !clear_i) ? src_bank_d : '0;
-      issue_q    <= issue_d;
-      done_q     <= done_d;
-      sent_q     <= sent_d;
-      root_q     <= root_d;
+      sel_first_q  <= sel_first_d;
+      sel_second_q <= sel_second_d;
+      rest_q     <= rest_d;
+      open_q     <= open_d;
       roots_q    <= roots_d;
+      root_q     <= root_d;
+      tried_q    <= tried_d;
       two_q      <= two_d;
       moved_q    <= moved_d;
       src_bank_q <= src_bank_d;
@@ -406,12 +438,12 @@ module kvcpu_rtbd_insert #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (probe_next) begin
+    if (!probe_valid_q) begin
       probe_q.kv_addr.request_id <= pick.request_id;
       {probe_q.kv_addr.layer, probe_q.kv_addr.head} <= pick.layer_head;
       probe_q.kv_addr.token <= pick.block << $clog2(BLOCK_TOKENS);
       probe_q.load <= (state_q == Load2);
-      probe_q.bank <= issue_q[3:0];
+      probe_q.bank <= number(sel_first_q | sel_second_q);
     end
     // There is one OpInsert at a time: whatever becomes of it, its search has nothing else to know.
     if (s1_insert_i) begin
@@ -464,7 +496,7 @@ module kvcpu_rtbd_insert #(
   assign forced_scan_o = score_q;
   assign forced_row_o = src_row_q;
 
-  assign result_bank_o = depth2 ? root_q : probe_bank_i;
+  assign result_bank_o = depth2 ? root_q : bank_q;
   assign result_row_o = first_q[result_bank_o[$clog2(LANES)-1:0]].row;
   assign put_valid_o = full_q;
 

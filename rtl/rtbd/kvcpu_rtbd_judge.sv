@@ -18,8 +18,6 @@ module kvcpu_rtbd_judge (
   input  logic [7:0]           token_end_i,
   /// Offset of the operation's token inside its block.
   input  logic [7:0]           token_offset_i,
-  /// Step of the commit point (device.md 4).
-  input  logic [31:0]          step_i,
   /// Configuration registers of the commit point.
   input  kvcpu_pkg::cfg_t      cfg_i,
   /// The judgement.
@@ -28,12 +26,8 @@ module kvcpu_rtbd_judge (
   import kvcpu_pkg::*;
 
   // ------------------------------------------------------------------ conditions
-  logic [31:0] step_left;
-  logic hint_near, free_to_move, promotable, life_ok, target_slower, kept_hot, keeps_ref;
+  logic free_to_move, promotable, life_ok, target_slower, kept_hot, keeps_ref;
 
-  // PREFETCH: 0 <= step - current <= LOOKAHEAD, signed.
-  assign step_left     = op_i.step - step_i;
-  assign hint_near     = !step_left[31] && (step_left[30:0] <= cfg_i.lookahead);
   assign free_to_move  = !meta_i.in_flight;
   assign promotable    = free_to_move && meta_i.tier > cfg_i.promote_tier;
   assign life_ok       = (meta_i.life == op_i.item.life) && meta_i.in_flight;
@@ -51,7 +45,6 @@ module kvcpu_rtbd_judge (
     judged_o = '0;
     judged_o.hit = hit_i;
     judged_o.grows = op_i.write && (token_offset_i == token_end_i + 8'd1);
-    judged_o.written = meta_i.dirty && !meta_i.hint && (meta_i.access_step == step_i);
     judged_o.item_lives = life_ok;
     judged_o.put_tier = meta_i.tier;
     judged_o.put_slot = meta_i.slot;
@@ -82,7 +75,7 @@ module kvcpu_rtbd_judge (
         judged_o.pushes = hit_i && free_to_move && !keeps_ref && meta_i.tier != TierNvme;
       end
 
-      OpPrefetch: judged_o.pushes = hit_i && promotable && hint_near;
+      OpPrefetch: judged_o.hints = hit_i && promotable;
 
       OpInsert: begin
         judged_o.inserts = !kept_i && !exists_i;
@@ -132,6 +125,7 @@ module kvcpu_rtbd_judge (
       judged_o.puts = 1'b0;
       judged_o.aborts = 1'b0;
       judged_o.pushes = 1'b0;
+      judged_o.hints = 1'b0;
     end
   end
 

@@ -16,6 +16,9 @@ module tb_cmd_top
   logic                           op_valid, op_ready, rsp_valid;
   logic [$bits(op_t)-1:0]         op;
   logic [$bits(rsp_t)-1:0]        rsp;
+  logic                           insert, inserted;
+  logic [63:0]                    phys_addr;
+  logic [IndexW-1:0]              index;
   logic                           free_start, free_done;
   logic [15:0]                    free_request_id;
   logic [CountW-1:0]              free_removed, free_stayed;
@@ -46,6 +49,10 @@ module tb_cmd_top
     .op_o             (op),
     .rsp_valid_i      (rsp_valid),
     .rsp_i            (rsp),
+    .insert_i         (insert),
+    .inserted_i       (inserted),
+    .phys_addr_i      (phys_addr),
+    .index_i          (index),
     .free_start_o     (free_start),
     .free_request_id_o(free_request_id),
     .free_done_i      (free_done),
@@ -70,6 +77,10 @@ module tb_cmd_top
     op_ready     = 1'b0;
     rsp_valid    = 1'b0;
     rsp          = '0;
+    insert       = 1'b0;
+    inserted     = 1'b0;
+    phys_addr    = '0;
+    index        = '0;
     free_done    = 1'b0;
     free_removed = '0;
     free_stayed  = '0;

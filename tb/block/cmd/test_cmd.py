@@ -88,6 +88,7 @@ class Answer:
     due: int
     rsp: dict[str, int]
     is_range: bool
+    inserted: bool = False  # on the way past, with its entry's place, instead of a response
 
 
 @dataclass
@@ -114,6 +115,7 @@ class Bench:
         self.stall = 0.0
         self.hit = 1.0
         self.answers: deque[Answer] = deque()
+        self.passes_at = -1
         self.expected_ops: deque[dict[str, Any]] = deque()
         self.seen = Seen()
         self.misses = self.saturated = self.underflows = 0
@@ -143,8 +145,16 @@ class Bench:
         ready = rng.random() >= self.stall
         dut.op_ready.value = int(ready)
         answer = self.answers.popleft() if self.answers and self.answers[0].due <= self.now else None
-        dut.rsp_valid.value = int(answer is not None)
-        if answer is not None:
+        inserted = answer is not None and answer.inserted
+        dut.rsp_valid.value = int(answer is not None and not inserted)
+        dut.inserted.value = int(inserted)
+        passes = self.passes_at == self.now  # an INSERT that gets its entry later, or none
+        dut.insert.value = int(inserted or passes)
+        dut.phys_addr.value, dut.index.value = rng.getrandbits(64), rng.getrandbits(16)
+        if answer is not None and inserted:
+            dut.phys_addr.value, dut.index.value = answer.rsp["phys_addr"], answer.rsp["index"]
+            dut.rsp.value = struct("rsp_t").pack(status=Status.FULL, index=rng.getrandbits(16))
+        elif answer is not None:
             dut.rsp.value = struct("rsp_t").pack(**answer.rsp)
         free_done = self.free_at is not None and self.free_at <= self.now
         dut.free_done.value = int(free_done)
@@ -176,7 +186,10 @@ class Bench:
             else:
                 rsp = self.next_rsp or {"hit": 1}
             due = max(self.now + 8 + rng.randrange(3), self.answers[-1].due + 1 if self.answers else 0)
-            self.answers.append(Answer(due, rsp, is_range))
+            inserted = op["op"] == Op.Insert and rsp.get("status") == Status.OK and rng.random() < 0.5
+            if op["op"] == Op.Insert and not inserted:
+                self.passes_at = due - 2
+            self.answers.append(Answer(due, rsp, is_range, inserted))
 
     def _check_range_op(self, op: dict[str, int]) -> None:
         address = f"{op['kv_addr']:#018x}"
