@@ -179,23 +179,23 @@ package kvcpu_pkg;
 
   // ---------------------------------------------------------------- operations on the directory
   /// One atomic operation on one entry, as it enters the RTBD pipeline.
-  typedef enum logic [4:0] {
-    OpNone     = 5'd0,
-    OpLookup   = 5'd1,   // a port's lookup, or LOOKUP touch
-    OpPeek     = 5'd2,   // LOOKUP peek
-    OpBoost    = 5'd3,
-    OpImevict  = 5'd4,
-    OpCool     = 5'd5,
-    OpPrefetch = 5'd6,
-    OpShare    = 5'd7,
-    OpRelease  = 5'd8,
-    OpInsert   = 5'd9,   // writes into the first free bank, if there is one
-    OpProbe    = 5'd10,  // looks for a free place of a key that is in the directory
-    OpRemove   = 5'd11,
-    OpMigrate  = 5'd12,
-    OpStart    = 5'd13,  // start checks of a move, takes the target slot
-    OpEnd      = 5'd14,  // commit of a move, or its end
-    OpRead     = 5'd15   // BAR2: the entry at an index
+  typedef enum logic [3:0] {
+    OpNone     = 4'd0,
+    OpLookup   = 4'd1,   // a port's lookup, or LOOKUP touch
+    OpPeek     = 4'd2,   // LOOKUP peek
+    OpBoost    = 4'd3,
+    OpImevict  = 4'd4,
+    OpCool     = 4'd5,
+    OpPrefetch = 4'd6,
+    OpShare    = 4'd7,
+    OpRelease  = 4'd8,
+    OpInsert   = 4'd9,   // writes into the first free bank, if there is one
+    OpProbe    = 4'd10,  // looks for a free place of a key that is in the directory
+    OpRemove   = 4'd11,
+    OpMigrate  = 4'd12,
+    OpStart    = 4'd13,  // start checks of a move, takes the target slot
+    OpEnd      = 4'd14,  // commit of a move, or its end
+    OpRead     = 4'd15   // BAR2: the entry at an index
   } op_e;
 
   typedef enum logic [1:0] {

@@ -216,6 +216,17 @@ module kvcpu_rtbd #(
   end
 
   typedef logic [LANES-1:0] banks_t;
+  typedef logic [TierCount-1:0] tiers_t;
+
+  // Written out bit by bit: an adder's carry would be the longest part of the paths that use it.
+  function automatic banks_t lowest(banks_t from);
+    logic seen;
+    seen = 1'b0;
+    for (int unsigned b = 0; b < LANES; b++) begin
+      lowest[b] = from[b] && !seen;
+      seen |= from[b];
+    end
+  endfunction
 
   // ------------------------------------------------------------------ clearing
   logic            sweep_q;
@@ -292,9 +303,9 @@ module kvcpu_rtbd #(
   logic t1_valid_q, t2_valid_q, t3_valid_q, s0_valid_q;
   op_t t1_op_q, t2_op_q, t3_op_q;
   logic [LANES-1:0][RowW-1:0] t1_hash_row, t1_row, t2_row_q, t3_row_q;
-  logic t2_hold;
+  logic t2_hold_q;
 
-  assign t1_leave = t1_valid_q && t_advance && !t2_hold;
+  assign t1_leave = t1_valid_q && t_advance && !t2_hold_q;
   assign t1_free = !t1_valid_q || t1_leave;
 
   kvcpu_hash #(
@@ -355,7 +366,7 @@ module kvcpu_rtbd #(
     lock_t                        lock;
   } head_t;
 
-  head_t t3_head, eng_head, s0_spare_q, s0_q;
+  head_t t3_head, eng_head, s0_spare_q, s0_next, s0_q;
   logic  s0_spare_valid_q;
 
   function automatic logic takes(logic valid, op_e op);
@@ -367,15 +378,16 @@ module kvcpu_rtbd #(
 
   lock_t t2_lock_q, t3_lock_q, s1_lock_q, s2_lock_q, s3_lock_q, s4_lock_q, s5_lock_q;
   lock_t t1_lock;
-  locks_t t1_meets, t2_meets, t2_meets_q;
+  locks_t t1_meets, t2_meets;
+  logic t1_named;
   logic [15:0] t1_sig_q;
-  logic t2_named_q;
 
   always_ff @(posedge clk_i) begin
     if (t1_free) t1_sig_q <= t1_spare_valid_q ? signature(t1_spare_op_q.kv_addr) : signature(enter_op.kv_addr);
   end
 
   assign t1_lock = '{writes: t1_valid_q && may_write_tag(t1_op_q), sig: t1_sig_q};
+  assign t1_named = t1_valid_q && (t1_op_q.op != OpRead) && (t1_op_q.op != OpProbe);
 
   function automatic logic locked(lock_t l, logic [15:0] sig);
     return l.writes && (l.sig == sig);
@@ -396,11 +408,15 @@ module kvcpu_rtbd #(
       t2_meets[l] = (l < Locks - 1) && locked(older[l], t2_lock_q.sig);
     end
   end
-  assign t2_hold  = t2_valid_q && t2_named_q && (t2_meets_q != '0);
 
-  // Port A of the banks: what waits in T2 reads again.
-  logic [LANES-1:0][RowW-1:0] t_row;
-  assign t_row = t2_hold ? t2_row_q : t1_row;
+  // Port A of the banks: what waits in T2 reads again. The hash comes late, so it is chosen last.
+  logic t1_hashed;
+  logic [LANES-1:0][RowW-1:0] t_other_row;
+  assign t1_hashed = t1_valid_q && !t2_hold_q && t1_op_q.op != OpRead;
+  always_comb begin
+    t_other_row = t2_row_q;
+    if (!t2_hold_q) for (int unsigned b = 0; b < LANES; b++) t_other_row[b] = RowW'(t1_op_q.index >> BankBits);
+  end
 
   // T3
   tag_t [LANES-1:0] t3_tag;
@@ -422,7 +438,7 @@ module kvcpu_rtbd #(
     assign t3_free[b] = !t3_tag[b].valid && t3_tag_ok[b];
     assign t3_bad[b] = !t3_tag_ok[b] && t3_named_q;
   end
-  assign t3_first_free = t3_free & (~t3_free + 1'b1);
+  assign t3_first_free = lowest(t3_free);
 
   always_comb begin
     t3_target = t3_match;
@@ -462,7 +478,7 @@ module kvcpu_rtbd #(
 
   // S0
   banks_t bank_s0_valid, bank_s0_ready;
-  logic s0_free, s0_leave, s0_go;
+  logic s0_free, s0_go;
   logic [TakeGap-1:1] take_gap_q;  // an operation that takes a slot left S0 one, two ... cycles ago
 
   logic eng_valid, eng_write, eng_final, eng_ready, eng_meta_bad;
@@ -488,17 +504,33 @@ module kvcpu_rtbd #(
     };
     for (int unsigned b = 0; b < LANES; b++) eng_head.row[b] = eng_row;
   end
-  assign eng_ready = eng_valid && !s0_spare_valid_q && !s0_valid_q;
+  assign eng_ready = eng_valid && !s0_spare_valid_q;
 
   // Operations that take slots reach the pools 4 cycles apart: their heads are refilled meanwhile.
-  logic s0_wait_q, take_gap_left;
+  logic take_gap_left, s0_next_valid, s0_next_wait;
+  logic s0_real_q;  // an operation, not a probe, is at the head
+  logic s0_pass_q;  // what is there, if anything, waits for no bank
   assign take_gap_left = take_gap_q[TakeGap-2:1] != '0;
-  assign bank_s0_valid = (s0_valid_q && !s0_wait_q) ? s0_q.target : '0;
-  assign s0_leave = !s0_wait_q && ((s0_q.target == '0) || |(s0_q.target & bank_s0_ready));
-  assign s0_free = !s0_valid_q || s0_leave;
-  assign s0_go = s0_valid_q && s0_leave && s0_q.op.op != OpProbe;
+  assign s0_next_valid = s0_spare_valid_q || t3_valid_q;
+  assign s0_next_wait  = s0_next.takes && (take_gap_left || (s0_valid_q && s0_q.takes));
+  assign s0_free = s0_pass_q || (bank_s0_valid & bank_s0_ready) != '0;
+  assign s0_go = s0_real_q && s0_free;
 
-  head_t s0_next;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      s0_real_q     <= 1'b0;
+      s0_pass_q     <= 1'b1;
+      bank_s0_valid <= '0;
+    end else if (s0_free) begin
+      s0_real_q     <= s0_next_valid && s0_next.op.op != OpProbe;
+      s0_pass_q     <= !s0_next_valid || (s0_next.target == '0 && !s0_next_wait);
+      bank_s0_valid <= (s0_next_valid && !s0_next_wait) ? s0_next.target : '0;
+    end else begin
+      s0_pass_q     <= s0_q.target == '0 && !(s0_q.takes && take_gap_left);
+      bank_s0_valid <= (s0_q.takes && take_gap_left) ? '0 : s0_q.target;
+    end
+  end
+
   // T1..T3 advance unless the place before S0 is taken: nobody there waits for a bank's decision. So
   // t_advance is !s0_spare_valid_q, in a register of its own: they have much to drive.
   logic s0_spare_valid;
@@ -518,20 +550,22 @@ module kvcpu_rtbd #(
       t_advance        <= 1'b1;
       s0_valid_q       <= 1'b0;
       t2_lock_q        <= '0;
+      t2_hold_q        <= 1'b0;
       t3_lock_q        <= '0;
       take_gap_q       <= '0;
     end else begin
       if (t1_free) t1_valid_q <= t1_spare_valid_q || enter_valid;
       t1_spare_valid_q <= !t1_free && (t1_spare_valid_q || enter_valid);
       if (t_advance) begin
-        t3_valid_q <= t2_valid_q && !t2_hold;
-        t3_lock_q  <= t2_hold ? '0 : t2_lock_q;
-        if (!t2_hold) begin
+        t3_valid_q <= t2_valid_q && !t2_hold_q;
+        t3_lock_q  <= t2_hold_q ? '0 : t2_lock_q;
+        t2_hold_q  <= t2_hold_q ? t2_meets != '0 : t1_named && t1_meets != '0;
+        if (!t2_hold_q) begin
           t2_valid_q <= t1_valid_q;
           t2_lock_q  <= t1_lock;
         end
       end
-      if (s0_free) s0_valid_q <= s0_spare_valid_q || t3_valid_q;
+      if (s0_free) s0_valid_q <= s0_next_valid;
       s0_spare_valid_q <= s0_spare_valid;
       t_advance        <= !s0_spare_valid;
       take_gap_q       <= {take_gap_q[TakeGap-2:1], s0_go && s0_q.takes};
@@ -547,11 +581,9 @@ module kvcpu_rtbd #(
   always_ff @(posedge clk_i) begin
     if (!t1_spare_valid_q) t1_spare_op_q <= enter_op;
     if (t_advance) begin
-      t2_meets_q <= t2_hold ? t2_meets : t1_meets;
-      if (!t2_hold) begin
+      if (!t2_hold_q) begin
         t2_op_q    <= t1_op_q;
         t2_row_q   <= t1_row;
-        t2_named_q <= (t1_op_q.op != OpRead) && (t1_op_q.op != OpProbe);
       end
       t3_op_q         <= t2_op_q;
       t3_named_q      <= (t2_op_q.op != OpRead) && !t2_op_q.denied;
@@ -565,12 +597,7 @@ module kvcpu_rtbd #(
       t3_ins_offset_q <= 32'(slot_i[t2_op_q.tier]) << cfg_i.stride_shift;
       s0_spare_q      <= eng_valid ? eng_head : t3_head;
     end
-    if (s0_free) begin
-      s0_q      <= s0_next;
-      s0_wait_q <= s0_next.takes && (take_gap_left || (s0_valid_q && s0_q.takes));
-    end else begin
-      s0_wait_q <= s0_q.takes && take_gap_left;
-    end
+    if (s0_free) s0_q <= s0_next;
   end
 
   // ------------------------------------------------------------------ S1..S3
@@ -626,7 +653,7 @@ module kvcpu_rtbd #(
   // commit point, and nothing that enters after the result overtakes it. Without a place the search
   // begins a cycle later. Where the pool's head has changed since T2, or is not there, the commit point takes the
   // slot, answers and begins the search.
-  logic s1_insert, s1_fresh_q, s1_keeps, s2_search_q;
+  logic s1_insert, s1_fresh_q, s2_fresh_q, s3_fresh_q, s1_keeps, s2_search_q;  // fresh: not of the search
   logic [63:0] s1_ins_phys_q;
   logic [OfferW-1:0] s1_ins_offer_q;
 
@@ -673,7 +700,8 @@ module kvcpu_rtbd #(
   assign s2_hit = s2_q.match && s2_meta_ok && s2_meta.valid;
 
   judged_t s2_judged, s3_judged_q, s3_judged;
-  logic s2_commits;
+  logic s2_commits, s3_commits_q;
+  logic s3_silent_q;  // an OpInsert that has its answer, or gets it from the search
 
   assign s2_commits = s2_valid_q && !s2_q.eng_read && !s2_q.eng_write;
 
@@ -693,9 +721,13 @@ module kvcpu_rtbd #(
   // PREFETCH: 0 <= step - current <= LOOKAHEAD, signed; for the step as it is and for the one that may be
   // written in this cycle, since the write is late.
   function automatic logic near(logic [31:0] step, logic [31:0] current, logic [30:0] lookahead);
-    logic [31:0] left;
-    left = step - current;
-    return !left[31] && (left[30:0] <= lookahead);
+    logic [31:0] left, sum, carry, beyond;
+    left   = step - current;
+    // current + lookahead - step, the three added up at once.
+    sum    = current ^ 32'(lookahead) ^ ~step;
+    carry  = (current & 32'(lookahead)) | ((current ^ 32'(lookahead)) & ~step);
+    beyond = sum + {carry[30:0], 1'b1};
+    return !left[31] && !beyond[31];
   endfunction
 
   logic s3_stepped_q, s3_near_q, s3_near_new_q;
@@ -707,18 +739,25 @@ module kvcpu_rtbd #(
 
   // The tier that gives a slot is picked here, where the pools' counts are those of the commit points
   // before; S3 asks again later if a slot that came meanwhile, the fence or a new limit may have changed the choice.
-  typedef logic [TierCount-1:0] tiers_t;
-  tiers_t s2_enough, s2_pick, s3_pick_q, s3_sooner_q, s3_put_q;
+  tiers_t s2_enough, s2_pick, s2_sooner, s3_pick_q, s3_sooner_q, s3_put_q;
   logic s3_avail_q, s3_limit_q, s3_unsure;
 
   assign s2_enough = s2_judged.targets & (s2_judged.inserts ? slot_some_i : slot_above_i);
-  assign s2_pick   = s2_enough & (~s2_enough + 1'b1);
+  // Tiers that would come before the pick, if they had enough.
+  always_comb begin
+    s2_pick = '0;
+    s2_sooner = s2_judged.targets;
+    for (int unsigned t = 0; t < TierCount; t++) begin
+      s2_pick[t] = s2_enough[t] && s2_pick == '0;
+      if (s2_pick != '0) s2_sooner[t] = 1'b0;
+    end
+  end
   assign s3_unsure = s3_stepped_q || s3_limit_q || (s3_put_q & s3_sooner_q) != '0;
 
   always_ff @(posedge clk_i) begin
     s3_pick_q   <= s2_pick;
     s3_avail_q  <= (s2_pick & slot_avail_i) != '0;
-    s3_sooner_q <= s2_judged.targets & ~s2_enough & (s2_enough ^ (s2_enough - 1'b1));  // before the pick
+    s3_sooner_q <= s2_sooner;
     s3_put_q    <= put_o;
     s3_limit_q  <= cfg_next_i.reserve != cfg_i.reserve;
   end
@@ -728,6 +767,7 @@ module kvcpu_rtbd #(
       s1_valid_q <= 1'b0;
       s2_valid_q <= 1'b0;
       s3_valid_q <= 1'b0;
+      s3_commits_q <= 1'b0;
       s1_lock_q  <= '0;
       s2_lock_q  <= '0;
       s3_lock_q  <= '0;
@@ -737,6 +777,7 @@ module kvcpu_rtbd #(
       s1_valid_q <= s0_go;
       s2_valid_q <= s1_valid_q;
       s3_valid_q <= s2_valid_q;
+      s3_commits_q <= s2_commits;
       s1_lock_q  <= s0_lock;
       s2_lock_q  <= s1_lock_q;
       s3_lock_q  <= s2_lock_q;
@@ -750,6 +791,8 @@ module kvcpu_rtbd #(
     s1_fresh_q    <= (s0_q.op.op == OpInsert) && !s0_q.eng_read && !s0_q.eng_write && !s0_q.eng_final;
     s1_ins_phys_q <= s0_q.ins_phys;
     s1_ins_offer_q <= s0_q.ins_offer;
+    s2_fresh_q    <= s1_fresh_q;
+    s3_fresh_q    <= s2_fresh_q;
     s2_q          <= s1_q;
     s2_q.kept     <= s1_q.kept || s1_keeps;
     s3_q          <= s2_q;
@@ -761,6 +804,7 @@ module kvcpu_rtbd #(
     s3_hit_q      <= s2_hit;
     s3_meta_bad_q <= !s2_meta_ok;
     s3_judged_q   <= s2_judged;
+    s3_silent_q   <= s2_q.op.op == OpInsert && s2_q.kept;
     s3_stepped_q  <= step_we_i;
     s3_near_q     <= near(s2_q.op.step, step_i, cfg_next_i.lookahead);
     s3_near_new_q <= near(s2_q.op.step, step_new_i, cfg_next_i.lookahead);
@@ -832,7 +876,7 @@ module kvcpu_rtbd #(
   move_e s3_move;
 
   assign epoch = scan_cfg_i.epoch;
-  assign alu_valid = s3_valid_q && !s3_q.eng_read && !s3_q.eng_write;
+  assign alu_valid = s3_commits_q;
 
   // The tag's answer part came through port A; its key is the operation's.
   always_comb begin
@@ -942,9 +986,9 @@ module kvcpu_rtbd #(
   logic [SlotW-1:0] s3_slot;
   rsp_t s3_rsp, search_rsp;
 
-  assign s3_insert = alu_valid && (s3_q.op.op == OpInsert) && !s3_q.kept;
-  assign s3_again = (s3_status == StBusy);
-  assign s3_search = (s3_status == StFull);
+  assign s3_insert = s3_valid_q && s3_fresh_q && !s3_q.kept;
+  assign s3_again = s3_judged_q.inserts && (s3_unsure || (s3_pick_q != '0 && !s3_avail_q));
+  assign s3_search = s3_judged_q.inserts && !s3_unsure && s3_avail_q && !s3_q.place;
   // The slot of this operation, taken here or kept from S1 on.
   assign s3_slot = s3_q.kept ? s3_q.slot : slot_i[take_tier];
 
@@ -1034,8 +1078,7 @@ module kvcpu_rtbd #(
   end
 
   logic s3_answers, cmd_rsp_valid_q;
-  assign s3_answers = alu_valid && !(s3_q.op.op == OpInsert && s3_q.kept) &&
-                      !(s3_insert && (s3_again || s3_search));
+  assign s3_answers = s3_commits_q && !s3_silent_q && !s3_again && !s3_search;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -1094,13 +1137,20 @@ module kvcpu_rtbd #(
   // turn of a cycle is chosen in the cycle before.
   banks_t freed_turn_q, freed_others, freed_later;
   assign freed_others = freed_valid & ~freed_turn_q;
-  assign freed_later = freed_others & ~(freed_turn_q | (freed_turn_q - 1'b1));
+  always_comb begin
+    logic passed;
+    passed = 1'b0;
+    for (int unsigned b = 0; b < LANES; b++) begin
+      freed_later[b] = freed_others[b] && passed;
+      passed |= freed_turn_q[b];
+    end
+  end
   assign freed_pop = (put_valid || search_put_valid) ? '0 : freed_turn_q & freed_valid;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) freed_turn_q <= '0;
-    else if (freed_later != '0 && freed_turn_q != '0) freed_turn_q <= freed_later & (~freed_later + 1'b1);
-    else if (freed_others != '0) freed_turn_q <= freed_others & (~freed_others + 1'b1);
+    else if (freed_later != '0) freed_turn_q <= lowest(freed_later);
+    else if (freed_others != '0) freed_turn_q <= lowest(freed_others);
   end
 
   always_comb begin
@@ -1241,7 +1291,6 @@ module kvcpu_rtbd #(
     .s3_insert_i      (s3_insert),
     .s3_search_i      (s3_search),
     .s3_again_i       (s3_again),
-    .s3_op_i          (s3_q.op),
     .s3_slot_i        (slot_i[take_tier]),
     .s3_read_i        (s3_valid_q && s3_q.eng_read),
     .s3_tag_i         (s3_tag_b_q),
@@ -1292,7 +1341,9 @@ module kvcpu_rtbd #(
       .sweep_i          (sweep_q),
       .sweep_row_i      (sweep_row_q),
       .t1_read_i        (t1_valid_q || t2_valid_q),
-      .t1_row_i         (t_row[b]),
+      .t1_hashed_i      (t1_hashed),
+      .t1_hash_row_i    (t1_hash_row[b]),
+      .t1_other_row_i   (t_other_row[b]),
       .advance_i        (t_advance),
       .t2_kv_addr_i     (t2_op_q.kv_addr),
       .t3_tag_o         (t3_tag[b]),

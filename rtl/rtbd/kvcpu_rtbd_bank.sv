@@ -24,10 +24,14 @@ module kvcpu_rtbd_bank #(
   /// Row of the sweep.
   input  logic [kvcpu_pkg::RowW-1:0]        sweep_row_i,
 
-  /// T1 or T2 holds an operation: port A reads the tag at `t1_row_i`.
+  /// T1 or T2 holds an operation: port A reads its tag.
   input  logic                              t1_read_i,
-  /// T1: row of the operation's key in this bank; of T2's, while that waits.
-  input  logic [kvcpu_pkg::RowW-1:0]        t1_row_i,
+  /// T1: it reads at the hash's row.
+  input  logic                              t1_hashed_i,
+  /// T1: row of the operation's key in this bank.
+  input  logic [kvcpu_pkg::RowW-1:0]        t1_hash_row_i,
+  /// T1: row of an operation by index, or T2's row while that waits.
+  input  logic [kvcpu_pkg::RowW-1:0]        t1_other_row_i,
   /// T1..T3 advance.
   input  logic                              advance_i,
   /// T2: key of the operation.
@@ -203,11 +207,13 @@ module kvcpu_rtbd_bank #(
   logic [RowW-1:0] scan_walk_row, scan_row, free_row;
   logic [1:0]      scan_denied_q;
   logic [5:0]      free_denied_q;
-  logic            first_q, free_first_q;  // a step was denied often enough: before operations
+  logic            first_q;      // a step was denied often enough: before operations
+  logic            free_turn_q;  // FREE_REQUEST's turn, chosen a cycle before: scans go first but for that
   logic            freed_room_q;
   logic            tag_we;  // a register: the tag memory is written in this cycle (S5)
   logic            port_a_idle, op_free_way;
   logic            scan_want, free_want, scan_first, free_first;
+  logic            scan_may, free_may;  // the walk's next step could go, for all it knows
   logic            op_go, scan_go, free_go;
 
   // FREE_REQUEST reads the tag for its parity alone: through port A when T1 leaves it free, since its
@@ -216,19 +222,20 @@ module kvcpu_rtbd_bank #(
   // A forced step finds the pipeline empty and the walk paused.
   assign scan_row    = forced_scan_i ? forced_row_i : scan_walk_row;
   assign scan_want   = forced_scan_i || (scan_walking && !scan_pause_i);
-  assign free_want   = free_walking && free_ready && freed_room_q && (port_a_idle || !tag_we) &&
-                       (free_first_q || !scan_want);
+  assign scan_may    = scan_walking && !scan_pause_i && scan_ready;
+  assign free_may    = free_turn_q && free_walking && free_ready && freed_room_q;
+  assign free_want   = free_may && (port_a_idle || !tag_we);
 
   assign s0_ready_o     = op_free_way && !first_q;
   assign op_go          = s0_valid_i && s0_ready_o;
   assign free_go        = free_want && !op_go;
-  assign scan_go        = scan_want && (forced_scan_i || scan_ready) && !tag_we && !op_go && !free_want;
+  assign scan_go        = !free_turn_q && (forced_scan_i || scan_may) && !tag_we && !op_go;
   assign forced_taken_o = scan_go && forced_scan_i;
 
   always_comb begin
     s0 = '0;
     s0.kind = op_go ? StepOp : free_go ? StepFree : scan_go ? StepScan : StepNone;
-    s0.row = op_go ? s0_row_i : free_want ? free_row : scan_row;
+    s0.row = op_go ? s0_row_i : free_turn_q ? free_row : scan_row;
     s0.forced = forced_scan_i;
     s0.via_a = free_want && port_a_idle;
   end
@@ -237,14 +244,14 @@ module kvcpu_rtbd_bank #(
     if (!rst_ni) begin
       scan_denied_q <= '0;
       free_denied_q <= '0;
-      free_first_q  <= 1'b0;
+      free_turn_q   <= 1'b0;
       first_q       <= 1'b0;
     end else begin
       if (!scan_want || scan_go) scan_denied_q <= '0;
       else if (scan_denied_q != 2'(ScanDenyMax)) scan_denied_q <= scan_denied_q + 1'b1;
       if (!free_walking || free_go) free_denied_q <= '0;
       else if (free_denied_q != 6'(FreeDenyMax)) free_denied_q <= free_denied_q + 1'b1;
-      free_first_q <= free_first;
+      free_turn_q  <= free_walking && (free_first || !scan_want);
       first_q      <= scan_first || free_first;
     end
   end
@@ -253,13 +260,10 @@ module kvcpu_rtbd_bank #(
   assign free_first = free_walking && !free_go && free_denied_q >= 6'(FreeDenyMax - 1);
 
   // ------------------------------------------------------------------ rows that are under way
-  // The operation in S0 against S1..S5. A step that could go counts as if it went: it will soon. The
+  // The operation in S0 against S1..S5. A step that may go counts as if it went: it will soon. The
   // search's accesses and forced steps come with nothing beside them.
   logic [5:1] clash_q, clash_d;
-  logic       clashed_q, scan_may, free_may;
-
-  assign scan_may = scan_walking && !scan_pause_i && scan_ready;
-  assign free_may = free_walking && free_ready && freed_room_q && (free_first_q || !scan_want);
+  logic       clashed_q;
 
   function automatic logic [4:1] in_stages(logic [RowW-1:0] row, stage_t a, stage_t b, stage_t c,
                                            stage_t d);
@@ -406,7 +410,8 @@ module kvcpu_rtbd_bank #(
     .rdata_o(meta_rdata)
   );
 
-  assign tag_a_row = t1_read_i ? t1_row_i[RowBits-1:0] : free_row[RowBits-1:0];
+  assign tag_a_row = t1_hashed_i ? t1_hash_row_i[RowBits-1:0] :
+                     t1_read_i ? t1_other_row_i[RowBits-1:0] : free_row[RowBits-1:0];
   assign tag_b_row = tag_we ? s5_q.row : s0.row;
 
   // What port B wrote while port A read: the rows are compared a cycle later, and the words change places

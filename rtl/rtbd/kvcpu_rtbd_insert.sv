@@ -55,8 +55,6 @@ module kvcpu_rtbd_insert #(
   input  logic                                        s3_search_i,
   /// S3: it must come again.
   input  logic                                        s3_again_i,
-  /// S3: the operation.
-  input  kvcpu_pkg::op_t                              s3_op_i,
   /// S3: the slot it took.
   input  logic [kvcpu_pkg::SlotW-1:0]                 s3_slot_i,
   /// S3: an engine read is at its commit point: the entry.
@@ -77,7 +75,7 @@ module kvcpu_rtbd_insert #(
 
   /// Nothing else may enter T0.
   output logic                                        freeze_o,
-  /// T1..S5 are empty and no scan step is in a bank.
+  /// T1..S5 are empty and no scan step is in a bank. Nothing else enters in a cycle with `freeze_o`.
   input  logic                                        quiet_i,
   /// A scan runs.
   input  logic                                        scan_busy_i,
@@ -141,7 +139,6 @@ module kvcpu_rtbd_insert #(
     Probe2,   // depth 2
     Quiet,    // wait for the pipeline to run dry
     Score,    // score the entry before it moves
-    ScoreEnd,
     Read,
     ReadEnd,
     Write,
@@ -209,9 +206,8 @@ module kvcpu_rtbd_insert #(
   } probe_t;
 
   logic probe_valid_q, probe_valid_d, probe_next, depth2;
-  // Of state_q, for those who wait for it.
-  logic again_q, freeze_q, read_q, write_q, final_q, full_q;
-  logic [LANES-1:0] score_q;
+  logic freeze_q, quiet_q, again_q, full_q, score, read, write, final_write;
+  banks_t score_q;
   probe_t probe_q;
 
   // A probe's result, a cycle after it has left.
@@ -231,10 +227,18 @@ module kvcpu_rtbd_insert #(
     free_row_q  <= probe_free_row_i;
   end
 
-  assign depth2 = (state_q == Probe2);
+  assign depth2      = (state_q == Probe2);
+  assign read        = (state_q == Read);
+  assign write       = (state_q == Write);
+  assign final_write = (state_q == Final);
 
   function automatic banks_t lowest(banks_t b);
-    return b & (~b + 1'b1);
+    logic seen;
+    seen = 1'b0;
+    for (int unsigned i = 0; i < LANES; i++) begin
+      lowest[i] = b[i] && !seen;
+      seen |= b[i];
+    end
   endfunction
 
   function automatic logic [3:0] number(banks_t bank);
@@ -266,9 +270,13 @@ module kvcpu_rtbd_insert #(
     return v;
   endfunction
 
+  // A cycle late.
   logic forced_any_done, forced_any_again;
-  assign forced_any_done = |(forced_done_i & src_bank_q);
-  assign forced_any_again = |(forced_again_i & src_bank_q);
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) forced_any_done <= 1'b0;
+    else forced_any_done <= |(forced_done_i & src_bank_q) && !clear_i;
+  end
+  always_ff @(posedge clk_i) forced_any_again <= |(forced_again_i & src_bank_q);
 
   always_comb begin
     state_d = state_q;
@@ -287,6 +295,7 @@ module kvcpu_rtbd_insert #(
     moved_d = moved_q;
     probe_valid_d = probe_valid_q && !op_ready_i;
     probe_next = 1'b0;
+    score = 1'b0;
     result_valid_o = 1'b0;
     result_ok_o = 1'b0;
 
@@ -305,7 +314,7 @@ module kvcpu_rtbd_insert #(
         moved_d = 1'b0;
       end
 
-      Again: if (op_ready_i) state_d = Idle;
+      Again: if (again_q && op_ready_i) state_d = Idle;
 
       // A probe is put together while none waits.
       Probe1, Probe2: begin
@@ -355,10 +364,15 @@ module kvcpu_rtbd_insert #(
         end
       end
 
-      Quiet: if (quiet_i) state_d = scan_busy_i ? Score : Read;
+      Quiet: begin
+        score = quiet_q && scan_busy_i;
+        if (quiet_q) state_d = scan_busy_i ? Score : Read;
+      end
 
-      Score: if (|(forced_taken_i & src_bank_q)) state_d = ScoreEnd;
-      ScoreEnd: if (forced_any_done) state_d = forced_any_again ? Score : Read;
+      Score: begin
+        score = forced_any_done && forced_any_again;
+        if (forced_any_done && !forced_any_again) state_d = Read;
+      end
 
       Read: if (eng_ready_i) state_d = ReadEnd;
       ReadEnd: if (s3_read_i) state_d = Write;
@@ -380,8 +394,8 @@ module kvcpu_rtbd_insert #(
       end
 
       Final: if (eng_ready_i) state_d = Drain;
-      Drain: if (quiet_i) state_d = Idle;
-      Full: if (put_ready_i) state_d = Idle;
+      Drain: if (quiet_q) state_d = Idle;
+      Full: if (full_q && put_ready_i) state_d = Idle;
       default: state_d = Idle;
     endcase
   end
@@ -390,11 +404,9 @@ module kvcpu_rtbd_insert #(
     if (!rst_ni) begin
       state_q    <= Idle;
       probe_valid_q <= 1'b0;
-      again_q    <= 1'b0;
       freeze_q   <= 1'b0;
-      read_q     <= 1'b0;
-      write_q    <= 1'b0;
-      final_q    <= 1'b0;
+      quiet_q    <= 1'b0;
+      again_q    <= 1'b0;
       full_q     <= 1'b0;
       score_q    <= '0;
       sel_first_q  <= '0;
@@ -413,14 +425,11 @@ module kvcpu_rtbd_insert #(
     end else begin
       state_q    <= clear_i ? Idle : state_d;
       probe_valid_q <= probe_valid_d && !clear_i;
-      again_q    <= (state_d == Again) && !clear_i;
-      freeze_q   <= (state_d inside {Quiet, Score, ScoreEnd, Read, ReadEnd, Write, Final, Drain}) &&
-                    !clear_i;
-      read_q     <= (state_d == Read) && !clear_i;
-      write_q    <= (state_d == Write) && !clear_i;
-      final_q    <= (state_d == Final) && !clear_i;
-      full_q     <= (state_d == Full) && !clear_i;
-      score_q    <= (state_d == Score && !clear_i) ? src_bank_d : '0;
+      freeze_q   <= state_q inside {Quiet, Score, Read, ReadEnd, Write, Final, Drain};
+      quiet_q    <= quiet_i && freeze_q && !eng_valid_o;
+      again_q    <= state_q == Again && !(again_q && op_ready_i) && !clear_i;
+      full_q     <= state_q == Full && !(full_q && put_ready_i) && !clear_i;
+      score_q    <= (score ? src_bank_q : score_q & ~forced_taken_i) & {LANES{!clear_i}};
       sel_first_q  <= sel_first_d;
       sel_second_q <= sel_second_d;
       rest_q     <= rest_d;
@@ -450,7 +459,6 @@ module kvcpu_rtbd_insert #(
       op_q   <= s1_op_i;
       slot_q <= s1_slot_i;
     end else if (s3_insert_i) begin
-      op_q   <= s3_op_i;
       slot_q <= s3_slot_i;
     end
     if (s3_read_i) begin
@@ -476,16 +484,16 @@ module kvcpu_rtbd_insert #(
 
   assign freeze_o = freeze_q;
 
-  assign eng_valid_o = read_q || write_q || final_q;
-  assign eng_write_o = write_q;
-  assign eng_final_o = final_q;
+  assign eng_valid_o = read || write || final_write;
+  assign eng_write_o = write;
+  assign eng_final_o = final_write;
   always_comb begin
     eng_bank_o = one_hot(root_q);
     eng_row_o = first_q[root_q[$clog2(LANES)-1:0]].row;
-    if (read_q) begin
+    if (read) begin
       eng_bank_o = src_bank_q;
       eng_row_o = src_row_q;
-    end else if (write_q) begin
+    end else if (write) begin
       eng_bank_o = dst_bank_q;
       eng_row_o = dst_row_q;
     end

@@ -73,6 +73,15 @@ module kvcpu_rtbd_issue #(
 
   typedef logic [PORTS-1:0] ports_t;
 
+  function automatic ports_t lowest(ports_t from);
+    logic seen;
+    seen = 1'b0;
+    for (int unsigned p = 0; p < PORTS; p++) begin
+      lowest[p] = from[p] && !seen;
+      seen |= from[p];
+    end
+  endfunction
+
   // ------------------------------------------------------------------ the turn of this cycle
   logic   turn_probe_q, turn_dma_q, turn_cmd_q, turn_bar2_q;
   ports_t turn_port_q;
@@ -103,7 +112,14 @@ module kvcpu_rtbd_issue #(
   assign port_want   = lookup_valid_i & lookup_credit_i & {PORTS{cfg_i.enable}};
   // A port whose request is taken now may have no other one: the others' turn comes first.
   assign port_others = port_want & ~turn_port_q;
-  assign port_after  = (turn_port_q != '0) ? ~(turn_port_q | (turn_port_q - 1'b1)) : port_after_q;
+  always_comb begin
+    logic passed;
+    passed = 1'b0;
+    for (int unsigned p = 0; p < PORTS; p++) begin
+      port_after[p] = passed || (turn_port_q == '0 && port_after_q[p]);
+      passed |= turn_port_q[p];
+    end
+  end
   assign port_later  = port_others & port_after;
 
   // Fixed priority from port 0, or from the one after the last served.
@@ -119,7 +135,7 @@ module kvcpu_rtbd_issue #(
                       (cmd_valid_i || (!bar2_valid_i && port_want == '0));
   assign next_bar2  = !next_probe && !next_dma && !next_cmd && bar2_valid_i && !turn_bar2_q;
   assign next_port  = (next_probe || next_dma || next_cmd || (bar2_valid_i && !turn_bar2_q))
-                      ? '0 : port_first & (~port_first + 1'b1);
+                      ? '0 : lowest(port_first);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
