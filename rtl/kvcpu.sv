@@ -658,7 +658,6 @@ module kvcpu
     .idle_o         (dma_idle),
     .active_o       (unused_dma_active),
     .enable_i       (cfg.enable),
-    .max_retry_i    (cfg.max_retry),
     .block_bytes_i  (cfg.block_bytes),
     .q_valid_i      (q_valid),
     .q_item_i       (q_item),

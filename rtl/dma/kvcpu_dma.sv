@@ -39,8 +39,6 @@ module kvcpu_dma
 
   /// CTRL.ENABLE: new moves may start; those that run go on without it.
   input  logic                        enable_i,
-  /// MAX_RETRY: tries in all, 0 means 1.
-  input  logic [7:0]                  max_retry_i,
   /// BLOCK_BYTES, a multiple of 64, 256 to 65,536; changes only while no slot is in use.
   input  logic [16:0]                 block_bytes_i,
 
@@ -278,7 +276,6 @@ module kvcpu_dma
     .init_is_move_i    (init_is_move),
     .halt_i            (halt_i),
     .enable_i          (enable_i),
-    .max_retry_i       (max_retry_i),
     .block_bytes_i     (block_bytes_i),
     .q_valid_i         (q_valid_i),
     .q_item_i          (q_item_i),

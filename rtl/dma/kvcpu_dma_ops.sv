@@ -33,8 +33,6 @@ module kvcpu_dma_ops
   input  logic                halt_i,
   /// CTRL.ENABLE: new moves may start.
   input  logic                enable_i,
-  /// MAX_RETRY: tries in all, 0 means 1.
-  input  logic [7:0]          max_retry_i,
   /// BLOCK_BYTES.
   input  logic [16:0]         block_bytes_i,
 
@@ -258,8 +256,6 @@ module kvcpu_dma_ops
     .rdata_o(fetched_target)
   );
 
-  logic [7:0] old_tries_q;  // begun, with this one
-
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       fetched_q   <= 1'b0;
@@ -282,14 +278,13 @@ module kvcpu_dma_ops
   always_ff @(posedge clk_i) begin
     if (old_free_q) begin
       fetched_end_q     <= fetch_done;
-      fetched_new_try_q <= again.new_try;
+      fetched_new_try_q <= !fetch_done && again.new_try;
       fetched_done_q    <= fetch_done ? done : '{error: 1'b0, write: 1'b0, move: again.move};
     end
     if (fetched_q) begin
       old_end_q     <= fetched_end_q;
       old_channel_q <= fetched_move.channel;
       old_write_q   <= fetched_done_q.write;
-      old_tries_q   <= fetched_move.tries + 8'(fetched_new_try_q);
       old_op_q      <= '0;
       old_op_q.op       <= fetched_end_q ? OpEnd : OpStart;
       old_op_q.client   <= ClDma;
@@ -300,7 +295,7 @@ module kvcpu_dma_ops
       old_op_q.dst_tier <= fetched_target.tier;
       old_op_q.dst_slot <= fetched_target.slot;
       old_op_q.error    <= fetched_done_q.error;
-      old_op_q.last_try <= fetched_move.tries >= max_retry_i;
+      old_op_q.tries    <= fetched_move.tries + 8'(fetched_new_try_q);
     end
   end
 
@@ -314,6 +309,7 @@ module kvcpu_dma_ops
     new_op.kv_addr = first_token(q_item_i[new_channel]);
     new_op.item    = q_item_i[new_channel];
     new_op.move_id = MoveIdW'(id);
+    new_op.tries   = 8'd1;
   end
 
   assign op_valid_o = (old_valid_q && !halt_i) || new_valid;
@@ -327,7 +323,7 @@ module kvcpu_dma_ops
   assign begin_valid_o = start_q;
   assign move_in = '{
       channel: new_turn_q ? new_channel : old_channel_q,
-      tries: new_turn_q ? 8'd1 : old_tries_q,
+      tries: op_o.tries,
       item: op_o.item
   };
 

@@ -45,7 +45,6 @@ module tb_dma_top #(
 
   // ---------------------------------------------------------------- what Python drives
   logic               enable, halt, clear;
-  logic [7:0]         max_retry;
   logic [16:0]        block_bytes;
   logic [1:0]         push;           // for one cycle
   item_t              push_item;      // its fields below
@@ -64,7 +63,6 @@ module tb_dma_top #(
   initial begin
     rst_n = 1'b0;
     {enable, halt, clear, push, answer_push} = '0;
-    max_retry = 8'd3;
     block_bytes = 17'd8192;
     op_stall256 = '0;
     abort_now = '0;
@@ -101,8 +99,9 @@ module tb_dma_top #(
 
   // What Python sees of the last operation; `op_count` tells that there is a new one.
   int unsigned op_count;
-  logic        seen_end, seen_retry, seen_error, seen_last_try, seen_fixed, seen_by_migrate;
+  logic        seen_end, seen_retry, seen_error, seen_fixed, seen_by_migrate;
   logic [6:0]  seen_move;
+  logic [7:0]  seen_tries;
   logic [63:0] seen_kv_addr;
   logic [15:0] seen_request_id, seen_layer_head, seen_life, seen_dst_slot;
   logic [31:0] seen_block;
@@ -123,7 +122,7 @@ module tb_dma_top #(
         seen_end <= op.op == OpEnd;
         seen_retry <= op.retry;
         seen_error <= op.error;
-        seen_last_try <= op.last_try;
+        seen_tries <= op.tries;
         seen_move <= op.move_id;
         seen_kv_addr <= op.kv_addr;
         seen_request_id <= op.item.request_id;
@@ -277,7 +276,7 @@ module tb_dma_top #(
     .AXI_DATA_WIDTH(AXI_DATA_WIDTH), .BLOCK_TOKENS(BLOCK_TOKENS), .MOVES(MOVES), .BURSTS(BURSTS)
   ) u_dut (
     .clk_i(clk), .rst_ni(rst_n), .clear_i(clear), .halt_i(halt), .idle_o(idle), .active_o(active),
-    .enable_i(enable), .max_retry_i(max_retry), .block_bytes_i(block_bytes),
+    .enable_i(enable), .block_bytes_i(block_bytes),
     .q_valid_i(q_valid), .q_item_i(q_item), .q_pop_o(q_pop),
     .op_valid_o(op_valid), .op_ready_i(op_ready), .op_o(op), .rsp_valid_i(rsp_valid),
     .rsp_i(rsp), .abort_i(abort_now[MOVES-1:0]),
