@@ -46,14 +46,14 @@ module kvcpu_dma
   input  logic [1:0]                  q_valid_i,
   /// Item at the head.
   input  item_t [1:0]                 q_item_i,
-  /// The head is taken: its start check was accepted.
+  /// The head is taken: its start check waits for the directory.
   output logic [1:0]                  q_pop_o,
 
-  /// Operation for the directory, OpStart or OpEnd.
+  /// Operation for the directory, OpStart or OpEnd. It stays until it is accepted.
   output logic                        op_valid_o,
-  /// The directory accepts `op_o` in this cycle; `op_o` may change while it does not.
+  /// The directory accepts `op_o` in this cycle; never in the first cycle of an `op_valid_o`.
   input  logic                        op_ready_i,
-  /// The operation.
+  /// The operation; stands from the second cycle of its `op_valid_o` on.
   output op_t                         op_o,
   /// Answer to an operation of the DMA, in their order.
   input  logic                        rsp_valid_i,

@@ -90,10 +90,11 @@ module tb_dma_top #(
   op_t         op;
   logic        rsp_valid;
   rsp_t        rsp;
+  logic        op_asked_q;  // in the cycle before: a turn comes after it was asked for
   logic [31:0] noise_q;
   logic [2:0]  since_op_q, since_start_q;  // cycles since the last operation, since the last OpStart
 
-  assign op_ready = noise_q[7:0] >= op_stall256 && since_op_q >= 3'd1
+  assign op_ready = op_asked_q && noise_q[7:0] >= op_stall256 && since_op_q >= 3'd1
       && (op.op != OpStart || since_start_q >= 3'd3);
   assign op_fire  = op_valid && op_ready;
 
@@ -111,10 +112,12 @@ module tb_dma_top #(
     if (!rst_n) begin
       op_count <= 0;
       noise_q <= 32'h1234_5678;
+      op_asked_q <= 1'b0;
       since_op_q <= 3'd7;
       since_start_q <= 3'd7;
     end else begin
       noise_q <= {noise_q[30:0], noise_q[31] ^ noise_q[21] ^ noise_q[1] ^ noise_q[0]};
+      op_asked_q <= op_valid && !op_fire;
       since_op_q <= op_fire ? '0 : since_op_q + 3'(since_op_q != 3'd7);
       since_start_q <= (op_fire && op.op == OpStart) ? '0 : since_start_q + 3'(since_start_q != 3'd7);
       if (op_fire) begin
