@@ -513,6 +513,7 @@ module kvcpu
   logic [2:0][CountW-1:0] search_n;
   logic [2:0][7:0] search_bin;
   logic [TierCount-1:0][CountW-1:0] departures;
+  logic [TierCount-1:0]             none_departs;
 
   kvcpu_hepc_ctrl #(
     .ENTRIES(ENTRIES),
@@ -606,6 +607,7 @@ module kvcpu
     .compl_valid_i     (compl_valid),
     .compl_from_i      (compl_item.from),
     .departures_o      (departures),
+    .none_departs_o    (none_departs),
     .evict_dropped_o   (evict_dropped),
     .prefetch_dropped_o(prefetch_dropped)
   );
@@ -784,7 +786,7 @@ module kvcpu
       none_departs_q <= '0;
       others_idle_q  <= 1'b0;
     end else begin
-      for (int unsigned t = 0; t < TierCount; t++) none_departs_q[t] <= departures[t] == '0;
+      none_departs_q <= none_departs;
       others_idle_q <= initialised && !scan_busy && (cmd_pending == '0) && !waiting && ports_idle;
     end
   end
