@@ -104,19 +104,16 @@ class MoveOps(StateBase):
         *,
         error: bool = False,
         error_on_write: bool = False,
-        last_try: bool | None = None,
         complete: bool = True,
     ) -> MoveResult:
         """A try's last response has come: commit, or the reason why not.
 
-        `error`: this try met an AXI error, on the write side with `error_on_write`. `last_try`:
-        what was seen; it must agree with MAX_RETRY. After RETRY the item wants `start` again.
+        `error`: this try met an AXI error, on the write side with `error_on_write`.
+        After RETRY the item wants `start` again.
         """
         if item.state != ItemState.MOVING:
             raise Mismatch(f"end of a try of {item.kv_addr:#018x}", "a moving item", item.state.name)
         last = item.tries >= max(1, self.config.max_retry)
-        if last_try is not None and last_try != last:
-            raise Mismatch(f"last try of {item.kv_addr:#018x}", last, last_try)
         index = self.find(item.kv_addr) if item.alive else None
         if self.bad:
             self._readable(item.key)

@@ -525,6 +525,7 @@ module kvcpu
   logic [2:0][CountW-1:0] search_n;
   logic [2:0][7:0] search_bin;
   logic [TierCount-1:0][CountW-1:0] departures;
+  logic [TierCount-1:0]             none_departs;
 
   kvcpu_hepc_ctrl #(
     .ENTRIES(ENTRIES),
@@ -618,6 +619,7 @@ module kvcpu
     .compl_valid_i     (compl_valid),
     .compl_from_i      (compl_item.from),
     .departures_o      (departures),
+    .none_departs_o    (none_departs),
     .evict_dropped_o   (evict_dropped),
     .prefetch_dropped_o(prefetch_dropped)
   );
@@ -671,7 +673,6 @@ module kvcpu
     .idle_o         (dma_idle),
     .active_o       (unused_dma_active),
     .enable_i       (cfg.enable),
-    .max_retry_i    (cfg.max_retry),
     .block_bytes_i  (cfg.block_bytes),
     .q_valid_i      (q_valid),
     .q_item_i       (q_item),
@@ -798,7 +799,7 @@ module kvcpu
       none_departs_q <= '0;
       others_idle_q  <= 1'b0;
     end else begin
-      for (int unsigned t = 0; t < TierCount; t++) none_departs_q[t] <= departures[t] == '0;
+      none_departs_q <= none_departs;
       others_idle_q <= initialised && !scan_busy && (cmd_pending == '0) && !waiting && ports_idle;
     end
   end

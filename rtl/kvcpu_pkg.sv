@@ -223,7 +223,7 @@ package kvcpu_pkg;
     tier_e              dst_tier;   // OpEnd
     logic [SlotW-1:0]   dst_slot;   // OpEnd
     logic               error;      // OpEnd: this try met an AXI error
-    logic               last_try;   // OpEnd: no try is left
+    logic [7:0]         tries;      // OpStart, OpEnd: begun so far, this one included
     logic [IndexW-1:0]  index;      // OpRead
   } op_t;
 

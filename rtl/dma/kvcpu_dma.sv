@@ -39,8 +39,6 @@ module kvcpu_dma
 
   /// CTRL.ENABLE: new moves may start; those that run go on without it.
   input  logic                        enable_i,
-  /// MAX_RETRY: tries in all, 0 means 1.
-  input  logic [7:0]                  max_retry_i,
   /// BLOCK_BYTES, a multiple of 64, 256 to 65,536; changes only while no slot is in use.
   input  logic [16:0]                 block_bytes_i,
 
@@ -48,14 +46,14 @@ module kvcpu_dma
   input  logic [1:0]                  q_valid_i,
   /// Item at the head.
   input  item_t [1:0]                 q_item_i,
-  /// The head is taken: its start check was accepted.
+  /// The head is taken: its start check waits for the directory.
   output logic [1:0]                  q_pop_o,
 
-  /// Operation for the directory, OpStart or OpEnd.
+  /// Operation for the directory, OpStart or OpEnd. It stays until it is accepted.
   output logic                        op_valid_o,
-  /// The directory accepts `op_o` in this cycle; `op_o` may change while it does not.
+  /// The directory accepts `op_o` in this cycle; never in the first cycle of an `op_valid_o`.
   input  logic                        op_ready_i,
-  /// The operation.
+  /// The operation; stands from the second cycle of its `op_valid_o` on.
   output op_t                         op_o,
   /// Answer to an operation of the DMA, in their order.
   input  logic                        rsp_valid_i,
@@ -278,7 +276,6 @@ module kvcpu_dma
     .init_is_move_i    (init_is_move),
     .halt_i            (halt_i),
     .enable_i          (enable_i),
-    .max_retry_i       (max_retry_i),
     .block_bytes_i     (block_bytes_i),
     .q_valid_i         (q_valid_i),
     .q_item_i          (q_item_i),

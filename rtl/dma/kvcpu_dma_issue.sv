@@ -103,12 +103,6 @@ module kvcpu_dma_issue
     tier_e            dst_tier;
   } start_t;
 
-  typedef enum logic [1:0] {
-    StIdle,
-    StBurst,
-    StCarry
-  } state_e;
-
   // ---------------------------------------------------------------- moves that wait
   // One that finds none before it and the cutter idle goes past the places.
   start_t start_in, start, waiting;
@@ -165,7 +159,7 @@ module kvcpu_dma_issue
   // ---------------------------------------------------------------- the move being cut
   // An address is a page and an offset in it. What follows a burst (its addresses, the beats left) is
   // worked out while it is issued and taken over in the cycle after it, where the page adds the carry.
-  state_e           state_q, state_d;
+  logic             burst_q, carry_q;  // a burst may go; what follows it is taken over
   logic [MoveW-1:0] move_q;
   logic [51:0]      src_page_q, dst_page_q;
   logic [11:0]      src_offset_q, dst_offset_q;
@@ -183,27 +177,17 @@ module kvcpu_dma_issue
   logic stop_waiting_q, stop_move_q, from_waiting_q, from_move_q, stopped;
   assign stopped = (from_waiting_q && stop_waiting_q) || (from_move_q && stop_move_q);
 
-  logic ar_empty_q, ar_free, fin_free, go, end_move;
+  logic ar_empty_q, fin_empty_q, ar_free, fin_free, go, end_move;
 
   // Free once their valid has gone: bursts are two cycles apart, their AR and the end of a move leave in
   // the cycle between where they find their way clear.
   assign ar_free  = !arvalid_o;  // and ar_empty_q, for what is wide
-  assign fin_free = !fin_valid_q;
-  assign go       = state_q == StBurst && !stopped && !halt_i && id_valid && ar_free
+  assign fin_free = !fin_valid_q;  // and fin_empty_q
+  assign go       = burst_q && !stopped && !halt_i && id_valid && ar_free
       && (!last_q || fin_free);
-  assign end_move = (state_q == StBurst && stopped && fin_free) || (go && last_q);
+  assign end_move = burst_q && fin_free &&
+      (stopped || (last_q && !halt_i && id_valid && ar_free));  // the last one goes
   assign taken_o  = idle_q && start_valid;
-
-  always_comb begin
-    state_d = state_q;
-    unique case (state_q)
-      StIdle:  if (start_valid) state_d = StBurst;
-      StBurst: if (end_move) state_d = StIdle;
-               else if (go) state_d = StCarry;
-      StCarry: state_d = StBurst;
-      default: state_d = StIdle;
-    endcase
-  end
 
   logic [12:0] src_sum, dst_sum;
   assign src_sum = {1'b0, src_offset_q} + 13'(BurstBytes);
@@ -211,25 +195,31 @@ module kvcpu_dma_issue
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      state_q     <= StIdle;
+      burst_q     <= 1'b0;
+      carry_q     <= 1'b0;
       idle_q      <= 1'b1;
       fin_valid_q <= 1'b0;
       arvalid_o   <= 1'b0;
       ar_empty_q  <= 1'b1;
+      fin_empty_q <= 1'b1;
     end else if (clear_i) begin
-      state_q     <= StIdle;
+      burst_q     <= 1'b0;
+      carry_q     <= 1'b0;
       idle_q      <= 1'b1;
       fin_valid_q <= 1'b0;
       arvalid_o   <= 1'b0;
       ar_empty_q  <= 1'b1;
+      fin_empty_q <= 1'b1;
     end else begin
-      state_q <= state_d;
-      idle_q  <= state_d == StIdle;
+      idle_q  <= idle_q ? !start_valid : end_move;
+      burst_q <= idle_q ? start_valid : carry_q || (burst_q && !go && !end_move);
+      carry_q <= go && !last_q;
       if (end_move) fin_valid_q <= 1'b1;
       else if (fin_ready_i) fin_valid_q <= 1'b0;
       if (go) arvalid_o <= 1'b1;
       else if (arready_i) arvalid_o <= 1'b0;
-      ar_empty_q <= !go && (ar_empty_q || arready_i);
+      ar_empty_q  <= !go && (ar_empty_q || arready_i);
+      fin_empty_q <= !end_move && (fin_empty_q || fin_ready_i);
     end
   end
 
@@ -238,35 +228,31 @@ module kvcpu_dma_issue
     stop_move_q    <= stop_i[move_q];
     from_waiting_q <= idle_q && waiting_valid;
     from_move_q    <= !idle_q;
-    unique case (state_q)
-      StIdle: begin
-        move_q       <= start.move;
-        src_page_q   <= start.src[63:12];
-        src_offset_q <= start.src[11:0];
-        src_tier_q   <= start.src_tier;
-        dst_page_q   <= start.dst[63:12];
-        dst_offset_q <= start.dst[11:0];
-        dst_tier_q   <= start.dst_tier;
-        left_q       <= last_beat_i;
-        last_q       <= last_beat_i[12:LenW] == '0;
-        neg_q        <= '0;
-      end
-      StCarry: begin
-        src_page_q   <= src_page_q + 52'(src_next_q[12]);
-        src_offset_q <= src_next_q[11:0];
-        dst_page_q   <= dst_page_q + 52'(dst_next_q[12]);
-        dst_offset_q <= dst_next_q[11:0];
-        left_q       <= left_q - 13'(BURST_BEATS);
-        last_q       <= last_next_q;
-        neg_q        <= neg_q - 1'b1;
-      end
-      default: ;
-    endcase
+    if (idle_q) begin
+      move_q       <= start.move;
+      src_page_q   <= start.src[63:12];
+      src_offset_q <= start.src[11:0];
+      src_tier_q   <= start.src_tier;
+      dst_page_q   <= start.dst[63:12];
+      dst_offset_q <= start.dst[11:0];
+      dst_tier_q   <= start.dst_tier;
+      left_q       <= last_beat_i;
+      last_q       <= last_beat_i[12:LenW] == '0;
+      neg_q        <= '0;
+    end else if (carry_q) begin
+      src_page_q   <= src_page_q + 52'(src_next_q[12]);
+      src_offset_q <= src_next_q[11:0];
+      dst_page_q   <= dst_page_q + 52'(dst_next_q[12]);
+      dst_offset_q <= dst_next_q[11:0];
+      left_q       <= left_q - 13'(BURST_BEATS);
+      last_q       <= last_next_q;
+      neg_q        <= neg_q - 1'b1;
+    end
     src_next_q  <= src_sum;
     dst_next_q  <= dst_sum;
     last_next_q <= left_q[12:LenW] == (13 - LenW)'(1);
     // Held with their valid; what stands there without one means nothing.
-    if (fin_free) begin
+    if (fin_empty_q) begin
       fin_move_q <= move_q;
       fin_neg_q  <= stopped ? neg_q : neg_q - 1'b1;
     end

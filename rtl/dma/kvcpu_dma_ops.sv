@@ -33,8 +33,6 @@ module kvcpu_dma_ops
   input  logic                halt_i,
   /// CTRL.ENABLE: new moves may start.
   input  logic                enable_i,
-  /// MAX_RETRY: tries in all, 0 means 1.
-  input  logic [7:0]          max_retry_i,
   /// BLOCK_BYTES.
   input  logic [16:0]         block_bytes_i,
 
@@ -45,11 +43,12 @@ module kvcpu_dma_ops
   /// The head is taken.
   output logic [1:0]          q_pop_o,
 
-  /// Operation for the directory.
+  /// Operation for the directory. It stays until it is accepted.
   output logic                op_valid_o,
-  /// The directory accepts `op_o` in this cycle; `op_o` may change while it does not.
+  /// The directory accepts `op_o` in this cycle. Comes late in it, and never in the first cycle of an
+  /// `op_valid_o`.
   input  logic                op_ready_i,
-  /// OpStart or OpEnd.
+  /// OpStart or OpEnd; stands from the second cycle of its `op_valid_o` on.
   output op_t                 op_o,
   /// Answer to an operation, in the order of the operations.
   input  logic                rsp_valid_i,
@@ -141,11 +140,12 @@ module kvcpu_dma_ops
   endfunction
 
   // ---------------------------------------------------------------- a new move
-  logic              id_valid, id_free, new_ok, new_ready_q, new_valid, new_channel, new_accept;
+  logic              id_valid, id_free, new_ready_q, new_valid, new_channel, new_load;
   logic              last_channel_q;
   logic [MoveW-1:0]  id, id_freed;
   logic [AheadW-1:0] ahead_q;
-  logic              ahead_room, room_q, start_q, taken_q;
+  logic              ahead_room, room_q, taken_q;
+  logic              start_q;  // an OpStart was put up in the cycle before
 
   kvcpu_fifo #(
     .Width(MoveW),
@@ -159,15 +159,14 @@ module kvcpu_dma_ops
     .full_o (),
     .valid_o(id_valid),
     .data_o (id),
-    .pop_i  (new_accept),
+    .pop_i  (new_load),
     .level_o()
   );
 
-  // Worked out a cycle ahead, and not in the cycle after an accepted operation, when a move id and a
-  // queue's head have just gone: the directory takes none in that cycle.
+  // Worked out a cycle ahead, and not in the cycle after a start check was put up, when a move id and a
+  // queue's head have just gone.
   assign ahead_room = (AheadW + 1)'(ahead_q) + (AheadW + 1)'(start_q) < (AheadW + 1)'(StartAhead);
-  assign new_ok     = enable_i && !halt_i && new_ready_q;
-  assign new_valid  = new_ok && |q_valid_i;
+  assign new_valid  = enable_i && !halt_i && new_ready_q && |q_valid_i;
   // Round-robin: the other channel than the last one, if it asks.
   assign new_channel = last_channel_q ? !q_valid_i[ChEvict] : q_valid_i[ChPrefetch];
 
@@ -175,16 +174,12 @@ module kvcpu_dma_ops
   done_t            done_in, done;
   logic             done_valid, again_valid, again_push;
   again_t           again, again_in;
-  logic             fetch, fetch_done, fetched_q;
-  logic             old_valid_q, old_end_q, old_accept;
-  logic             old_free_q;  // none is fetched or offered
-  logic             new_turn_q;  // no such operation is offered: it chooses between the two, which are wide
+  logic             fetch, fetch_wanted, fetch_done, fetched_q;
+  logic             free_q;  // none is fetched or waits for the directory
   logic             fetched_end_q, fetched_new_try_q;
   done_t            fetched_done_q;
   move_t            fetched_move;
   target_t          fetched_target;
-  op_t              old_op_q;
-  logic             old_channel_q, old_write_q;
 
   assign done_in = '{error: done_error_i, write: done_write_i, move: done_move_i};
 
@@ -220,14 +215,15 @@ module kvcpu_dma_ops
     .level_o()
   );
 
-  // The memories are read, then the operation is put together, then it is asked for.
-  assign fetch_done = done_valid;
-  assign fetch      = (done_valid || (again_valid && room_q)) && old_free_q;
-  assign old_accept = old_valid_q && op_ready_i && !halt_i;
+  // The memories are read, every cycle; what a fetch has read is put up as an operation. A new move needs no memory; it waits while one
+  // of these can be had.
+  assign fetch_done   = done_valid;
+  assign fetch_wanted = done_valid || (again_valid && room_q);
+  assign fetch        = fetch_wanted && free_q;
+  assign new_load     = new_valid && free_q && !fetch_wanted;
 
-  // Written a cycle after every accepted OpStart.
-  logic    start_accept;
-  move_t   move_in, move_q;
+  // Written a cycle after an OpStart was put up.
+  move_t   move_q;
   target_t target_in;
 
   kvcpu_ram_1r1w #(
@@ -239,7 +235,7 @@ module kvcpu_dma_ops
     .we_i   (start_q),
     .waddr_i(begin_move_o),
     .wdata_i(move_q),
-    .re_i   (old_free_q),
+    .re_i   (1'b1),
     .raddr_i(fetch_done ? done.move : again.move),
     .rdata_o(fetched_move)
   );
@@ -253,106 +249,95 @@ module kvcpu_dma_ops
     .we_i   (rsp_start_ok_i),
     .waddr_i(rsp_i.move_id[MoveW-1:0]),
     .wdata_i(target_in),
-    .re_i   (old_free_q),
+    .re_i   (1'b1),
     .raddr_i(fetch_done ? done.move : again.move),
     .rdata_o(fetched_target)
   );
 
-  logic [7:0] old_tries_q;  // begun, with this one
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      fetched_q   <= 1'b0;
-      old_valid_q <= 1'b0;
-      old_free_q  <= 1'b1;
-      new_turn_q  <= 1'b1;
-    end else if (clear_i) begin
-      fetched_q   <= 1'b0;
-      old_valid_q <= 1'b0;
-      old_free_q  <= 1'b1;
-      new_turn_q  <= 1'b1;
-    end else begin
-      fetched_q   <= fetch;
-      old_valid_q <= fetched_q || (old_valid_q && !old_accept);
-      old_free_q  <= old_free_q ? !fetch : old_accept;
-      new_turn_q  <= !fetched_q && (new_turn_q || old_accept);
-    end
-  end
-
   always_ff @(posedge clk_i) begin
-    if (old_free_q) begin
-      fetched_end_q     <= fetch_done;
-      fetched_new_try_q <= again.new_try;
-      fetched_done_q    <= fetch_done ? done : '{error: 1'b0, write: 1'b0, move: again.move};
-    end
-    if (fetched_q) begin
-      old_end_q     <= fetched_end_q;
-      old_channel_q <= fetched_move.channel;
-      old_write_q   <= fetched_done_q.write;
-      old_tries_q   <= fetched_move.tries + 8'(fetched_new_try_q);
-      old_op_q      <= '0;
-      old_op_q.op       <= fetched_end_q ? OpEnd : OpStart;
-      old_op_q.client   <= ClDma;
-      old_op_q.kv_addr  <= first_token(fetched_move.item);
-      old_op_q.item     <= fetched_move.item;
-      old_op_q.retry    <= !fetched_end_q;
-      old_op_q.move_id  <= MoveIdW'(fetched_done_q.move);
-      old_op_q.dst_tier <= fetched_target.tier;
-      old_op_q.dst_slot <= fetched_target.slot;
-      old_op_q.error    <= fetched_done_q.error;
-      old_op_q.last_try <= fetched_move.tries >= max_retry_i;
-    end
+    fetched_end_q     <= fetch_done;
+    fetched_new_try_q <= !fetch_done && again.new_try;
+    fetched_done_q    <= fetch_done ? done : '{error: 1'b0, write: 1'b0, move: again.move};
   end
 
-  // ---------------------------------------------------------------- the request
-  op_t new_op;
+  // ---------------------------------------------------------------- the operation
+  // It waits for the directory in a register, so that the directory's ready reaches no queue or memory.
+  // The directory needs a cycle to give the DMA its turn: it is asked for in the cycle before.
+  op_t              op_q, old_op, new_op;
+  logic             op_valid_q, op_channel_q, op_write_q, op_accept;
+  logic [1:0]       op_failed_q;  // per channel: it is the end of a try that met an error
+  logic             start_load;
 
   always_comb begin
+    old_op          = '0;
+    old_op.op       = fetched_end_q ? OpEnd : OpStart;
+    old_op.client   = ClDma;
+    old_op.kv_addr  = first_token(fetched_move.item);
+    old_op.item     = fetched_move.item;
+    old_op.retry    = !fetched_end_q;
+    old_op.move_id  = MoveIdW'(fetched_done_q.move);
+    old_op.dst_tier = fetched_target.tier;
+    old_op.dst_slot = fetched_target.slot;
+    old_op.error    = fetched_done_q.error;
+    old_op.tries    = fetched_move.tries + 8'(fetched_new_try_q);
+
     new_op         = '0;
     new_op.op      = OpStart;
     new_op.client  = ClDma;
     new_op.kv_addr = first_token(q_item_i[new_channel]);
     new_op.item    = q_item_i[new_channel];
     new_op.move_id = MoveIdW'(id);
+    new_op.tries   = 8'd1;
   end
 
-  assign op_valid_o = (old_valid_q && !halt_i) || new_valid;
-  assign op_o       = new_turn_q ? new_op : old_op_q;
-  assign new_accept = new_valid && !old_valid_q && op_ready_i;
+  assign op_valid_o = (op_valid_q || fetched_q || new_load) && !halt_i;
+  assign op_o       = op_q;
+  assign op_accept  = op_valid_q && op_ready_i && !halt_i;
 
-  assign q_pop_o[ChEvict]    = new_accept && !new_channel;
-  assign q_pop_o[ChPrefetch] = new_accept && new_channel;
+  assign q_pop_o[ChEvict]    = new_load && !new_channel;
+  assign q_pop_o[ChPrefetch] = new_load && new_channel;
 
-  assign start_accept  = new_accept || (old_accept && !old_end_q);
+  assign start_load    = new_load || (fetched_q && !fetched_end_q);
   assign begin_valid_o = start_q;
-  assign move_in = '{
-      channel: new_turn_q ? new_channel : old_channel_q,
-      tries: new_turn_q ? 8'd1 : old_tries_q,
-      item: op_o.item
-  };
+  assign begin_move_o  = op_q.move_id[MoveW-1:0];
+  assign move_q        = '{channel: op_channel_q, tries: op_q.tries, item: op_q.item};
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
+      fetched_q   <= 1'b0;
+      op_valid_q  <= 1'b0;
+      free_q      <= 1'b1;
       start_q     <= 1'b0;
       taken_q     <= 1'b0;
       room_q      <= 1'b0;
       new_ready_q <= 1'b0;
     end else if (clear_i) begin
+      fetched_q   <= 1'b0;
+      op_valid_q  <= 1'b0;
+      free_q      <= 1'b1;
       start_q     <= 1'b0;
       taken_q     <= 1'b0;
       room_q      <= 1'b0;
       new_ready_q <= 1'b0;
     end else begin
-      start_q     <= start_accept;
+      fetched_q   <= fetch;
+      op_valid_q  <= fetched_q || new_load || (op_valid_q && !op_accept);
+      free_q      <= free_q ? !fetch && !new_load : op_accept;
+      start_q     <= start_load;
       taken_q     <= taken_i;
-      room_q      <= ahead_room && !start_accept;
-      new_ready_q <= !init_valid_i && id_valid && ahead_room && !new_accept;
+      room_q      <= ahead_room && !start_load;
+      new_ready_q <= !init_valid_i && id_valid && ahead_room && !new_load;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    begin_move_o <= new_turn_q ? id : old_op_q.move_id[MoveW-1:0];
-    move_q       <= move_in;
+    if (!op_valid_q) begin
+      op_q         <= fetched_q ? old_op : new_op;
+      op_channel_q <= fetched_q ? fetched_move.channel : new_channel;
+      op_write_q   <= fetched_done_q.write;
+      op_failed_q  <= {fetched_move.channel, !fetched_move.channel} &
+                      {2{fetched_q && fetched_end_q && fetched_done_q.error}};
+    end
   end
 
   // ---------------------------------------------------------------- the answer
@@ -467,13 +452,13 @@ module kvcpu_dma_ops
       voids_o        <= '0;
     end else begin
       ahead_q  <= ahead_q + AheadW'(start_q) - AheadW'(start_failed) - AheadW'(taken_q);
-      active_o <= active_o + MoveIdW'(new_accept) - MoveIdW'(ans_ends);
-      if (new_accept) last_channel_q <= new_channel;
-      err_valid_o <= old_accept && old_end_q && old_op_q.error;
+      active_o <= active_o + MoveIdW'(new_load) - MoveIdW'(ans_ends);
+      if (new_load) last_channel_q <= new_channel;
+      err_valid_o <= op_accept && |op_failed_q;
       for (int unsigned c = 0; c < 2; c++) begin
         ok_q[c]    <= ends[c] && ans_result_q == MvOk;
         void_q[c]  <= ends[c] && ans_result_q == MvVoid;
-        error_q[c] <= old_accept && old_end_q && old_op_q.error && old_channel_q == 1'(c);
+        error_q[c] <= op_accept && op_failed_q[c];
         if (ok_q[c]) bytes_moved_o[c] <= bytes_moved_o[c] + 64'(block_bytes_i);
         if (void_q[c]) voids_o[c] <= voids_o[c] + 64'd1;
         if (error_q[c]) errors_o[c] <= errors_o[c] + 64'd1;
@@ -482,9 +467,9 @@ module kvcpu_dma_ops
   end
 
   always_ff @(posedge clk_i) begin
-    err_kv_addr_o <= old_op_q.kv_addr;
-    err_channel_o <= old_channel_q;
-    err_write_o   <= old_write_q;
+    err_kv_addr_o <= op_q.kv_addr;
+    err_channel_o <= op_channel_q;
+    err_write_o   <= op_write_q;
   end
 
 endmodule

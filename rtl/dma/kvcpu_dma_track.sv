@@ -157,7 +157,7 @@ module kvcpu_dma_track #(
 
   // Two stages: the count is read, the event is applied to it. An event of the move whose count is just
   // being changed takes the changed one.
-  logic      apply_valid_q, same_q;
+  logic      apply_valid_q;
   event_t    apply_q;
   progress_t stored, old_q, next;
   logic      done;
@@ -175,12 +175,12 @@ module kvcpu_dma_track #(
   );
 
   always_comb begin
-    done = (apply_q.fin || old_q.fin) && old_q.count == apply_q.less;
-    next.fin   = old_q.fin || apply_q.fin;
-    next.error = old_q.error || apply_q.error;
-    next.write = old_q.error ? old_q.write : apply_q.write;
+    // An XOR, so that synthesis does not take the zero from the difference. It is what the count is then.
+    done = (apply_q.fin || old_q.fin) && (old_q.count ^ apply_q.less) == '0;
+    next.fin   = !done && (old_q.fin || apply_q.fin);
+    next.error = !done && (old_q.error || apply_q.error);
+    next.write = !done && (old_q.error ? old_q.write : apply_q.write);
     next.count = old_q.count - apply_q.less;
-    if (done) next = '0;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -198,10 +198,7 @@ module kvcpu_dma_track #(
 
   always_ff @(posedge clk_i) begin
     apply_q      <= event_q;
-    same_q       <= event_valid_q && (b_valid_q ? b_move == event_q.move :
-                                      drop_valid_i ? drop_move_i == event_q.move :
-                                                     fin_move_i == event_q.move);
-    old_q        <= same_q ? next : stored;
+    old_q        <= (apply_valid_q && apply_q.move == event_q.move) ? next : stored;
     done_move_o  <= apply_q.move;
     done_error_o <= old_q.error || apply_q.error;
     done_write_o <= old_q.error ? old_q.write : apply_q.write;
@@ -209,25 +206,25 @@ module kvcpu_dma_track #(
 
   // ---------------------------------------------------------------- moves that shall stop
   // The directory's abort comes late in its cycle.
-  logic [MOVES-1:0] stop_q, stop_set, stop_set_q, stop_clear;
+  logic [MOVES-1:0] stop_q, abort_q, stop_set, stop_clear;
 
   always_comb begin
-    stop_set   = abort_i;
+    stop_set   = abort_q;
     stop_clear = '0;
-    if (event_valid_q && event_q.error) stop_set[event_q.move] = 1'b1;
+    if (apply_valid_q && apply_q.error) stop_set[apply_q.move] = 1'b1;
     if (begin_valid_i) stop_clear[begin_move_i] = 1'b1;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      stop_q     <= '0;
-      stop_set_q <= '0;
+      stop_q  <= '0;
+      abort_q <= '0;
     end else if (clear_i) begin
-      stop_q     <= '0;
-      stop_set_q <= '0;
+      stop_q  <= '0;
+      abort_q <= '0;
     end else begin
-      stop_q     <= (stop_q & ~stop_clear) | stop_set_q;
-      stop_set_q <= stop_set;
+      stop_q  <= (stop_q & ~stop_clear) | stop_set;
+      abort_q <= abort_i;
     end
   end
 

@@ -242,6 +242,7 @@ module kvcpu_dma_write
   beats_t            w_in, w;
   logic              w_valid, w_next, advance;
   logic              burst_valid_q, last_q, buf_valid_q, buf_last_q;
+  logic              want_q;  // no burst, or the last beat of one: the next burst follows
   logic [BurstW-1:0] burst_q;
   logic [LenW-1:0]   beat_q, left_q;
 
@@ -264,38 +265,35 @@ module kvcpu_dma_write
   );
 
   assign advance    = !wvalid_o || wready_i;
-  assign w_next     = advance && (last_q || !burst_valid_q);
+  assign w_next     = advance && want_q;
   assign buf_re_o   = advance;
   assign buf_addr_o = {burst_q, beat_q};
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       burst_valid_q <= 1'b0;
+      want_q        <= 1'b1;
       buf_valid_q   <= 1'b0;
       wvalid_o      <= 1'b0;
     end else if (clear_i) begin
       burst_valid_q <= 1'b0;
+      want_q        <= 1'b1;
       buf_valid_q   <= 1'b0;
       wvalid_o      <= 1'b0;
     end else if (advance) begin
-      if (w_next) burst_valid_q <= w_valid;
+      if (want_q) burst_valid_q <= w_valid;
+      want_q      <= want_q ? !w_valid || w.len == '0 : left_q == LenW'(1);
       buf_valid_q <= burst_valid_q;
       wvalid_o    <= buf_valid_q;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (w_next) begin
-      burst_q <= w.burst;
-      beat_q  <= '0;
-      left_q  <= w.len;
-      last_q  <= w.len == '0;
-    end else if (advance) begin
-      beat_q  <= beat_q + 1'b1;
-      left_q  <= left_q - 1'b1;
-      last_q  <= left_q == LenW'(1);
-    end
     if (advance) begin
+      if (want_q) burst_q <= w.burst;
+      beat_q     <= want_q ? '0 : beat_q + 1'b1;
+      left_q     <= want_q ? w.len : left_q - 1'b1;
+      last_q     <= want_q ? w.len == '0 : left_q == LenW'(1);
       buf_last_q <= last_q;
       wdata_o    <= buf_data_i;
       wlast_o    <= buf_last_q;

@@ -60,6 +60,8 @@ module kvcpu_moveq
   input  tier_e                            compl_from_i,
   /// Per tier: items from it that are in a queue or moving, 0 to ENTRIES.
   output logic [TierCount-1:0][CountW-1:0] departures_o,
+  /// Per tier: departures_o is 0.
+  output logic [TierCount-1:0]             none_departs_o,
 
   /// Items for the evict queue dropped two cycles ago, 0 to LANES + 1.
   output logic [4:0]                       evict_dropped_o,
@@ -75,7 +77,7 @@ module kvcpu_moveq
 
   // ------------------------------------------------------------------ one instance per queue
   logic [1:0][LANES-1:0] accept, drop, drop_q;
-  logic [1:0]            full, wait_any, op_push, op_push_q, op_drop_q, push_valid;
+  logic [1:0]            full, wait_any, op_push, op_push_q, op_drop_q, push_valid, push_any;
   item_t [1:0]           push_item;
   logic [1:0][4:0]       dropped_q;
 
@@ -112,6 +114,8 @@ module kvcpu_moveq
     );
 
     assign push_valid[q] = op_push[q] || merge_valid[q];
+    // What a full queue does not take; else it is push_valid.
+    assign push_any[q] = (op_valid_i && (op_channel_i == 1'(q))) || (wait_any[q] && !op_may_i);
     assign push_item[q]  = op_may_i ? op_item_i : merge_item[q];
 
     kvcpu_fifo #(
@@ -121,7 +125,7 @@ module kvcpu_moveq
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
       .clear_i(clear_i),
-      .push_i (push_valid[q]),
+      .push_i (push_any[q]),
       .data_i (push_item[q]),
       .full_o (full[q]),
       .valid_o(q_valid_o[q]),
@@ -161,18 +165,17 @@ module kvcpu_moveq
   // What changes is kept for a cycle and added to the sum as it is read. An operation's push comes late:
   // its tier is looked at afterwards.
   logic [TierCount-1:0][CountW-1:0] departures_q;
-  logic [TierCount-1:0][2:0]        change_q, change_d, change;  // signed, -1 to 3
-  logic [TierCount-1:0]             op_from_q;  // one-hot
+  logic [TierCount-1:0][2:0]        change;  // signed, -1 to 3
+  logic [1:0][TierCount-1:0]        merge_from_q;  // per queue: one enters it, one-hot
+  logic [TierCount-1:0]             compl_from_q, op_from_q;  // one-hot
 
   always_comb begin
     for (int t = 0; t < TierCount; t++) begin
-      change_d[t] = '0;
-      for (int q = 0; q < 2; q++) begin
-        if (merge_valid[q] && merge_item[q].from == tier_e'(t)) change_d[t] += 3'd1;
-      end
-      if (compl_valid_i && compl_from_i == tier_e'(t)) change_d[t] -= 3'd1;
-      change[t] = change_q[t] + 3'(|op_push_q && op_from_q[t]);
+      change[t] = 3'(merge_from_q[ChEvict][t]) + 3'(merge_from_q[ChPrefetch][t]) +
+                  3'(|op_push_q && op_from_q[t]) - 3'(compl_from_q[t]);
       departures_o[t] = departures_q[t] + CountW'($signed(change[t]));
+      // Without the sum's carries.
+      none_departs_o[t] = departures_q[t] == CountW'(change[t] == 3'b111) && change[t] inside {3'b000, 3'b111};
     end
   end
 
@@ -181,15 +184,20 @@ module kvcpu_moveq
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       departures_q <= '0;
-      change_q     <= '0;
+      merge_from_q <= '0;
+      compl_from_q <= '0;
       op_push_q    <= '0;
     end else if (clear_i) begin
       departures_q <= '0;
-      change_q     <= '0;
+      merge_from_q <= '0;
+      compl_from_q <= '0;
       op_push_q    <= '0;
     end else begin
       departures_q <= departures_o;
-      change_q     <= change_d;
+      for (int q = 0; q < 2; q++) begin
+        merge_from_q[q] <= merge_valid[q] ? TierCount'(1) << merge_item[q].from : '0;
+      end
+      compl_from_q <= compl_valid_i ? TierCount'(1) << compl_from_i : '0;
       op_push_q    <= op_push;
     end
   end

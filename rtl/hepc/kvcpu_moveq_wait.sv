@@ -54,7 +54,7 @@ module kvcpu_moveq_wait
     logic [LANES-1:0] rest;
   } turn_t;
 
-  turn_t                        turn_q, turn_d;
+  turn_t                        turn_q, turn_next;
   logic                         waits_q;
   logic [LANES-1:0]             lane_pop;
 
@@ -132,23 +132,24 @@ module kvcpu_moveq_wait
   // turn_q is the oldest one; the others follow in a ring.
   logic [LANES-1:0]         turns[Turns];
   logic [$clog2(Turns)-1:0] twptr_q, trptr_q;
-  logic                     more, push_turn, store_turn, load_turn, turn_over;
+  logic                     more, push_turn, ends, stays, load_turn;
 
-  assign more       = twptr_q != trptr_q;  // never all of them: turn_q holds one more
-  assign push_turn  = lane_accept_o != '0;
-  assign turn_over  = !waits_q || (turn_q.rest == '0 && !hold_i);
-  assign load_turn  = turn_over && more;
-  assign store_turn = push_turn && !(turn_over && !more);
+  // None follows one that does not wait. What a hold and the lanes' decisions, which come late, do to
+  // each other is kept apart: a hold keeps turn_q, a decision is among what it takes else.
+  assign more      = twptr_q != trptr_q;  // never all of them: turn_q holds one more
+  assign push_turn = lane_accept_o != '0;
+  assign ends      = turn_q.rest == '0;
+  assign stays     = waits_q && (hold_i || !ends);
+  assign load_turn = more && ends && !hold_i;
 
   always_comb begin
-    turn_d = hold_i ? turn_q : turn_of(turn_q.rest);
-    if (load_turn) turn_d = turn_of(turns[trptr_q]);
-    else if (turn_over) turn_d = turn_of(lane_accept_o);
+    if (waits_q && !ends) turn_next = turn_of(turn_q.rest);
+    else if (more) turn_next = turn_of(turns[trptr_q]);
+    else turn_next = turn_of(lane_accept_o);
   end
 
-  always_ff @(posedge clk_i) begin
-    if (store_turn) turns[twptr_q] <= lane_accept_o;
-  end
+  // The place at twptr_q is free: what stands there counts once the pointer has gone past it.
+  always_ff @(posedge clk_i) turns[twptr_q] <= lane_accept_o;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -162,9 +163,9 @@ module kvcpu_moveq_wait
       twptr_q <= '0;
       trptr_q <= '0;
     end else begin
-      turn_q  <= turn_d;
-      waits_q <= !turn_over || more || push_turn;
-      if (store_turn) twptr_q <= twptr_q + 1'b1;
+      if (!waits_q || !hold_i) turn_q <= turn_next;
+      waits_q <= stays || more || push_turn;
+      if (push_turn && (stays || more)) twptr_q <= twptr_q + 1'b1;
       if (load_turn) trptr_q <= trptr_q + 1'b1;
     end
   end

@@ -42,15 +42,16 @@ module kvcpu_fifo #(
   logic [Width-1:0]  mem[Depth];
   logic [AddrW-1:0]  wptr_q, rptr_q;
   logic [LevelW-1:0] level_q;
-  logic              valid_q, full_q, behind_q;  // behind_q: items wait in `mem`
+  logic              valid_q, full_q, behind_q;  // behind_q: items wait in `mem`, level 2 and up
+  logic              more_q, last_q;             // level 3 and up, level Depth - 1
   logic [Width-1:0]  head_q;
-  logic              push, pop, head_free, from_mem, to_mem;
+  logic              push, pop, from_mem, to_mem;
 
-  assign push      = push_i && !full_q;
-  assign pop       = pop_i && valid_q;
-  assign from_mem  = pop && behind_q;
-  assign head_free = !behind_q && (pop || !valid_q);  // an item pushed now becomes the head
-  assign to_mem    = push && !head_free;
+  // What level the FIFO is at is known of every step before: a push or a pop that comes late only chooses.
+  assign push     = push_i && !full_q;
+  assign pop      = pop_i && valid_q;
+  assign from_mem = pop_i && behind_q;
+  assign to_mem   = push && (behind_q || (valid_q && !pop_i));  // else it becomes the head
 
   // The head takes one of the places that `level_o` counts, so the one at `wptr_q` is always free. It
   // and a free head take what is on `data_i` every cycle: only the pointers wait for `push_i`.
@@ -67,6 +68,8 @@ module kvcpu_fifo #(
       valid_q  <= 1'b0;
       full_q   <= 1'b0;
       behind_q <= 1'b0;
+      more_q   <= 1'b0;
+      last_q   <= 1'b0;
     end else if (clear_i) begin
       wptr_q   <= '0;
       rptr_q   <= '0;
@@ -74,19 +77,18 @@ module kvcpu_fifo #(
       valid_q  <= 1'b0;
       full_q   <= 1'b0;
       behind_q <= 1'b0;
+      more_q   <= 1'b0;
+      last_q   <= 1'b0;
     end else begin
       if (to_mem) wptr_q <= wptr_q + 1'b1;
       if (from_mem) rptr_q <= rptr_q + 1'b1;
-      if (push && !pop) begin
-        level_q  <= level_q + 1'b1;
-        valid_q  <= 1'b1;
-        behind_q <= valid_q;
-        full_q   <= level_q == LevelW'(Depth - 1);
-      end else if (pop && !push) begin
-        level_q  <= level_q - 1'b1;
-        valid_q  <= behind_q;
-        behind_q <= level_q > LevelW'(2);
-        full_q   <= 1'b0;
+      valid_q  <= push_i || (valid_q && (!pop_i || behind_q));
+      full_q   <= !pop_i && (full_q || (push_i && last_q));
+      behind_q <= pop_i ? (push ? behind_q : more_q) : (push ? valid_q : behind_q);
+      if (push != pop) begin
+        level_q <= pop ? level_q - 1'b1 : level_q + 1'b1;
+        more_q  <= pop ? 32'(level_q) > 3 : behind_q;
+        last_q  <= pop ? full_q : level_q == LevelW'(Depth - 2);
       end
     end
   end

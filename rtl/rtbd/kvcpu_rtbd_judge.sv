@@ -54,7 +54,7 @@ module kvcpu_rtbd_judge (
 
     judged_o.end_move = MvOk;
     if (meta_i.voided) judged_o.end_move = MvVoid;
-    else if (op_i.error) judged_o.end_move = op_i.last_try ? MvError : MvRetry;
+    else if (op_i.error) judged_o.end_move = op_i.tries >= cfg_i.max_retry ? MvError : MvRetry;
     else if (op_i.dst_tier > meta_i.tier && keeps_ref) judged_o.end_move = MvCancelled;
 
     judged_o.migrate = StOk;

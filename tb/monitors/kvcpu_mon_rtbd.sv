@@ -122,9 +122,9 @@ module kvcpu_mon_rtbd #(
   endfunction
 
   // Flags of an EvOp record, bit 0 up: hit, tag written, meta written, push, push taken, push channel, slot taken,
-  // slot returned, held, final, lookup write, denied, retry, error, last try, touch (spare).
+  // slot returned, held, final, lookup write, denied, retry, error.
   function automatic int op_flags();
-    return int'({op_i.last_try, op_i.error, op_i.retry, op_i.denied, op_i.write, final_i,
+    return int'({op_i.error, op_i.retry, op_i.denied, op_i.write, final_i,
                  put_held_i && put_valid_i, put_valid_i, take_valid_i, push_channel_i,
                  push_valid_i && !(push_channel_i ? prefetch_full_i : evict_full_i), push_valid_i,
                  meta_we_i, tag_we_i, hit_i});

@@ -21,8 +21,8 @@ from tb.scoreboard.scan import ScanCheck
 U8, U16, U32 = 0xFF, 0xFFFF, 0xFFFF_FFFF
 STATUS_AGAIN = Status.BUSY  # of OpInsert: the pool refills its head, the operation comes again
 
-HIT, TAG_WE, META_WE, PUSH, PUSH_OK, PUSH_CHANNEL, TAKE, PUT, HELD, FINAL, WRITE, DENIED, RETRY, ERROR, LAST = (
-    1 << i for i in range(15)
+HIT, TAG_WE, META_WE, PUSH, PUSH_OK, PUSH_CHANNEL, TAKE, PUT, HELD, FINAL, WRITE, DENIED, RETRY, ERROR = (
+    1 << i for i in range(14)
 )
 WINDOW_SETTLES = 256  # cycles between a lookup's acceptance, where its window counts, and its commit
 
@@ -386,7 +386,6 @@ class Operations:
             item,
             error=error,
             error_on_write=bool(on_write),
-            last_try=bool(flags & LAST) if error else None,
             complete=False,
         )
         self.compare("end of a move", result.name, MoveResult(w[8] >> 8 & U8).name, item.kv_addr)

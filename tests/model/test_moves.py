@@ -438,7 +438,7 @@ def test_a_move_is_started_and_ended_once() -> None:
         state.end(item)
 
 
-def test_what_was_seen_of_slots_and_tries_is_checked() -> None:
+def test_what_was_seen_of_slots_is_checked() -> None:
     state = device()
     put(state, kv(5), tier=2)
     item = queued(state)
@@ -447,6 +447,3 @@ def test_what_was_seen_of_slots_and_tries_is_checked() -> None:
     state = device()
     item = queued(state)
     assert state.start(item, slot=33).to_phys_addr == state.phys_addr(2, 33)
-    with pytest.raises(Mismatch, match="last try"):
-        state.end(item, error=True, last_try=True)
-    assert state.end(item, error=True, last_try=False) == MoveResult.RETRY

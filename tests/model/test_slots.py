@@ -95,7 +95,7 @@ def test_every_slot_is_free_occupied_in_flight_or_held() -> None:
         state.migrate(kv(block=block), 2)
     items = [begin(state) for _ in range(3)]
     state.end(items[0])
-    state.end(items[1], error=True, last_try=False)
+    state.end(items[1], error=True)
     one, two = state.pools[1], state.pools[2]
     assert (one.free, one.occupied, one.in_flight, one.held) == (4, 3, 0, 1)
     assert (two.free, two.occupied, two.in_flight, two.held) == (6, 1, 1, 0)

@@ -45,7 +45,6 @@ module tb_dma_top #(
 
   // ---------------------------------------------------------------- what Python drives
   logic               enable, halt, clear;
-  logic [7:0]         max_retry;
   logic [16:0]        block_bytes;
   logic [1:0]         push;           // for one cycle
   item_t              push_item;      // its fields below
@@ -64,7 +63,6 @@ module tb_dma_top #(
   initial begin
     rst_n = 1'b0;
     {enable, halt, clear, push, answer_push} = '0;
-    max_retry = 8'd3;
     block_bytes = 17'd8192;
     op_stall256 = '0;
     abort_now = '0;
@@ -92,17 +90,19 @@ module tb_dma_top #(
   op_t         op;
   logic        rsp_valid;
   rsp_t        rsp;
+  logic        op_asked_q;  // in the cycle before: a turn comes after it was asked for
   logic [31:0] noise_q;
   logic [2:0]  since_op_q, since_start_q;  // cycles since the last operation, since the last OpStart
 
-  assign op_ready = noise_q[7:0] >= op_stall256 && since_op_q >= 3'd1
+  assign op_ready = op_asked_q && noise_q[7:0] >= op_stall256 && since_op_q >= 3'd1
       && (op.op != OpStart || since_start_q >= 3'd3);
   assign op_fire  = op_valid && op_ready;
 
   // What Python sees of the last operation; `op_count` tells that there is a new one.
   int unsigned op_count;
-  logic        seen_end, seen_retry, seen_error, seen_last_try, seen_fixed, seen_by_migrate;
+  logic        seen_end, seen_retry, seen_error, seen_fixed, seen_by_migrate;
   logic [6:0]  seen_move;
+  logic [7:0]  seen_tries;
   logic [63:0] seen_kv_addr;
   logic [15:0] seen_request_id, seen_layer_head, seen_life, seen_dst_slot;
   logic [31:0] seen_block;
@@ -112,10 +112,12 @@ module tb_dma_top #(
     if (!rst_n) begin
       op_count <= 0;
       noise_q <= 32'h1234_5678;
+      op_asked_q <= 1'b0;
       since_op_q <= 3'd7;
       since_start_q <= 3'd7;
     end else begin
       noise_q <= {noise_q[30:0], noise_q[31] ^ noise_q[21] ^ noise_q[1] ^ noise_q[0]};
+      op_asked_q <= op_valid && !op_fire;
       since_op_q <= op_fire ? '0 : since_op_q + 3'(since_op_q != 3'd7);
       since_start_q <= (op_fire && op.op == OpStart) ? '0 : since_start_q + 3'(since_start_q != 3'd7);
       if (op_fire) begin
@@ -123,7 +125,7 @@ module tb_dma_top #(
         seen_end <= op.op == OpEnd;
         seen_retry <= op.retry;
         seen_error <= op.error;
-        seen_last_try <= op.last_try;
+        seen_tries <= op.tries;
         seen_move <= op.move_id;
         seen_kv_addr <= op.kv_addr;
         seen_request_id <= op.item.request_id;
@@ -277,7 +279,7 @@ module tb_dma_top #(
     .AXI_DATA_WIDTH(AXI_DATA_WIDTH), .BLOCK_TOKENS(BLOCK_TOKENS), .MOVES(MOVES), .BURSTS(BURSTS)
   ) u_dut (
     .clk_i(clk), .rst_ni(rst_n), .clear_i(clear), .halt_i(halt), .idle_o(idle), .active_o(active),
-    .enable_i(enable), .max_retry_i(max_retry), .block_bytes_i(block_bytes),
+    .enable_i(enable), .block_bytes_i(block_bytes),
     .q_valid_i(q_valid), .q_item_i(q_item), .q_pop_o(q_pop),
     .op_valid_o(op_valid), .op_ready_i(op_ready), .op_o(op), .rsp_valid_i(rsp_valid),
     .rsp_i(rsp), .abort_i(abort_now[MOVES-1:0]),

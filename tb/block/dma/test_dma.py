@@ -77,7 +77,6 @@ async def test_errors(ctx: Context) -> None:
         await bench.settled()
         bench.side = side
         bench.max_retry = ctx.rng.choice((0, 1, 2, 3, 7))
-        ctx.dut.max_retry.value = bench.max_retry
         bench.link.axi_clear_errors()
         errors(bench, side, 24, resp)
         rough_memory(bench)
@@ -89,7 +88,6 @@ async def test_errors(ctx: Context) -> None:
     for max_retry in (0, 3):
         await bench.settled()
         bench.max_retry = max_retry
-        ctx.dut.max_retry.value = max_retry
         errors(bench, 0, 20, SLVERR)
         errors(bench, 1, 20, DECERR)
         rough_memory(bench)
@@ -107,7 +105,6 @@ async def test_retries_are_counted(ctx: Context) -> None:
     bench.chances = Chances(put_off=0.2)
     for max_retry in (0, 1, 2, 3, 255):
         bench.max_retry = max_retry
-        ctx.dut.max_retry.value = max_retry
         before = bench.tries
         item = None
         while item is None:

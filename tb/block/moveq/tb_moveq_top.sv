@@ -23,6 +23,7 @@ module tb_moveq_top
   logic                             compl_valid;
   logic [1:0]                       compl_from;
   logic [TierCount*CountW-1:0]      departures;
+  logic [TierCount-1:0]             none_departs;
   logic [4:0]                       evict_dropped, prefetch_dropped;
 
   tb_clock u_clock (
@@ -57,6 +58,7 @@ module tb_moveq_top
     .compl_valid_i     (compl_valid),
     .compl_from_i      (tier_e'(compl_from)),
     .departures_o      (departures),
+    .none_departs_o    (none_departs),
     .evict_dropped_o   (evict_dropped),
     .prefetch_dropped_o(prefetch_dropped)
   );

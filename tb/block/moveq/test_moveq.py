@@ -134,6 +134,8 @@ class Bench:
         ctx.compare(
             "departures in flight per tier", self.departures, [seen >> (17 * t) & 0x1FFFF for t in range(width)]
         )
+        none = sum((count == 0) << t for t, count in enumerate(self.departures))
+        ctx.compare("tiers without departures", none, int(dut.none_departs.value))
         fates = self._fates(put)
         accept, drop = int(dut.lane_accept.value), int(dut.lane_drop.value)
         for lane in range(self.lanes):
