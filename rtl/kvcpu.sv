@@ -225,6 +225,7 @@ module kvcpu
   logic [1:0][6:0] q_level;
   logic [6:0] miss_level, compl_level;
   logic miss_head_valid, compl_head_valid, miss_pop, compl_pop, miss_drop, compl_drop;
+  logic miss_q, miss_drop_q;
   kv_addr_t miss_head, miss_kv_addr, err_kv_addr;
   completion_t compl_head, compl_item;
   logic err_valid, err_channel, err_write;
@@ -310,15 +311,26 @@ module kvcpu
   // for the next cycle takes it from cfg_next. Its reset is that of the registers.
   always_ff @(posedge clk_i) cfg <= cfg_next;
 
+  // A miss comes late in its cycle: it counts as an event in the next one.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      miss_q      <= 1'b0;
+      miss_drop_q <= 1'b0;
+    end else begin
+      miss_q      <= miss_valid;
+      miss_drop_q <= miss_drop;
+    end
+  end
+
   assign initialised = rtbd_ready && !halt;
   always_comb begin
     irq_event = '0;
     irq_event[0] = scan_done;
     irq_event[1] = cmd_done;
     irq_event[2] = compl_valid;
-    irq_event[3] = miss_valid;
+    irq_event[3] = miss_q;
     irq_event[4] = err_valid;
-    irq_event[5] = miss_drop || compl_drop;
+    irq_event[5] = miss_drop_q || compl_drop;
     irq_event[6] = pressure_began;
     irq_event[7] = (count_parity != '0);
   end
@@ -543,7 +555,7 @@ module kvcpu
     .departures_i           (departures),
     .ready_i                (initialised && !slot_ahead),
     .lane_done_i            (lane_done),
-    .decision_i             (|dec_accept),
+    .decision_i             (dec_accept),
     .current_step_o         (step_now),
     .fence_o                (fence),
     .scan_begin_o           (unused_scan_begin),
@@ -773,7 +785,7 @@ module kvcpu
     .hit_i               (count_hit),
     .miss_i              (count_miss),
     .denied_i            (count_denied),
-    .miss_dropped_i      (miss_drop),
+    .miss_dropped_i      (miss_drop_q),
     .completion_dropped_i(compl_drop),
     .evict_dropped_i     (evict_dropped),
     .prefetch_dropped_i  (prefetch_dropped),

@@ -23,7 +23,7 @@ module kvcpu_board_axil
   output logic                 done_o,
   /// How.
   output resp_e                resp_o,
-  /// Data of a read.
+  /// Data of a read; means nothing for a write.
   output logic [63:0]          rdata_o,
 
   /// AXI4-Lite.
@@ -76,7 +76,7 @@ module kvcpu_board_axil
   assign rready_o  = ar_done_q;
 
   assign done_o  = (bvalid_i && bready_o) || (rvalid_i && rready_o);
-  assign rdata_o = write_i ? '0 : rdata_i;
+  assign rdata_o = rdata_i;
   assign resp_o  = ((write_i ? bresp_i : rresp_i) == RespOkay) ? RespOkay : RespSlverr;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

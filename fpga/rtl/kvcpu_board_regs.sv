@@ -22,11 +22,11 @@ module kvcpu_board_regs
   input  logic [27:0]            addr_i,
   /// Data of a write.
   input  logic [63:0]            wdata_i,
-  /// The access has ended: in its second cycle.
+  /// The access has ended: in its third cycle.
   output logic                   done_o,
   /// How.
   output resp_e                  resp_o,
-  /// Data of a read.
+  /// Data of a read; means nothing for a write.
   output logic [63:0]            rdata_o,
 
   /// Interrupt output of the device.
@@ -81,7 +81,7 @@ module kvcpu_board_regs
 
   logic [63:0] kv_addr_q, phys_q;
   lookup_t     lookup_q;
-  logic        start, answered;
+  logic        start;
 
   // ------------------------------------------------------------------ accesses
   typedef struct packed {
@@ -94,46 +94,65 @@ module kvcpu_board_regs
     logic lookup_phys;
   } sel_t;
 
-  sel_t sel_q;
-  logic port_ok_q;
+  sel_t  sel, sel_q;
+  resp_e resp;
+  logic  found_q;  // second cycle of the access
+  logic  port_ok_q;
 
-  // The first cycle finds the register, the second one reads or writes it.
+  // The first cycle finds the register, the second one reads or writes it, the third one answers.
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) done_o <= 1'b0;
-    else done_o <= valid_i && !done_o;
+    if (!rst_ni) begin
+      found_q <= 1'b0;
+      done_o  <= 1'b0;
+    end else begin
+      found_q <= valid_i && !found_q && !done_o;
+      done_o  <= found_q;
+    end
+  end
+
+  // Which register by the low bits; whether it is one, by all.
+  logic [27:0] rest;
+  logic        far_q;
+  assign rest = {addr_i[27:6], 6'd0};
+
+  always_comb begin
+    sel = '0;
+    unique case ({22'd0, addr_i[5:0]})
+      AddrId:         sel.id = 1'b1;
+      AddrStatus:     sel.status = 1'b1;
+      AddrTierBytes:  sel.tier_bytes = 1'b1;
+      AddrLookupAddr: sel.lookup_addr = 1'b1;
+      AddrLookup:     sel.lookup = 1'b1;
+      AddrLookupPhys: sel.lookup_phys = 1'b1;
+      default:        sel.none = 1'b1;
+    endcase
   end
 
   always_ff @(posedge clk_i) begin
-    sel_q <= '0;
-    unique case (addr_i)
-      AddrId:         sel_q.id <= 1'b1;
-      AddrStatus:     sel_q.status <= 1'b1;
-      AddrTierBytes:  sel_q.tier_bytes <= 1'b1;
-      AddrLookupAddr: sel_q.lookup_addr <= 1'b1;
-      AddrLookup:     sel_q.lookup <= 1'b1;
-      AddrLookupPhys: sel_q.lookup_phys <= 1'b1;
-      default:        sel_q.none <= 1'b1;
-    endcase
+    sel_q     <= sel;
+    far_q     <= rest != '0;
     port_ok_q <= 32'(wdata_i[2:0]) < PORTS;
   end
 
-  assign start = done_o && write_i && sel_q.lookup && port_ok_q && !lookup_q.busy;
+  assign start = found_q && write_i && sel_q.lookup && !far_q && port_ok_q && !lookup_q.busy;
 
   always_comb begin
-    resp_o = RespOkay;
-    if (sel_q.none) begin
-      resp_o = RespDecerr;
+    resp = RespOkay;
+    if (sel_q.none || far_q) begin
+      resp = RespDecerr;
     end else if (write_i) begin
-      if (sel_q.lookup_addr) resp_o = lookup_q.busy ? RespSlverr : RespOkay;
-      else if (sel_q.lookup) resp_o = (port_ok_q && !lookup_q.busy) ? RespOkay : RespSlverr;
-      else resp_o = RespSlverr;
+      if (sel_q.lookup_addr) resp = lookup_q.busy ? RespSlverr : RespOkay;
+      else if (sel_q.lookup) resp = (port_ok_q && !lookup_q.busy) ? RespOkay : RespSlverr;
+      else resp = RespSlverr;
     end
-    rdata_o = '0;
-    if (!write_i) begin
-      rdata_o = (sel_q.id ? Id : '0) | (sel_q.status ? 64'(irq_i) : '0) |
-                (sel_q.tier_bytes ? 64'(TierBytes) : '0) | (sel_q.lookup_addr ? kv_addr_q : '0) |
-                (sel_q.lookup ? lookup_q : '0) | (sel_q.lookup_phys ? phys_q : '0);
-    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    resp_o  <= resp;
+    rdata_o <= (sel_q.id ? Id : '0) | (sel_q.status ? 64'(irq_i) : '0) |
+               (sel_q.tier_bytes ? 64'(TierBytes) : '0) | (sel_q.lookup_addr ? kv_addr_q : '0) |
+               (sel_q.lookup ? lookup_q : '0) | (sel_q.lookup_phys ? phys_q : '0);
+    if (far_q) rdata_o <= '0;
   end
 
   // ------------------------------------------------------------------ the lookup
@@ -143,16 +162,14 @@ module kvcpu_board_regs
   logic [PORTS-1:0][1:0]  tier_q;
   logic [PORTS-1:0][63:0] phys_addr_q;
   logic [PORTS-1:0][15:0] index_q;
-  logic                   answered_q;
+  logic [PORTS-1:0]       answered_q;
   logic [PORTS-1:0]       asking_q;   // the port that has not taken the lookup yet
   logic [PORTS-1:0]       waiting_q;  // the port that has, and has not answered
 
-  assign answered = (answer_valid_i & answer_ready_o) != '0;
-
   // An answer leaves the directory late in its cycle: the port is chosen in the next one.
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) answered_q <= 1'b0;
-    else answered_q <= answered;
+    if (!rst_ni) answered_q <= '0;
+    else answered_q <= answer_valid_i & answer_ready_o;
   end
 
   always_ff @(posedge clk_i) begin
@@ -190,14 +207,14 @@ module kvcpu_board_regs
       phys_q    <= '0;
       lookup_q  <= '0;
     end else begin
-      if (done_o && write_i && sel_q.lookup_addr && !lookup_q.busy) kv_addr_q <= wdata_i;
+      if (found_q && write_i && sel_q.lookup_addr && !far_q && !lookup_q.busy) kv_addr_q <= wdata_i;
       for (int unsigned p = 0; p < PORTS; p++) begin
         asking_q[p]  <= (asking_q[p] && !lookup_ready_i[p]) || (start && wdata_i[2:0] == 3'(p));
         waiting_q[p] <= (waiting_q[p] && !answer_valid_i[p]) || (asking_q[p] && lookup_ready_i[p]);
       end
       if (start) begin
         lookup_q <= '{busy: 1'b1, write: wdata_i[8], port: wdata_i[2:0], default: '0};
-      end else if (answered_q) begin
+      end else if (answered_q != '0) begin
         lookup_q <= answer;
         phys_q   <= answer_phys;
       end

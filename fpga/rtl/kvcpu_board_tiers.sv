@@ -139,26 +139,33 @@ module kvcpu_board_tiers
   end
 
   // ------------------------------------------------------------------ writes
-  logic              aw_valid_q, aw_bad_q, b_valid_q, b_bad_q, w_go;
+  logic              aw_valid_q, aw_valid_d, aw_bad_q, b_valid_q, b_valid_d, b_bad_q, w_go;
   logic [AxiIdW-1:0] aw_id_q, b_id_q;
   logic [AddrW-1:0]  aw_beat_q;
 
   assign awready_o    = !aw_valid_q;
-  assign wready_o     = aw_valid_q && (!b_valid_q || bready_i);
   assign w_go         = wvalid_i && wready_o;
   assign win_write_go = win_known_q && win_write_i && !win_done_q && !aw_valid_q;
+
+  always_comb begin
+    aw_valid_d = aw_valid_q;
+    b_valid_d  = b_valid_q && !bready_i;
+    if (awvalid_i && awready_o) aw_valid_d = 1'b1;
+    else if (w_go && wlast_i) aw_valid_d = 1'b0;
+    if (w_go && wlast_i) b_valid_d = 1'b1;
+  end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       aw_valid_q <= 1'b0;
       b_valid_q  <= 1'b0;
+      wready_o   <= 1'b0;
       mem_we_q   <= 1'b0;
     end else begin
-      if (awvalid_i && awready_o) aw_valid_q <= 1'b1;
-      else if (w_go && wlast_i) aw_valid_q <= 1'b0;
-      if (w_go && wlast_i) b_valid_q <= 1'b1;
-      else if (bready_i) b_valid_q <= 1'b0;
-      mem_we_q <= (w_go && !aw_bad_q) || (win_write_go && !win_bad_q);
+      aw_valid_q <= aw_valid_d;
+      b_valid_q  <= b_valid_d;
+      wready_o   <= aw_valid_d && !b_valid_d;
+      mem_we_q   <= (w_go && !aw_bad_q) || (win_write_go && !win_bad_q);
     end
   end
 

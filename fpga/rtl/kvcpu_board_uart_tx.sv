@@ -30,27 +30,29 @@ module kvcpu_board_uart_tx #(
 
   logic [PhaseW-1:0] phase_q;
   logic [PhaseW:0]   phase_d;
-  logic [3:0]        bits_q;   // bits still on the line, start and stop included; 0 is idle
+  logic [3:0]        bits_q;   // bits still on the line, start and stop included; 0 while ready_o
   logic [9:0]        shift_q;  // bit 0 is on the line
 
   assign phase_d = {1'b0, phase_q} + {1'b0, Increment};
-  assign ready_o = bits_q == '0;
   assign tx_o    = shift_q[0];
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
+      ready_o <= 1'b1;
       bits_q  <= '0;
       phase_q <= '0;
       shift_q <= '1;
     end else if (ready_o) begin
       phase_q <= '0;
       if (valid_i) begin
+        ready_o <= 1'b0;
         bits_q  <= 4'd10;
         shift_q <= {1'b1, data_i, 1'b0};
       end
     end else begin
       phase_q <= phase_d[PhaseW-1:0];
       if (phase_d[PhaseW]) begin
+        ready_o <= bits_q == 4'd1;
         bits_q  <= bits_q - 1'b1;
         shift_q <= {1'b1, shift_q[9:1]};
       end

@@ -134,6 +134,7 @@ module kvcpu_bar2
   logic                fresh;    // the latch answers this read
   logic                fetch_q;  // StJudged: the read needs an entry
   logic                gone;     // the directory is empty: so is the entry
+  logic                clear_q;  // clear_i goes everywhere: the latch, which is wide, sees it a cycle later
 
   assign index = rd_addr[SlotShift+:EntriesW];
   assign word = rd_addr[4:3];
@@ -161,7 +162,7 @@ module kvcpu_bar2
       StJudged: state_d = !fetch_q ? StIdle : gone ? StAnswer : StAsk;
       StAsk:    if (clear_i) state_d = StAnswer;
                 else if (op_ready_i) state_d = StWait;
-      StWait:   if (clear_i || rsp_valid_i) state_d = StAnswer;
+      StWait:   if (clear_q || rsp_valid_i) state_d = StAnswer;
       StAnswer: state_d = StIdle;
       default:  state_d = StIdle;
     endcase
@@ -170,6 +171,7 @@ module kvcpu_bar2
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q       <= StIdle;
+      clear_q       <= 1'b0;
       bad_q         <= 1'b0;
       fetch_q       <= 1'b0;
       latch_valid_q <= 1'b0;
@@ -177,6 +179,7 @@ module kvcpu_bar2
       latch_q       <= '0;
     end else begin
       state_q <= state_d;
+      clear_q <= clear_i;
       bad_q   <= bad;
       fetch_q <= (state_q == StIdle) && rd_valid && !bad && !fresh;
       if (fetch_q) begin
@@ -187,7 +190,7 @@ module kvcpu_bar2
       end
       // The entry, once it comes: what is here before is overwritten. Otherwise 0, that of an empty
       // directory.
-      if (state_q == StWait) latch_q <= clear_i ? '0 : {16'b0, rsp_i.entry};
+      if (state_q == StWait) latch_q <= clear_q ? '0 : {16'b0, rsp_i.entry};
       else if (fetch_q || (state_q == StAsk)) latch_q <= '0;
     end
   end

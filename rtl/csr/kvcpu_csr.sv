@@ -225,7 +225,7 @@ module kvcpu_csr
 
   assign soft_reset = hwif_out.CTRL.SOFT_RESET.value;
   assign soft_reset_o = soft_reset;
-  assign initialised = initialised_i && !soft_reset && !resetting_q && !clear_i;
+  assign initialised = initialised_i && !soft_reset && !resetting_q;
 
   // A cycle late, which the write behind the one that asks for a soft reset is too.
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -529,7 +529,7 @@ module kvcpu_csr
 
   // ---------------------------------------------------------------- configuration
   block_bytes_t block_bytes;
-  logic [15:8]  above_q;  // bit i: the new BLOCK_BYTES would be above 2^i
+  logic [16:0]  less_q;  // the new BLOCK_BYTES less one
   logic [4:0]   stride_shift_q;
   cfg_t         cfg;
 
@@ -538,14 +538,14 @@ module kvcpu_csr
   // Smallest power of two that holds BLOCK_BYTES, as a shift: 8 to 16.
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      above_q        <= '0;
+      less_q         <= '0;
       stride_shift_q <= 5'd13;
     end else begin
-      for (int unsigned i = 8; i < 16; i++) above_q[i] <= block_bytes.bytes > 17'(2 ** i);
+      less_q <= block_bytes.bytes - 1'b1;
       if (bytes_we) begin
         stride_shift_q <= 5'd8;
         for (int unsigned i = 8; i < 16; i++) begin
-          if (above_q[i]) stride_shift_q <= 5'(i + 1);
+          if (less_q[i]) stride_shift_q <= 5'(i + 1);
         end
       end
     end
@@ -602,6 +602,7 @@ module kvcpu_csr
   // ---------------------------------------------------------------- what software reads
   logic       idle_q;
   logic [4:0] cmd_pending_q;
+  logic [TierCount-1:0][CountW-1:0] free_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -612,6 +613,8 @@ module kvcpu_csr
       cmd_pending_q <= cmd_pending_i;
     end
   end
+
+  always_ff @(posedge clk_i) free_q <= free_i;
 
   always_comb begin
     hwif_in.CAPS.ENTRIES.next = 17'(ENTRIES);
@@ -698,7 +701,7 @@ module kvcpu_csr
     hwif_in.COMPLETION_ADDR.TOKEN.next = compl_valid_i ? compl_head_i.kv_addr.token : '0;
 
     for (int unsigned i = 0; i < TierCount; i++) begin
-      hwif_in.TIER[i].FREE.COUNT.next = free_i[i];
+      hwif_in.TIER[i].FREE.COUNT.next = free_q[i];
       hwif_in.TIER[i].AUTO_THRESH.THRESHOLD.next = (i < 3) ? auto_thresh_i[i] : '0;
     end
 

@@ -118,6 +118,7 @@ module kvcpu_csr_check
   } phase_e;
 
   phase_e phase_q, phase_d;
+  logic   decode_q;  // PhDecode
 
   // ---------------------------------------------------------------- decode
   logic [RangeCmds-1:0] is_range;
@@ -128,9 +129,10 @@ module kvcpu_csr_check
   logic                 is_block_bytes;
   logic [TierCount-1:0] is_base;
   logic [TierCount-1:0] is_slots;
-  logic                 is_absent;
+  logic                 is_absent, absent_q;
   logic                 is_malformed;
-  logic                 is_unmapped, unmapped_q;
+  logic [7:0]           writable_q;  // per word of the write's 64 bytes
+  logic                 unmapped;
 
   always_comb begin
     is_range = '0;
@@ -155,7 +157,6 @@ module kvcpu_csr_check
     end
     // What is mapped fits 13 address bits.
     is_malformed = !wr_full_i || (wr_addr_i[2:0] != '0) || (wr_addr_i[15:13] != '0);
-    is_unmapped = !Writable[wr_addr_i[12:3]];
   end
 
   typedef struct packed {
@@ -179,9 +180,11 @@ module kvcpu_csr_check
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       sel_q      <= '0;
-      unmapped_q <= 1'b0;
+      absent_q   <= 1'b0;
+      writable_q <= '0;
     end else if (phase_q == PhDecode) begin
-      unmapped_q            <= is_unmapped;
+      absent_q              <= is_absent;
+      writable_q            <= Writable[{wr_addr_i[12:6], 3'd0}+:8];
       sel_q.range           <= is_range;
       sel_q.dir             <= is_dir;
       sel_q.evict_thresh    <= is_evict_thresh;
@@ -194,6 +197,8 @@ module kvcpu_csr_check
       sel_q.parity          <= wr_addr_i == AddrParityInfo;
     end
   end
+
+  assign unmapped = absent_q || !writable_q[wr_addr_i[5:3]];
 
   // ---------------------------------------------------------------- simple judgements
   // What the data would be for each register is worked out while the register is looked for.
@@ -221,8 +226,9 @@ module kvcpu_csr_check
       both_bad_q     <= thresholds.evict > thresholds.prefetch;
       evict_bad_q    <= wr_data_i[15:0] > prefetch_thresh_i;
       prefetch_bad_q <= evict_thresh_i > wr_data_i[15:0];
-      bytes_bad_q    <= (block_bytes.bytes < 17'd256) || (block_bytes.bytes > 17'd65536) ||
-          (block_bytes.bytes[5:0] != '0);
+      // 256 to 65,536, in steps of 64.
+      bytes_bad_q    <= (block_bytes.bytes[16:8] == '0) || (block_bytes.bytes[5:0] != '0) ||
+          (block_bytes.bytes[16] && (block_bytes.bytes[15:6] != '0));
       base_bad_q     <= wr_data_i[11:0] != '0;
       slots_bad_q    <= wr_data_i[CountW-1:0] > CountW'(ENTRIES);
       command_bad_q  <= (dir_command.command < CommandInsert) ||
@@ -293,6 +299,7 @@ module kvcpu_csr_check
 
   // ---------------------------------------------------------------- phases
   logic                 launches, launches_q;
+  logic                 dir_q;         // sel_q.dir, from the phase after PhOperand on
   logic                 needs_slots;
   logic [TierCount-1:0] needs_unused;  // tiers of which no slot may be in use
   logic                 held_q;        // slots_hold_o, a cycle later
@@ -310,15 +317,15 @@ module kvcpu_csr_check
   always_comb begin
     bad_d = bad_q;
     unique case (phase_q)
-      PhDecode:  bad_d = is_malformed || is_absent || (wr_step_i && !launch_ok_i);
-      PhOperand: bad_d = bad_q || unmapped_q || bad_value || (launches && !launch_ok_i);
+      PhDecode:  bad_d = is_malformed || (wr_step_i && !launch_ok_i);
+      PhOperand: bad_d = bad_q || unmapped || bad_value || (launches && !launch_ok_i);
       PhLimit:   bad_d = bad_q || bad_range;
       default:   bad_d = bad_q;
     endcase
   end
 
-  assign full_refused = launches_q && !bad_q && !(sel_q.dir && dir_busy_i) && cmd_full_i;
-  assign refused = bad_q || held_bad_q || (launches_q && cmd_full_i) || (sel_q.dir && dir_busy_i);
+  assign full_refused = launches_q && !bad_q && !(dir_q && dir_busy_i) && cmd_full_i;
+  assign refused = bad_q || held_bad_q || (launches_q && cmd_full_i) || (dir_q && dir_busy_i);
   assign judging = phase_q == PhJudge;
   assign exec_o = judging && !refused;
   assign done_o = phase_q == PhAnswer;
@@ -342,13 +349,15 @@ module kvcpu_csr_check
   end
 
   // The first phase of a write counts as one with bit 3 too.
-  assign reads_ok_o = !phase_q[3] && !((phase_q == PhDecode) && wr_valid_i);
+  assign reads_ok_o = !phase_q[3] && !(decode_q && wr_valid_i);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       phase_q         <= PhDecode;
+      decode_q        <= 1'b1;
       bad_q           <= 1'b0;
       launches_q      <= 1'b0;
+      dir_q           <= 1'b0;
       slots_hold_o    <= 1'b0;
       held_q          <= 1'b0;
       quiet_q         <= 1'b0;
@@ -362,8 +371,10 @@ module kvcpu_csr_check
       slots_we_o      <= '0;
     end else begin
       phase_q         <= phase_d;
+      decode_q        <= phase_d == PhDecode;
       bad_q           <= bad_d;
       launches_q      <= launches;
+      dir_q           <= sel_q.dir;
       // A write of SLOTS, BASE or BLOCK_BYTES keeps slot-taking operations out until the new value
       // counts, so that none of them can meet the change half-way.
       slots_hold_o    <= ((phase_q != PhDecode) && needs_slots) || (slots_we_o != '0);

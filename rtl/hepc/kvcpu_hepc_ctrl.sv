@@ -42,8 +42,8 @@ module kvcpu_hepc_ctrl
   /// Per bank: it has walked all rows and holds no scan step; low from the cycle after
   /// scan_start_o.
   input  logic [LANES-1:0]                 lane_done_i,
-  /// A lane's decision is taken (kvcpu_moveq.lane_accept_o, any lane).
-  input  logic                             decision_i,
+  /// Per lane: its decision is taken (kvcpu_moveq.lane_accept_o).
+  input  logic [LANES-1:0]                 decision_i,
 
   /// The step that lookups and commands use.
   output logic [31:0]                      current_step_o,
@@ -64,7 +64,7 @@ module kvcpu_hepc_ctrl
   output logic [RowW-1:0]                  scan_row_o,
   /// A scan runs or waits for its start.
   output logic                             scan_busy_o,
-  /// Pulse: the scan is done.
+  /// Pulse: the scan is done, in the cycle after all of lane_done_i.
   output logic                             scan_done_o,
   /// Cycles of the last scan, from the STEP_ADVANCE that started it (of a scan that had to wait:
   /// from the cycle before its start) to scan_done_o.
@@ -104,15 +104,12 @@ module kvcpu_hepc_ctrl
   localparam int unsigned EighthW = $clog2(ENTRIES / LANES) - 3;  // log2 of ROWS / 8
   localparam int unsigned QueueCycles = 1;  // from the cycle after a decision's S5 to its being in the queue
 
-  typedef enum logic [1:0] {
-    StIdle,
-    StNeed,    // N = HIGH - free - departures
-    StSearch,
-    StScan
-  } state_e;
+  // A scan is in one of these, or its banks walk. The pressure, which comes late, decides over one bit.
+  logic idle_q;
+  logic need_q;    // N = HIGH - free - departures
+  logic search_q;
 
-  state_e state_q, state_d;
-  logic   idle_q, begin_scan, begun_q, start_scan, started_q, scan_done;
+  logic begin_scan, begun_q, search_first, start_scan, walking, walked_q, started, scan_done_q;
 
   // ------------------------------------------------------------------ steps
   logic [31:0] step_q;
@@ -153,48 +150,44 @@ module kvcpu_hepc_ctrl
 
   // ------------------------------------------------------------------ sequence
   assign begin_scan = idle_q && pending_q && ready_i && hist_ready_i;
-  assign start_scan = (begin_scan && !(scanned_q && pressure_d != '0)) ||
-                      (state_q == StSearch && search_done_i);
-  assign scan_done  = (state_q == StScan) && (&lane_done_i);
-
-  always_comb begin
-    state_d = state_q;
-    unique case (state_q)
-      StIdle:   if (begin_scan) state_d = start_scan ? StScan : StNeed;
-      StNeed:   state_d = StSearch;
-      StSearch: if (start_scan) state_d = StScan;
-      StScan:   if (scan_done) state_d = StIdle;
-      default:  state_d = StIdle;
-    endcase
-  end
+  assign search_first = scanned_q && pressure_d != '0;
+  assign start_scan = (begin_scan && !search_first) || (search_q && search_done_i);
+  assign walking = !idle_q && !need_q && !search_q;
+  assign started = walking && !walked_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      state_q   <= StIdle;
-      idle_q    <= 1'b1;
-      begun_q   <= 1'b0;
-      started_q <= 1'b0;
-      scanned_q <= 1'b0;
+      idle_q      <= 1'b1;
+      need_q      <= 1'b0;
+      search_q    <= 1'b0;
+      begun_q     <= 1'b0;
+      walked_q    <= 1'b0;
+      scan_done_q <= 1'b0;
+      scanned_q   <= 1'b0;
     end else if (clear_i) begin
-      state_q   <= StIdle;
-      idle_q    <= 1'b1;
-      begun_q   <= 1'b0;
-      started_q <= 1'b0;
-      scanned_q <= 1'b0;
+      idle_q      <= 1'b1;
+      need_q      <= 1'b0;
+      search_q    <= 1'b0;
+      begun_q     <= 1'b0;
+      walked_q    <= 1'b0;
+      scan_done_q <= 1'b0;
+      scanned_q   <= 1'b0;
     end else begin
-      state_q   <= state_d;
-      idle_q    <= state_d == StIdle;
-      begun_q   <= begin_scan;
-      started_q <= start_scan;
-      if (scan_done) scanned_q <= 1'b1;
+      idle_q      <= (idle_q && !begin_scan) || scan_done_q;
+      need_q      <= begin_scan && search_first;
+      search_q    <= need_q || (search_q && !search_done_i);
+      begun_q     <= begin_scan;
+      walked_q    <= walking;
+      scan_done_q <= walking && !scan_done_q && (&lane_done_i);
+      scanned_q   <= scanned_q || scan_done_q;
     end
   end
 
   assign scan_begin_o = begin_scan;
   assign scan_start_o = start_scan;
-  assign scan_done_o  = scan_done;
-  assign scan_busy_o  = (state_q != StIdle) || pending_q;
-  assign hist_sum_o   = scan_done;
+  assign scan_done_o  = scan_done_q;
+  assign scan_busy_o  = !idle_q || pending_q;
+  assign hist_sum_o   = scan_done_q;
 
   // ------------------------------------------------------------------ number of the scan
   logic [31:0] number_q;  // n of the next scan
@@ -215,7 +208,7 @@ module kvcpu_hepc_ctrl
     end else if (clear_i) begin
       number_q <= 32'd1;
       eighth_q <= '0;
-    end else if (started_q) begin
+    end else if (started) begin
       number_q <= number_q + 1'b1;
       eighth_q <= eighth_q + 1'b1;
     end
@@ -226,26 +219,25 @@ module kvcpu_hepc_ctrl
   // ------------------------------------------------------------------ automatic thresholds
   scan_cfg_t              follow_q;  // see below
   logic                   epoch_q;
-  logic                   thresh_q;  // the scan has searched its thresholds
+  logic [2:0]             thresh_q;  // the scan has searched this threshold
   logic [2:0][16:0]       auto_thresh_q;
   logic [2:0][CountW:0]   short_q;  // HIGH - departures, signed
   logic [2:0][CountW-1:0] free_q;
-  logic [2:0][CountW:0]   need, need_q;  // N, signed
+  logic [2:0][CountW:0]   need, n_q;  // N, signed
+  logic [2:0]             wanted;  // N is above 0
   logic [2:0][16:0]       auto_thresh;
   logic                   search_start_q;
 
   always_comb begin
     for (int t = 0; t < 3; t++) begin
       need[t] = short_q[t] - {1'b0, free_q[t]};
-      auto_thresh[t] = '0;
-      if (pressure_q[t] && !need_q[t][CountW] && need_q[t] != '0) begin
-        // Bin 255 stands for 65,536 and for none at all: above every PREFETCH_THRESH.
-        auto_thresh[t] = 17'(follow_q.prefetch_thresh);
-        if (search_bin_i[t] < follow_q.prefetch_thresh[15:8]) begin
-          auto_thresh[t] = {1'b0, search_bin_i[t] + 8'd1, 8'd0};
-        end
+      wanted[t] = !n_q[t][CountW] && n_q[t] != '0;
+      // Bin 255 stands for 65,536 and for none at all: above every PREFETCH_THRESH.
+      auto_thresh[t] = 17'(follow_q.prefetch_thresh);
+      if (search_bin_i[t] < follow_q.prefetch_thresh[15:8]) begin
+        auto_thresh[t] = {1'b0, search_bin_i[t] + 8'd1, 8'd0};
       end
-      search_n_o[t] = need_q[t][CountW-1:0];
+      search_n_o[t] = n_q[t][CountW-1:0];
     end
   end
 
@@ -254,13 +246,13 @@ module kvcpu_hepc_ctrl
       short_q[t] <= {1'b0, cfg_i.high[t]} - {1'b0, departures_i[t]};
       free_q[t]           <= free_i[t];
     end
-    if (state_q == StNeed) need_q <= need;
+    if (need_q) n_q <= need;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) search_start_q <= 1'b0;
     else if (clear_i) search_start_q <= 1'b0;
-    else search_start_q <= state_q == StNeed;
+    else search_start_q <= need_q;
   end
 
   assign search_start_o = search_start_q;
@@ -269,7 +261,7 @@ module kvcpu_hepc_ctrl
   // Between scans nobody looks at the configuration: it is followed until the cycle of the begin, so that
   // the begin itself need not reach all of it.
   always_ff @(posedge clk_i) begin
-    if (state_q == StIdle) begin
+    if (idle_q) begin
       follow_q <= '{
         step:            step_q,
         w_r:             cfg_i.w_r,
@@ -290,27 +282,29 @@ module kvcpu_hepc_ctrl
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      pressure_q    <= '0;
-      thresh_q      <= 1'b0;
-      epoch_q       <= 1'b0;
+      pressure_q <= '0;
+      thresh_q   <= '0;
+      epoch_q    <= 1'b0;
     end else if (clear_i) begin
-      pressure_q    <= '0;
-      thresh_q      <= 1'b0;
-      epoch_q       <= 1'b0;
+      pressure_q <= '0;
+      thresh_q   <= '0;
+      epoch_q    <= 1'b0;
     end else if (begin_scan) begin
-      pressure_q    <= pressure_d;
-      thresh_q      <= 1'b0;
-      epoch_q       <= !epoch_q;
-    end else if (state_q == StSearch && search_done_i) begin
-      thresh_q      <= 1'b1;
+      pressure_q <= pressure_d;
+      thresh_q   <= '0;
+      epoch_q    <= !epoch_q;
+    end else if (search_q && search_done_i) begin
+      thresh_q   <= pressure_q & wanted;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (state_q == StSearch) auto_thresh_q <= auto_thresh;
+    if (search_q) auto_thresh_q <= auto_thresh;
   end
 
-  assign auto_thresh_o = thresh_q ? auto_thresh_q : '0;
+  always_comb begin
+    for (int t = 0; t < 3; t++) auto_thresh_o[t] = thresh_q[t] ? auto_thresh_q[t] : '0;
+  end
 
   always_comb begin
     scan_cfg_o             = follow_q;
@@ -321,7 +315,9 @@ module kvcpu_hepc_ctrl
 
   // ------------------------------------------------------------------ telemetry
   logic [31:0] elapsed_q, scan_cycles_q, first_decision_q;
-  logic        decided_q, decision_q;
+  logic        decided_q, decision;
+  logic [LANES-1:0] decision_q;
+  assign decision = decision_q != '0;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -329,20 +325,20 @@ module kvcpu_hepc_ctrl
       scan_cycles_q    <= '0;
       first_decision_q <= '0;
       decided_q        <= 1'b0;
-      decision_q       <= 1'b0;
+      decision_q       <= '0;
     end else if (clear_i) begin
       elapsed_q        <= '0;
       scan_cycles_q    <= '0;
       first_decision_q <= '0;
       decided_q        <= 1'b0;
-      decision_q       <= 1'b0;
+      decision_q       <= '0;
     end else begin
       decision_q <= decision_i;
       elapsed_q <= begun_q ? 32'd3 : elapsed_q + 1'b1;  // the begin is cycle 1
-      if (scan_done) scan_cycles_q <= elapsed_q;
+      if (scan_done_q) scan_cycles_q <= elapsed_q;
       if (begin_scan) decided_q <= 1'b0;
-      else if (decision_q) decided_q <= 1'b1;
-      if (decision_q && !decided_q) first_decision_q <= elapsed_q + 32'(QueueCycles);
+      else if (decision) decided_q <= 1'b1;
+      if (decision && !decided_q) first_decision_q <= elapsed_q + 32'(QueueCycles);
     end
   end
 

@@ -28,7 +28,7 @@ module kvcpu_hepc_hist
   /// Per lane: its new P[15:8].
   input  logic [LANES-1:0][7:0]  hist_bin_i,
 
-  /// Pulse: the scan is done (the cycle after its last hist_valid_i or later); its histogram
+  /// Pulse: the scan is done (two cycles after its last hist_valid_i or later); its histogram
   /// becomes that of the last scan.
   input  logic                   sum_start_i,
   /// No clearing and no summing runs: a scan or a search may start.
@@ -57,7 +57,7 @@ module kvcpu_hepc_hist
   localparam int unsigned CountBits = $clog2(ENTRIES / LANES) + 1;
   localparam int unsigned GroupLanes = 4;  // lanes added up in one stage
   localparam int unsigned Groups = LANES / GroupLanes;
-  localparam int unsigned DrainCycles = 3;  // stages of kvcpu_hepc_hist_lane
+  localparam int unsigned DrainCycles = 2;  // stages of kvcpu_hepc_hist_lane that hold an entry then
   localparam int unsigned SumStages = 5;  // from reading a bin to writing its running sum
 
   // ------------------------------------------------------------------ sequence
@@ -72,7 +72,7 @@ module kvcpu_hepc_hist
   logic [8:0] bin_q, bin_d;  // bin that is read or wiped; 256: all are
   logic [SumStages-1:0] stage_q;  // stages of the summing that hold a bin
 
-  logic reading;
+  logic reading, over_q;  // over_q: in StSum, all bins are read and none is in a stage
   assign reading = (state_q == StSum) && !bin_q[8];
 
   always_comb begin
@@ -96,7 +96,7 @@ module kvcpu_hepc_hist
       end
       StSum: begin
         bin_d = bin_q[8] ? bin_q : bin_q + 1'b1;
-        if (bin_q[8] && stage_q == '0) begin
+        if (over_q) begin
           bin_d   = '0;
           state_d = StCount;
         end
@@ -109,14 +109,17 @@ module kvcpu_hepc_hist
     if (!rst_ni) begin
       state_q <= StWipe;
       bin_q   <= '0;
+      over_q  <= 1'b0;
       stage_q <= '0;
     end else if (clear_i) begin
       state_q <= StWipe;
       bin_q   <= '0;
+      over_q  <= 1'b0;
       stage_q <= '0;
     end else begin
       state_q <= state_d;
       bin_q   <= bin_d;
+      over_q  <= (state_q == StSum) && bin_q[8] && stage_q[SumStages-2:0] == '0;
       stage_q <= {stage_q[SumStages-2:0], reading};
     end
   end

@@ -40,6 +40,7 @@ module kvcpu_hepc_hist_lane
   typedef logic [2:0][CountBits-1:0] word_t;
 
   logic       a_valid_q, b_valid_q, c_valid_q;
+  logic       clear_q;  // what came with clear_i is in A: the entries come late in their cycle
   tier_e      a_tier_q, b_tier_q, c_tier_q;
   logic [7:0] a_bin_q, b_bin_q, c_bin_q;
   word_t      rdata, c_word_q, c_word, w_word_q;  // w_: the word written one cycle ago
@@ -68,17 +69,15 @@ module kvcpu_hepc_hist_lane
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      a_valid_q <= 1'b0;
-      b_valid_q <= 1'b0;
-      c_valid_q <= 1'b0;
-    end else if (clear_i) begin
+      clear_q   <= 1'b0;
       a_valid_q <= 1'b0;
       b_valid_q <= 1'b0;
       c_valid_q <= 1'b0;
     end else begin
+      clear_q   <= clear_i;
       a_valid_q <= valid_i;
-      b_valid_q <= a_valid_q;
-      c_valid_q <= b_valid_q;
+      b_valid_q <= a_valid_q && !clear_i && !clear_q;
+      c_valid_q <= b_valid_q && !clear_i;
     end
   end
 

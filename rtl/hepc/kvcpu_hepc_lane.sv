@@ -1,8 +1,8 @@
 // One scoring pipeline of HEPC (device.md 4): takes the entry of a scan step at S2 and gives its
 // new values and its decision at S5. It never stalls; its bank decides what becomes of the result.
 //
-//   S2  S of the distance, products of R and F, distance to a hinted step
-//   S3  product of S, partial sums, hint window, decay
+//   S2  distance, products of R and F, distance to a hinted step
+//   S3  S of the distance and its product, partial sums, hint window, decay
 //   S4  sum, saturation, comparison with the thresholds, decision
 //   S5  registered result
 //
@@ -45,6 +45,8 @@ module kvcpu_hepc_lane
   logic [15:0] d_term_q;  // W_D * 255
   logic [TierCount-1:0][15:0] evict_below_q;  // of the fixed and the automatic threshold the higher
   logic [TierCount-1:0] may_evict_q;
+  logic [TierCount-1:0] evict_some_q;  // evict_below_q is not 0
+  logic prefetch_never_q;  // PREFETCH_THRESH is passed by no P
 
   logic [TierCount-1:0][15:0] evict_below_d;
   always_comb begin
@@ -61,6 +63,8 @@ module kvcpu_hepc_lane
     step_page_u1_q <= cfg_i.step[31:8] + 24'd1;
     d_term_q       <= {cfg_i.w_d, 8'd0} - 16'(cfg_i.w_d);
     evict_below_q  <= evict_below_d;
+    for (int t = 0; t < TierCount; t++) evict_some_q[t] <= evict_below_q[t] != '0;
+    prefetch_never_q <= &cfg_i.prefetch_thresh;
     may_evict_q    <= cfg_i.evict_tiers & ~(TierCount'(1) << TierNvme);
   end
 
@@ -70,7 +74,7 @@ module kvcpu_hepc_lane
   logic [8:0] low_diff;  // {borrow, step[7:0] - ACCESS_STEP[7:0]}
   logic       page_same, page_below, page_above;
   logic       near_past, near_future;
-  logic [7:0] low_less, s2_s;
+  logic [7:0] low_less;
 
   assign low_diff    = {1'b0, cfg_i.step[7:0]} - {1'b0, s2_meta_i.access_step[7:0]};
   assign low_less    = cfg_i.step[7:0] + ~s2_meta_i.access_step[7:0];  // one less than the difference
@@ -79,12 +83,6 @@ module kvcpu_hepc_lane
   assign page_above  = s2_meta_i.access_step[31:8] == step_page_u1_q;
   assign near_past   = low_diff[8] ? page_below : page_same;
   assign near_future = (low_diff[8] ? page_same : page_above) && (low_diff[7:0] != '0);
-
-  always_comb begin
-    s2_s = '0;
-    if (near_past) s2_s = ~low_diff[7:0];  // 255 - d
-    else if (near_future) s2_s = low_less;  // 255 - (256 - low)
-  end
 
   // max(1, R >> R_SHIFT), and 0 where R is 0.
   logic [7:0] s2_decay;
@@ -98,7 +96,8 @@ module kvcpu_hepc_lane
 
   logic               s3_score_q;
   meta_t              s3_meta_q;
-  logic [7:0]         s3_s_q, s3_decay_q;
+  logic               s3_past_q, s3_future_q;
+  logic [7:0]         s3_low_q, s3_less_q, s3_decay_q;
   logic [15:0]        s3_prod_r_q, s3_prod_f_q, s3_d_term_q;
   logic signed [16:0] s3_d_evict_q, s3_d_prefetch_q;  // D's term less the threshold (and less 1)
   logic [31:0]        s3_ahead_q;  // ACCESS_STEP - step
@@ -115,7 +114,10 @@ module kvcpu_hepc_lane
 
   always_ff @(posedge clk_i) begin
     s3_meta_q       <= s2_meta_i;
-    s3_s_q          <= s2_s;
+    s3_past_q       <= near_past;
+    s3_future_q     <= near_future;
+    s3_low_q        <= low_diff[7:0];
+    s3_less_q       <= low_less;
     s3_decay_q      <= s2_decay;
     s3_prod_r_q     <= cfg_i.w_r * s2_meta_i.r;
     s3_prod_f_q     <= cfg_i.w_f * s2_meta_i.f;
@@ -136,7 +138,16 @@ module kvcpu_hepc_lane
   logic               s4_needed_q, s4_slower_q, s4_may_evict_q;
 
   logic [16:0]     s3_part_rf;
-  logic [7:0]      s3_r, s3_f;
+  logic [7:0]      s3_r, s3_f, s3_s;
+  logic [31:0]     s3_slack;  // LOOKAHEAD less the distance to the hinted step, signed
+
+  assign s3_slack = {1'b0, cfg_i.lookahead} - {1'b0, s3_ahead_q[30:0]};
+
+  always_comb begin
+    s3_s = '0;
+    if (s3_past_q) s3_s = ~s3_low_q;  // 255 - d
+    else if (s3_future_q) s3_s = s3_less_q;  // 255 - (256 - low)
+  end
 
   assign s3_part_rf = 17'(s3_prod_r_q) + 17'(s3_prod_f_q);
 
@@ -155,12 +166,11 @@ module kvcpu_hepc_lane
     s4_meta_q.r        <= s3_r;
     s4_meta_q.f        <= s3_f;
     s4_meta_q.epoch    <= cfg_i.epoch;
-    s4_prod_s_q        <= cfg_i.w_s * s3_s_q;
+    s4_prod_s_q        <= cfg_i.w_s * s3_s;
     s4_part_q          <= SumW'(s3_part_rf) + SumW'(s3_d_term_q);
     s4_part_evict_q    <= $signed({2'b0, s3_part_rf}) + DiffW'(s3_d_evict_q);
     s4_part_prefetch_q <= $signed({2'b0, s3_part_rf}) + DiffW'(s3_d_prefetch_q);
-    s4_needed_q        <= s3_meta_q.hint && !s3_ahead_q[31] &&
-                          (s3_ahead_q[30:0] <= cfg_i.lookahead);
+    s4_needed_q        <= s3_meta_q.hint && !s3_ahead_q[31] && !s3_slack[31];
     s4_slower_q        <= s3_slower_q;
     s4_may_evict_q     <= s3_may_evict_q;
   end
@@ -181,13 +191,13 @@ module kvcpu_hepc_lane
     // the sum compare alike.
     s4_prio  = |s4_sum[SumW-1:16] ? 16'hFFFF : s4_sum[15:0];
     s4_below = s4_over_evict[DiffW-1];
-    s4_above = !s4_over_prefetch[DiffW-1] && !(&cfg_i.prefetch_thresh);
+    s4_above = !s4_over_prefetch[DiffW-1] && !prefetch_never_q;
     if (s4_hot) begin
       s4_prio  = 16'hFFFF;
-      s4_above = !(&cfg_i.prefetch_thresh);
+      s4_above = !prefetch_never_q;
     end else if (s4_meta_q.evictable) begin
       s4_prio  = '0;
-      s4_below = evict_below_q[s4_meta_q.tier] != '0;
+      s4_below = evict_some_q[s4_meta_q.tier];
       s4_above = 1'b0;
     end
     s4_prefetch = !s4_meta_q.in_flight && s4_slower_q && (s4_above || s4_needed_q);

@@ -175,7 +175,7 @@ module kvcpu_rtbd #(
   /// Slot pools: the slot given back.
   output logic [kvcpu_pkg::SlotW-1:0]         put_slot_o,
 
-  /// DMA: stop these moves.
+  /// DMA: stop these moves; a cycle after the commit point.
   output logic [MOVES-1:0]                    abort_o,
 
   /// Miss queue: push.
@@ -360,9 +360,9 @@ module kvcpu_rtbd #(
     logic [LANES-1:0][7:0]        token_end;
     logic [LANES-1:0][1:0]        tier;
     logic [LANES-1:0][SlotW-1:0]  slot;
-    logic [OfferW-1:0]            ins_offer;   // OpInsert: the offer that it may take, the slot, its address
+    logic [OfferW-1:0]            ins_offer;   // OpInsert: the offer that it may take, the slot, its place
     logic [SlotW-1:0]             ins_slot;
-    logic [63:0]                  ins_phys;
+    logic [31:0]                  ins_offset;
     lock_t                        lock;
   } head_t;
 
@@ -422,19 +422,18 @@ module kvcpu_rtbd #(
   tag_t [LANES-1:0] t3_tag;
   banks_t t3_tag_ok, t3_same_key, t3_match, t3_free, t3_first_free, t3_bad, t3_target;
   logic t3_named_q, t3_insert_q, t3_load_q;  // its key counts; it is an OpInsert, a probe that loads
-  logic [7:0] t2_least, t3_least_q;
+  logic [7:0] t1_least, t2_least_q;
 
   // The least TOKEN_END with which an entry matches. Lookups ask for a token, write lookups for the one
   // after the last too (device.md 3); all other operations take any token of the block (device.md 8).
   always_comb begin
-    t2_least = 8'(t2_op_q.kv_addr.token & 32'(BLOCK_TOKENS - 1));
-    if (t2_op_q.write && t2_least != '0) t2_least = t2_least - 8'd1;
-    if (t2_op_q.op != OpLookup && t2_op_q.op != OpPeek) t2_least = '0;
+    t1_least = 8'(t1_op_q.kv_addr.token & 32'(BLOCK_TOKENS - 1));
+    if (t1_op_q.write && t1_least != '0) t1_least = t1_least - 8'd1;
+    if (t1_op_q.op != OpLookup && t1_op_q.op != OpPeek) t1_least = '0;
   end
 
   for (genvar b = 0; b < LANES; b++) begin : gen_match
-    assign t3_match[b] = t3_same_key[b] && t3_tag[b].valid && t3_tag_ok[b] && t3_named_q &&
-                         !(t3_tag[b].token_end < t3_least_q);
+    assign t3_match[b] = t3_same_key[b] && t3_tag[b].valid && t3_tag_ok[b] && t3_named_q;
     assign t3_free[b] = !t3_tag[b].valid && t3_tag_ok[b];
     assign t3_bad[b] = !t3_tag_ok[b] && t3_named_q;
   end
@@ -448,8 +447,6 @@ module kvcpu_rtbd #(
   end
 
   // OpInsert: the slot at the head of its tier's pool, and its address, followed from T2 on.
-  logic [63:0] t3_ins_base_q;
-  logic [31:0] t3_ins_offset_q;
   logic [SlotW-1:0] t3_ins_slot_q;
   logic [OfferW-1:0] t3_ins_offer_no_q;
 
@@ -465,7 +462,7 @@ module kvcpu_rtbd #(
       row:        t3_row_q,
       ins_offer:  t3_ins_offer_no_q,
       ins_slot:   t3_ins_slot_q,
-      ins_phys:   t3_ins_base_q + 64'(t3_ins_offset_q),
+      ins_offset: 32'(t3_ins_slot_q) << cfg_i.stride_shift,
       lock:       t3_lock_q,
       default:    '0
     };
@@ -584,17 +581,15 @@ module kvcpu_rtbd #(
       if (!t2_hold_q) begin
         t2_op_q    <= t1_op_q;
         t2_row_q   <= t1_row;
+        t2_least_q <= t1_least;
       end
       t3_op_q         <= t2_op_q;
       t3_named_q      <= (t2_op_q.op != OpRead) && !t2_op_q.denied;
       t3_insert_q     <= t2_op_q.op == OpInsert;
       t3_load_q       <= t2_op_q.op == OpProbe && t2_op_q.write;
-      t3_least_q      <= t2_least;
       t3_row_q        <= t2_row_q;
       t3_ins_slot_q   <= slot_i[t2_op_q.tier];
       t3_ins_offer_no_q <= offer_i[t2_op_q.tier];
-      t3_ins_base_q   <= cfg_i.base[t2_op_q.tier];
-      t3_ins_offset_q <= 32'(slot_i[t2_op_q.tier]) << cfg_i.stride_shift;
       s0_spare_q      <= eng_valid ? eng_head : t3_head;
     end
     if (s0_free) s0_q <= s0_next;
@@ -730,7 +725,7 @@ module kvcpu_rtbd #(
     return !left[31] && !beyond[31];
   endfunction
 
-  logic s3_stepped_q, s3_near_q, s3_near_new_q;
+  logic s3_stepped_q, s3_near_q, s3_near_new_q, s3_may_q;
 
   always_comb begin
     s3_judged = s3_judged_q;
@@ -789,7 +784,7 @@ module kvcpu_rtbd #(
   always_ff @(posedge clk_i) begin
     s1_q          <= s0;
     s1_fresh_q    <= (s0_q.op.op == OpInsert) && !s0_q.eng_read && !s0_q.eng_write && !s0_q.eng_final;
-    s1_ins_phys_q <= s0_q.ins_phys;
+    s1_ins_phys_q <= cfg_i.base[s0_q.op.tier] + 64'(s0_q.ins_offset);
     s1_ins_offer_q <= s0_q.ins_offer;
     s2_fresh_q    <= s1_fresh_q;
     s3_fresh_q    <= s2_fresh_q;
@@ -804,6 +799,7 @@ module kvcpu_rtbd #(
     s3_hit_q      <= s2_hit;
     s3_meta_bad_q <= !s2_meta_ok;
     s3_judged_q   <= s2_judged;
+    s3_may_q      <= s2_judged.pushes || s2_judged.hints;
     s3_silent_q   <= s2_q.op.op == OpInsert && s2_q.kept;
     s3_stepped_q  <= step_we_i;
     s3_near_q     <= near(s2_q.op.step, step_i, cfg_next_i.lookahead);
@@ -922,7 +918,7 @@ module kvcpu_rtbd #(
     .saturated_o    (saturated)
   );
 
-  assign push_may_o = s3_judged_q.pushes || s3_judged_q.hints;
+  assign push_may_o = s3_may_q;
 
   assign put_valid = s3_judged.puts;
   assign put_held = s3_judged.put_held;
@@ -1051,10 +1047,15 @@ module kvcpu_rtbd #(
     return p.base + 64'(p.offset);
   endfunction
 
-  // Each tier's place before the tier is known: that comes last.
-  place_t [TierCount-1:0] s3_places;
+  // Each tier's place before the tier is known: a slot that can be taken at S3 was there at S2.
+  place_t [TierCount-1:0] s3_places_q;
+  place_t s3_take;
+  always_ff @(posedge clk_i) begin
+    for (int unsigned t = 0; t < TierCount; t++) s3_places_q[t] <= place_of(cfg_i, 2'(t), slot_i[t]);
+  end
   always_comb begin
-    for (int unsigned t = 0; t < TierCount; t++) s3_places[t] = place_of(cfg_i, 2'(t), slot_i[t]);
+    s3_take = '0;
+    for (int unsigned t = 0; t < TierCount; t++) if (s3_pick_q[t]) s3_take |= s3_places_q[t];
   end
 
   // The search answers as the OpInsert that began it, whose slot has long been known.
@@ -1101,7 +1102,7 @@ module kvcpu_rtbd #(
   logic s4_search_q, s4_inserted_q;
   always_ff @(posedge clk_i) begin
     s4_rsp_q      <= s3_rsp;
-    s4_take_q     <= s3_places[take_tier];
+    s4_take_q     <= s3_take;
     s4_entry_q    <= place_of(cfg_i, s3_tag_b_q.tier, s3_tag_b_q.slot);
     s4_inserted_q <= (s3_q.op.op == OpInsert) && (s3_status == StOk);
     search_rsp_q  <= search_rsp;
@@ -1186,11 +1187,26 @@ module kvcpu_rtbd #(
     end
   end
 
+  logic op_aborts_q, free_aborts_q;
+  logic [MoveIdW-1:0] op_abort_id_q, free_abort_id_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      op_aborts_q   <= 1'b0;
+      free_aborts_q <= 1'b0;
+    end else begin
+      op_aborts_q   <= s3_judged_q.aborts;
+      free_aborts_q <= freed_pick_moving;
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    op_abort_id_q   <= s3_meta_q.move_id;
+    free_abort_id_q <= freed_pick_move_id;
+  end
   always_comb begin
-    abort_o = '0;
     for (int unsigned m = 0; m < MOVES; m++) begin
-      abort_o[m] = (s3_judged.aborts && s3_meta_q.move_id == MoveIdW'(m)) ||
-                   (freed_pick_moving && freed_pick_move_id == MoveIdW'(m));
+      abort_o[m] = (op_aborts_q && op_abort_id_q == MoveIdW'(m)) ||
+                   (free_aborts_q && free_abort_id_q == MoveIdW'(m));
     end
   end
 
@@ -1346,6 +1362,7 @@ module kvcpu_rtbd #(
       .t1_other_row_i   (t_other_row[b]),
       .advance_i        (t_advance),
       .t2_kv_addr_i     (t2_op_q.kv_addr),
+      .t2_least_i       (t2_least_q),
       .t3_tag_o         (t3_tag[b]),
       .t3_tag_ok_o      (t3_tag_ok[b]),
       .t3_same_key_o    (t3_same_key[b]),

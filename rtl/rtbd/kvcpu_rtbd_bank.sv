@@ -36,11 +36,13 @@ module kvcpu_rtbd_bank #(
   input  logic                              advance_i,
   /// T2: key of the operation.
   input  kvcpu_pkg::kv_addr_t               t2_kv_addr_i,
+  /// T2: least TOKEN_END, offset inside the block, of an entry that it matches.
+  input  logic [7:0]                        t2_least_i,
   /// T3: tag of the row.
   output kvcpu_pkg::tag_t                   t3_tag_o,
   /// T3: the tag's parity is good.
   output logic                              t3_tag_ok_o,
-  /// T3: the tag's key is the operation's (valid or not, whatever its parity).
+  /// T3: the tag's key is the operation's, and TOKEN_END is far enough (valid or not, whatever its parity).
   output logic                              t3_same_key_o,
 
   /// An operation enters the head of the pipeline: it is in S0 from the next cycle on.
@@ -449,31 +451,38 @@ module kvcpu_rtbd_bank #(
     for (int unsigned i = 0; i < MetaFolds; i++) fold_meta[i] = ^padded[i*Fold+:Fold];
   endfunction
 
-  // Key: two bits of the tag against two of the operation's key.
+  // Key: eight bits of the tag against eight of the operation's key.
   localparam int unsigned KeyBits = 64;
-  localparam int unsigned Pair = 2;
+  localparam int unsigned Group = 8;
 
-  function automatic logic [KeyBits/Pair-1:0] pairs_equal(logic [KeyBits-1:0] a, logic [KeyBits-1:0] b);
-    for (int unsigned i = 0; i < KeyBits / Pair; i++) begin
-      pairs_equal[i] = a[i*Pair+:Pair] == b[i*Pair+:Pair];
+  function automatic logic [KeyBits/Group-1:0] groups_equal(logic [KeyBits-1:0] a, logic [KeyBits-1:0] b);
+    for (int unsigned i = 0; i < KeyBits / Group; i++) begin
+      groups_equal[i] = a[i*Group+:Group] == b[i*Group+:Group];
     end
   endfunction
 
   typedef logic [TagFolds-1:0]     tag_folds_t;
-  typedef logic [KeyBits/Pair-1:0] key_pairs_t;
+  typedef logic [KeyBits/Group-1:0] key_groups_t;
 
   tag_folds_t           t3_parity_q, t3_parity_beside_q;
   tag_folds_t           s2_parity_a_q, s2_parity_beside_q, s2_parity_b_q;
   logic                 s2_beside_q;
   logic [MetaFolds-1:0] s2_parity_meta_q;
-  key_pairs_t           t3_pairs_q, t3_pairs_beside_q;
+  key_groups_t          t3_key_q, t3_key_beside_q;
+  logic                 t3_token_q, t3_token_beside_q;
   logic [TagBits-1:0]   t3_word_beside_q;
 
-  function automatic key_pairs_t key_pairs(logic [TagBits-1:0] word, kv_addr_t key);
+  function automatic key_groups_t key_groups(logic [TagBits-1:0] word, kv_addr_t key);
     tag_t tag;
     tag = unpack_tag(word);
-    return pairs_equal({tag.request_id, tag.layer_head, tag.block},
-                       {key.request_id, key.layer, key.head, key.token >> $clog2(BLOCK_TOKENS)});
+    return groups_equal({tag.request_id, tag.layer_head, tag.block},
+                        {key.request_id, key.layer, key.head, key.token >> $clog2(BLOCK_TOKENS)});
+  endfunction
+
+  function automatic logic reaches(logic [TagBits-1:0] word, logic [7:0] least);
+    tag_t tag;
+    tag = unpack_tag(word);
+    return !(tag.token_end < least);
   endfunction
 
   always_ff @(posedge clk_i) begin
@@ -483,8 +492,10 @@ module kvcpu_rtbd_bank #(
       t3_word_beside_q   <= t2_written_word_q;
       t3_parity_q        <= fold_tag(tag_a_word);
       t3_parity_beside_q <= fold_tag(t2_written_word_q);
-      t3_pairs_q         <= key_pairs(tag_a_word, t2_kv_addr_i);
-      t3_pairs_beside_q  <= key_pairs(t2_written_word_q, t2_kv_addr_i);
+      t3_key_q           <= key_groups(tag_a_word, t2_kv_addr_i);
+      t3_key_beside_q    <= key_groups(t2_written_word_q, t2_kv_addr_i);
+      t3_token_q         <= reaches(tag_a_word, t2_least_i);
+      t3_token_beside_q  <= reaches(t2_written_word_q, t2_least_i);
     end
     meta_q           <= meta_rdata;
     s2_parity_meta_q <= fold_meta(meta_rdata);
@@ -498,7 +509,7 @@ module kvcpu_rtbd_bank #(
 
   assign t3_tag_o      = unpack_tag(t3_beside_q ? t3_word_beside_q : t3_word_q);
   assign t3_tag_ok_o   = t3_beside_q ? !(^t3_parity_beside_q) : !(^t3_parity_q);
-  assign t3_same_key_o = t3_beside_q ? &t3_pairs_beside_q : &t3_pairs_q;
+  assign t3_same_key_o = t3_beside_q ? &{t3_key_beside_q, t3_token_beside_q} : &{t3_key_q, t3_token_q};
 
   // ------------------------------------------------------------------ S2
   logic s2_tag_ok;

@@ -206,7 +206,7 @@ module kvcpu_rtbd_insert #(
   } probe_t;
 
   logic probe_valid_q, probe_valid_d, probe_next, depth2;
-  logic freeze_q, quiet_q, again_q, full_q, score, read, write, final_write;
+  logic freeze_q, quiet_q, again_q, full_q, score, read, write, final_write, eng_valid_q, eng_taken;
   banks_t score_q;
   probe_t probe_q;
 
@@ -231,6 +231,7 @@ module kvcpu_rtbd_insert #(
   assign read        = (state_q == Read);
   assign write       = (state_q == Write);
   assign final_write = (state_q == Final);
+  assign eng_taken   = eng_valid_q && eng_ready_i;
 
   function automatic banks_t lowest(banks_t b);
     logic seen;
@@ -374,11 +375,11 @@ module kvcpu_rtbd_insert #(
         if (forced_any_done && !forced_any_again) state_d = Read;
       end
 
-      Read: if (eng_ready_i) state_d = ReadEnd;
+      Read: if (eng_taken) state_d = ReadEnd;
       ReadEnd: if (s3_read_i) state_d = Write;
 
       Write: begin
-        if (eng_ready_i) begin
+        if (eng_taken) begin
           if (two_q && !moved_q) begin
             // The depth 1 occupant goes where the depth 2 occupant was.
             moved_d = 1'b1;
@@ -393,7 +394,7 @@ module kvcpu_rtbd_insert #(
         end
       end
 
-      Final: if (eng_ready_i) state_d = Drain;
+      Final: if (eng_taken) state_d = Drain;
       Drain: if (quiet_q) state_d = Idle;
       Full: if (full_q && put_ready_i) state_d = Idle;
       default: state_d = Idle;
@@ -407,6 +408,7 @@ module kvcpu_rtbd_insert #(
       freeze_q   <= 1'b0;
       quiet_q    <= 1'b0;
       again_q    <= 1'b0;
+      eng_valid_q <= 1'b0;
       full_q     <= 1'b0;
       score_q    <= '0;
       sel_first_q  <= '0;
@@ -426,7 +428,8 @@ module kvcpu_rtbd_insert #(
       state_q    <= clear_i ? Idle : state_d;
       probe_valid_q <= probe_valid_d && !clear_i;
       freeze_q   <= state_q inside {Quiet, Score, Read, ReadEnd, Write, Final, Drain};
-      quiet_q    <= quiet_i && freeze_q && !eng_valid_o;
+      quiet_q    <= quiet_i && freeze_q && !eng_valid_q;
+      eng_valid_q <= (read || write || final_write) && !eng_taken && !clear_i;
       again_q    <= state_q == Again && !(again_q && op_ready_i) && !clear_i;
       full_q     <= state_q == Full && !(full_q && put_ready_i) && !clear_i;
       score_q    <= (score ? src_bank_q : score_q & ~forced_taken_i) & {LANES{!clear_i}};
@@ -484,7 +487,7 @@ module kvcpu_rtbd_insert #(
 
   assign freeze_o = freeze_q;
 
-  assign eng_valid_o = read || write || final_write;
+  assign eng_valid_o = eng_valid_q;
   assign eng_write_o = write;
   assign eng_final_o = final_write;
   always_comb begin

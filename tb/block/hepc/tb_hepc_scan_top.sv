@@ -80,7 +80,7 @@ module tb_hepc_scan_top
     .departures_i           (departures),
     .ready_i                (ready),
     .lane_done_i            (lane_done),
-    .decision_i             (decision),
+    .decision_i             (LANES'(decision)),
     .current_step_o         (current_step),
     .fence_o                (fence),
     .scan_begin_o           (scan_begin),

@@ -174,7 +174,7 @@ async def test_timeline(ctx: Context) -> None:
             ctx.compare(f"scan uses {name} as it stood at its start", value, cfg[name])
         await bench.cycle(decision=scan > 0)  # cycle 3
         waited = await bench.until("scan_done", 100)
-        ctx.compare("cycles from scan start to scan done", 21, waited + 2)
+        ctx.compare("cycles from scan start to scan done", 22, waited + 2)  # the cycle after the last bank's end
         ctx.compare("scan_cycles", 3 + waited, int(ctx.dut.scan_cycles.value))
         first = {0: 0, 1: 4, 2: 5}[scan]  # decision at S5 in cycle 2 or 3, in the queue two cycles later
         ctx.compare("cycles to the first decision", first, int(ctx.dut.first_decision_cycles.value))
