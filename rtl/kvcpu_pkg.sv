@@ -242,10 +242,8 @@ package kvcpu_pkg;
   typedef struct packed {
     logic                 hit;           // the directory holds a valid, readable entry for it
     logic                 grows;         // a write lookup of the token after the last
-    logic                 item_lives;    // OpStart: the entry is the one that the item was made for
     logic                 starts;        // OpStart: passes every check but the last write's step and slots
     logic                 inserts;       // OpInsert: looks for a slot
-    logic [TierCount-1:0] targets;       // OpStart, OpInsert: tiers to take a slot from, the lowest first
     logic                 ends;          // OpEnd: the copy of this very move runs
     move_e                end_move;      // OpEnd: how it ends
     logic                 removes;       // OpRemove: the entry goes
@@ -256,10 +254,16 @@ package kvcpu_pkg;
     logic                 aborts;        // a copy of the entry must stop
     logic                 pushes;        // an item for a queue
     logic                 hints;         // the same, if PREFETCH's step is near
+    logic                 migrates;      // the same, by MIGRATE: BUSY without a place
     logic                 push_channel;
     logic                 push_fixed;    // item_t.fixed
     tier_e                push_target;   // item_t.target
-    status_e              migrate;       // OpMigrate: status while the queue has a place
+    logic                 writes_tag;    // the tag is written back, whatever S3 adds
+    logic                 writes_meta;   // the meta word is
+    status_e              status;        // directory commands: unless a slot or a place in a queue lacks
+    move_e                move;          // OpStart, OpEnd: unless the move starts
+    logic                 underflow;     // OpRelease at REF_COUNT 0
+    logic                 saturated;     // OpShare at REF_COUNT 255
   } judged_t;
 
   /// What an operation came to; one cycle after its commit point (stage S3).

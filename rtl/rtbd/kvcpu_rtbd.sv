@@ -218,6 +218,11 @@ module kvcpu_rtbd #(
   typedef logic [LANES-1:0] banks_t;
   typedef logic [TierCount-1:0] tiers_t;
 
+  function automatic tiers_t only(logic [1:0] tier);
+    only = '0;
+    only[tier] = 1'b1;
+  endfunction
+
   // Written out bit by bit: an adder's carry would be the longest part of the paths that use it.
   function automatic banks_t lowest(banks_t from);
     logic seen;
@@ -648,19 +653,19 @@ module kvcpu_rtbd #(
   // commit point, and nothing that enters after the result overtakes it. Without a place the search
   // begins a cycle later. Where the pool's head has changed since T2, or is not there, the commit point takes the
   // slot, answers and begins the search.
-  logic s1_insert, s1_fresh_q, s2_fresh_q, s3_fresh_q, s1_keeps, s2_search_q;  // fresh: not of the search
+  logic s0_fresh, s1_fresh_q, s2_fresh_q, s3_fresh_q;  // an OpInsert, but not of the search
+  logic s1_insert, s1_keeps, s2_search_q;
   logic [63:0] s1_ins_phys_q;
   logic [OfferW-1:0] s1_ins_offer_q;
+  tiers_t s1_try_q, s1_takes;  // the tier whose slot it may take, and takes; one-hot
 
-  assign s1_insert = s1_valid_q && s1_fresh_q;
-  // Every tier's pool is compared: which one counts is chosen last.
-  logic [TierCount-1:0] s1_same;
+  assign s0_fresh = (s0_q.op.op == OpInsert) && !s0_q.eng_read && !s0_q.eng_write && !s0_q.eng_final;
   always_comb begin
     for (int unsigned t = 0; t < TierCount; t++) begin
-      s1_same[t] = slot_avail_i[t] && (offer_i[t] == s1_ins_offer_q) && (s1_q.tier == 2'(t));
+      s1_takes[t] = s1_try_q[t] && slot_avail_i[t] && (offer_i[t] == s1_ins_offer_q);
     end
   end
-  assign s1_keeps = s1_insert && !s1_q.match && (s1_same != '0);
+  assign s1_keeps = s1_takes != '0;
   assign cmd_insert_o = s1_insert;
   assign cmd_inserted_o = s1_keeps && s1_q.place;
   assign cmd_phys_addr_o = s1_ins_phys_q;
@@ -679,20 +684,28 @@ module kvcpu_rtbd #(
   tag_t s2_tag, s3_tag_b_q;
   logic s2_meta_ok, s2_hit, s3_hit_q, s3_meta_bad_q;
 
+  // S2 itself looks at the word in a hurry: with a selection of its own, which has less to drive.
+  meta_t s2_now;
+  banks_t s2_bank_q;
+
   always_comb begin
     s2_meta = '0;
     s2_tag = '0;
+    s2_now = '0;
     s2_meta_ok = 1'b0;
     for (int unsigned b = 0; b < LANES; b++) begin
       if (s2_q.bank[b]) begin
         s2_meta |= bank_s2_meta[b];
         s2_tag |= bank_s2_tag[b];
+      end
+      if (s2_bank_q[b]) begin
+        s2_now |= bank_s2_meta[b];
         s2_meta_ok |= bank_s2_meta_ok[b];
       end
     end
   end
   // The meta word has the last word on VALID: FREE_REQUEST may have removed the entry since T3.
-  assign s2_hit = s2_q.match && s2_meta_ok && s2_meta.valid;
+  assign s2_hit = s2_q.match && s2_meta_ok && s2_now.valid;
 
   judged_t s2_judged, s3_judged_q, s3_judged;
   logic s2_commits, s3_commits_q;
@@ -705,8 +718,9 @@ module kvcpu_rtbd #(
     .op_i          (s2_q.op),
     .hit_i         (s2_hit),
     .exists_i      (s2_q.match),
+    .place_i       (s2_q.place),
     .kept_i        (s2_q.kept),
-    .meta_i        (s2_meta),
+    .meta_i        (s2_now),
     .token_end_i   (s2_q.token_end),
     .token_offset_i(8'(s2_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
     .cfg_i         (cfg_next_i),
@@ -733,26 +747,40 @@ module kvcpu_rtbd #(
   end
 
   // The tier that gives a slot is picked here, where the pools' counts are those of the commit points
-  // before; S3 asks again later if a slot that came meanwhile, the fence or a new limit may have changed the choice.
-  tiers_t s2_enough, s2_pick, s2_sooner, s3_pick_q, s3_sooner_q, s3_put_q;
+  // before; S3 asks again later if a slot that came meanwhile, the fence or a new limit may have changed the
+  // choice. `sooner`: tiers that would come before the pick, if they had enough.
+  typedef struct packed {
+    tiers_t pick;
+    tiers_t sooner;
+  } choice_t;
+
+  function automatic choice_t first_of(tiers_t targets, tiers_t enough);
+    first_of = '{pick: '0, sooner: targets};
+    for (int unsigned t = 0; t < TierCount; t++) begin
+      first_of.pick[t] = targets[t] && enough[t] && first_of.pick == '0;
+      if (first_of.pick != '0) first_of.sooner[t] = 1'b0;
+    end
+  endfunction
+
+  // OpInsert: its tier. OpStart: the item's own target, or the nearest tier slower than the entry's, which
+  // is known last.
+  choice_t s2_choice;
+  choice_t [TierCount-1:0] s2_slower;
+  tiers_t s3_pick_q, s3_sooner_q, s3_put_q;
   logic s3_avail_q, s3_limit_q, s3_unsure;
 
-  assign s2_enough = s2_judged.targets & (s2_judged.inserts ? slot_some_i : slot_above_i);
-  // Tiers that would come before the pick, if they had enough.
   always_comb begin
-    s2_pick = '0;
-    s2_sooner = s2_judged.targets;
-    for (int unsigned t = 0; t < TierCount; t++) begin
-      s2_pick[t] = s2_enough[t] && s2_pick == '0;
-      if (s2_pick != '0) s2_sooner[t] = 1'b0;
-    end
+    for (int unsigned t = 0; t < TierCount; t++) s2_slower[t] = first_of(~(tiers_t'(2 << t) - 1'b1), slot_above_i);
+    if (s2_q.op.op == OpInsert) s2_choice = first_of(only(s2_q.op.tier), slot_some_i);
+    else if (s2_q.op.item.fixed) s2_choice = first_of(only(s2_q.op.item.target), slot_above_i);
+    else s2_choice = s2_slower[s2_now.tier];
   end
   assign s3_unsure = s3_stepped_q || s3_limit_q || (s3_put_q & s3_sooner_q) != '0;
 
   always_ff @(posedge clk_i) begin
-    s3_pick_q   <= s2_pick;
-    s3_avail_q  <= (s2_pick & slot_avail_i) != '0;
-    s3_sooner_q <= s2_sooner;
+    s3_pick_q   <= s2_choice.pick;
+    s3_avail_q  <= (s2_choice.pick & slot_avail_i) != '0;
+    s3_sooner_q <= s2_choice.sooner;
     s3_put_q    <= put_o;
     s3_limit_q  <= cfg_next_i.reserve != cfg_i.reserve;
   end
@@ -763,6 +791,9 @@ module kvcpu_rtbd #(
       s2_valid_q <= 1'b0;
       s3_valid_q <= 1'b0;
       s3_commits_q <= 1'b0;
+      s2_bank_q  <= '0;
+      s1_insert  <= 1'b0;
+      s1_try_q   <= '0;
       s1_lock_q  <= '0;
       s2_lock_q  <= '0;
       s3_lock_q  <= '0;
@@ -773,6 +804,9 @@ module kvcpu_rtbd #(
       s2_valid_q <= s1_valid_q;
       s3_valid_q <= s2_valid_q;
       s3_commits_q <= s2_commits;
+      s2_bank_q  <= s1_q.bank;
+      s1_insert  <= s0_go && s0_fresh;
+      s1_try_q   <= (s0_go && s0_fresh && !s0_q.match) ? only(s0_q.op.tier) : '0;
       s1_lock_q  <= s0_lock;
       s2_lock_q  <= s1_lock_q;
       s3_lock_q  <= s2_lock_q;
@@ -783,7 +817,7 @@ module kvcpu_rtbd #(
 
   always_ff @(posedge clk_i) begin
     s1_q          <= s0;
-    s1_fresh_q    <= (s0_q.op.op == OpInsert) && !s0_q.eng_read && !s0_q.eng_write && !s0_q.eng_final;
+    s1_fresh_q    <= s0_fresh;
     s1_ins_phys_q <= cfg_i.base[s0_q.op.tier] + 64'(s0_q.ins_offset);
     s1_ins_offer_q <= s0_q.ins_offer;
     s2_fresh_q    <= s1_fresh_q;
@@ -859,63 +893,37 @@ module kvcpu_rtbd #(
   assign ports_idle_o = &answers_idle;
 
   // ------------------------------------------------------------------ S3: commit
-  logic epoch;
   logic [LifeW-1:0] life_q;
-  tag_t s3_tag, alu_tag, s3_tag_n;
-  meta_t alu_meta, s3_meta_n;
-  logic alu_valid, alu_tag_we, alu_meta_we, s3_tag_we, s3_meta_we;
-  logic [TierCount-1:0] take;
-  logic put_valid, put_held, orphan, underflow, saturated;
+  logic alu_tag_we, alu_meta_we, s3_tag_we, s3_meta_we, push_ok;
+  tiers_t take;
+  logic put_valid, put_held, orphan;
   tier_e take_tier;
   logic [SlotW-1:0] put_slot;
   status_e s3_status;
   move_e s3_move;
 
-  assign epoch = scan_cfg_i.epoch;
-  assign alu_valid = s3_commits_q;
-
-  // The tag's answer part came through port A; its key is the operation's.
-  always_comb begin
-    s3_tag = '0;
-    s3_tag.token_end = s3_q.token_end;
-    s3_tag.tier = tier_e'(s3_q.tier);
-    s3_tag.slot = s3_q.slot;
-  end
-
   kvcpu_rtbd_alu u_alu (
-    .valid_i        (alu_valid),
     .op_i           (s3_q.op),
-    .exists_i       (s3_q.match),
+    .block_i        (s3_q.op.kv_addr.token >> OffBits),
     .place_i        (s3_q.place),
-    .kept_i         (s3_q.kept),
-    .kept_slot_i    (s3_q.slot),
-    .tag_i          (s3_tag),
     .meta_i         (s3_meta_q),
     .judged_i       (s3_judged),
-    .token_offset_i (8'(s3_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
-    .block_i        (s3_q.op.kv_addr.token >> OffBits),
     .step_i         (step_i),
-    .epoch_i        (epoch),
-    .life_i         (life_q),
     .pick_i         (s3_pick_q),
     .avail_i        (s3_avail_q),
     .unsure_i       (s3_unsure),
-    .slot_i         (slot_i),
     .evict_full_i   (evict_full_i),
     .prefetch_full_i(prefetch_full_i),
     .tag_we_o       (alu_tag_we),
-    .tag_o          (alu_tag),
     .meta_we_o      (alu_meta_we),
-    .meta_o         (alu_meta),
     .push_valid_o   (push_valid_o),
+    .push_ok_o      (push_ok),
     .push_channel_o (push_channel_o),
     .push_item_o    (push_item_o),
     .take_o         (take),
     .take_tier_o    (take_tier),
     .status_o       (s3_status),
-    .move_o         (s3_move),
-    .underflow_o    (underflow),
-    .saturated_o    (saturated)
+    .move_o         (s3_move)
   );
 
   assign push_may_o = s3_may_q;
@@ -928,13 +936,43 @@ module kvcpu_rtbd #(
 
   assign s3_tag_we = alu_tag_we || (s3_valid_q && s3_q.eng_write);
   assign s3_meta_we = alu_meta_we || (s3_valid_q && s3_q.eng_write);
-  assign s3_tag_n = s3_q.eng_write ? eng_tag : alu_tag;
-  assign s3_meta_n = s3_q.eng_write ? eng_meta : alu_meta;
 
-  banks_t s4_bank_q, s5_bank_q;
-  logic s4_tag_we_q, s4_meta_we_q, s5_meta_we_q, s4_bad_q, s5_bad_q;
-  tag_t s4_tag_q, s5_tag_q;
-  meta_t s4_meta_q, s5_meta_q;
+  // ------------------------------------------------------------------ S4: the words
+  banks_t s5_bank_q;
+  logic s4_tag_we_q, s4_meta_we_q, s5_meta_we_q, s4_push_ok_q, s4_epoch_q, s5_bad_q;
+  logic [LifeW-1:0] s4_life_q;
+  logic [31:0] s4_step_q;
+  logic [SlotW-1:0] s3_slot, s4_slot_q;
+  move_e s4_move_q;
+  judged_t s4_judged_q;
+  s_stage_t s4_q;
+  tag_t s4_answer, s4_tag, s5_tag_q;
+  meta_t s4_old_meta_q, s4_meta, s5_meta_q;
+
+  // The tag's answer part came through port A; its key is the operation's.
+  always_comb begin
+    s4_answer = '0;
+    s4_answer.token_end = s4_q.token_end;
+    s4_answer.tier = tier_e'(s4_q.tier);
+    s4_answer.slot = s4_q.slot;
+  end
+
+  kvcpu_rtbd_word u_word (
+    .op_i          (s4_q.op),
+    .tag_i         (s4_answer),
+    .meta_i        (s4_old_meta_q),
+    .judged_i      (s4_judged_q),
+    .push_ok_i     (s4_push_ok_q),
+    .move_i        (s4_move_q),
+    .slot_i        (s4_slot_q),
+    .token_offset_i(8'(s4_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
+    .block_i       (s4_q.op.kv_addr.token >> OffBits),
+    .step_i        (s4_step_q),
+    .epoch_i       (s4_epoch_q),
+    .life_i        (s4_life_q),
+    .tag_o         (s4_tag),
+    .meta_o        (s4_meta)
+  );
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -948,20 +986,25 @@ module kvcpu_rtbd #(
     end
   end
   always_ff @(posedge clk_i) begin
-    s4_bank_q <= s3_q.bank;
-    s5_bank_q <= s4_bank_q;
-    s4_tag_q  <= s3_tag_n;
-    s5_tag_q  <= s4_tag_q;
-    s4_meta_q <= s3_meta_n;
-    s5_meta_q <= s4_meta_q;
-    s4_bad_q  <= s3_q.eng_write && eng_meta_bad;
-    s5_bad_q  <= s4_bad_q;
+    s4_q          <= s3_q;
+    s4_judged_q   <= s3_judged;
+    s4_old_meta_q <= s3_meta_q;
+    s4_push_ok_q  <= push_ok;
+    s4_move_q     <= s3_move;
+    s4_slot_q     <= s3_slot;
+    s4_step_q     <= step_i;
+    s4_epoch_q    <= scan_cfg_i.epoch;
+    s4_life_q     <= life_q;
+    s5_bank_q     <= s4_q.bank;
+    s5_tag_q      <= s4_q.eng_write ? eng_tag : s4_tag;
+    s5_meta_q     <= s4_q.eng_write ? eng_meta : s4_meta;
+    s5_bad_q      <= s4_q.eng_write && eng_meta_bad;
   end
 
   // ------------------------------------------------------------------ counters, miss queue, life
   logic s3_lookup, free_orphan_any;
   banks_t free_orphan;
-  assign s3_lookup = alu_valid && (s3_q.op.op == OpLookup);
+  assign s3_lookup = s3_commits_q && (s3_q.op.op == OpLookup);
   assign count_hit_o = s3_lookup && s3_hit_q;
   assign count_denied_o = s3_lookup && s3_q.op.denied;
   assign count_miss_o = s3_lookup && !s3_hit_q && !s3_q.op.denied;
@@ -979,7 +1022,6 @@ module kvcpu_rtbd #(
   logic [3:0] result_bank;
   logic [RowW-1:0] result_row;
   logic s3_insert, s3_again, s3_search;
-  logic [SlotW-1:0] s3_slot;
   rsp_t s3_rsp, search_rsp;
 
   assign s3_insert = s3_valid_q && s3_fresh_q && !s3_q.kept;
@@ -996,8 +1038,8 @@ module kvcpu_rtbd #(
     s3_rsp.hit = s3_hit_q;
     s3_rsp.status = s3_status;
     s3_rsp.move = s3_move;
-    s3_rsp.underflow = underflow;
-    s3_rsp.saturated = saturated;
+    s3_rsp.underflow = s3_judged_q.underflow;
+    s3_rsp.saturated = s3_judged_q.saturated;
     if (s3_hit_q) begin
       s3_rsp.tier = s3_meta_q.tier;
       s3_rsp.phys_addr = s3_phys_q;
@@ -1170,8 +1212,7 @@ module kvcpu_rtbd #(
   end
 
   always_comb begin
-    take_o = take;
-    if (s1_keeps) take_o[s1_q.op.tier] = 1'b1;  // never in one cycle: operations that take keep their distance
+    take_o = take | s1_takes;  // never in one cycle: operations that take keep their distance
     put_o = '0;
     put_held_o = 1'b0;
     put_slot_o = put_slot;
@@ -1375,7 +1416,7 @@ module kvcpu_rtbd #(
       .s2_meta_o        (bank_s2_meta[b]),
       .s2_tag_o         (bank_s2_tag[b]),
       .s2_meta_ok_o     (bank_s2_meta_ok[b]),
-      .s4_tag_we_i      (s4_tag_we_q && s4_bank_q[b]),
+      .s4_tag_we_i      (s4_tag_we_q && s4_q.bank[b]),
       .s5_tag_i         (s5_tag_q),
       .s5_meta_we_i     (s5_meta_we_q && s5_bank_q[b]),
       .s5_meta_i        (s5_meta_q),

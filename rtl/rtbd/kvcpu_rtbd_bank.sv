@@ -202,7 +202,8 @@ module kvcpu_rtbd_bank #(
   stage_t s0, s1_q, s2_q, s3_q, s4_q, s5_q;
 
   logic replay;    // the S5 scan step found no waiting place: younger steps of the walk are void
-  logic replay_q;  // and the one that entered in the same cycle
+  logic replay_q;  // and the one that entered in the same cycle; none enters now, the walk goes back
+  logic [RowW-1:0] replay_row_q;
 
   // ------------------------------------------------------------------ S0: who enters
   logic            scan_walking, scan_ready, free_walking, free_ready;
@@ -224,7 +225,7 @@ module kvcpu_rtbd_bank #(
   // A forced step finds the pipeline empty and the walk paused.
   assign scan_row    = forced_scan_i ? forced_row_i : scan_walk_row;
   assign scan_want   = forced_scan_i || (scan_walking && !scan_pause_i);
-  assign scan_may    = scan_walking && !scan_pause_i && scan_ready;
+  assign scan_may    = scan_walking && !scan_pause_i && scan_ready && !replay_q;
   assign free_may    = free_turn_q && free_walking && free_ready && freed_room_q;
   assign free_want   = free_may && (port_a_idle || !tag_we);
 
@@ -308,8 +309,8 @@ module kvcpu_rtbd_bank #(
     .clear_i      (clear_i),
     .start_i      (scan_start_i),
     .start_row_i  (scan_row_i),
-    .back_i       (replay && !s5_q.forced),
-    .back_row_i   (s5_q.row),
+    .back_i       (replay_q),
+    .back_row_i   (replay_row_q),
     .step_i       (scan_go && !forced_scan_i),
     .stage_valid_i(stage_valid),
     .stage_row_i  (stage_row),
@@ -362,7 +363,7 @@ module kvcpu_rtbd_bank #(
       s4_q <= '0;
       s5_q <= '0;
     end else begin
-      replay_q <= replay;
+      replay_q <= replay && !s5_q.forced;
       s1_q <= s0;
       s2_q <= unless_void(s1_q, replay || replay_q);
       s3_q <= unless_void(s2_q, replay);
@@ -371,6 +372,8 @@ module kvcpu_rtbd_bank #(
       if (sweep_i) s5_q.row <= sweep_row_i;
     end
   end
+
+  always_ff @(posedge clk_i) replay_row_q <= s5_q.row;
 
   // ------------------------------------------------------------------ memories
   logic [TagBits-1:0] tag_a_word, tag_b_rdata, tag_b_q, t3_word_q;
@@ -418,7 +421,9 @@ module kvcpu_rtbd_bank #(
 
   // What port B wrote while port A read: the rows are compared a cycle later, and the words change places
   // a cycle after that, when there is time.
-  logic               t2_written_q, t3_beside_q;
+  logic               t2_written_q;
+  logic               t3_beside_q;       // for the tag itself
+  logic               t3_beside_sure_q;  // the same, for what is decided from it: less to drive
   logic [RowBits-1:0] t2_read_row_q, t2_written_row_q;
   logic [TagBits-1:0] t2_written_word_q;
 
@@ -508,8 +513,13 @@ module kvcpu_rtbd_bank #(
   end
 
   assign t3_tag_o      = unpack_tag(t3_beside_q ? t3_word_beside_q : t3_word_q);
-  assign t3_tag_ok_o   = t3_beside_q ? !(^t3_parity_beside_q) : !(^t3_parity_q);
-  assign t3_same_key_o = t3_beside_q ? &{t3_key_beside_q, t3_token_beside_q} : &{t3_key_q, t3_token_q};
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) t3_beside_sure_q <= 1'b0;
+    else if (advance_i) t3_beside_sure_q <= t2_beside;
+  end
+
+  assign t3_tag_ok_o   = t3_beside_sure_q ? !(^t3_parity_beside_q) : !(^t3_parity_q);
+  assign t3_same_key_o = t3_beside_sure_q ? &{t3_key_beside_q, t3_token_beside_q} : &{t3_key_q, t3_token_q};
 
   // ------------------------------------------------------------------ S2
   logic s2_tag_ok;
@@ -577,7 +587,7 @@ module kvcpu_rtbd_bank #(
   assign scan_in_pipe_o = (s1_q.kind == StepScan) || (s2_q.kind == StepScan) ||
                           (s3_q.kind == StepScan) || (s4_q.kind == StepScan) ||
                           (s5_q.kind == StepScan);
-  assign scan_done_o = !scan_walking && !scan_in_pipe_o;
+  assign scan_done_o = !scan_walking && !scan_in_pipe_o && !replay_q;
 
   // ------------------------------------------------------------------ FREE_REQUEST, S2..S5
   logic free_match, free_remove;

@@ -1,5 +1,6 @@
 // What an operation will do to its entry, as far as the entry and the registers tell (S2). The rules are
-// device.md 3 (lookup), 5 (slots), 6 (moves), 7 (hints), 8 (commands). Combinational.
+// device.md 3 (lookup), 5 (slots), 6 (moves), 7 (hints), 8 (commands). Combinational. kvcpu_rtbd_alu (S3)
+// adds what others change from cycle to cycle.
 
 module kvcpu_rtbd_judge (
   /// An operation that has a commit point is at S2.
@@ -10,7 +11,9 @@ module kvcpu_rtbd_judge (
   input  logic                 hit_i,
   /// OpInsert: a tag of the key was found.
   input  logic                 exists_i,
-  /// OpInsert: the search ends; it has its slot already.
+  /// OpInsert: a free place was found in the key's banks, or by the search.
+  input  logic                 place_i,
+  /// OpInsert: it has its slot already, from S1 or from the first pass of its search.
   input  logic                 kept_i,
   /// The entry's meta word.
   input  kvcpu_pkg::meta_t     meta_i,
@@ -36,72 +39,89 @@ module kvcpu_rtbd_judge (
   assign kept_hot = !op_i.item.by_migrate &&
                     (meta_i.hot || (meta_i.r == 8'hFF && !meta_i.evictable));
 
-  function automatic logic [TierCount-1:0] only(tier_e tier);
-    return TierCount'(1) << tier;
-  endfunction
-
   // ------------------------------------------------------------------ the operation
   always_comb begin
     judged_o = '0;
     judged_o.hit = hit_i;
     judged_o.grows = op_i.write && (token_offset_i == token_end_i + 8'd1);
-    judged_o.item_lives = life_ok;
     judged_o.put_tier = meta_i.tier;
     judged_o.put_slot = meta_i.slot;
     judged_o.push_channel = 1'(ChPrefetch);
     judged_o.push_fixed = 1'b1;
     judged_o.push_target = cfg_i.promote_tier;
+    judged_o.status = hit_i ? StOk : StMiss;
+    judged_o.move = MvCancelled;
 
     judged_o.end_move = MvOk;
     if (meta_i.voided) judged_o.end_move = MvVoid;
-    else if (op_i.error) judged_o.end_move = op_i.tries >= cfg_i.max_retry ? MvError : MvRetry;
+    else if (op_i.error) judged_o.end_move = (op_i.tries >= cfg_i.max_retry) ? MvError : MvRetry;
     else if (op_i.dst_tier > meta_i.tier && keeps_ref) judged_o.end_move = MvCancelled;
-
-    judged_o.migrate = StOk;
-    if (op_i.tier == meta_i.tier) judged_o.migrate = StBadArg;
-    else if (op_i.tier > meta_i.tier && keeps_ref) judged_o.migrate = StReferenced;
-    else if (meta_i.in_flight) judged_o.migrate = StBusy;
 
     unique case (op_i.op)
       OpLookup: begin
         judged_o.aborts = hit_i && op_i.write && meta_i.moving;
         judged_o.pushes = hit_i && cfg_i.demand && promotable;
+        judged_o.writes_tag = hit_i && judged_o.grows;
+        judged_o.writes_meta = hit_i;
       end
+
+      OpBoost, OpCool: judged_o.writes_meta = hit_i;
 
       OpImevict: begin
         judged_o.push_channel = 1'(ChEvict);
         judged_o.push_fixed = 1'b0;
         judged_o.push_target = TierNvme;
         judged_o.pushes = hit_i && free_to_move && !keeps_ref && meta_i.tier != TierNvme;
+        judged_o.writes_meta = hit_i;
       end
 
-      OpPrefetch: judged_o.hints = hit_i && promotable;
+      OpPrefetch: begin
+        judged_o.hints = hit_i && promotable;
+        judged_o.writes_meta = hit_i;
+      end
+
+      OpShare: begin
+        judged_o.saturated = hit_i && meta_i.ref_count == 8'hFF;
+        judged_o.writes_meta = hit_i;
+      end
+
+      OpRelease: begin
+        judged_o.underflow = hit_i && !keeps_ref;
+        judged_o.writes_meta = hit_i;
+      end
 
       OpInsert: begin
         judged_o.inserts = !kept_i && !exists_i;
-        judged_o.targets = only(op_i.tier);
+        judged_o.status = (!kept_i && exists_i) ? StExists : place_i ? StOk : StFull;
+        judged_o.writes_tag = kept_i && place_i;
+        judged_o.writes_meta = kept_i && place_i;
       end
 
       OpRemove: begin
         judged_o.removes = hit_i && !keeps_ref;
         judged_o.puts = judged_o.removes;
         judged_o.aborts = judged_o.removes && meta_i.moving;
+        judged_o.writes_tag = judged_o.removes;
+        judged_o.writes_meta = judged_o.removes;
+        if (hit_i && keeps_ref) judged_o.status = StReferenced;
       end
 
       OpMigrate: begin
         judged_o.push_channel = (op_i.tier > meta_i.tier) ? 1'(ChEvict) : 1'(ChPrefetch);
         judged_o.push_target = op_i.tier;
-        judged_o.pushes = hit_i && judged_o.migrate == StOk;
+        if (hit_i) begin
+          if (op_i.tier == meta_i.tier) judged_o.status = StBadArg;
+          else if (op_i.tier > meta_i.tier && keeps_ref) judged_o.status = StReferenced;
+          else if (meta_i.in_flight) judged_o.status = StBusy;
+        end
+        judged_o.pushes = judged_o.status == StOk;
+        judged_o.migrates = judged_o.pushes;
       end
 
       OpStart: begin
         judged_o.starts = hit_i && life_ok && meta_i.tier == op_i.item.from &&
                           !(target_slower && (keeps_ref || kept_hot));
-        // The nearest slower tier with a free slot, or the item's own target.
-        for (int unsigned t = 0; t < TierCount; t++) begin
-          judged_o.targets[t] = op_i.item.fixed ? op_i.item.target == tier_e'(t)
-                                                : meta_i.tier < tier_e'(t);
-        end
+        judged_o.writes_meta = hit_i && life_ok;
       end
 
       OpEnd: begin
@@ -113,9 +133,12 @@ module kvcpu_rtbd_judge (
           judged_o.put_tier = op_i.dst_tier;
           judged_o.put_slot = op_i.dst_slot;
         end
+        if (judged_o.ends) judged_o.move = judged_o.end_move;
+        judged_o.writes_tag = judged_o.put_held;
+        judged_o.writes_meta = judged_o.ends;
       end
 
-      default: ;
+      default: ;  // OpPeek, OpProbe, OpRead, OpNone change nothing
     endcase
 
     if (!valid_i) begin
@@ -126,6 +149,11 @@ module kvcpu_rtbd_judge (
       judged_o.aborts = 1'b0;
       judged_o.pushes = 1'b0;
       judged_o.hints = 1'b0;
+      judged_o.migrates = 1'b0;
+      judged_o.underflow = 1'b0;
+      judged_o.saturated = 1'b0;
+      judged_o.writes_tag = 1'b0;
+      judged_o.writes_meta = 1'b0;
     end
   end
 

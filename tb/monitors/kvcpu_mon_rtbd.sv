@@ -27,16 +27,30 @@ module kvcpu_mon_rtbd #(
   input logic [kvcpu_pkg::IndexW-1:0]                           index_i,
   /// Entry before.
   input kvcpu_pkg::meta_t                                       meta_i,
-  /// Tag before (answer part only).
-  input kvcpu_pkg::tag_t                                        tag_i,
+  /// Tag before: TOKEN_END, offset inside the block.
+  input logic [7:0]                                             token_end_i,
+  /// Tag before: tier.
+  input logic [1:0]                                             tier_i,
+  /// Tag before: slot.
+  input logic [kvcpu_pkg::SlotW-1:0]                            tag_slot_i,
   /// Tag is written.
   input logic                                                   tag_we_i,
-  /// Tag after.
-  input kvcpu_pkg::tag_t                                        tag_n_i,
   /// Meta word is written.
   input logic                                                   meta_we_i,
-  /// Meta word after.
-  input kvcpu_pkg::meta_t                                       meta_n_i,
+  /// What the words after follow from, besides: the judgement.
+  input kvcpu_pkg::judged_t                                     judged_i,
+  /// The queue of the item has a place.
+  input logic                                                   push_ok_i,
+  /// Current step.
+  input logic [31:0]                                            step_i,
+  /// Epoch of the running or last scan.
+  input logic                                                   epoch_i,
+  /// Life count of a new entry.
+  input logic [kvcpu_pkg::LifeW-1:0]                            life_i,
+  /// Tag after, as the device works it out a cycle later (S4).
+  input kvcpu_pkg::tag_t                                        s4_tag_i,
+  /// Meta word after, as the device works it out a cycle later (S4).
+  input kvcpu_pkg::meta_t                                       s4_meta_i,
   /// Result, without the addresses that the device adds up later.
   input kvcpu_pkg::rsp_t                                        found_i,
   /// Tag of the entry that OpRead reads.
@@ -85,12 +99,47 @@ module kvcpu_mon_rtbd #(
     return {item.request_id, item.layer_head, 32'(item.block << OffBits)};
   endfunction
 
-  // The tag as the operation leaves it; tag_n_i means nothing where it is not written.
+  // The words after: the device has them in the next cycle, the record is of this one.
+  tag_t  tag_before, tag_n;
+  meta_t meta_n;
+
+  always_comb begin
+    tag_before = '0;
+    tag_before.token_end = token_end_i;
+    tag_before.tier = tier_e'(tier_i);
+    tag_before.slot = tag_slot_i;
+  end
+
+  kvcpu_rtbd_word u_word (
+    .op_i          (op_i),
+    .tag_i         (tag_before),
+    .meta_i        (meta_i),
+    .judged_i      (judged_i),
+    .push_ok_i     (push_ok_i),
+    .move_i        (found_i.move),
+    .slot_i        (slot_i),
+    .token_offset_i(8'(op_i.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
+    .block_i       (op_i.kv_addr.token >> OffBits),
+    .step_i        (step_i),
+    .epoch_i       (epoch_i),
+    .life_i        (life_i),
+    .tag_o         (tag_n),
+    .meta_o        (meta_n)
+  );
+
+  tag_after_commit: assert property (@(posedge clk_i) disable iff (!rst_ni)
+    valid_i && tag_we_i |=> s4_tag_i == $past(tag_n))
+    else $error("kvcpu_rtbd: the tag of S4 is not what follows from the commit point");
+  meta_after_commit: assert property (@(posedge clk_i) disable iff (!rst_ni)
+    valid_i && meta_we_i |=> s4_meta_i == $past(meta_n))
+    else $error("kvcpu_rtbd: the meta word of S4 is not what follows from the commit point");
+
+  // The tag as the operation leaves it; tag_n means nothing where it is not written.
   tag_t tag_after;
   always_comb begin
-    tag_after = tag_n_i;
+    tag_after = tag_n;
     if (!tag_we_i) begin
-      tag_after = tag_i;
+      tag_after = tag_before;
       tag_after.valid = 1'b1;
       tag_after.request_id = op_i.kv_addr.request_id;
       tag_after.layer_head = {op_i.kv_addr.layer, op_i.kv_addr.head};
@@ -173,8 +222,8 @@ module kvcpu_mon_rtbd #(
           op_i.kv_addr,
           {op_i.step, 16'(op_i.index), index_i},
           entry_word0(tag_after),
-          entry_word1(meta_we_i ? meta_n_i : meta_i),
-          entry_word2(tag_after, meta_we_i ? meta_n_i : meta_i),
+          entry_word1(meta_we_i ? meta_n : meta_i),
+          entry_word2(tag_after, meta_we_i ? meta_n : meta_i),
           {put_tier(put_i) == 0 ? 8'd0 : 8'(put_tier(put_i)), 8'(take_tier_i), put_slot_i,
            slot_i, 16'(rsp.index)},
           {8'(op_i.tier), 8'(op_i.token_end), 8'(op_i.prefix), 8'(op_i.hot), 8'(rsp.dst_tier),
@@ -183,7 +232,7 @@ module kvcpu_mon_rtbd #(
           rsp.dst_phys,
           item_key((op_i.op == OpStart || op_i.op == OpEnd) ? op_i.item : push_item_i),
           item_rest((op_i.op == OpStart || op_i.op == OpEnd) ? op_i.item : push_item_i),
-          {meta_flags(meta_i), 8'(tag_i.tier), tag_i.slot, 16'(meta_i.move_id), 8'(op_i.move_id)},
+          {meta_flags(meta_i), 8'(tier_i), tag_slot_i, 16'(meta_i.move_id), 8'(op_i.move_id)},
           {32'd0, 8'(op_i.dst_tier), op_i.dst_slot, 8'd0},
           0);
       end
