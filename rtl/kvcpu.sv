@@ -346,7 +346,7 @@ module kvcpu
   );
 
   // ------------------------------------------------------------------ commands, BAR2
-  logic cmd_op_valid, cmd_op_ready, cmd_rsp_valid, cmd_insert, cmd_inserted;
+  logic cmd_op_valid, cmd_op_ready, cmd_op_takes, cmd_rsp_valid, cmd_insert, cmd_inserted;
   logic [63:0] cmd_phys_addr;
   logic [IndexW-1:0] cmd_index;
   logic bar2_op_valid, bar2_op_ready, bar2_rsp_valid;
@@ -374,6 +374,7 @@ module kvcpu
     .op_valid_o       (cmd_op_valid),
     .op_ready_i       (cmd_op_ready),
     .op_o             (cmd_op),
+    .op_takes_o       (cmd_op_takes),
     .rsp_valid_i      (cmd_rsp_valid),
     .rsp_i            (cmd_rsp),
     .insert_i         (cmd_insert),
@@ -474,6 +475,7 @@ module kvcpu
     .cmd_valid_i       (cmd_op_valid),
     .cmd_ready_o       (cmd_op_ready),
     .cmd_op_i          (cmd_op),
+    .cmd_takes_i       (cmd_op_takes),
     .dma_valid_i       (dma_op_valid),
     .dma_ready_o       (dma_op_ready),
     .dma_op_i          (dma_op),

@@ -266,6 +266,37 @@ package kvcpu_pkg;
     logic                 saturated;     // OpShare at REF_COUNT 255
   } judged_t;
 
+  /// Operations that write an entry, one bit each.
+  typedef struct packed {
+    logic lookup;
+    logic boost;
+    logic imevict;
+    logic cool;
+    logic prefetch;
+    logic share;
+    logic releases;
+    logic insert;
+    logic remove;
+    logic starts;
+    logic ends;
+  } writer_t;
+
+  function automatic writer_t writer_of(op_e op);
+    return '{
+      lookup:   op == OpLookup,
+      boost:    op == OpBoost,
+      imevict:  op == OpImevict,
+      cool:     op == OpCool,
+      prefetch: op == OpPrefetch,
+      share:    op == OpShare,
+      releases: op == OpRelease,
+      insert:   op == OpInsert,
+      remove:   op == OpRemove,
+      starts:   op == OpStart,
+      ends:     op == OpEnd
+    };
+  endfunction
+
   /// What an operation came to; one cycle after its commit point (stage S3).
   typedef struct packed {
     op_e                op;

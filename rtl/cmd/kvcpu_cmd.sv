@@ -37,6 +37,8 @@ module kvcpu_cmd
   input  logic              op_ready_i,
   /// The operation (client ClCmd).
   output op_t               op_o,
+  /// It takes a slot: is an OpInsert.
+  output logic              op_takes_o,
   /// Response of an operation, in the order of the operations.
   input  logic              rsp_valid_i,
   /// The response.
@@ -90,29 +92,37 @@ module kvcpu_cmd
   logic idle_q, held_q, range_q;  // the state is StIdle, is not, is StRange; the latter two choose between commands
 
   // ------------------------------------------------------------------ queue
-  logic                            q_valid, load, bad_arg, q_bad_arg, q_direct;
-  logic [$bits(cmd_t):0]           q_data;
+  // What the command at the head is, worked out on its way into the queue.
+  typedef struct packed {
+    logic bad_arg;
+    logic range;
+    logic direct;  // it has one operation
+    op_e  op;      // that
+  } kind_t;
+
+  logic                            q_valid, load;
+  kind_t                           kind, q_kind;
+  op_e                             op_q;
+  logic                            takes_q;
   logic [$clog2(CmdQueueDepth):0]  q_level;
   cmd_t                            q_cmd, cmd_q;
 
   kvcpu_fifo #(
-    .Width($bits(cmd_t) + 1),
+    .Width($bits(kind_t) + $bits(cmd_t)),
     .Depth(CmdQueueDepth)
   ) u_queue (
     .clk_i  (clk_i),
     .rst_ni (rst_ni),
     .clear_i(clear_i),
     .push_i (push_i),
-    .data_i ({bad_arg, cmd_i}),
+    .data_i ({kind, cmd_i}),
     .full_o (full_o),
     .valid_o(q_valid),
-    .data_o (q_data),
+    .data_o ({q_kind, q_cmd}),
     .pop_i  (load),
     .level_o(q_level)
   );
 
-  assign q_cmd     = cmd_t'(q_data[$bits(cmd_t)-1:0]);
-  assign q_bad_arg = q_data[$bits(cmd_t)];
   assign load      = q_valid && idle_q;
   assign pending_o = 5'(q_level) + 5'(state_q != StIdle);
 
@@ -123,19 +133,30 @@ module kvcpu_cmd
   // INSERT: block-aligned, TOKEN_END inside the same block (and so not before TOKEN_START). Judged on
   // the way into the queue, so that an operation is offered straight from the queue's head.
   always_comb begin
+    kind = '0;
     unique case (cmd_i.cmd)
-      CmdInsert: bad_arg = (cmd_i.kv_addr.token & OffsetMask) != '0 ||
-                           ((cmd_i.kv_addr.token ^ cmd_i.token_end) >> OffsetW) != '0;
-      CmdFreeRequest: bad_arg = cmd_i.kv_addr.request_id == '0;
-      default: bad_arg = 1'b0;
+      CmdInsert: kind.bad_arg = (cmd_i.kv_addr.token & OffsetMask) != '0 ||
+                                ((cmd_i.kv_addr.token ^ cmd_i.token_end) >> OffsetW) != '0;
+      CmdFreeRequest: kind.bad_arg = cmd_i.kv_addr.request_id == '0;
+      default: ;
+    endcase
+    kind.range  = is_range(cmd_i.cmd);
+    kind.direct = !kind.range && !kind.bad_arg && (cmd_i.cmd != CmdFreeRequest);
+    unique case (cmd_i.cmd)
+      CmdInsert:  kind.op = OpInsert;
+      CmdLookup:  kind.op = cmd_i.touch ? OpLookup : OpPeek;
+      CmdRemove:  kind.op = OpRemove;
+      CmdMigrate: kind.op = OpMigrate;
+      default:    kind.op = OpNone;
     endcase
   end
 
-  // The command at the head has one operation.
-  assign q_direct = q_valid && !is_range(q_cmd.cmd) && !q_bad_arg && (q_cmd.cmd != CmdFreeRequest);
-
   always_ff @(posedge clk_i) begin
-    if (!held_q) cmd_q <= q_cmd;
+    if (!held_q) begin
+      cmd_q   <= q_cmd;
+      op_q    <= q_kind.op;
+      takes_q <= q_kind.op == OpInsert;
+    end
   end
 
   // ------------------------------------------------------------------ sequence
@@ -147,9 +168,9 @@ module kvcpu_cmd
     unique case (state_q)
       StIdle: begin
         if (load) begin
-          if (is_range(q_cmd.cmd)) begin
+          if (q_kind.range) begin
             state_d = StRange;
-          end else if (q_bad_arg) begin
+          end else if (q_kind.bad_arg) begin
             state_d = StDone;
           end else if (q_cmd.cmd == CmdFreeRequest) begin
             state_d      = StFreeWait;
@@ -190,8 +211,8 @@ module kvcpu_cmd
       state_q      <= state_d;
       idle_q       <= idle_d;
       held_q       <= !idle_d;
-      range_q      <= (load && is_range(q_cmd.cmd)) || (range_q && !walk_done);
-      walk_start_q <= load && is_range(q_cmd.cmd);
+      range_q      <= (load && q_kind.range) || (range_q && !walk_done);
+      walk_start_q <= load && q_kind.range;
       free_start_q <= free_start_d;
     end
   end
@@ -230,16 +251,11 @@ module kvcpu_cmd
     dir_op.tier      = dir_cmd.tier;
     dir_op.prefix    = dir_cmd.prefix;
     dir_op.hot       = dir_cmd.hot;
-    unique case (dir_cmd.cmd)
-      CmdInsert:  dir_op.op = OpInsert;
-      CmdLookup:  dir_op.op = dir_cmd.touch ? OpLookup : OpPeek;
-      CmdRemove:  dir_op.op = OpRemove;
-      CmdMigrate: dir_op.op = OpMigrate;
-      default:    dir_op.op = OpNone;
-    endcase
+    dir_op.op        = held_q ? op_q : q_kind.op;
   end
 
-  assign op_valid_o = walk_op_valid || (state_q == StDir) || (idle_q && q_direct);
+  assign op_valid_o = walk_op_valid || (state_q == StDir) || (idle_q && q_valid && q_kind.direct);
+  assign op_takes_o = idle_q ? q_kind.op == OpInsert : takes_q;
   assign op_o       = range_q ? walk_op : dir_op;
 
   // ------------------------------------------------------------------ results
@@ -249,14 +265,14 @@ module kvcpu_cmd
   logic        dir_busy_q, result_valid_q, dir_push, dir_done, ok, tier_q, place_q, removed_q;
 
   assign dir_push = push_i && !full_o && !is_range(cmd_i.cmd);
-  assign dir_done = (load && !is_range(q_cmd.cmd) && q_bad_arg) ||
+  assign dir_done = (load && !q_kind.range && q_kind.bad_arg) ||
                     (state_q == StDirWait && (rsp_valid_i || inserted_i)) ||
                     (state_q == StFreeWait && free_done_i);
 
   assign ok = (cmd_q.cmd == CmdLookup) ? rsp_i.hit : rsp_i.status == StOk;
 
   always_ff @(posedge clk_i) begin
-    if (load && !is_range(q_cmd.cmd) && q_bad_arg) result.status <= StBadArg;
+    if (load && !q_kind.range && q_kind.bad_arg) result.status <= StBadArg;
     if (state_q == StDirWait) begin
       result.status    <= (cmd_q.cmd == CmdLookup) ? (rsp_i.hit ? StOk : StMiss) : rsp_i.status;
       result.tier      <= rsp_i.tier;

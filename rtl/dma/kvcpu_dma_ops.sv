@@ -140,7 +140,7 @@ module kvcpu_dma_ops
   endfunction
 
   // ---------------------------------------------------------------- a new move
-  logic              id_valid, id_free, new_ready_q, new_valid, new_channel, new_load;
+  logic              id_valid, id_free, new_ready_q, run_q, new_valid, new_channel, new_load;
   logic              last_channel_q;
   logic [MoveW-1:0]  id, id_freed;
   logic [AheadW-1:0] ahead_q;
@@ -166,7 +166,7 @@ module kvcpu_dma_ops
   // Worked out a cycle ahead, and not in the cycle after a start check was put up, when a move id and a
   // queue's head have just gone.
   assign ahead_room = (AheadW + 1)'(ahead_q) + (AheadW + 1)'(start_q) < (AheadW + 1)'(StartAhead);
-  assign new_valid  = enable_i && !halt_i && new_ready_q && |q_valid_i;
+  assign new_valid  = run_q && new_ready_q && |q_valid_i;
   // Round-robin: the other channel than the last one, if it asks.
   assign new_channel = last_channel_q ? !q_valid_i[ChEvict] : q_valid_i[ChPrefetch];
 
@@ -311,6 +311,7 @@ module kvcpu_dma_ops
       taken_q     <= 1'b0;
       room_q      <= 1'b0;
       new_ready_q <= 1'b0;
+      run_q       <= 1'b0;
     end else if (clear_i) begin
       fetched_q   <= 1'b0;
       op_valid_q  <= 1'b0;
@@ -319,6 +320,7 @@ module kvcpu_dma_ops
       taken_q     <= 1'b0;
       room_q      <= 1'b0;
       new_ready_q <= 1'b0;
+      run_q       <= 1'b0;
     end else begin
       fetched_q   <= fetch;
       op_valid_q  <= fetched_q || new_load || (op_valid_q && !op_accept);
@@ -327,6 +329,7 @@ module kvcpu_dma_ops
       taken_q     <= taken_i;
       room_q      <= ahead_room && !start_load;
       new_ready_q <= !init_valid_i && id_valid && ahead_room && !new_load;
+      run_q       <= enable_i && !halt_i;
     end
   end
 

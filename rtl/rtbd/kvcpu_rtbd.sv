@@ -74,6 +74,8 @@ module kvcpu_rtbd #(
   output logic                                cmd_ready_o,
   /// Commands: the operation.
   input  kvcpu_pkg::op_t                      cmd_op_i,
+  /// Commands: it takes a slot.
+  input  logic                                cmd_takes_i,
   /// DMA: operation.
   input  logic                                dma_valid_i,
   /// DMA: taken.
@@ -297,6 +299,7 @@ module kvcpu_rtbd #(
     .cmd_valid_i     (cmd_valid_i),
     .cmd_ready_o     (cmd_ready_o),
     .cmd_op_i        (cmd_op_i),
+    .cmd_takes_i     (cmd_takes_i),
     .bar2_valid_i    (bar2_valid_i),
     .bar2_ready_o    (bar2_ready_o),
     .bar2_op_i       (bar2_op_i),
@@ -310,8 +313,6 @@ module kvcpu_rtbd #(
   logic [LANES-1:0][RowW-1:0] t1_hash_row, t1_row, t2_row_q, t3_row_q;
   logic t2_hold_q;
 
-  assign t1_leave = t1_valid_q && t_advance && !t2_hold_q;
-  assign t1_free = !t1_valid_q || t1_leave;
 
   kvcpu_hash #(
     .LANES(LANES),
@@ -374,6 +375,9 @@ module kvcpu_rtbd #(
   head_t t3_head, eng_head, s0_spare_q, s0_next, s0_q;
   logic  s0_spare_valid_q;
 
+  assign t1_leave = t1_valid_q && !s0_spare_valid_q && !t2_hold_q;
+  assign t1_free = !t1_valid_q || t1_leave;
+
   function automatic logic takes(logic valid, op_e op);
     return valid && (op == OpStart || op == OpInsert);
   endfunction
@@ -426,7 +430,8 @@ module kvcpu_rtbd #(
   // T3
   tag_t [LANES-1:0] t3_tag;
   banks_t t3_tag_ok, t3_same_key, t3_match, t3_free, t3_first_free, t3_bad, t3_target;
-  logic t3_named_q, t3_insert_q, t3_load_q;  // its key counts; it is an OpInsert, a probe that loads
+  // Its key counts; it may take a slot; it is an OpInsert, an OpRead, a probe, a probe that loads.
+  logic t3_named_q, t3_takes_q, t3_insert_q, t3_read_q, t3_probe_q, t3_load_q;
   logic [7:0] t1_least, t2_least_q;
 
   // The least TOKEN_END with which an entry matches. Lookups ask for a token, write lookups for the one
@@ -447,8 +452,8 @@ module kvcpu_rtbd #(
   always_comb begin
     t3_target = t3_match;
     if (t3_insert_q && t3_match == '0) t3_target = t3_first_free;
-    if (t3_op_q.op == OpRead) t3_target[t3_op_q.index[BankBits-1:0]] = 1'b1;
-    if (t3_op_q.op == OpProbe) t3_target = '0;
+    if (t3_read_q) t3_target[t3_op_q.index[BankBits-1:0]] = 1'b1;
+    if (t3_probe_q) t3_target = '0;
   end
 
   // OpInsert: the slot at the head of its tier's pool, and its address, followed from T2 on.
@@ -462,8 +467,8 @@ module kvcpu_rtbd #(
       match:      |t3_match,
       first_free: t3_first_free,
       place:      |t3_free,
-      read_tag:   t3_op_q.op == OpRead,
-      takes:      takes(1'b1, t3_op_q.op),
+      read_tag:   t3_read_q,
+      takes:      t3_takes_q,
       row:        t3_row_q,
       ins_offer:  t3_ins_offer_no_q,
       ins_slot:   t3_ins_slot_q,
@@ -509,7 +514,7 @@ module kvcpu_rtbd #(
   assign eng_ready = eng_valid && !s0_spare_valid_q;
 
   // Operations that take slots reach the pools 4 cycles apart: their heads are refilled meanwhile.
-  logic take_gap_left, s0_next_valid, s0_next_wait;
+  logic take_gap_left, s0_next_valid, s0_next_wait, s0_next_probe, s0_spare_probe_q;
   logic s0_real_q;  // an operation, not a probe, is at the head
   logic s0_pass_q;  // what is there, if anything, waits for no bank
   assign take_gap_left = take_gap_q[TakeGap-2:1] != '0;
@@ -524,7 +529,7 @@ module kvcpu_rtbd #(
       s0_pass_q     <= 1'b1;
       bank_s0_valid <= '0;
     end else if (s0_free) begin
-      s0_real_q     <= s0_next_valid && s0_next.op.op != OpProbe;
+      s0_real_q     <= s0_next_valid && !s0_next_probe;
       s0_pass_q     <= !s0_next_valid || (s0_next.target == '0 && !s0_next_wait);
       bank_s0_valid <= (s0_next_valid && !s0_next_wait) ? s0_next.target : '0;
     end else begin
@@ -538,8 +543,10 @@ module kvcpu_rtbd #(
   logic s0_spare_valid;
   always_comb begin
     s0_next = t_advance ? t3_head : s0_spare_q;
-    for (int unsigned b = 0; b < LANES; b++) s0_next.row[b] = s0_spare_valid_q ? s0_spare_q.row[b] : t3_row_q[b];
+    s0_next.target = s0_spare_valid_q ? s0_spare_q.target : t3_target;
+    s0_next.takes = s0_spare_valid_q ? s0_spare_q.takes : t3_takes_q;
   end
+  assign s0_next_probe = s0_spare_valid_q ? s0_spare_probe_q : t3_probe_q;
   assign s0_spare_valid = eng_ready || (!s0_free && (s0_spare_valid_q || t3_valid_q));
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -591,11 +598,15 @@ module kvcpu_rtbd #(
       t3_op_q         <= t2_op_q;
       t3_named_q      <= (t2_op_q.op != OpRead) && !t2_op_q.denied;
       t3_insert_q     <= t2_op_q.op == OpInsert;
+      t3_read_q       <= t2_op_q.op == OpRead;
+      t3_probe_q      <= t2_op_q.op == OpProbe;
       t3_load_q       <= t2_op_q.op == OpProbe && t2_op_q.write;
+      t3_takes_q      <= takes(1'b1, t2_op_q.op);
       t3_row_q        <= t2_row_q;
       t3_ins_slot_q   <= slot_i[t2_op_q.tier];
       t3_ins_offer_no_q <= offer_i[t2_op_q.tier];
       s0_spare_q      <= eng_valid ? eng_head : t3_head;
+      s0_spare_probe_q <= !eng_valid && t3_probe_q;
     end
     if (s0_free) s0_q <= s0_next;
   end
@@ -671,7 +682,13 @@ module kvcpu_rtbd #(
   assign cmd_phys_addr_o = s1_ins_phys_q;
   assign cmd_index_o = IndexW'({s1_q.row[RowBits-1:0], s1_q.bank_no[BankBits-1:0]});
 
-  // PHYS_ADDR = BASE + slot * stride
+  // PHYS_ADDR = BASE + slot * stride. The stride has much to drive: a register of its own for a part of that.
+  logic [4:0] stride_shift_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) stride_shift_q <= '0;
+    else stride_shift_q <= cfg_next_i.stride_shift;
+  end
+
   logic [63:0] s2_base_q, s2_phys, s3_phys_q;
   logic [31:0] s2_offset_q;
   assign s2_phys = s2_base_q + 64'(s2_offset_q);
@@ -739,7 +756,7 @@ module kvcpu_rtbd #(
     return !left[31] && !beyond[31];
   endfunction
 
-  logic s3_stepped_q, s3_near_q, s3_near_new_q, s3_may_q;
+  logic s3_stepped_q, s3_near_q, s3_near_new_q, s3_may_q, s3_written_q;
 
   always_comb begin
     s3_judged = s3_judged_q;
@@ -834,6 +851,7 @@ module kvcpu_rtbd #(
     s3_meta_bad_q <= !s2_meta_ok;
     s3_judged_q   <= s2_judged;
     s3_may_q      <= s2_judged.pushes || s2_judged.hints;
+    s3_written_q  <= s2_meta.dirty && !s2_meta.hint && s2_meta.access_step == step_i;
     s3_silent_q   <= s2_q.op.op == OpInsert && s2_q.kept;
     s3_stepped_q  <= step_we_i;
     s3_near_q     <= near(s2_q.op.step, step_i, cfg_next_i.lookahead);
@@ -908,7 +926,7 @@ module kvcpu_rtbd #(
     .place_i        (s3_q.place),
     .meta_i         (s3_meta_q),
     .judged_i       (s3_judged),
-    .step_i         (step_i),
+    .written_i      (s3_written_q),
     .pick_i         (s3_pick_q),
     .avail_i        (s3_avail_q),
     .unsure_i       (s3_unsure),
@@ -946,6 +964,7 @@ module kvcpu_rtbd #(
   move_e s4_move_q;
   judged_t s4_judged_q;
   s_stage_t s4_q;
+  writer_t s4_is_q;
   tag_t s4_answer, s4_tag, s5_tag_q;
   meta_t s4_old_meta_q, s4_meta, s5_meta_q;
 
@@ -958,6 +977,7 @@ module kvcpu_rtbd #(
   end
 
   kvcpu_rtbd_word u_word (
+    .is_i          (s4_is_q),
     .op_i          (s4_q.op),
     .tag_i         (s4_answer),
     .meta_i        (s4_old_meta_q),
@@ -987,6 +1007,7 @@ module kvcpu_rtbd #(
   end
   always_ff @(posedge clk_i) begin
     s4_q          <= s3_q;
+    s4_is_q       <= writer_of(s3_q.op.op);
     s4_judged_q   <= s3_judged;
     s4_old_meta_q <= s3_meta_q;
     s4_push_ok_q  <= push_ok;
@@ -1082,7 +1103,7 @@ module kvcpu_rtbd #(
   } place_t;
 
   function automatic place_t place_of(cfg_t cfg, logic [1:0] tier, logic [SlotW-1:0] slot);
-    return '{base: cfg.base[tier], offset: 32'(slot) << cfg.stride_shift};
+    return '{base: cfg.base[tier], offset: 32'(slot) << stride_shift_q};
   endfunction
 
   function automatic logic [63:0] address(place_t p);
@@ -1398,6 +1419,7 @@ module kvcpu_rtbd #(
       .sweep_i          (sweep_q),
       .sweep_row_i      (sweep_row_q),
       .t1_read_i        (t1_valid_q || t2_valid_q),
+      .port_a_idle_i    (!s0_spare_valid_q && !t1_valid_q && !t2_valid_q),
       .t1_hashed_i      (t1_hashed),
       .t1_hash_row_i    (t1_hash_row[b]),
       .t1_other_row_i   (t_other_row[b]),
@@ -1408,7 +1430,9 @@ module kvcpu_rtbd #(
       .t3_tag_ok_o      (t3_tag_ok[b]),
       .t3_same_key_o    (t3_same_key[b]),
       .s0_load_i        (s0_free),
-      .s0_load_row_i    (s0_next.row[b]),
+      .s0_from_spare_i  (s0_spare_valid_q),
+      .s0_spare_row_i   (s0_spare_q.row[b]),
+      .s0_t3_row_i      (t3_row_q[b]),
       .s0_valid_i       (bank_s0_valid[b]),
       .s0_row_i         (s0_q.row[b]),
       .s0_read_tag_i    (s0_q.read_tag),

@@ -13,14 +13,15 @@ module kvcpu_rtbd_alu (
   input  kvcpu_pkg::meta_t                         meta_i,
   /// What S2 has found; `pushes` with PREFETCH's step.
   input  kvcpu_pkg::judged_t                       judged_i,
-  /// Current step (device.md 4).
-  input  logic [31:0]                              step_i,
+  /// OpStart: the block was written in the current step: the copy would be void (device.md 6). With
+  /// `unsure_i` it means nothing.
+  input  logic                                     written_i,
 
   /// OpStart, OpInsert: tier whose slot it takes, one-hot; 0: none has enough.
   input  logic [kvcpu_pkg::TierCount-1:0]          pick_i,
   /// A slot of that tier can be taken now.
   input  logic                                     avail_i,
-  /// Slots came or limits moved since the tier was picked: the operation comes again.
+  /// Slots came, or the step or limits moved, since the tier was picked: the operation comes again.
   input  logic                                     unsure_i,
   /// The evict queue has no place.
   input  logic                                     evict_full_i,
@@ -54,14 +55,12 @@ module kvcpu_rtbd_alu (
   import kvcpu_pkg::*;
 
   // ------------------------------------------------------------------ slots
-  logic found, avail, written, start_go, insert_go;
+  logic found, avail, start_go, insert_go;
 
   assign found = (pick_i != '0) || unsure_i;
   assign avail = avail_i && !unsure_i;
-  // Written in the current step: the copy would be void (device.md 6).
-  assign written = meta_i.dirty && !meta_i.hint && (meta_i.access_step == step_i);
 
-  assign start_go  = judged_i.starts && !written && avail;
+  assign start_go  = judged_i.starts && !written_i && avail;
   assign insert_go = judged_i.inserts && avail;
   assign take_o    = (start_go || insert_go) ? pick_i : '0;
 
@@ -100,10 +99,12 @@ module kvcpu_rtbd_alu (
 
   always_comb begin
     move_o = judged_i.move;
-    if (judged_i.starts && !written) begin
+    if (judged_i.starts && unsure_i) begin
+      move_o = MvRetry;  // the operation comes again
+    end else if (judged_i.starts && !written_i) begin
       move_o = MvOk;
       if (!found) move_o = MvNoSlot;
-      else if (!avail) move_o = MvRetry;  // the operation comes again
+      else if (!avail) move_o = MvRetry;
     end
   end
 

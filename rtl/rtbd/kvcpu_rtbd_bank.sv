@@ -26,6 +26,8 @@ module kvcpu_rtbd_bank #(
 
   /// T1 or T2 holds an operation: port A reads its tag.
   input  logic                              t1_read_i,
+  /// Port A has no operation's tag to read.
+  input  logic                              port_a_idle_i,
   /// T1: it reads at the hash's row.
   input  logic                              t1_hashed_i,
   /// T1: row of the operation's key in this bank.
@@ -47,8 +49,12 @@ module kvcpu_rtbd_bank #(
 
   /// An operation enters the head of the pipeline: it is in S0 from the next cycle on.
   input  logic                              s0_load_i,
-  /// Its row.
-  input  logic [kvcpu_pkg::RowW-1:0]        s0_load_row_i,
+  /// It comes from the place before S0, else from T3.
+  input  logic                              s0_from_spare_i,
+  /// Its row, if it comes from there.
+  input  logic [kvcpu_pkg::RowW-1:0]        s0_spare_row_i,
+  /// Its row, if it comes from T3.
+  input  logic [kvcpu_pkg::RowW-1:0]        s0_t3_row_i,
   /// S0: the operation at the head of the pipeline targets this bank and may go.
   input  logic                              s0_valid_i,
   /// S0: its row.
@@ -214,20 +220,19 @@ module kvcpu_rtbd_bank #(
   logic            free_turn_q;  // FREE_REQUEST's turn, chosen a cycle before: scans go first but for that
   logic            freed_room_q;
   logic            tag_we;  // a register: the tag memory is written in this cycle (S5)
-  logic            port_a_idle, op_free_way;
+  logic            op_free_way;
   logic            scan_want, free_want, scan_first, free_first;
   logic            scan_may, free_may;  // the walk's next step could go, for all it knows
   logic            op_go, scan_go, free_go;
 
   // FREE_REQUEST reads the tag for its parity alone: through port A when T1 leaves it free, since its
   // own removals keep port B busy.
-  assign port_a_idle = advance_i && !t1_read_i;
   // A forced step finds the pipeline empty and the walk paused.
   assign scan_row    = forced_scan_i ? forced_row_i : scan_walk_row;
   assign scan_want   = forced_scan_i || (scan_walking && !scan_pause_i);
   assign scan_may    = scan_walking && !scan_pause_i && scan_ready && !replay_q;
   assign free_may    = free_turn_q && free_walking && free_ready && freed_room_q;
-  assign free_want   = free_may && (port_a_idle || !tag_we);
+  assign free_want   = free_may && (port_a_idle_i || !tag_we);
 
   assign s0_ready_o     = op_free_way && !first_q;
   assign op_go          = s0_valid_i && s0_ready_o;
@@ -240,7 +245,7 @@ module kvcpu_rtbd_bank #(
     s0.kind = op_go ? StepOp : free_go ? StepFree : scan_go ? StepScan : StepNone;
     s0.row = op_go ? s0_row_i : free_turn_q ? free_row : scan_row;
     s0.forced = forced_scan_i;
-    s0.via_a = free_want && port_a_idle;
+    s0.via_a = free_want && port_a_idle_i;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -268,21 +273,24 @@ module kvcpu_rtbd_bank #(
   logic [5:1] clash_q, clash_d;
   logic       clashed_q;
 
-  function automatic logic [4:1] in_stages(logic [RowW-1:0] row, stage_t a, stage_t b, stage_t c,
-                                           stage_t d);
+  // What enters S1 in this cycle or is in S1..S4 at `row`.
+  function automatic logic [5:1] clashes(logic [RowW-1:0] row, logic op, logic [RowW-1:0] op_row, logic scan,
+                                         logic [RowW-1:0] scan_at, logic free, logic [RowW-1:0] free_at,
+                                         stage_t a, stage_t b, stage_t c, stage_t d);
     return {d.kind != StepNone && d.row == row, c.kind != StepNone && c.row == row,
-            b.kind != StepNone && b.row == row, a.kind != StepNone && a.row == row};
+            b.kind != StepNone && b.row == row, a.kind != StepNone && a.row == row,
+            (op && op_row == row) || (scan && scan_at == row) || (free && free_at == row)};
   endfunction
 
   always_comb begin
-    if (s0_load_i) begin
-      clash_d = {in_stages(s0_load_row_i, s1_q, s2_q, s3_q, s4_q),
-                 (s0_valid_i && s0_row_i == s0_load_row_i) ||
-                 (scan_may && scan_walk_row == s0_load_row_i) ||
-                 (free_may && free_row == s0_load_row_i)};
+    if (!s0_load_i) begin
+      clash_d = {clash_q[4:1], (scan_may && scan_walk_row == s0_row_i) || (free_may && free_row == s0_row_i)};
+    end else if (s0_from_spare_i) begin
+      clash_d = clashes(s0_spare_row_i, s0_valid_i, s0_row_i, scan_may, scan_walk_row, free_may, free_row, s1_q, s2_q,
+                        s3_q, s4_q);
     end else begin
-      clash_d = {clash_q[4:1], (scan_may && scan_walk_row == s0_row_i) ||
-                               (free_may && free_row == s0_row_i)};
+      clash_d = clashes(s0_t3_row_i, s0_valid_i, s0_row_i, scan_may, scan_walk_row, free_may, free_row, s1_q, s2_q,
+                        s3_q, s4_q);
     end
   end
 
@@ -439,8 +447,8 @@ module kvcpu_rtbd_bank #(
   assign t2_beside = t2_written_q && t2_written_row_q == t2_read_row_q;
 
   // ------------------------------------------------------------------ behind the memories
-  // Parity: sixteen bits become one here, the rest follows a stage later.
-  localparam int unsigned Fold = 16;
+  // Parity: twenty-one bits become one here, the rest follows a stage later.
+  localparam int unsigned Fold = 21;
   localparam int unsigned TagFolds = (TagBits + Fold - 1) / Fold;
   localparam int unsigned MetaFolds = (MetaBits + Fold - 1) / Fold;
 
@@ -562,8 +570,14 @@ module kvcpu_rtbd_bank #(
   end
 
   logic s5_scored;
+  logic s5_scan_q;  // of s5_q.kind, for the decision, which has a long way
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) s5_scan_q <= 1'b0;
+    else s5_scan_q <= s4_q.kind == StepScan && !(replay && !s4_q.forced) && !clear_i;
+  end
+
   assign s5_scored = (s5_q.kind == StepScan) && lane_score;
-  assign dec_valid_o = s5_scored && (lane_evict || lane_prefetch);
+  assign dec_valid_o = s5_scan_q && lane_score && (lane_evict || lane_prefetch);
   assign dec_evict_o = lane_evict;
   assign dec_item_o = '{
     request_id: lane_meta.request_id,

@@ -56,6 +56,8 @@ module kvcpu_rtbd_issue #(
   output logic                         cmd_ready_o,
   /// Commands: the operation.
   input  kvcpu_pkg::op_t               cmd_op_i,
+  /// Commands: it takes a slot.
+  input  logic                         cmd_takes_i,
 
   /// BAR2: an operation waits.
   input  logic                         bar2_valid_i,
@@ -92,7 +94,7 @@ module kvcpu_rtbd_issue #(
 
   assign probe_ready_o  = turn_probe_q && go && (probe_op_i.op != OpInsert || !takes_hold_i);
   assign dma_ready_o    = turn_dma_q && outside_go && (dma_op_i.op != OpStart || !takes_hold_i);
-  assign cmd_ready_o    = turn_cmd_q && outside_go && (cmd_op_i.op != OpInsert || !takes_hold_i);
+  assign cmd_ready_o    = turn_cmd_q && outside_go && (!cmd_takes_i || !takes_hold_i);
   assign bar2_ready_o   = turn_bar2_q && outside_go;
   assign lookup_ready_o = (outside_go && cfg_i.enable) ? turn_port_q : '0;
 

@@ -114,7 +114,7 @@ module kvcpu_rtbd_judge (
           else if (op_i.tier > meta_i.tier && keeps_ref) judged_o.status = StReferenced;
           else if (meta_i.in_flight) judged_o.status = StBusy;
         end
-        judged_o.pushes = judged_o.status == StOk;
+        judged_o.pushes = hit_i && op_i.tier != meta_i.tier && !(op_i.tier > meta_i.tier && keeps_ref) && free_to_move;
         judged_o.migrates = judged_o.pushes;
       end
 

@@ -2,6 +2,8 @@
 // known there. Combinational. The rules are device.md 3 (lookup), 5 (slots), 6 (moves), 7 (hints), 8 (commands).
 
 module kvcpu_rtbd_word (
+  /// Kind of the operation, one-hot; 0: it writes nothing.
+  input  kvcpu_pkg::writer_t                       is_i,
   /// The operation.
   input  kvcpu_pkg::op_t                           op_i,
   /// The entry's tag before, its answer part; the key is the operation's.
@@ -34,108 +36,73 @@ module kvcpu_rtbd_word (
 );
   import kvcpu_pkg::*;
 
+  // Field by field. An entry that goes is all zero, a new one nearly so.
+  logic kept, commits;  // the entry was there before and stays; OpEnd: it has moved
+
+  assign kept    = !is_i.insert && !is_i.remove;
+  assign commits = is_i.ends && judged_i.end_move == MvOk;
+
   always_comb begin
-    tag_o = tag_i;
-    tag_o.valid = 1'b1;
-    tag_o.request_id = op_i.kv_addr.request_id;
-    tag_o.layer_head = {op_i.kv_addr.layer, op_i.kv_addr.head};
-    tag_o.block = block_i;
-    meta_o = meta_i;
+    tag_o = '0;
+    if (!is_i.remove) begin
+      tag_o.valid = 1'b1;
+      tag_o.request_id = op_i.kv_addr.request_id;
+      tag_o.layer_head = {op_i.kv_addr.layer, op_i.kv_addr.head};
+      tag_o.block = block_i;
+    end
+    if (kept) begin
+      tag_o.token_end = (is_i.lookup && op_i.write) ? token_offset_i : tag_i.token_end;
+      tag_o.tier = commits ? op_i.dst_tier : tag_i.tier;
+      tag_o.slot = commits ? op_i.dst_slot : tag_i.slot;
+    end
+    if (is_i.insert) begin
+      tag_o.token_end = op_i.token_end;
+      tag_o.tier = op_i.tier;
+      tag_o.slot = slot_i;
+    end
+  end
 
-    unique case (op_i.op)
-      OpLookup: begin
-        meta_o.access_step = step_i;
-        meta_o.r = 8'hFF;
-        if (meta_i.f != 8'hFF) meta_o.f = meta_i.f + 8'd1;
-        meta_o.hint = 1'b0;
-        meta_o.evictable = 1'b0;
-        if (op_i.write) begin
-          meta_o.dirty = 1'b1;
-          meta_o.voided = meta_i.moving;
-          tag_o.token_end = token_offset_i;
-        end
-        if (judged_i.pushes) meta_o.in_flight = push_ok_i;
+  always_comb begin
+    meta_o = '0;
+    if (kept) begin
+      meta_o = meta_i;
+      if (commits) begin
+        meta_o.tier = op_i.dst_tier;
+        meta_o.slot = op_i.dst_slot;
       end
-
-      OpBoost: begin
-        meta_o.hot = 1'b1;
-        meta_o.evictable = 1'b0;
-      end
-
-      OpImevict: begin
-        meta_o.evictable = 1'b1;
-        meta_o.hot = 1'b0;
-        meta_o.hint = 1'b0;
-        if (judged_i.pushes) meta_o.in_flight = push_ok_i;
-      end
-
-      OpCool: begin
-        meta_o.hot = 1'b0;
-        meta_o.evictable = 1'b0;
-      end
-
-      OpPrefetch: begin
-        meta_o.hint = 1'b1;
-        meta_o.evictable = 1'b0;
-        meta_o.access_step = op_i.step;
-        if (judged_i.pushes) meta_o.in_flight = push_ok_i;
-      end
-
-      OpShare: begin
-        meta_o.prefix = 1'b1;
-        if (meta_i.ref_count != 8'hFF) meta_o.ref_count = meta_i.ref_count + 8'd1;
-      end
-
-      OpRelease: if (meta_i.ref_count != '0) meta_o.ref_count = meta_i.ref_count - 8'd1;
-
-      OpInsert: begin
-        tag_o.token_end = op_i.token_end;
-        tag_o.tier = op_i.tier;
-        tag_o.slot = slot_i;
-        meta_o = '0;
-        meta_o.valid = 1'b1;
-        meta_o.request_id = op_i.kv_addr.request_id;
-        meta_o.tier = op_i.tier;
-        meta_o.slot = slot_i;
-        meta_o.access_step = step_i;
-        meta_o.r = 8'hFF;
-        meta_o.f = 8'd1;
-        meta_o.prefix = op_i.prefix;
-        meta_o.hot = op_i.hot;
-        meta_o.epoch = epoch_i;
-        meta_o.life = life_i;
-      end
-
-      OpRemove: begin
-        tag_o = '0;
-        meta_o = '0;
-      end
-
-      OpMigrate: meta_o.in_flight = 1'b1;
-
-      OpStart: begin
-        // An item that comes again keeps its entry in flight.
-        meta_o.in_flight = move_i == MvOk || move_i == MvRetry;
-        meta_o.moving = move_i == MvOk;
-        meta_o.voided = 1'b0;
-        meta_o.move_id = op_i.move_id;
-      end
-
-      OpEnd: begin
-        meta_o.moving = 1'b0;
-        meta_o.voided = 1'b0;
-        meta_o.in_flight = (judged_i.end_move == MvRetry);
-        if (judged_i.end_move == MvOk) begin
-          tag_o.tier = op_i.dst_tier;
-          tag_o.slot = op_i.dst_slot;
-          meta_o.tier = op_i.dst_tier;
-          meta_o.slot = op_i.dst_slot;
-          meta_o.dirty = 1'b0;
-        end
-      end
-
-      default: ;  // OpPeek, OpProbe, OpRead, OpNone change nothing
-    endcase
+      if (is_i.lookup) meta_o.access_step = step_i;
+      if (is_i.prefetch) meta_o.access_step = op_i.step;
+      if (is_i.lookup && meta_i.f != 8'hFF) meta_o.f = meta_i.f + 8'd1;
+      if (is_i.lookup) meta_o.r = 8'hFF;
+      if (is_i.share && meta_i.ref_count != 8'hFF) meta_o.ref_count = meta_i.ref_count + 8'd1;
+      if (is_i.releases && meta_i.ref_count != '0) meta_o.ref_count = meta_i.ref_count - 8'd1;
+      meta_o.prefix = meta_i.prefix || is_i.share;
+      meta_o.dirty = (meta_i.dirty && !commits) || (is_i.lookup && op_i.write);
+      meta_o.hot = (meta_i.hot && !is_i.imevict && !is_i.cool) || is_i.boost;
+      meta_o.evictable = (meta_i.evictable && !is_i.lookup && !is_i.boost && !is_i.cool && !is_i.prefetch) ||
+                         is_i.imevict;
+      meta_o.hint = (meta_i.hint && !is_i.lookup && !is_i.imevict) || is_i.prefetch;
+      if (judged_i.pushes) meta_o.in_flight = push_ok_i;
+      if (is_i.ends) meta_o.in_flight = judged_i.end_move == MvRetry;
+      // An item that comes again keeps its entry in flight.
+      if (is_i.starts) meta_o.in_flight = move_i == MvOk || move_i == MvRetry;
+      meta_o.moving = is_i.starts ? move_i == MvOk : meta_i.moving && !is_i.ends;
+      meta_o.voided = (is_i.lookup && op_i.write) ? meta_i.moving : meta_i.voided && !is_i.starts && !is_i.ends;
+      if (is_i.starts) meta_o.move_id = op_i.move_id;
+    end
+    if (is_i.insert) begin
+      meta_o.valid = 1'b1;
+      meta_o.request_id = op_i.kv_addr.request_id;
+      meta_o.tier = op_i.tier;
+      meta_o.slot = slot_i;
+      meta_o.access_step = step_i;
+      meta_o.r = 8'hFF;
+      meta_o.f = 8'd1;
+      meta_o.prefix = op_i.prefix;
+      meta_o.hot = op_i.hot;
+      meta_o.epoch = epoch_i;
+      meta_o.life = life_i;
+    end
   end
 
 endmodule

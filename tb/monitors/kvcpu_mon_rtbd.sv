@@ -111,6 +111,7 @@ module kvcpu_mon_rtbd #(
   end
 
   kvcpu_rtbd_word u_word (
+    .is_i          (writer_of(op_i.op)),
     .op_i          (op_i),
     .tag_i         (tag_before),
     .meta_i        (meta_i),

@@ -16,7 +16,7 @@ module tb_cmd_top
   logic                           op_valid, op_ready, rsp_valid;
   logic [$bits(op_t)-1:0]         op;
   logic [$bits(rsp_t)-1:0]        rsp;
-  logic                           insert, inserted;
+  logic                           op_takes, insert, inserted;
   logic [63:0]                    phys_addr;
   logic [IndexW-1:0]              index;
   logic                           free_start, free_done;
@@ -47,6 +47,7 @@ module tb_cmd_top
     .op_valid_o       (op_valid),
     .op_ready_i       (op_ready),
     .op_o             (op),
+    .op_takes_o       (op_takes),
     .rsp_valid_i      (rsp_valid),
     .rsp_i            (rsp),
     .insert_i         (insert),
@@ -69,6 +70,10 @@ module tb_cmd_top
   apart: assert property (@(posedge clk) disable iff (!rst_n)
     op_valid && op_ready |=> !op_valid)
     else $error("kvcpu_cmd: operations less than 2 cycles apart");
+
+  takes: assert property (@(posedge clk) disable iff (!rst_n)
+    op_valid |-> op_takes == (u_cmd.op_o.op == OpInsert))
+    else $error("kvcpu_cmd: an operation that takes a slot is not said to, or another is");
 
   initial begin
     clear        = 1'b0;
