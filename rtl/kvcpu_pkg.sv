@@ -266,8 +266,9 @@ package kvcpu_pkg;
     logic                 saturated;     // OpShare at REF_COUNT 255
   } judged_t;
 
-  /// Operations that write an entry, one bit each.
+  /// Operations that write an entry, one bit each but for the first.
   typedef struct packed {
+    logic kept;  // the entry was there before and stays
     logic lookup;
     logic boost;
     logic imevict;
@@ -283,6 +284,7 @@ package kvcpu_pkg;
 
   function automatic writer_t writer_of(op_e op);
     return '{
+      kept:     op != OpInsert && op != OpRemove,
       lookup:   op == OpLookup,
       boost:    op == OpBoost,
       imevict:  op == OpImevict,

@@ -140,7 +140,7 @@ module kvcpu_dma_ops
   endfunction
 
   // ---------------------------------------------------------------- a new move
-  logic              id_valid, id_free, new_ready_q, run_q, new_valid, new_channel, new_load;
+  logic              id_valid, id_free, new_ready_q, new_turn_q, new_valid, new_channel, new_load;
   logic              last_channel_q;
   logic [MoveW-1:0]  id, id_freed;
   logic [AheadW-1:0] ahead_q;
@@ -166,7 +166,7 @@ module kvcpu_dma_ops
   // Worked out a cycle ahead, and not in the cycle after a start check was put up, when a move id and a
   // queue's head have just gone.
   assign ahead_room = (AheadW + 1)'(ahead_q) + (AheadW + 1)'(start_q) < (AheadW + 1)'(StartAhead);
-  assign new_valid  = run_q && new_ready_q && |q_valid_i;
+  assign new_valid  = new_turn_q && new_ready_q && |q_valid_i;
   // Round-robin: the other channel than the last one, if it asks.
   assign new_channel = last_channel_q ? !q_valid_i[ChEvict] : q_valid_i[ChPrefetch];
 
@@ -215,12 +215,12 @@ module kvcpu_dma_ops
     .level_o()
   );
 
-  // The memories are read, every cycle; what a fetch has read is put up as an operation. A new move needs no memory; it waits while one
-  // of these can be had.
+  // The memories are read, every cycle; what a fetch has read is put up as an operation. A new move needs no
+  // memory; it has its turn while there was none of these in the cycle before.
   assign fetch_done   = done_valid;
   assign fetch_wanted = done_valid || (again_valid && room_q);
-  assign fetch        = fetch_wanted && free_q;
-  assign new_load     = new_valid && free_q && !fetch_wanted;
+  assign fetch        = fetch_wanted && free_q && !new_load;
+  assign new_load     = new_valid && free_q;
 
   // Written a cycle after an OpStart was put up.
   move_t   move_q;
@@ -311,7 +311,7 @@ module kvcpu_dma_ops
       taken_q     <= 1'b0;
       room_q      <= 1'b0;
       new_ready_q <= 1'b0;
-      run_q       <= 1'b0;
+      new_turn_q  <= 1'b0;
     end else if (clear_i) begin
       fetched_q   <= 1'b0;
       op_valid_q  <= 1'b0;
@@ -320,7 +320,7 @@ module kvcpu_dma_ops
       taken_q     <= 1'b0;
       room_q      <= 1'b0;
       new_ready_q <= 1'b0;
-      run_q       <= 1'b0;
+      new_turn_q  <= 1'b0;
     end else begin
       fetched_q   <= fetch;
       op_valid_q  <= fetched_q || new_load || (op_valid_q && !op_accept);
@@ -329,7 +329,7 @@ module kvcpu_dma_ops
       taken_q     <= taken_i;
       room_q      <= ahead_room && !start_load;
       new_ready_q <= !init_valid_i && id_valid && ahead_room && !new_load;
-      run_q       <= enable_i && !halt_i;
+      new_turn_q  <= enable_i && !halt_i && !fetch_wanted;
     end
   end
 

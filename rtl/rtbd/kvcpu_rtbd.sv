@@ -251,7 +251,10 @@ module kvcpu_rtbd #(
       if (sweep_row_q == RowW'(ROWS - 1)) sweep_q <= 1'b0;
     end
   end
-  assign ready_o = !sweep_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) ready_o <= 1'b0;
+    else ready_o <= !sweep_q && !clear_i;
+  end
 
   // ------------------------------------------------------------------ T0
   // Two operations fit before T2: what is accepted while T1 holds its operation waits beside it. So
@@ -630,6 +633,7 @@ module kvcpu_rtbd #(
 
   s_stage_t s0, s1_q, s2_q, s3_q;
   logic s1_valid_q, s2_valid_q, s3_valid_q;
+  logic [PORTS-1:0] s2_to_port_q;  // a lookup of that port
 
   always_comb begin
     s0 = '0;
@@ -721,6 +725,13 @@ module kvcpu_rtbd #(
       end
     end
   end
+  // Written in the current step.
+  banks_t bank_s2_written;
+  always_comb begin
+    for (int unsigned b = 0; b < LANES; b++) begin
+      bank_s2_written[b] = bank_s2_meta[b].dirty && !bank_s2_meta[b].hint && bank_s2_meta[b].access_step == step_i;
+    end
+  end
   // The meta word has the last word on VALID: FREE_REQUEST may have removed the entry since T3.
   assign s2_hit = s2_q.match && s2_meta_ok && s2_now.valid;
 
@@ -809,6 +820,7 @@ module kvcpu_rtbd #(
       s3_valid_q <= 1'b0;
       s3_commits_q <= 1'b0;
       s2_bank_q  <= '0;
+      s2_to_port_q <= '0;
       s1_insert  <= 1'b0;
       s1_try_q   <= '0;
       s1_lock_q  <= '0;
@@ -822,6 +834,9 @@ module kvcpu_rtbd #(
       s3_valid_q <= s2_valid_q;
       s3_commits_q <= s2_commits;
       s2_bank_q  <= s1_q.bank;
+      for (int unsigned p = 0; p < PORTS; p++) begin
+        s2_to_port_q[p] <= s1_valid_q && s1_q.op.op == OpLookup && s1_q.op.client == ClPort && s1_q.op.port == 3'(p);
+      end
       s1_insert  <= s0_go && s0_fresh;
       s1_try_q   <= (s0_go && s0_fresh && !s0_q.match) ? only(s0_q.op.tier) : '0;
       s1_lock_q  <= s0_lock;
@@ -851,7 +866,7 @@ module kvcpu_rtbd #(
     s3_meta_bad_q <= !s2_meta_ok;
     s3_judged_q   <= s2_judged;
     s3_may_q      <= s2_judged.pushes || s2_judged.hints;
-    s3_written_q  <= s2_meta.dirty && !s2_meta.hint && s2_meta.access_step == step_i;
+    s3_written_q  <= (s2_bank_q & bank_s2_written) != '0;
     s3_silent_q   <= s2_q.op.op == OpInsert && s2_q.kept;
     s3_stepped_q  <= step_we_i;
     s3_near_q     <= near(s2_q.op.step, step_i, cfg_next_i.lookahead);
@@ -872,10 +887,8 @@ module kvcpu_rtbd #(
   } answer_t;
 
   answer_t s2_answer;
-  logic s2_port_lookup;
   logic [PORTS-1:0] answers_idle;
 
-  assign s2_port_lookup = s2_valid_q && (s2_q.op.op == OpLookup) && (s2_q.op.client == ClPort);
   always_comb begin
     s2_answer.hit = s2_hit;
     s2_answer.denied = s2_q.op.denied;
@@ -894,7 +907,7 @@ module kvcpu_rtbd #(
       .rst_ni  (rst_ni),
       .accept_i(lookup_valid_i[p] && lookup_ready_o[p]),
       .credit_o(credit[p]),
-      .valid_i (s2_port_lookup && (s2_q.op.port == 3'(p))),
+      .valid_i (s2_to_port_q[p]),
       .data_i  (s2_answer),
       .valid_o (answer_valid_o[p]),
       .ready_i (answer_ready_i[p]),
@@ -1232,22 +1245,18 @@ module kvcpu_rtbd #(
     end
   end
 
+  // What another one would put, whether or not the operation puts: that chooses last.
+  tiers_t s3_puts_q, other_puts;
   always_comb begin
+    other_puts = '0;
+    if ((freed_turn_q & freed_valid) != '0) other_puts = only(freed_pick_tier);
+    if (search_put_valid) other_puts = only(eng_op.tier);
     take_o = take | s1_takes;  // never in one cycle: operations that take keep their distance
-    put_o = '0;
-    put_held_o = 1'b0;
-    put_slot_o = put_slot;
-    if (put_valid) begin
-      put_o[s3_judged.put_tier] = 1'b1;
-      put_held_o = put_held;
-    end else if (search_put_valid) begin
-      put_o[eng_op.tier] = 1'b1;
-      put_slot_o = eng_slot;
-    end else if (|freed_pop) begin
-      put_o[freed_pick_tier] = 1'b1;
-      put_slot_o = freed_pick_slot;
-    end
+    put_o = put_valid ? s3_puts_q : other_puts;
+    put_held_o = put_valid && put_held;
+    put_slot_o = put_valid ? put_slot : search_put_valid ? eng_slot : freed_pick_slot;
   end
+  always_ff @(posedge clk_i) s3_puts_q <= only(s2_judged.put_tier);
 
   logic op_aborts_q, free_aborts_q;
   logic [MoveIdW-1:0] op_abort_id_q, free_abort_id_q;

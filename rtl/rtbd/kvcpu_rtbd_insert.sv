@@ -210,6 +210,18 @@ module kvcpu_rtbd_insert #(
   banks_t score_q;
   probe_t probe_q;
 
+  // What S3 said, a cycle later.
+  logic s4_again_q, s4_search_q;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      s4_again_q  <= 1'b0;
+      s4_search_q <= 1'b0;
+    end else begin
+      s4_again_q  <= s3_insert_i && s3_again_i && !clear_i;
+      s4_search_q <= s3_insert_i && s3_search_i && !clear_i;
+    end
+  end
+
   // A probe's result, a cycle after it has left.
   logic            done_q, free_q;
   logic [3:0]      bank_q;
@@ -302,8 +314,8 @@ module kvcpu_rtbd_insert #(
 
     unique case (state_q)
       Idle: begin
-        if (s3_insert_i && s3_again_i) state_d = Again;
-        if (s2_search_i || (s3_insert_i && s3_search_i)) state_d = Probe1;
+        if (s4_again_q) state_d = Again;
+        if (s2_search_i || s4_search_q) state_d = Probe1;
         sel_first_d = lowest(first_valid);
         sel_second_d = '0;
         rest_d = first_valid & ~lowest(first_valid);

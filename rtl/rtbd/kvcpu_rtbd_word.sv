@@ -2,7 +2,7 @@
 // known there. Combinational. The rules are device.md 3 (lookup), 5 (slots), 6 (moves), 7 (hints), 8 (commands).
 
 module kvcpu_rtbd_word (
-  /// Kind of the operation, one-hot; 0: it writes nothing.
+  /// Kind of the operation.
   input  kvcpu_pkg::writer_t                       is_i,
   /// The operation.
   input  kvcpu_pkg::op_t                           op_i,
@@ -37,9 +37,8 @@ module kvcpu_rtbd_word (
   import kvcpu_pkg::*;
 
   // Field by field. An entry that goes is all zero, a new one nearly so.
-  logic kept, commits;  // the entry was there before and stays; OpEnd: it has moved
+  logic commits;  // OpEnd: the entry has moved
 
-  assign kept    = !is_i.insert && !is_i.remove;
   assign commits = is_i.ends && judged_i.end_move == MvOk;
 
   always_comb begin
@@ -50,7 +49,7 @@ module kvcpu_rtbd_word (
       tag_o.layer_head = {op_i.kv_addr.layer, op_i.kv_addr.head};
       tag_o.block = block_i;
     end
-    if (kept) begin
+    if (is_i.kept) begin
       tag_o.token_end = (is_i.lookup && op_i.write) ? token_offset_i : tag_i.token_end;
       tag_o.tier = commits ? op_i.dst_tier : tag_i.tier;
       tag_o.slot = commits ? op_i.dst_slot : tag_i.slot;
@@ -64,7 +63,7 @@ module kvcpu_rtbd_word (
 
   always_comb begin
     meta_o = '0;
-    if (kept) begin
+    if (is_i.kept) begin
       meta_o = meta_i;
       if (commits) begin
         meta_o.tier = op_i.dst_tier;
