@@ -672,15 +672,16 @@ module kvcpu_rtbd #(
   logic s1_insert, s1_keeps, s2_search_q;
   logic [63:0] s1_ins_phys_q;
   logic [OfferW-1:0] s1_ins_offer_q;
-  tiers_t s1_try_q, s1_takes;  // the tier whose slot it may take, and takes; one-hot
+  tiers_t s1_try_q, s1_takes;  // the tier whose slot a new key may take, and takes; one-hot
 
   assign s0_fresh = (s0_q.op.op == OpInsert) && !s0_q.eng_read && !s0_q.eng_write && !s0_q.eng_final;
   always_comb begin
     for (int unsigned t = 0; t < TierCount; t++) begin
-      s1_takes[t] = s1_try_q[t] && slot_avail_i[t] && (offer_i[t] == s1_ins_offer_q);
+      s1_takes[t] = s1_valid_q && s1_try_q[t] && slot_avail_i[t] && (offer_i[t] == s1_ins_offer_q);
     end
   end
   assign s1_keeps = s1_takes != '0;
+  assign s1_insert = s1_valid_q && s1_fresh_q;
   assign cmd_insert_o = s1_insert;
   assign cmd_inserted_o = s1_keeps && s1_q.place;
   assign cmd_phys_addr_o = s1_ins_phys_q;
@@ -821,8 +822,6 @@ module kvcpu_rtbd #(
       s3_commits_q <= 1'b0;
       s2_bank_q  <= '0;
       s2_to_port_q <= '0;
-      s1_insert  <= 1'b0;
-      s1_try_q   <= '0;
       s1_lock_q  <= '0;
       s2_lock_q  <= '0;
       s3_lock_q  <= '0;
@@ -837,8 +836,6 @@ module kvcpu_rtbd #(
       for (int unsigned p = 0; p < PORTS; p++) begin
         s2_to_port_q[p] <= s1_valid_q && s1_q.op.op == OpLookup && s1_q.op.client == ClPort && s1_q.op.port == 3'(p);
       end
-      s1_insert  <= s0_go && s0_fresh;
-      s1_try_q   <= (s0_go && s0_fresh && !s0_q.match) ? only(s0_q.op.tier) : '0;
       s1_lock_q  <= s0_lock;
       s2_lock_q  <= s1_lock_q;
       s3_lock_q  <= s2_lock_q;
@@ -850,6 +847,7 @@ module kvcpu_rtbd #(
   always_ff @(posedge clk_i) begin
     s1_q          <= s0;
     s1_fresh_q    <= s0_fresh;
+    s1_try_q      <= (s0_fresh && !s0_q.match) ? only(s0_q.op.tier) : '0;
     s1_ins_phys_q <= cfg_i.base[s0_q.op.tier] + 64'(s0_q.ins_offset);
     s1_ins_offer_q <= s0_q.ins_offer;
     s2_fresh_q    <= s1_fresh_q;
