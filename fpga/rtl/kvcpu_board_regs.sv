@@ -158,26 +158,37 @@ module kvcpu_board_regs
   // ------------------------------------------------------------------ the lookup
   lookup_t                answer;
   logic [63:0]            answer_phys;
-  logic [PORTS-1:0]       hit_q, denied_q;
-  logic [PORTS-1:0][1:0]  tier_q;
-  logic [PORTS-1:0][63:0] phys_addr_q;
-  logic [PORTS-1:0][15:0] index_q;
-  logic [PORTS-1:0]       answered_q;
+  logic [PORTS-1:0]       hit_q, hit_near_q, denied_q, denied_near_q;
+  logic [PORTS-1:0][1:0]  tier_q, tier_near_q;
+  logic [PORTS-1:0][63:0] phys_addr_q, phys_addr_near_q;
+  logic [PORTS-1:0][15:0] index_q, index_near_q;
+  logic [PORTS-1:0]       answered_q, answered_near_q;
   logic [PORTS-1:0]       asking_q;   // the port that has not taken the lookup yet
   logic [PORTS-1:0]       waiting_q;  // the port that has, and has not answered
 
-  // An answer leaves the directory late in its cycle: the port is chosen in the next one.
+  // An answer leaves the directory late in its cycle, and far from here: it gets a cycle for the way, and
+  // then the port is chosen.
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) answered_q <= '0;
-    else answered_q <= answer_valid_i & answer_ready_o;
+    if (!rst_ni) begin
+      answered_near_q <= '0;
+      answered_q      <= '0;
+    end else begin
+      answered_near_q <= answer_valid_i & answer_ready_o;
+      answered_q      <= answered_near_q;
+    end
   end
 
   always_ff @(posedge clk_i) begin
-    hit_q       <= answer_hit_i;
-    denied_q    <= answer_denied_i;
-    tier_q      <= answer_tier_i;
-    phys_addr_q <= answer_phys_addr_i;
-    index_q     <= answer_index_i;
+    hit_near_q       <= answer_hit_i;
+    hit_q            <= hit_near_q;
+    denied_near_q    <= answer_denied_i;
+    denied_q         <= denied_near_q;
+    tier_near_q      <= answer_tier_i;
+    tier_q           <= tier_near_q;
+    phys_addr_near_q <= answer_phys_addr_i;
+    phys_addr_q      <= phys_addr_near_q;
+    index_near_q     <= answer_index_i;
+    index_q          <= index_near_q;
   end
 
   always_comb begin
