@@ -796,7 +796,7 @@ module kvcpu_rtbd #(
   choice_t s2_choice;
   choice_t [TierCount-1:0] s2_slower;
   tiers_t s3_pick_q, s3_sooner_q, s3_put_q;
-  logic s3_avail_q, s3_limit_q, s3_unsure;
+  logic s3_avail_q, s3_limit_q, s3_disabled_q, s3_unsure;
 
   always_comb begin
     for (int unsigned t = 0; t < TierCount; t++) s2_slower[t] = first_of(~(tiers_t'(2 << t) - 1'b1), slot_above_i);
@@ -804,7 +804,7 @@ module kvcpu_rtbd #(
     else if (s2_q.op.item.fixed) s2_choice = first_of(only(s2_q.op.item.target), slot_above_i);
     else s2_choice = s2_slower[s2_now.tier];
   end
-  assign s3_unsure = s3_stepped_q || s3_limit_q || (s3_put_q & s3_sooner_q) != '0;
+  assign s3_unsure = s3_stepped_q || s3_limit_q || s3_disabled_q || (s3_put_q & s3_sooner_q) != '0;
 
   always_ff @(posedge clk_i) begin
     s3_pick_q   <= s2_choice.pick;
@@ -812,6 +812,8 @@ module kvcpu_rtbd #(
     s3_sooner_q <= s2_choice.sooner;
     s3_put_q    <= put_o;
     s3_limit_q  <= cfg_next_i.reserve != cfg_i.reserve;
+    // No move starts with ENABLE = 0 (device.md 10): one that was on its way comes again.
+    s3_disabled_q <= !cfg_next_i.enable && s2_q.op.op == OpStart;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
