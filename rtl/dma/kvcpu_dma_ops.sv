@@ -218,7 +218,7 @@ module kvcpu_dma_ops
   // The memories are read, every cycle; what a fetch has read is put up as an operation. A new move needs no
   // memory; it has its turn while there was none of these in the cycle before.
   assign fetch_done   = done_valid;
-  assign fetch_wanted = done_valid || (again_valid && room_q && enable_i);
+  assign fetch_wanted = done_valid || (again_valid && room_q);
   assign fetch        = fetch_wanted && free_q && !new_load;
   assign new_load     = new_valid && free_q;
 

@@ -812,8 +812,8 @@ module kvcpu_rtbd #(
     s3_sooner_q <= s2_choice.sooner;
     s3_put_q    <= put_o;
     s3_limit_q  <= cfg_next_i.reserve != cfg_i.reserve;
-    // No move starts with ENABLE = 0 (device.md 10): one that was on its way comes again.
-    s3_disabled_q <= !cfg_next_i.enable && s2_q.op.op == OpStart;
+    // No move starts with ENABLE = 0 (device.md 10): one that was on its way comes again. Later tries go on.
+    s3_disabled_q <= !cfg_next_i.enable && s2_q.op.op == OpStart && s2_q.op.tries == 8'd1;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
