@@ -44,13 +44,16 @@ void adopt(Move& m) {
 
 }  // namespace
 
+// The copy that a burst belongs to. A removed block's slot may already be another block's that moves too, while the
+// first copy still waits for responses: a stopped copy issues no more bursts, so it is the one that started last.
 Move* find_move(bool write, int tier, uint64_t addr, uint64_t bytes) {
+    Move* last = nullptr;
     for (Move& m : moves) {
         if (!m.active || (write ? m.dst_tier : m.src_tier) != tier) continue;
         const uint64_t first = write ? m.dst : m.src;
-        if (addr >= first && addr + bytes <= first + m.bytes) return &m;
+        if (addr >= first && addr + bytes <= first + m.bytes && (!last || m.order > last->order)) last = &m;
     }
-    return nullptr;
+    return last;
 }
 
 }  // namespace kv
@@ -66,7 +69,9 @@ void kv_move_start(int id, long long kv_addr, int src_tier, long long src, int d
     if (m.active)
         violation("DMA move %d: expected its end before its next start, seen a start for block 0x%016llx", id,
                   static_cast<unsigned long long>(kv_addr));
+    static uint64_t starts = 0;
     m.active = true;
+    m.order = ++starts;
     m.kv_addr = static_cast<uint64_t>(kv_addr);
     m.src_tier = src_tier;
     m.dst_tier = dst_tier;

@@ -31,6 +31,7 @@ struct Move {
     uint64_t kv_addr = 0;
     int src_tier = 0, dst_tier = 0;
     uint64_t src = 0, dst = 0, bytes = 0;
+    uint64_t order = 0;            // counts starts
     int outstanding = 0;           // bursts accepted and not yet answered to the end
     uint64_t written = 0;          // bytes
     bool failed = false;           // met an error response
