@@ -1,6 +1,7 @@
 // Simulation model of the ECP5's 18 x 18 multiplier as Yosys uses it: no pipeline registers, operands
 // from A and B. The name and ports are Lattice's.
 
+// Ports that the model does not need are there all the same.
 // verilator lint_off UNUSEDSIGNAL
 module MULT18X18D (
   /// Operand.
