@@ -240,11 +240,8 @@ package kvcpu_pkg;
   /// What an operation will do, known at S2 from the entry and the registers. S3 adds what others
   /// change from cycle to cycle: slots, queues, the step.
   typedef struct packed {
-    logic                 hit;           // the directory holds a valid, readable entry for it
-    logic                 grows;         // a write lookup of the token after the last
     logic                 starts;        // OpStart: passes every check but the last write's step and slots
     logic                 inserts;       // OpInsert: looks for a slot
-    logic                 ends;          // OpEnd: the copy of this very move runs
     move_e                end_move;      // OpEnd: how it ends
     logic                 removes;       // OpRemove: the entry goes
     logic                 puts;          // a slot goes back
@@ -297,6 +294,17 @@ package kvcpu_pkg;
       starts:   op == OpStart,
       ends:     op == OpEnd
     };
+  endfunction
+
+  /// The lowest set bit of up to 16, alone. Bit by bit: an adder's carry would be the longest part of the
+  /// paths that use it.
+  function automatic logic [15:0] lowest(logic [15:0] from);
+    logic seen;
+    seen = 1'b0;
+    for (int unsigned i = 0; i < 16; i++) begin
+      lowest[i] = from[i] && !seen;
+      seen |= from[i];
+    end
   endfunction
 
   /// What an operation came to; one cycle after its commit point (stage S3).

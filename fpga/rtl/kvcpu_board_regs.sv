@@ -158,38 +158,32 @@ module kvcpu_board_regs
   // ------------------------------------------------------------------ the lookup
   lookup_t                answer;
   logic [63:0]            answer_phys;
-  // An answer leaves the directory late in its cycle, and far from here: it gets cycles for the way, and then
-  // the port is chosen.
-  localparam int unsigned Way = 3;
-
-  typedef struct packed {
-    logic        hit;
-    logic        denied;
-    logic [1:0]  tier;
-    logic [63:0] phys_addr;
-    logic [15:0] index;
-  } way_t;
-
-  way_t [Way-1:0][PORTS-1:0] way_q;
-  logic [Way-1:0][PORTS-1:0] answered_q;
+  logic [PORTS-1:0]       hit_q, denied_q;
+  logic [PORTS-1:0][1:0]  tier_q;
+  logic [PORTS-1:0][63:0] phys_addr_q;
+  logic [PORTS-1:0][15:0] index_q;
+  logic [PORTS-1:0]       answered_q;
   logic [PORTS-1:0]       asking_q;   // the port that has not taken the lookup yet
   logic [PORTS-1:0]       waiting_q;  // the port that has, and has not answered
 
+  // An answer leaves the directory late in its cycle: the port is chosen in the next one. All of it has the reset,
+  // lest synthesis make "no hit" a synchronous reset, whose wire is shared and slow.
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      for (int unsigned i = 0; i < Way; i++) answered_q[i] <= '0;
+      answered_q  <= '0;
+      hit_q       <= '0;
+      denied_q    <= '0;
+      tier_q      <= '0;
+      phys_addr_q <= '0;
+      index_q     <= '0;
     end else begin
-      answered_q[0] <= answer_valid_i & answer_ready_o;
-      for (int unsigned i = 1; i < Way; i++) answered_q[i] <= answered_q[i-1];
+      answered_q  <= answer_valid_i & answer_ready_o;
+      hit_q       <= answer_hit_i;
+      denied_q    <= answer_denied_i;
+      tier_q      <= answer_tier_i;
+      phys_addr_q <= answer_phys_addr_i;
+      index_q     <= answer_index_i;
     end
-  end
-
-  always_ff @(posedge clk_i) begin
-    for (int unsigned p = 0; p < PORTS; p++) begin
-      way_q[0][p] <= '{hit: answer_hit_i[p], denied: answer_denied_i[p], tier: answer_tier_i[p],
-                       phys_addr: answer_phys_addr_i[p], index: answer_index_i[p]};
-    end
-    for (int unsigned i = 1; i < Way; i++) way_q[i] <= way_q[i-1];
   end
 
   always_comb begin
@@ -197,11 +191,11 @@ module kvcpu_board_regs
     answer_phys = '0;
     for (int unsigned p = 0; p < PORTS; p++) begin
       if (lookup_q.port == 3'(p)) begin
-        answer.hit    = way_q[Way-1][p].hit;
-        answer.denied = way_q[Way-1][p].denied;
-        answer.tier   = way_q[Way-1][p].tier;
-        answer.index  = way_q[Way-1][p].index;
-        answer_phys   = way_q[Way-1][p].phys_addr;
+        answer.hit    = hit_q[p];
+        answer.denied = denied_q[p];
+        answer.tier   = tier_q[p];
+        answer.index  = index_q[p];
+        answer_phys   = phys_addr_q[p];
       end
       lookup_kv_addr_o[p] = kv_addr_q;
       lookup_write_o[p]   = lookup_q.write;
@@ -226,7 +220,7 @@ module kvcpu_board_regs
       end
       if (start) begin
         lookup_q <= '{busy: 1'b1, write: wdata_i[8], port: wdata_i[2:0], default: '0};
-      end else if (answered_q[Way-1] != '0) begin
+      end else if (answered_q != '0) begin
         lookup_q <= answer;
         phys_q   <= answer_phys;
       end

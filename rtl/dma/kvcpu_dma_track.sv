@@ -205,11 +205,10 @@ module kvcpu_dma_track #(
   end
 
   // ---------------------------------------------------------------- moves that shall stop
-  // The directory's abort comes late in its cycle.
-  logic [MOVES-1:0] stop_q, abort_q, stop_set, stop_clear;
+  logic [MOVES-1:0] stop_q, stop_set, stop_clear;
 
   always_comb begin
-    stop_set   = abort_q;
+    stop_set   = abort_i;
     stop_clear = '0;
     if (apply_valid_q && apply_q.error) stop_set[apply_q.move] = 1'b1;
     if (begin_valid_i) stop_clear[begin_move_i] = 1'b1;
@@ -217,14 +216,11 @@ module kvcpu_dma_track #(
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      stop_q  <= '0;
-      abort_q <= '0;
+      stop_q <= '0;
     end else if (clear_i) begin
-      stop_q  <= '0;
-      abort_q <= '0;
+      stop_q <= '0;
     end else begin
-      stop_q  <= (stop_q & ~stop_clear) | stop_set;
-      abort_q <= abort_i;
+      stop_q <= (stop_q & ~stop_clear) | stop_set;
     end
   end
 

@@ -225,16 +225,6 @@ module kvcpu_rtbd #(
     only[tier] = 1'b1;
   endfunction
 
-  // Written out bit by bit: an adder's carry would be the longest part of the paths that use it.
-  function automatic banks_t lowest(banks_t from);
-    logic seen;
-    seen = 1'b0;
-    for (int unsigned b = 0; b < LANES; b++) begin
-      lowest[b] = from[b] && !seen;
-      seen |= from[b];
-    end
-  endfunction
-
   // ------------------------------------------------------------------ clearing
   logic            sweep_q;
   logic [RowW-1:0] sweep_row_q;
@@ -450,7 +440,7 @@ module kvcpu_rtbd #(
     assign t3_free[b] = !t3_tag[b].valid && t3_tag_ok[b];
     assign t3_bad[b] = !t3_tag_ok[b] && t3_named_q;
   end
-  assign t3_first_free = lowest(t3_free);
+  assign t3_first_free = banks_t'(lowest(16'(t3_free)));
 
   always_comb begin
     t3_target = t3_match;
@@ -1226,8 +1216,8 @@ module kvcpu_rtbd #(
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) freed_turn_q <= '0;
-    else if (freed_later != '0) freed_turn_q <= lowest(freed_later);
-    else if (freed_others != '0) freed_turn_q <= lowest(freed_others);
+    else if (freed_later != '0) freed_turn_q <= banks_t'(lowest(16'(freed_later)));
+    else if (freed_others != '0) freed_turn_q <= banks_t'(lowest(16'(freed_others)));
   end
 
   always_comb begin

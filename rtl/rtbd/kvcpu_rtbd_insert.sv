@@ -245,15 +245,6 @@ module kvcpu_rtbd_insert #(
   assign final_write = (state_q == Final);
   assign eng_taken   = eng_valid_q && eng_ready_i;
 
-  function automatic banks_t lowest(banks_t b);
-    logic seen;
-    seen = 1'b0;
-    for (int unsigned i = 0; i < LANES; i++) begin
-      lowest[i] = b[i] && !seen;
-      seen |= b[i];
-    end
-  endfunction
-
   function automatic logic [3:0] number(banks_t bank);
     number = '0;
     for (int unsigned b = 0; b < LANES; b++) if (bank[b]) number |= 4'(b);
@@ -273,7 +264,7 @@ module kvcpu_rtbd_insert #(
       if (sel_second_q[b]) pick |= second_q[b];
     end
   end
-  assign root_next   = lowest(roots_q);
+  assign root_next   = banks_t'(lowest(16'(roots_q)));
   assign last_answer = sel_first_q == '0 && sel_second_q == '0 && open_q == '0;
 
   function automatic logic [LANES-1:0] one_hot(logic [3:0] b);
@@ -316,9 +307,9 @@ module kvcpu_rtbd_insert #(
       Idle: begin
         if (s4_again_q) state_d = Again;
         if (s2_search_i || s4_search_q) state_d = Probe1;
-        sel_first_d = lowest(first_valid);
+        sel_first_d = banks_t'(lowest(16'(first_valid)));
         sel_second_d = '0;
-        rest_d = first_valid & ~lowest(first_valid);
+        rest_d = first_valid & ~banks_t'(lowest(16'(first_valid)));
         open_d = '0;
         roots_d = first_valid;
         root_d = '0;
@@ -334,9 +325,9 @@ module kvcpu_rtbd_insert #(
         probe_next = !probe_valid_q && (sel_first_q != '0 || sel_second_q != '0);
         if (probe_next) begin
           probe_valid_d = 1'b1;
-          sel_first_d = depth2 ? '0 : lowest(rest_q);
-          sel_second_d = depth2 ? lowest(rest_q) : '0;
-          rest_d = rest_q & ~lowest(rest_q);
+          sel_first_d = depth2 ? '0 : banks_t'(lowest(16'(rest_q)));
+          sel_second_d = depth2 ? banks_t'(lowest(16'(rest_q))) : '0;
+          rest_d = rest_q & ~banks_t'(lowest(16'(rest_q)));
         end
         open_d = open_q + 5'(probe_next) - 5'(done_q);
         if (done_q && free_q) begin
@@ -372,8 +363,8 @@ module kvcpu_rtbd_insert #(
         end
         if (done_q) begin
           state_d = Probe2;
-          sel_second_d = lowest(second_valid);
-          rest_d = second_valid & ~lowest(second_valid);
+          sel_second_d = banks_t'(lowest(16'(second_valid)));
+          rest_d = second_valid & ~banks_t'(lowest(16'(second_valid)));
         end
       end
 

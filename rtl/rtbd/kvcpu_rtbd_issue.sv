@@ -75,15 +75,6 @@ module kvcpu_rtbd_issue #(
 
   typedef logic [PORTS-1:0] ports_t;
 
-  function automatic ports_t lowest(ports_t from);
-    logic seen;
-    seen = 1'b0;
-    for (int unsigned p = 0; p < PORTS; p++) begin
-      lowest[p] = from[p] && !seen;
-      seen |= from[p];
-    end
-  endfunction
-
   // ------------------------------------------------------------------ the turn of this cycle
   logic   turn_probe_q, turn_dma_q, turn_cmd_q, turn_bar2_q;
   ports_t turn_port_q;
@@ -137,7 +128,7 @@ module kvcpu_rtbd_issue #(
                       (cmd_valid_i || (!bar2_valid_i && port_want == '0));
   assign next_bar2  = !next_probe && !next_dma && !next_cmd && bar2_valid_i && !turn_bar2_q;
   assign next_port  = (next_probe || next_dma || next_cmd || (bar2_valid_i && !turn_bar2_q))
-                      ? '0 : lowest(port_first);
+                      ? '0 : ports_t'(lowest(16'(port_first)));
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin

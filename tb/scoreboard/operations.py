@@ -361,6 +361,8 @@ class Operations:
                 s.config.reserve[tier] -= self.freed_late[tier]
         self.compare("start check of a move", expected.result.name, MoveResult(result).name, item.kv_addr)
         if expected.result == MoveResult.OK:
+            if item.tries == 1:
+                self.compare("CTRL.ENABLE where the first try of a move starts", True, s.config.enable, item.kv_addr)
             seen = (w[8] >> 16 & U8, w[9], w[8] >> 24 & U8, w[10])
             want = (expected.tier, expected.phys_addr, expected.to_tier, expected.to_phys_addr)
             self.compare("move: from tier, address, to tier, address", want, seen, item.kv_addr)

@@ -281,3 +281,28 @@ class test_block_sizes(MoveTest):
         bad, compared, text = self.bench.link.memory_compare()
         self.ctx.compare(f"tier memories {text}", 0, bad)
         self.ctx.compare("bytes compared", True, compared > 0)
+
+
+@kv_test(timeout_cycles=400_000)
+class test_enable(MoveTest):
+    """CTRL.ENABLE goes to 0 around each cycle in which a queued item is on its way: no move starts any more."""
+
+    async def body(self) -> None:
+        """The scoreboard looks at ENABLE at each start; queued items wait, running moves end, then all goes on."""
+        for i in range(1, 7):
+            await self.r.insert(kv(i), tokens=16, tier=1)
+        moved = 0
+        for delay in range(24):
+            await self.r.write(CTRL=0)
+            target = 2 - delay % 2
+            for i in range(1, 7):
+                await self.status(Status.OK, Command.MIGRATE, kv(i), TIER=target)
+            await self.r.write(CTRL=1)
+            await self.bench.cycles(delay)
+            await self.r.write(CTRL=0)
+            await self.bench.cycles(1500)
+            await self.r.write(CTRL=1)
+            await self.r.wait_idle()
+            moved += len(await self.completions())
+            await self.r.step(delay + 1)
+        self.ctx.compare("moves that have ended", 24 * 6, moved)
