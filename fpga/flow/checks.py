@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from fpga.flow import ecp5, gates, lint, place, structure, u250
 from fpga.flow.constraints import check_lpf, check_xdc
 from fpga.flow.project import Design, Ecp5, Project
 from fpga.flow.step import Check
+from tb.run import process
 from tb.run.errors import CheckError
 
 Say = Callable[[str], None]
@@ -140,23 +142,46 @@ def check_place(run: Run, part: Ecp5, synthesis: ecp5.Synthesis) -> None:
         run.facts.update(bitstream.facts)
 
 
+def check_netlist(run: Run, synthesis: ecp5.Synthesis) -> None:
+    """Tests of the board on its netlist."""
+    netlist = run.project.netlist
+    if netlist:
+        run.say("netlist: tests ...")
+        tests = run.do("netlist", lambda: gates.check_netlist(run.project, netlist, synthesis, run.say))
+        run.facts.update(tests.facts)
+
+
 def check_all(project: Project, groups: set[str], say: Say) -> Run:
-    """Every check of the groups asked for."""
-    run = Run(project, say)
-    designs = [design for design in (project.ecp5 and project.ecp5.design, project.u250) if design]
-    if "lint" in groups:
-        say("lint ...")
-        for design in designs:
-            check_lints(run, design)
-    if "u250" in groups and project.u250:
-        check_u250(run, project.u250)
-    if project.ecp5 and groups & {"ecp5", "place", "netlist"}:
-        synthesis = check_ecp5(run, project.ecp5)
-        if synthesis and "netlist" in groups and project.netlist:
-            say("netlist: tests ...")
-            netlist = project.netlist
-            tests = run.do("netlist", lambda: gates.check_netlist(project, netlist, synthesis, say))
-            run.facts.update(tests.facts)
-        if synthesis and "place" in groups:
-            check_place(run, project.ecp5, synthesis)
-    return run
+    """Every check of the groups asked for, two at a time: place and route takes as long as all the others."""
+    runs = {name: Run(project, say) for name in GROUPS}
+    board, full = project.ecp5, project.u250
+
+    def others() -> None:
+        if "lint" in groups:
+            say("lint ...")
+            for design in (board and board.design, full):
+                if design:
+                    check_lints(runs["lint"], design)
+        if "u250" in groups and full:
+            check_u250(runs["u250"], full)
+
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            waiting = [pool.submit(others)]
+            if board and groups & {"ecp5", "place", "netlist"}:
+                synthesis = check_ecp5(runs["ecp5"], board)
+                if synthesis and "place" in groups:
+                    waiting.append(pool.submit(check_place, runs["place"], board, synthesis))
+                if synthesis and "netlist" in groups:
+                    waiting.append(pool.submit(check_netlist, runs["netlist"], synthesis))
+            for future in waiting:
+                future.result()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            process.kill_all()  # what the threads wait for
+            raise
+    whole = Run(project, say)
+    for part in runs.values():
+        whole.checks += part.checks
+        whole.facts.update(part.facts)
+    return whole

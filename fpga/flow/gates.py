@@ -1,8 +1,4 @@
-"""The netlist after synthesis in the simulator: the same tests as on the RTL, through the same pins.
-
-Yosys' own models of the ECP5's cells take the place of LUTs, carry cells, flip-flops and distributed
-RAM; block RAM, multiplier and PLL are models of fpga/ecp5_cells.
-"""
+"""The netlist after synthesis in the simulator: the same tests as on the RTL, through the same pins."""
 
 from __future__ import annotations
 
@@ -13,51 +9,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fpga.flow import yosys
 from fpga.flow.ecp5 import Synthesis
 from fpga.flow.project import Netlist, Project
+from fpga.flow.simulation import verilog
 from fpga.flow.step import FPGA_BUILD, Check, kept, key_of
 from tb.run.build import build
 from tb.run.leg import Job, run_built
 from tb.run.manifest import Leg, load
-from tb.run.sources import digest
 
-CELLS = "+/lattice/cells_sim_ecp5.v"
-# A netlist is not written for readers: no warning about it says anything about the design.
-FLAGS = ("-Wno-lint", "-Wno-style", "-Wno-MULTIDRIVEN", "-Wno-UNOPTFLAT", "-Wno-ZERODLY")
+# A netlist is not written for readers: its style says nothing about the design.
+FLAGS = ("-Wno-lint", "-Wno-style", "-Wno-UNOPTFLAT")
 
 
-def write_simulation_netlist(synthesis: Synthesis) -> Path:
-    """The mapped netlist as Verilog of plain operators, or the kept file. Raises CheckError."""
-    commands = [
-        f"read_verilog -D NO_INCLUDES {CELLS}",
-        f"read_json {synthesis.netlist_path}",
-        f"hierarchy -top {synthesis.top}",
-        "proc",
-        "flatten -wb",
-        "opt_expr",
-        "opt_clean",
-        f"select {synthesis.top}",
-        "write_verilog -selected -noattr -simple-lhs netlist.v",
-    ]
+def netlist_leg(project: Project, netlist: Netlist, synthesis: Synthesis, models: list[str]) -> Leg:
+    """The leg of the RTL with the netlist in place of the top that was synthesised.
 
-    def produce(folder: Path) -> dict[str, Any]:
-        yosys.run(commands, folder)
-        return {}
-
-    shown = [line.replace(str(synthesis.netlist_path), "netlist.json") for line in commands]
-    result = kept("ecp5-netlist", key_of(*shown, files=[synthesis.netlist_path]), produce)
-    return result.folder / "netlist.v"
-
-
-def netlist_leg(project: Project, netlist: Netlist, synthesis: Synthesis, verilog: Path) -> Leg:
-    """The leg of the RTL with the netlist in place of the top that was synthesised."""
+    `models` are the cells that have a module in the netlist's model folders. Raises CheckError for others that
+    cannot be simulated.
+    """
     leg = load().leg(netlist.leg)
     here = FPGA_BUILD / "netlist"
     here.mkdir(parents=True, exist_ok=True)
-    source = here / f"{synthesis.top}.v"
-    if not source.exists() or digest(source) != digest(verilog):
-        source.write_bytes(verilog.read_bytes())
+    source = here / f"{synthesis.top}.sv"
+    source.write_text(verilog(synthesis.netlist(), synthesis.top, models))
     testbench = [path for path in leg.spec.sources if Path(path).stem == leg.spec.module]
     spec = replace(
         leg.top.spec,
@@ -72,8 +46,8 @@ def netlist_leg(project: Project, netlist: Netlist, synthesis: Synthesis, verilo
 def check_netlist(project: Project, netlist: Netlist, synthesis: Synthesis, say: Callable[[str], None]) -> Check:
     """Every test of the leg passes on the netlist."""
     check = Check("tests on the netlist")
-    verilog = write_simulation_netlist(synthesis)
-    leg = netlist_leg(project, netlist, synthesis, verilog)
+    models = [path.stem for folder in netlist.models for path in (project.root / folder).glob("*.sv")]
+    leg = netlist_leg(project, netlist, synthesis, models)
     built = build(leg.spec, say)
 
     def produce(_folder: Path) -> dict[str, Any]:

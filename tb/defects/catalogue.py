@@ -49,7 +49,11 @@ def load(path: Path = CATALOGUE) -> list[Defect]:
     """All defects. Raises CheckError for a malformed catalogue."""
     fields = set(Defect.__dataclass_fields__)
     defects: list[Defect] = []
-    for row in tomllib.loads(path.read_text()).get("defects", []):
+    try:
+        rows = tomllib.loads(path.read_text()).get("defects", [])
+    except tomllib.TOMLDecodeError as error:
+        raise CheckError(f"{path.name}: {error}") from None
+    for row in rows:
         if set(row) != fields:
             raise CheckError(f"{path.name}: a defect needs exactly {', '.join(sorted(fields))}; got {sorted(row)}")
         defect = Defect(**row)

@@ -43,6 +43,7 @@ def test_unknown_id() -> None:
     [
         lambda text: text.replace("sentence =", "sentense =", 1),
         lambda text: text.replace("message = '", "message = '(", 1),
+        lambda text: text.replace("id = '", "id = ", 1),
     ],
 )
 def test_malformed_catalogue(tmp_path: Path, spoil: Callable[[str], str]) -> None:
