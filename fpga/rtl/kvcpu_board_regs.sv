@@ -166,24 +166,18 @@ module kvcpu_board_regs
   logic [PORTS-1:0]       asking_q;   // the port that has not taken the lookup yet
   logic [PORTS-1:0]       waiting_q;  // the port that has, and has not answered
 
-  // An answer leaves the directory late in its cycle: the port is chosen in the next one. All of it has the reset,
-  // lest synthesis make "no hit" a synchronous reset, whose wire is shared and slow.
+  // An answer leaves the directory late in its cycle: the port is chosen in the next one.
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      answered_q  <= '0;
-      hit_q       <= '0;
-      denied_q    <= '0;
-      tier_q      <= '0;
-      phys_addr_q <= '0;
-      index_q     <= '0;
-    end else begin
-      answered_q  <= answer_valid_i & answer_ready_o;
-      hit_q       <= answer_hit_i;
-      denied_q    <= answer_denied_i;
-      tier_q      <= answer_tier_i;
-      phys_addr_q <= answer_phys_addr_i;
-      index_q     <= answer_index_i;
-    end
+    if (!rst_ni) answered_q <= '0;
+    else answered_q <= answer_valid_i & answer_ready_o;
+  end
+
+  always_ff @(posedge clk_i) begin
+    hit_q       <= answer_hit_i;
+    denied_q    <= answer_denied_i;
+    tier_q      <= answer_tier_i;
+    phys_addr_q <= answer_phys_addr_i;
+    index_q     <= answer_index_i;
   end
 
   always_comb begin

@@ -696,15 +696,16 @@ module kvcpu_rtbd #(
   tag_t s2_tag, s3_tag_b_q;
   logic s2_meta_ok, s2_hit, s3_hit_q, s3_meta_bad_q;
 
-  // S2 itself looks at the word in a hurry: with a selection of its own, which has less to drive.
+  // S2 itself looks at the word in a hurry: with selections of its own, which have less to drive.
   meta_t s2_now;
-  banks_t s2_bank_q;
+  banks_t s2_bank_q, s2_match_q;  // the bank of the operation; of one that found its key
 
   always_comb begin
     s2_meta = '0;
     s2_tag = '0;
     s2_now = '0;
     s2_meta_ok = 1'b0;
+    s2_hit = 1'b0;
     for (int unsigned b = 0; b < LANES; b++) begin
       if (s2_q.bank[b]) begin
         s2_meta |= bank_s2_meta[b];
@@ -714,6 +715,8 @@ module kvcpu_rtbd #(
         s2_now |= bank_s2_meta[b];
         s2_meta_ok |= bank_s2_meta_ok[b];
       end
+      // The meta word has the last word on VALID: FREE_REQUEST may have removed the entry since T3.
+      s2_hit |= s2_match_q[b] && bank_s2_meta[b].valid && bank_s2_meta_ok[b];
     end
   end
   // Written in the current step.
@@ -723,8 +726,6 @@ module kvcpu_rtbd #(
       bank_s2_written[b] = bank_s2_meta[b].dirty && !bank_s2_meta[b].hint && bank_s2_meta[b].access_step == step_i;
     end
   end
-  // The meta word has the last word on VALID: FREE_REQUEST may have removed the entry since T3.
-  assign s2_hit = s2_q.match && s2_meta_ok && s2_now.valid;
 
   judged_t s2_judged, s3_judged_q, s3_judged;
   logic s2_commits, s3_commits_q;
@@ -813,6 +814,7 @@ module kvcpu_rtbd #(
       s3_valid_q <= 1'b0;
       s3_commits_q <= 1'b0;
       s2_bank_q  <= '0;
+      s2_match_q <= '0;
       s2_to_port_q <= '0;
       s1_lock_q  <= '0;
       s2_lock_q  <= '0;
@@ -825,6 +827,7 @@ module kvcpu_rtbd #(
       s3_valid_q <= s2_valid_q;
       s3_commits_q <= s2_commits;
       s2_bank_q  <= s1_q.bank;
+      s2_match_q <= s1_q.match ? s1_q.bank : '0;
       for (int unsigned p = 0; p < PORTS; p++) begin
         s2_to_port_q[p] <= s1_valid_q && s1_q.op.op == OpLookup && s1_q.op.client == ClPort && s1_q.op.port == 3'(p);
       end
@@ -869,8 +872,6 @@ module kvcpu_rtbd #(
   assign s3_index = IndexW'({s3_q.row[RowBits-1:0], s3_q.bank_no[BankBits-1:0]});
 
   typedef struct packed {
-    logic        hit;
-    logic        denied;
     logic [1:0]  tier;
     logic [63:0] phys_addr;
     logic [15:0] index;
@@ -879,13 +880,7 @@ module kvcpu_rtbd #(
   answer_t s2_answer;
   logic [PORTS-1:0] answers_idle;
 
-  always_comb begin
-    s2_answer.hit = s2_hit;
-    s2_answer.denied = s2_q.op.denied;
-    s2_answer.tier = s2_q.tier;
-    s2_answer.phys_addr = s2_phys;
-    s2_answer.index = s2_index;
-  end
+  assign s2_answer = '{tier: s2_q.tier, phys_addr: s2_phys, index: s2_index};
 
   for (genvar p = 0; p < PORTS; p++) begin : gen_answer
     answer_t answer;
@@ -898,18 +893,19 @@ module kvcpu_rtbd #(
       .accept_i(lookup_valid_i[p] && lookup_ready_o[p]),
       .credit_o(credit[p]),
       .valid_i (s2_to_port_q[p]),
+      .hit_i   (s2_hit),
+      .denied_i(s2_q.op.denied),
       .data_i  (s2_answer),
       .valid_o (answer_valid_o[p]),
       .ready_i (answer_ready_i[p]),
+      .hit_o   (answer_hit_o[p]),
+      .denied_o(answer_denied_o[p]),
       .data_o  (answer),
       .idle_o  (answers_idle[p])
     );
-    // A hit is known last, so the rest of the answer follows it only here.
-    assign answer_hit_o[p] = answer.hit;
-    assign answer_denied_o[p] = answer.denied;
-    assign answer_tier_o[p] = answer.hit ? answer.tier : '0;
-    assign answer_phys_addr_o[p] = answer.hit ? answer.phys_addr : '0;
-    assign answer_index_o[p] = answer.hit ? answer.index : '0;
+    assign answer_tier_o[p] = answer.tier;
+    assign answer_phys_addr_o[p] = answer.phys_addr;
+    assign answer_index_o[p] = answer.index;
   end
   assign ports_idle_o = &answers_idle;
 

@@ -447,10 +447,11 @@ module kvcpu_rtbd_bank #(
   assign t2_beside = t2_written_q && t2_written_row_q == t2_read_row_q;
 
   // ------------------------------------------------------------------ behind the memories
-  // Parity: twenty-one bits become one here, the rest follows a stage later.
+  // Parity: twenty-one bits of a tag become one here, and each half of a meta word, whose parity is wanted early in
+  // S2; the rest follows a stage later.
   localparam int unsigned Fold = 21;
   localparam int unsigned TagFolds = (TagBits + Fold - 1) / Fold;
-  localparam int unsigned MetaFolds = (MetaBits + Fold - 1) / Fold;
+  localparam int unsigned MetaFold = (MetaBits + 1) / 2;
 
   function automatic logic [TagFolds-1:0] fold_tag(logic [TagBits-1:0] word);
     logic [TagFolds*Fold-1:0] padded;
@@ -458,10 +459,8 @@ module kvcpu_rtbd_bank #(
     for (int unsigned i = 0; i < TagFolds; i++) fold_tag[i] = ^padded[i*Fold+:Fold];
   endfunction
 
-  function automatic logic [MetaFolds-1:0] fold_meta(logic [MetaBits-1:0] word);
-    logic [MetaFolds*Fold-1:0] padded;
-    padded = (MetaFolds * Fold)'(word);
-    for (int unsigned i = 0; i < MetaFolds; i++) fold_meta[i] = ^padded[i*Fold+:Fold];
+  function automatic logic [1:0] fold_meta(logic [MetaBits-1:0] word);
+    return {^word[MetaBits-1:MetaFold], ^word[MetaFold-1:0]};
   endfunction
 
   // Key: eight bits of the tag against eight of the operation's key.
@@ -480,7 +479,7 @@ module kvcpu_rtbd_bank #(
   tag_folds_t           t3_parity_q, t3_parity_beside_q;
   tag_folds_t           s2_parity_a_q, s2_parity_beside_q, s2_parity_b_q;
   logic                 s2_beside_q;
-  logic [MetaFolds-1:0] s2_parity_meta_q;
+  logic [1:0]           s2_parity_meta_q;
   key_groups_t          t3_key_q, t3_key_beside_q;
   logic                 t3_token_q, t3_token_beside_q;
   logic [TagBits-1:0]   t3_word_beside_q;

@@ -29,13 +29,14 @@ module kvcpu_rtbd_judge (
   import kvcpu_pkg::*;
 
   // ------------------------------------------------------------------ conditions
-  logic grows, ends, free_to_move, promotable, life_ok, target_slower, kept_hot, keeps_ref;
+  logic grows, ends, commits, free_to_move, promotable, life_ok, target_slower, kept_hot, keeps_ref;
 
   assign grows         = op_i.write && (token_offset_i == token_end_i + 8'd1);  // the token after the last
   assign free_to_move  = !meta_i.in_flight;
   assign promotable    = free_to_move && meta_i.tier > cfg_i.promote_tier;
   assign life_ok       = (meta_i.life == op_i.item.life) && meta_i.in_flight;
   assign ends          = hit_i && life_ok && meta_i.moving && meta_i.move_id == op_i.move_id;  // this very move
+  assign commits       = ends && !meta_i.voided && !op_i.error && !(op_i.dst_tier > meta_i.tier && keeps_ref);
   assign target_slower = !op_i.item.fixed || (op_i.item.target > meta_i.tier);
   assign keeps_ref     = meta_i.ref_count != '0;
   assign kept_hot = !op_i.item.by_migrate &&
@@ -127,13 +128,13 @@ module kvcpu_rtbd_judge (
       OpEnd: begin
         // The target slot goes back unless the move commits.
         judged_o.puts = 1'b1;
-        judged_o.put_held = ends && judged_o.end_move == MvOk;
-        if (!judged_o.put_held) begin
+        judged_o.put_held = commits;
+        if (!commits) begin
           judged_o.put_tier = op_i.dst_tier;
           judged_o.put_slot = op_i.dst_slot;
         end
         if (ends) judged_o.move = judged_o.end_move;
-        judged_o.writes_tag = judged_o.put_held;
+        judged_o.writes_tag = commits;
         judged_o.writes_meta = ends;
       end
 

@@ -306,3 +306,29 @@ class test_enable(MoveTest):
             moved += len(await self.completions())
             await self.r.step(delay + 1)
         self.ctx.compare("moves that have ended", 24 * 6, moved)
+
+
+@kv_test(timeout_cycles=600_000)
+class test_slots_come_back(MoveTest):
+    """FREE_REQUEST gives slots of a full tier back while evictions look for one: each start against each slot's cycle."""
+
+    slots = (4, 16, 4, 1000)
+    latency = 4
+
+    async def body(self) -> None:
+        """An eviction takes a slot that came a cycle before its start, and none that comes a cycle later."""
+        tiers = set()
+        for turn in range(40):
+            await self.r.write(CTRL=0)
+            await self.r.insert_many([(kv(2, i * 16), 16, 2) for i in range(4)])
+            await self.r.insert_many([(kv(1, i * 16), 16, 1) for i in range(16)])
+            await self.r.range("IMEVICT", kv(1), 16 * 16)
+            await self.r.write(DIR_ADDR=kv(2), DIR_ARG=0, DIR_COMMAND=int(Command.FREE_REQUEST))
+            await self.bench.cycles(turn)
+            await self.r.write(CTRL=1)
+            await self.r.wait_idle()
+            for i in range(16):
+                tiers.add((await self.r.lookup(kv(1, i * 16))).tier)
+            await self.status(Status.OK, Command.FREE_REQUEST, kv(1))
+            await self.r.step(turn + 1)
+        self.ctx.compare("tiers that evictions went to", {2, 3}, tiers)
