@@ -310,7 +310,7 @@ class test_enable(MoveTest):
 
 @kv_test(timeout_cycles=600_000)
 class test_slots_come_back(MoveTest):
-    """FREE_REQUEST gives slots of a full tier back while evictions look for one: each start against each slot's cycle."""
+    """FREE_REQUEST gives slots of a full tier back while evictions look for one: each start against each slot."""
 
     slots = (4, 16, 4, 1000)
     latency = 4
