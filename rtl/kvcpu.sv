@@ -210,7 +210,7 @@ module kvcpu
   // ------------------------------------------------------------------ shared
   cfg_t cfg, cfg_next;
   counters_t counters;
-  logic halt, clear, initialised, idle, rtbd_ready, rtbd_quiet, dma_idle, ports_idle;
+  logic halt, clear, initialised, scan_may_q, idle, rtbd_ready, rtbd_quiet, dma_idle, ports_idle;
   logic soft_reset_request;
   logic [7:0] irq_event;
 
@@ -323,6 +323,11 @@ module kvcpu
   end
 
   assign initialised = rtbd_ready && !halt;
+  // A scan that begins in the cycle after the halt is one that the reset meets under way.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) scan_may_q <= 1'b0;
+    else scan_may_q <= initialised;
+  end
   always_comb begin
     irq_event = '0;
     irq_event[0] = scan_done;
@@ -555,7 +560,7 @@ module kvcpu
     .below_low_i            (slot_below_low[2:0]),
     .at_high_i              (slot_at_high[2:0]),
     .departures_i           (departures),
-    .ready_i                (initialised && !slot_ahead),
+    .ready_i                (scan_may_q && !slot_ahead),
     .lane_done_i            (lane_done),
     .decision_i             (dec_accept),
     .current_step_o         (step_now),

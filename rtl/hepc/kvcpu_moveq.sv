@@ -35,8 +35,8 @@ module kvcpu_moveq
   input  logic                             op_channel_i,
   /// Its item.
   input  item_t                            op_item_i,
-  /// The queue of op_channel_i has a place: with op_valid_i, the item is taken (else it is dropped
-  /// and counted). Depends on op_channel_i and registers only.
+  /// The queue of op_channel_i has a place: with op_valid_i, the item is taken (else it is dropped, and counted
+  /// unless it is MIGRATE's, whose status is BUSY). Depends on op_channel_i and registers only.
   output logic                             op_ok_o,
 
   /// Per queue (index ChEvict, ChPrefetch): there is a head.
@@ -146,7 +146,7 @@ module kvcpu_moveq
         dropped_q[q] <= '0;
       end else begin
         drop_q[q]    <= drop[q];
-        op_drop_q[q] <= op_valid_i && (op_channel_i == 1'(q)) && full[q];
+        op_drop_q[q] <= op_valid_i && (op_channel_i == 1'(q)) && full[q] && !op_item_i.by_migrate;
         dropped_q[q] <= 5'($countones(drop_q[q])) + 5'(op_drop_q[q]);
       end
     end

@@ -145,7 +145,7 @@ module kvcpu_rtbd #(
   /// Histogram: P[15:8].
   output logic [LANES-1:0][7:0]               hist_bin_o,
 
-  /// Item of an operation (S3).
+  /// Item of an operation (S3); not taken when its queue is full.
   output logic                                push_valid_o,
   /// It may push one: its channel and its item stand. Known early in the cycle.
   output logic                                push_may_o,
@@ -422,7 +422,7 @@ module kvcpu_rtbd #(
 
   // T3
   tag_t [LANES-1:0] t3_tag;
-  banks_t t3_tag_ok, t3_same_key, t3_match, t3_free, t3_first_free, t3_bad, t3_target;
+  banks_t t3_valid, t3_tag_ok, t3_same_key, t3_match, t3_free, t3_first_free, t3_bad, t3_target;
   // Its key counts; it may take a slot; it is an OpInsert, an OpRead, a probe, a probe that loads.
   logic t3_named_q, t3_takes_q, t3_insert_q, t3_read_q, t3_probe_q, t3_load_q;
   logic [7:0] t1_least, t2_least_q;
@@ -436,8 +436,8 @@ module kvcpu_rtbd #(
   end
 
   for (genvar b = 0; b < LANES; b++) begin : gen_match
-    assign t3_match[b] = t3_same_key[b] && t3_tag[b].valid && t3_tag_ok[b] && t3_named_q;
-    assign t3_free[b] = !t3_tag[b].valid && t3_tag_ok[b];
+    assign t3_match[b] = t3_same_key[b] && t3_valid[b] && t3_tag_ok[b] && t3_named_q;
+    assign t3_free[b] = !t3_valid[b] && t3_tag_ok[b];
     assign t3_bad[b] = !t3_tag_ok[b] && t3_named_q;
   end
   assign t3_first_free = banks_t'(lowest(16'(t3_free)));
@@ -698,7 +698,10 @@ module kvcpu_rtbd #(
 
   // S2 itself looks at the word in a hurry: with selections of its own, which have less to drive.
   meta_t s2_now;
-  banks_t s2_bank_q, s2_match_q;  // the bank of the operation; of one that found its key
+  banks_t s2_bank_q;
+  // The bank where the operation found its key and where VALID is set. The meta word has the last word on that:
+  // FREE_REQUEST may have removed the entry since T3.
+  banks_t bank_s1_valid, s2_live_q;
 
   always_comb begin
     s2_meta = '0;
@@ -715,8 +718,7 @@ module kvcpu_rtbd #(
         s2_now |= bank_s2_meta[b];
         s2_meta_ok |= bank_s2_meta_ok[b];
       end
-      // The meta word has the last word on VALID: FREE_REQUEST may have removed the entry since T3.
-      s2_hit |= s2_match_q[b] && bank_s2_meta[b].valid && bank_s2_meta_ok[b];
+      s2_hit |= s2_live_q[b] && bank_s2_meta_ok[b];
     end
   end
   // Written in the current step.
@@ -814,7 +816,7 @@ module kvcpu_rtbd #(
       s3_valid_q <= 1'b0;
       s3_commits_q <= 1'b0;
       s2_bank_q  <= '0;
-      s2_match_q <= '0;
+      s2_live_q  <= '0;
       s2_to_port_q <= '0;
       s1_lock_q  <= '0;
       s2_lock_q  <= '0;
@@ -827,7 +829,7 @@ module kvcpu_rtbd #(
       s3_valid_q <= s2_valid_q;
       s3_commits_q <= s2_commits;
       s2_bank_q  <= s1_q.bank;
-      s2_match_q <= s1_q.match ? s1_q.bank : '0;
+      s2_live_q  <= s1_q.match ? s1_q.bank & bank_s1_valid : '0;
       for (int unsigned p = 0; p < PORTS; p++) begin
         s2_to_port_q[p] <= s1_valid_q && s1_q.op.op == OpLookup && s1_q.op.client == ClPort && s1_q.op.port == 3'(p);
       end
@@ -1422,6 +1424,7 @@ module kvcpu_rtbd #(
       .t2_kv_addr_i     (t2_op_q.kv_addr),
       .t2_least_i       (t2_least_q),
       .t3_tag_o         (t3_tag[b]),
+      .t3_valid_o       (t3_valid[b]),
       .t3_tag_ok_o      (t3_tag_ok[b]),
       .t3_same_key_o    (t3_same_key[b]),
       .s0_load_i        (s0_free),
@@ -1431,7 +1434,10 @@ module kvcpu_rtbd #(
       .s0_valid_i       (bank_s0_valid[b]),
       .s0_row_i         (s0_q.row[b]),
       .s0_read_tag_i    (s0_q.read_tag),
+      .s0_spare_read_tag_i (s0_spare_q.read_tag),
+      .s0_t3_read_tag_i (t3_read_q),
       .s0_ready_o       (bank_s0_ready[b]),
+      .s1_valid_o       (bank_s1_valid[b]),
       .s2_meta_o        (bank_s2_meta[b]),
       .s2_tag_o         (bank_s2_tag[b]),
       .s2_meta_ok_o     (bank_s2_meta_ok[b]),

@@ -72,8 +72,8 @@ module kvcpu_rtbd_alu (
   // ------------------------------------------------------------------ items
   assign push_ok_o = judged_i.push_channel ? !prefetch_full_i : !evict_full_i;
 
-  // MIGRATE with a full queue is BUSY; everything else that finds no place is dropped and counted.
-  assign push_valid_o   = judged_i.pushes && (!judged_i.migrates || push_ok_o);
+  // MIGRATE with a full queue is BUSY; everything else that finds no place is dropped and counted (kvcpu_moveq).
+  assign push_valid_o   = judged_i.pushes;
   assign push_channel_o = judged_i.push_channel;
   assign push_item_o = '{
     request_id: op_i.kv_addr.request_id,

@@ -42,6 +42,8 @@ module kvcpu_rtbd_bank #(
   input  logic [7:0]                        t2_least_i,
   /// T3: tag of the row.
   output kvcpu_pkg::tag_t                   t3_tag_o,
+  /// T3: its VALID, earlier than there.
+  output logic                              t3_valid_o,
   /// T3: the tag's parity is good.
   output logic                              t3_tag_ok_o,
   /// T3: the tag's key is the operation's, and TOKEN_END is far enough (valid or not, whatever its parity).
@@ -61,9 +63,15 @@ module kvcpu_rtbd_bank #(
   input  logic [kvcpu_pkg::RowW-1:0]        s0_row_i,
   /// S0: it also reads the tag, through port B.
   input  logic                              s0_read_tag_i,
+  /// The same of the operation in the place before S0.
+  input  logic                              s0_spare_read_tag_i,
+  /// The same of the operation in T3.
+  input  logic                              s0_t3_read_tag_i,
   /// S0: this bank takes an operation in this cycle.
   output logic                              s0_ready_o,
 
+  /// S1: VALID of the meta word, whatever its parity.
+  output logic                              s1_valid_o,
   /// S2: meta word of the operation or step.
   output kvcpu_pkg::meta_t                  s2_meta_o,
   /// S2: tag word (only when it was read through port B).
@@ -271,7 +279,8 @@ module kvcpu_rtbd_bank #(
   // The operation in S0 against S1..S5. A step that may go counts as if it went: it will soon. The
   // search's accesses and forced steps come with nothing beside them.
   logic [5:1] clash_q, clash_d;
-  logic       clashed_q;
+  logic       blocked_q;  // or it would read the tag, which is written
+  logic       tag_we_d, read_tag_d;
 
   // What enters S1 in this cycle or is in S1..S4 at `row`.
   function automatic logic [5:1] clashes(logic [RowW-1:0] row, logic op, logic [RowW-1:0] op_row, logic scan,
@@ -294,12 +303,14 @@ module kvcpu_rtbd_bank #(
     end
   end
 
+  assign read_tag_d = !s0_load_i ? s0_read_tag_i : s0_from_spare_i ? s0_spare_read_tag_i : s0_t3_read_tag_i;
+
   always_ff @(posedge clk_i) begin
     clash_q   <= clash_d;
-    clashed_q <= clash_d != '0;
+    blocked_q <= clash_d != '0 || (read_tag_d && tag_we_d);
   end
 
-  assign op_free_way = !clashed_q && !(s0_read_tag_i && tag_we);
+  assign op_free_way = !blocked_q;
 
   // ------------------------------------------------------------------ the walks
   logic [4:1]           stage_valid;
@@ -447,11 +458,11 @@ module kvcpu_rtbd_bank #(
   assign t2_beside = t2_written_q && t2_written_row_q == t2_read_row_q;
 
   // ------------------------------------------------------------------ behind the memories
-  // Parity: twenty-one bits of a tag become one here, and each half of a meta word, whose parity is wanted early in
+  // Parity: twenty-one bits of a tag become one here, and each quarter of a meta word, whose parity is wanted early in
   // S2; the rest follows a stage later.
   localparam int unsigned Fold = 21;
   localparam int unsigned TagFolds = (TagBits + Fold - 1) / Fold;
-  localparam int unsigned MetaFold = (MetaBits + 1) / 2;
+  localparam int unsigned MetaFold = (MetaBits + 3) / 4;
 
   function automatic logic [TagFolds-1:0] fold_tag(logic [TagBits-1:0] word);
     logic [TagFolds*Fold-1:0] padded;
@@ -459,8 +470,10 @@ module kvcpu_rtbd_bank #(
     for (int unsigned i = 0; i < TagFolds; i++) fold_tag[i] = ^padded[i*Fold+:Fold];
   endfunction
 
-  function automatic logic [1:0] fold_meta(logic [MetaBits-1:0] word);
-    return {^word[MetaBits-1:MetaFold], ^word[MetaFold-1:0]};
+  function automatic logic [3:0] fold_meta(logic [MetaBits-1:0] word);
+    logic [4*MetaFold-1:0] padded;
+    padded = (4 * MetaFold)'(word);
+    for (int unsigned i = 0; i < 4; i++) fold_meta[i] = ^padded[i*MetaFold+:MetaFold];
   endfunction
 
   // Key: eight bits of the tag against eight of the operation's key.
@@ -479,7 +492,7 @@ module kvcpu_rtbd_bank #(
   tag_folds_t           t3_parity_q, t3_parity_beside_q;
   tag_folds_t           s2_parity_a_q, s2_parity_beside_q, s2_parity_b_q;
   logic                 s2_beside_q;
-  logic [1:0]           s2_parity_meta_q;
+  logic [3:0]           s2_parity_meta_q;
   key_groups_t          t3_key_q, t3_key_beside_q;
   logic                 t3_token_q, t3_token_beside_q;
   logic [TagBits-1:0]   t3_word_beside_q;
@@ -525,11 +538,17 @@ module kvcpu_rtbd_bank #(
     else if (advance_i) t3_beside_sure_q <= t2_beside;
   end
 
+  // What the search for the entry asks has the register of its own.
+  localparam int unsigned ValidBit = TagBits - 2;
+  assign t3_valid_o    = t3_beside_sure_q ? t3_word_beside_q[ValidBit] : t3_word_q[ValidBit];
   assign t3_tag_ok_o   = t3_beside_sure_q ? !(^t3_parity_beside_q) : !(^t3_parity_q);
   assign t3_same_key_o = t3_beside_sure_q ? &{t3_key_beside_q, t3_token_beside_q} : &{t3_key_q, t3_token_q};
 
-  // ------------------------------------------------------------------ S2
+  // ------------------------------------------------------------------ S1, S2
   logic s2_tag_ok;
+  meta_t s1_meta;
+  assign s1_meta = meta_t'(meta_rdata[MetaBits-2:0]);
+  assign s1_valid_o = s1_meta.valid;
   assign s2_meta_o = meta_t'(meta_q[MetaBits-2:0]);
   assign s2_meta_ok_o = !(^s2_parity_meta_q);
   assign s2_tag_o = unpack_tag(tag_b_q);
@@ -683,10 +702,11 @@ module kvcpu_rtbd_bank #(
     end else begin
       op_tag_we_q <= s4_tag_we_i;
       sweep_q     <= sweep_i;
-      tag_we      <= s4_tag_we_i || (s4_removed_q && !clear_i) || sweep_i;
+      tag_we      <= tag_we_d;
     end
   end
 
+  assign tag_we_d = s4_tag_we_i || (s4_removed_q && !clear_i) || sweep_i;
   assign meta_we = sweep_q || op_meta_we || s5_removed_q || (s5_scored && !replay);
 
   always_comb begin

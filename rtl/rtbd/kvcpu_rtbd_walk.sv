@@ -15,7 +15,7 @@ module kvcpu_rtbd_walk #(
   input  logic                                       rst_ni,
   /// Ends the walk.
   input  logic                                       clear_i,
-  /// Starts a walk (pulse).
+  /// Starts a walk (pulse); not while one is under way.
   input  logic                                       start_i,
   /// Its first row.
   input  logic [kvcpu_pkg::RowW-1:0]                 start_row_i,
@@ -45,7 +45,7 @@ module kvcpu_rtbd_walk #(
   localparam int unsigned RowBits = $clog2(ROWS);
   typedef logic [RowBits-1:0] row_t;
 
-  logic              walking_q, last_q, fresh_q, ready_q;
+  logic              walking_q, last_q, fresh_q, ready_q, started_q;
   row_t              row_q, next_q, end_q, compared;
   logic [Stages:1]   clash_q, clash_d;
   logic [Stages-1:1] in_stage;
@@ -80,13 +80,14 @@ module kvcpu_rtbd_walk #(
     ready_q <= !load && clash_d == '0;
     clash_q <= clash_d;
     last_q  <= step_i ? next_q == end_q : row_q == end_q;
-    if (start_i) end_q <= row_t'(start_row_i) - 1'b1;
-    if (start_i) row_q <= row_t'(start_row_i);
-    else if (back_i) row_q <= row_t'(back_row_i);
+    // The start comes late in its cycle: the first row waits here for it, the rest follows a cycle later.
+    if (back_i) row_q <= row_t'(back_row_i);
+    else if (!walking_q) row_q <= row_t'(start_row_i);
     else if (step_i) row_q <= next_q;
-    if (start_i) next_q <= row_t'(start_row_i) + 1'b1;
-    else if (back_i) next_q <= row_t'(back_row_i) + 1'b1;
+    if (fresh_q) next_q <= row_q + 1'b1;
     else if (step_i) next_q <= next_q + 1'b1;
+    started_q <= start_i;
+    if (started_q) end_q <= row_q - 1'b1;
   end
 
   assign walking_o = walking_q;

@@ -152,7 +152,7 @@ class Bench:
         if put.op is not None:
             ok = not self.queues[put.op[0]].full
             ctx.compare(f"place for an operation in the {NAMES[put.op[0]]} queue", int(ok), int(dut.op_ok.value))
-            drops[put.op[0]] += not ok
+            drops[put.op[0]] += not ok and not self.item.unpack(put.op[1])["by_migrate"]
         seen_drops = [int(dut.evict_dropped.value), int(dut.prefetch_dropped.value)]
         ctx.compare("drops counted for the two queues, two cycles later", self.drops[0], seen_drops)
         self.drops = [*self.drops[1:], drops]
