@@ -702,6 +702,7 @@ module kvcpu_rtbd #(
   // The bank where the operation found its key and where VALID is set. The meta word has the last word on that:
   // FREE_REQUEST may have removed the entry since T3.
   banks_t bank_s1_valid, s2_live_q;
+  banks_t bank_s2_same_life, bank_s2_same_move;
 
   always_comb begin
     s2_meta = '0;
@@ -743,6 +744,8 @@ module kvcpu_rtbd #(
     .place_i       (s2_q.place),
     .kept_i        (s2_q.kept),
     .meta_i        (s2_now),
+    .same_life_i   ((s2_bank_q & bank_s2_same_life) != '0),
+    .same_move_i   ((s2_bank_q & bank_s2_same_move) != '0),
     .token_end_i   (s2_q.token_end),
     .token_offset_i(8'(s2_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
     .cfg_i         (cfg_next_i),
@@ -1437,7 +1440,11 @@ module kvcpu_rtbd #(
       .s0_spare_read_tag_i (s0_spare_q.read_tag),
       .s0_t3_read_tag_i (t3_read_q),
       .s0_ready_o       (bank_s0_ready[b]),
+      .s1_life_i        (s1_q.op.item.life),
+      .s1_move_id_i     (s1_q.op.move_id),
       .s1_valid_o       (bank_s1_valid[b]),
+      .s2_same_life_o   (bank_s2_same_life[b]),
+      .s2_same_move_o   (bank_s2_same_move[b]),
       .s2_meta_o        (bank_s2_meta[b]),
       .s2_tag_o         (bank_s2_tag[b]),
       .s2_meta_ok_o     (bank_s2_meta_ok[b]),

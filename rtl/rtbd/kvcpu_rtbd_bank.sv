@@ -70,12 +70,20 @@ module kvcpu_rtbd_bank #(
   /// S0: this bank takes an operation in this cycle.
   output logic                              s0_ready_o,
 
+  /// S1: life of the operation's item.
+  input  logic [kvcpu_pkg::LifeW-1:0]       s1_life_i,
+  /// S1: move of the operation.
+  input  logic [kvcpu_pkg::MoveIdW-1:0]     s1_move_id_i,
   /// S1: VALID of the meta word, whatever its parity.
   output logic                              s1_valid_o,
   /// S2: meta word of the operation or step.
   output kvcpu_pkg::meta_t                  s2_meta_o,
   /// S2: tag word (only when it was read through port B).
   output kvcpu_pkg::tag_t                   s2_tag_o,
+  /// S2: the meta word has the life of S1's item before.
+  output logic                              s2_same_life_o,
+  /// S2: the meta word has the move of S1 before.
+  output logic                              s2_same_move_o,
   /// S2: parity of the meta word is good.
   output logic                              s2_meta_ok_o,
 
@@ -476,7 +484,7 @@ module kvcpu_rtbd_bank #(
     for (int unsigned i = 0; i < 4; i++) fold_meta[i] = ^padded[i*MetaFold+:MetaFold];
   endfunction
 
-  // Key: eight bits of the tag against eight of the operation's key.
+  // Key and life: eight bits of the word against eight of the operation's.
   localparam int unsigned KeyBits = 64;
   localparam int unsigned Group = 8;
 
@@ -495,6 +503,9 @@ module kvcpu_rtbd_bank #(
   logic [3:0]           s2_parity_meta_q;
   key_groups_t          t3_key_q, t3_key_beside_q;
   logic                 t3_token_q, t3_token_beside_q;
+  logic [LifeW/Group-1:0] s2_same_life_q;
+  logic                 s2_same_move_q;
+  meta_t                s1_meta;
   logic [TagBits-1:0]   t3_word_beside_q;
 
   function automatic key_groups_t key_groups(logic [TagBits-1:0] word, kv_addr_t key);
@@ -524,6 +535,10 @@ module kvcpu_rtbd_bank #(
     end
     meta_q           <= meta_rdata;
     s2_parity_meta_q <= fold_meta(meta_rdata);
+    for (int unsigned i = 0; i < LifeW / Group; i++) begin
+      s2_same_life_q[i] <= s1_meta.life[i*Group+:Group] == s1_life_i[i*Group+:Group];
+    end
+    s2_same_move_q   <= s1_meta.move_id == s1_move_id_i;
     tag_b_q          <= tag_b_rdata;
     s2_parity_b_q    <= fold_tag(tag_b_rdata);
     // As T3's, for a step of FREE_REQUEST, which T3 does not hold up.
@@ -546,9 +561,10 @@ module kvcpu_rtbd_bank #(
 
   // ------------------------------------------------------------------ S1, S2
   logic s2_tag_ok;
-  meta_t s1_meta;
   assign s1_meta = meta_t'(meta_rdata[MetaBits-2:0]);
   assign s1_valid_o = s1_meta.valid;
+  assign s2_same_life_o = &s2_same_life_q;
+  assign s2_same_move_o = s2_same_move_q;
   assign s2_meta_o = meta_t'(meta_q[MetaBits-2:0]);
   assign s2_meta_ok_o = !(^s2_parity_meta_q);
   assign s2_tag_o = unpack_tag(tag_b_q);

@@ -17,6 +17,10 @@ module kvcpu_rtbd_judge (
   input  logic                 kept_i,
   /// The entry's meta word.
   input  kvcpu_pkg::meta_t     meta_i,
+  /// It has the life of the operation's item.
+  input  logic                 same_life_i,
+  /// It has the operation's move.
+  input  logic                 same_move_i,
   /// The entry's TOKEN_END, offset inside the block.
   input  logic [7:0]           token_end_i,
   /// Offset of the operation's token inside its block.
@@ -34,8 +38,8 @@ module kvcpu_rtbd_judge (
   assign grows         = op_i.write && (token_offset_i == token_end_i + 8'd1);  // the token after the last
   assign free_to_move  = !meta_i.in_flight;
   assign promotable    = free_to_move && meta_i.tier > cfg_i.promote_tier;
-  assign life_ok       = (meta_i.life == op_i.item.life) && meta_i.in_flight;
-  assign ends          = hit_i && life_ok && meta_i.moving && meta_i.move_id == op_i.move_id;  // this very move
+  assign life_ok       = same_life_i && meta_i.in_flight;
+  assign ends          = hit_i && life_ok && meta_i.moving && same_move_i;  // this very move
   assign commits       = ends && !meta_i.voided && !op_i.error && !(op_i.dst_tier > meta_i.tier && keeps_ref);
   assign target_slower = !op_i.item.fixed || (op_i.item.target > meta_i.tier);
   assign keeps_ref     = meta_i.ref_count != '0;
