@@ -428,7 +428,7 @@ module kvcpu
   );
 
   // ------------------------------------------------------------------ RTBD
-  logic scan_start, fence;
+  logic walk_start, walk_stop, fence;
   logic [RowW-1:0] scan_row;
   logic [LANES-1:0] lane_done, dec_valid, dec_evict, dec_accept, dec_drop, hist_valid;
   item_t [LANES-1:0] dec_item;
@@ -501,7 +501,8 @@ module kvcpu
     .free_done_o       (free_done),
     .free_removed_o    (free_removed),
     .free_stayed_o     (free_stayed),
-    .scan_start_i      (scan_start),
+    .scan_stop_i       (walk_stop),
+    .scan_start_i      (walk_start),
     .scan_row_i        (scan_row),
     .scan_busy_i       (scan_busy),
     .scan_cfg_i        (scan_cfg),
@@ -540,7 +541,7 @@ module kvcpu
   );
 
   // ------------------------------------------------------------------ HEPC
-  logic scan_coalesced, hist_sum, hist_ready, search_start, search_done, unused_scan_begin;
+  logic scan_coalesced, hist_sum, hist_ready, search_start, search_done, unused_scan_begin, unused_scan_start;
   logic [2:0][CountW-1:0] search_n;
   logic [2:0][7:0] search_bin;
   logic [TierCount-1:0][CountW-1:0] departures;
@@ -566,7 +567,9 @@ module kvcpu
     .current_step_o         (step_now),
     .fence_o                (fence),
     .scan_begin_o           (unused_scan_begin),
-    .scan_start_o           (scan_start),
+    .scan_start_o           (unused_scan_start),
+    .walk_start_o           (walk_start),
+    .walk_stop_o            (walk_stop),
     .scan_cfg_o             (scan_cfg),
     .scan_row_o             (scan_row),
     .scan_busy_o            (scan_busy),

@@ -54,8 +54,12 @@ module kvcpu_hepc_ctrl
   /// those of this cycle's end. scan_start_o follows in the same cycle or, where a threshold must
   /// be searched, within 40 cycles.
   output logic                             scan_begin_o,
-  /// Pulse: the banks start to walk; S0 of the first row is in the next cycle.
+  /// Pulse: the scan walks from here on; S0 of the first row is in the next cycle.
   output logic                             scan_start_o,
+  /// Pulse, for the banks: start to walk. Does not wait to know whether a threshold must be searched.
+  output logic                             walk_start_o,
+  /// Pulse, for the banks, a cycle later: it must; stop.
+  output logic                             walk_stop_o,
   /// What the scan uses: everything but auto_thresh stands from the cycle after scan_begin_o,
   /// auto_thresh from the cycle after scan_start_o; all hold until scan_done_o, pressure, auto_thresh
   /// and epoch until the next scan_begin_o.
@@ -185,6 +189,8 @@ module kvcpu_hepc_ctrl
 
   assign scan_begin_o = begin_scan;
   assign scan_start_o = start_scan;
+  assign walk_start_o = begin_scan || (search_q && search_done_i);
+  assign walk_stop_o  = need_q;
   assign scan_done_o  = scan_done_q;
   assign scan_busy_o  = !idle_q || pending_q;
   assign hist_sum_o   = scan_done_q;

@@ -118,6 +118,8 @@ module kvcpu_rtbd #(
   /// FREE_REQUEST: entries that stayed; valid with `free_done_o`.
   output logic [kvcpu_pkg::CountW-1:0]        free_stayed_o,
 
+  /// Scan: stop the walks that started in the cycle before.
+  input  logic                                scan_stop_i,
   /// Scan: start (pulse).
   input  logic                                scan_start_i,
   /// Scan: start row.
@@ -702,14 +704,13 @@ module kvcpu_rtbd #(
   // The bank where the operation found its key and where VALID is set. The meta word has the last word on that:
   // FREE_REQUEST may have removed the entry since T3.
   banks_t bank_s1_valid, s2_live_q;
-  banks_t bank_s2_same_life, bank_s2_same_move;
+  banks_t bank_s2_same_life, bank_s2_this_move;
 
   always_comb begin
     s2_meta = '0;
     s2_tag = '0;
     s2_now = '0;
     s2_meta_ok = 1'b0;
-    s2_hit = 1'b0;
     for (int unsigned b = 0; b < LANES; b++) begin
       if (s2_q.bank[b]) begin
         s2_meta |= bank_s2_meta[b];
@@ -719,9 +720,10 @@ module kvcpu_rtbd #(
         s2_now |= bank_s2_meta[b];
         s2_meta_ok |= bank_s2_meta_ok[b];
       end
-      s2_hit |= s2_live_q[b] && bank_s2_meta_ok[b];
     end
   end
+  assign s2_hit = (s2_live_q & bank_s2_meta_ok) != '0;
+
   // Written in the current step.
   banks_t bank_s2_written;
   always_comb begin
@@ -745,7 +747,7 @@ module kvcpu_rtbd #(
     .kept_i        (s2_q.kept),
     .meta_i        (s2_now),
     .same_life_i   ((s2_bank_q & bank_s2_same_life) != '0),
-    .same_move_i   ((s2_bank_q & bank_s2_same_move) != '0),
+    .ends_i        ((s2_live_q & bank_s2_meta_ok & bank_s2_this_move) != '0),
     .token_end_i   (s2_q.token_end),
     .token_offset_i(8'(s2_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
     .cfg_i         (cfg_next_i),
@@ -1444,7 +1446,7 @@ module kvcpu_rtbd #(
       .s1_move_id_i     (s1_q.op.move_id),
       .s1_valid_o       (bank_s1_valid[b]),
       .s2_same_life_o   (bank_s2_same_life[b]),
-      .s2_same_move_o   (bank_s2_same_move[b]),
+      .s2_this_move_o   (bank_s2_this_move[b]),
       .s2_meta_o        (bank_s2_meta[b]),
       .s2_tag_o         (bank_s2_tag[b]),
       .s2_meta_ok_o     (bank_s2_meta_ok[b]),
@@ -1453,6 +1455,7 @@ module kvcpu_rtbd #(
       .s5_meta_we_i     (s5_meta_we_q && s5_bank_q[b]),
       .s5_meta_i        (s5_meta_q),
       .s5_meta_bad_i    (s5_bad_q),
+      .scan_stop_i      (scan_stop_i),
       .scan_start_i     (scan_start_i),
       .scan_row_i       (scan_row_i),
       .scan_pause_i     (freeze),

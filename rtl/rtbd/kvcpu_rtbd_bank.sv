@@ -82,8 +82,8 @@ module kvcpu_rtbd_bank #(
   output kvcpu_pkg::tag_t                   s2_tag_o,
   /// S2: the meta word has the life of S1's item before.
   output logic                              s2_same_life_o,
-  /// S2: the meta word has the move of S1 before.
-  output logic                              s2_same_move_o,
+  /// S2: the copy of the meta word's block is the move of S1 before, of that life.
+  output logic                              s2_this_move_o,
   /// S2: parity of the meta word is good.
   output logic                              s2_meta_ok_o,
 
@@ -98,6 +98,8 @@ module kvcpu_rtbd_bank #(
   /// S5: keep the word marked as bad (a relocation moves it as it is).
   input  logic                              s5_meta_bad_i,
 
+  /// Scan: stop the walk that started in the cycle before.
+  input  logic                              scan_stop_i,
   /// Scan: start a walk at `scan_row_i` (pulse).
   input  logic                              scan_start_i,
   /// Scan: first row.
@@ -333,7 +335,7 @@ module kvcpu_rtbd_bank #(
   ) u_scan (
     .clk_i        (clk_i),
     .rst_ni       (rst_ni),
-    .clear_i      (clear_i),
+    .clear_i      (clear_i || scan_stop_i),
     .start_i      (scan_start_i),
     .start_row_i  (scan_row_i),
     .back_i       (replay_q),
@@ -564,7 +566,7 @@ module kvcpu_rtbd_bank #(
   assign s1_meta = meta_t'(meta_rdata[MetaBits-2:0]);
   assign s1_valid_o = s1_meta.valid;
   assign s2_same_life_o = &s2_same_life_q;
-  assign s2_same_move_o = s2_same_move_q;
+  assign s2_this_move_o = s2_same_life_o && s2_same_move_q && s2_meta_o.in_flight && s2_meta_o.moving;
   assign s2_meta_o = meta_t'(meta_q[MetaBits-2:0]);
   assign s2_meta_ok_o = !(^s2_parity_meta_q);
   assign s2_tag_o = unpack_tag(tag_b_q);

@@ -19,8 +19,8 @@ module kvcpu_rtbd_judge (
   input  kvcpu_pkg::meta_t     meta_i,
   /// It has the life of the operation's item.
   input  logic                 same_life_i,
-  /// It has the operation's move.
-  input  logic                 same_move_i,
+  /// The entry is there, and its copy is the operation's move, of that life.
+  input  logic                 ends_i,
   /// The entry's TOKEN_END, offset inside the block.
   input  logic [7:0]           token_end_i,
   /// Offset of the operation's token inside its block.
@@ -33,14 +33,13 @@ module kvcpu_rtbd_judge (
   import kvcpu_pkg::*;
 
   // ------------------------------------------------------------------ conditions
-  logic grows, ends, commits, free_to_move, promotable, life_ok, target_slower, kept_hot, keeps_ref;
+  logic grows, commits, free_to_move, promotable, life_ok, target_slower, kept_hot, keeps_ref;
 
   assign grows         = op_i.write && (token_offset_i == token_end_i + 8'd1);  // the token after the last
   assign free_to_move  = !meta_i.in_flight;
   assign promotable    = free_to_move && meta_i.tier > cfg_i.promote_tier;
   assign life_ok       = same_life_i && meta_i.in_flight;
-  assign ends          = hit_i && life_ok && meta_i.moving && same_move_i;  // this very move
-  assign commits       = ends && !meta_i.voided && !op_i.error && !(op_i.dst_tier > meta_i.tier && keeps_ref);
+  assign commits       = ends_i && !meta_i.voided && !op_i.error && !(op_i.dst_tier > meta_i.tier && keeps_ref);
   assign target_slower = !op_i.item.fixed || (op_i.item.target > meta_i.tier);
   assign keeps_ref     = meta_i.ref_count != '0;
   assign kept_hot = !op_i.item.by_migrate &&
@@ -137,9 +136,9 @@ module kvcpu_rtbd_judge (
           judged_o.put_tier = op_i.dst_tier;
           judged_o.put_slot = op_i.dst_slot;
         end
-        if (ends) judged_o.move = judged_o.end_move;
+        if (ends_i) judged_o.move = judged_o.end_move;
         judged_o.writes_tag = commits;
-        judged_o.writes_meta = ends;
+        judged_o.writes_meta = ends_i;
       end
 
       default: ;  // OpPeek, OpProbe, OpRead, OpNone change nothing

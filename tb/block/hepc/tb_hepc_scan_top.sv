@@ -18,7 +18,7 @@ module tb_hepc_scan_top
   logic [15:0]                   walk;
 
   logic [31:0]                   current_step, scan_cycles, first_decision_cycles;
-  logic                          fence, scan_begin, scan_start, scan_busy, scan_done, coalesced;
+  logic                          fence, scan_begin, scan_start, walk_start, walk_stop, scan_busy, scan_done, coalesced;
   logic                          pressure_began;
   logic [$bits(scan_cfg_t)-1:0]  scan_cfg;
   logic [RowW-1:0]               scan_row;
@@ -43,8 +43,8 @@ module tb_hepc_scan_top
 
   always_ff @(posedge clk or negedge rst_n) begin
     if (!rst_n) left_q <= '0;
-    else if (clear) left_q <= '0;
-    else if (scan_start) left_q <= walk;
+    else if (clear || walk_stop) left_q <= '0;
+    else if (walk_start) left_q <= walk;
     else if (left_q != '0) left_q <= left_q - 1'b1;
   end
   // The banks end one after another.
@@ -85,6 +85,8 @@ module tb_hepc_scan_top
     .fence_o                (fence),
     .scan_begin_o           (scan_begin),
     .scan_start_o           (scan_start),
+    .walk_start_o           (walk_start),
+    .walk_stop_o            (walk_stop),
     .scan_cfg_o             (scan_cfg),
     .scan_row_o             (scan_row),
     .scan_busy_o            (scan_busy),
