@@ -36,6 +36,8 @@ class Run:
             done = check()
         except CheckError as error:
             done = Check(name, problems=str(error).splitlines()[:6])
+            if process.stopping():  # its tool was ended, which says nothing about the design
+                return done
         done.seconds = time.monotonic() - start
         self.checks.append(done)
         state = "FAILED" if done.problems else "passed"

@@ -112,6 +112,8 @@ class Names:
 
     def register(self, cell: str) -> str:
         """A register or memory: the net of a flip-flop, the name of anything else."""
+        if cell.startswith("$PACKER_"):  # nextpnr times the constant at a carry chain's begin too
+            return "a constant"
         entry = self._netlist.cells.get(cell)
         return self._outputs.get(cell, cell) if entry is None or "FF" in entry["type"] else cell
 
