@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -229,11 +230,21 @@ def test_the_script_from_anywhere(server: Server, tmp_path: Path) -> None:
         assert done.stdout.startswith("step 5: ")
 
 
+def connected(pid: int) -> bool:
+    """Whether a process has a socket."""
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            if os.readlink(descriptor).startswith("socket:"):
+                return True
+    return False
+
+
 def test_interrupted(server: Server, client: Client) -> None:
     process = subprocess.Popen(
         [KVCTL, "run", "1000000000000000"], env=environment(server.path), stderr=subprocess.PIPE, text=True
     )
-    time.sleep(0.6)
+    assert settled(lambda: connected(process.pid)), "it has reached the node"
+    time.sleep(0.3)  # and has asked for the steps
     begun = time.monotonic()
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=20)
