@@ -79,7 +79,7 @@ module kvcpu_rtbd_walk #(
     fresh_q <= load;
     ready_q <= !load && clash_d == '0;
     clash_q <= clash_d;
-    last_q  <= step_i ? next_q == end_q : row_q == end_q;
+    last_q  <= !started_q && (step_i ? next_q == end_q : row_q == end_q);  // the end of this walk comes with it
     // The start comes late in its cycle: the first row waits here for it, the rest follows a cycle later.
     if (back_i) row_q <= row_t'(back_row_i);
     else if (!walking_q) row_q <= row_t'(start_row_i);
