@@ -20,7 +20,7 @@ from tb.defects.catalogue import GUIDE, Defect, chosen, guide_with_table, load
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import CACHE, REPORT, ROOT, SIM_BUILD, VENV, shown
 
-COPIED = ("Makefile", "pyproject.toml", "rtl", "tb", "model", "sw", "docs", "requirements")
+COPIED = ("Makefile", "pyproject.toml", "rtl", "tb", "model", "sw", "fpga", "docs", "requirements")
 NOTICED, SURVIVED, OTHER = "noticed", "survived", "other message"
 
 
