@@ -178,7 +178,7 @@ def check_all(project: Project, groups: set[str], say: Say) -> Run:
                     waiting.append(pool.submit(check_netlist, runs["netlist"], synthesis))
             for future in waiting:
                 future.result()
-        except KeyboardInterrupt:
+        except BaseException:  # an interrupt, wrong use: no half an hour of work after it
             pool.shutdown(wait=False, cancel_futures=True)
             process.kill_all()  # what the threads wait for
             raise

@@ -1,6 +1,6 @@
 """A mapped ECP5 netlist as SystemVerilog that a simulator compiles in minutes.
 
-A module for each cell, as vendors and Yosys have them, takes an hour to compile: every look-up table becomes
+A module for each cell, as vendors and Yosys have them, makes three times the C++: every look-up table becomes
 three signals and every flip-flop a process. Here a look-up table is one expression of its inputs,
 flip-flops of one control set are words, and a carry cell is two sums. Block RAM, multipliers and PLLs stay
 instances; their models are those of the RTL's simulation.
@@ -96,6 +96,12 @@ def _expect(name: str, cell: Cell, **allowed: str) -> None:
             raise CheckError(f"netlist: {cell['type']} {name}: {parameter} = {value} has no simulation model")
 
 
+def _refuse_contents(name: str, cell: Cell) -> None:
+    """Raises CheckError for a memory with initial contents: the models have none."""
+    if any("1" in value for parameter, value in cell["parameters"].items() if parameter.startswith("INITVAL")):
+        raise CheckError(f"netlist: {cell['type']} {name} has initial contents, which its model has not")
+
+
 def _carry(name: str, cell: Cell) -> Iterator[str]:
     _expect(name, cell, INJECT1_0="NO", INJECT1_1="NO")
     carry = _pin(cell, "CIN")
@@ -112,7 +118,8 @@ def _carry(name: str, cell: Cell) -> Iterator[str]:
 
 
 def _memory(name: str, cell: Cell) -> Iterator[str]:
-    """Distributed RAM; what it holds at first is not known."""
+    """Distributed RAM; what it holds at first is not known. Raises CheckError when it should be."""
+    _refuse_contents(name, cell)
     _expect(name, cell, WCKMUX="WCK", WREMUX="WRE")
     pins = cell["connections"]
     yield f"logic [3:0] {name}[16];"
@@ -124,12 +131,11 @@ def _memory(name: str, cell: Cell) -> Iterator[str]:
 
 
 def _instance(name: str, cell: Cell) -> Iterator[str]:
-    """A cell with a model of its own. Raises CheckError for initial contents: the models have none."""
+    """A cell with a model of its own."""
+    _refuse_contents(name, cell)
     parameters = []
     for parameter, value in cell["parameters"].items():
         if parameter.startswith("INITVAL"):
-            if set(value) & set("1"):
-                raise CheckError(f"netlist: {cell['type']} {name} has initial contents, which its model has not")
             continue
         bits = bool(value) and set(value) <= set("01")
         parameters.append(f".{parameter}({len(value)}'b{value})" if bits else f'.{parameter}("{value}")')

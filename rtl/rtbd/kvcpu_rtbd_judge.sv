@@ -33,13 +33,15 @@ module kvcpu_rtbd_judge (
   import kvcpu_pkg::*;
 
   // ------------------------------------------------------------------ conditions
-  logic grows, commits, free_to_move, promotable, life_ok, target_slower, kept_hot, keeps_ref;
+  logic grows, commits, end_referenced, free_to_move, promotable, life_ok, target_slower, kept_hot, keeps_ref;
 
   assign grows         = op_i.write && (token_offset_i == token_end_i + 8'd1);  // the token after the last
   assign free_to_move  = !meta_i.in_flight;
   assign promotable    = free_to_move && meta_i.tier > cfg_i.promote_tier;
   assign life_ok       = same_life_i && meta_i.in_flight;
-  assign commits       = ends_i && !meta_i.voided && !op_i.error && !(op_i.dst_tier > meta_i.tier && keeps_ref);
+  assign end_referenced = op_i.dst_tier > meta_i.tier && keeps_ref;
+  // That end_move is MvOk, without the way through MAX_RETRY.
+  assign commits       = ends_i && !meta_i.voided && !op_i.error && !end_referenced;
   assign target_slower = !op_i.item.fixed || (op_i.item.target > meta_i.tier);
   assign keeps_ref     = meta_i.ref_count != '0;
   assign kept_hot = !op_i.item.by_migrate &&
@@ -59,7 +61,7 @@ module kvcpu_rtbd_judge (
     judged_o.end_move = MvOk;
     if (meta_i.voided) judged_o.end_move = MvVoid;
     else if (op_i.error) judged_o.end_move = (op_i.tries >= cfg_i.max_retry) ? MvError : MvRetry;
-    else if (op_i.dst_tier > meta_i.tier && keeps_ref) judged_o.end_move = MvCancelled;
+    else if (end_referenced) judged_o.end_move = MvCancelled;
 
     unique case (op_i.op)
       OpLookup: begin

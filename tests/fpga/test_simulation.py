@@ -140,6 +140,7 @@ def test_cells_are_those_of_yosys(tmp_path: Path, seed: int) -> None:
         ("TRELLIS_FF", {"CEMUX": "1 ", "CLKMUX": "INV", "LSRMUX": "LSR", "REGSET": "SET"}, "CLKMUX = INV"),
         ("TRELLIS_FF", {"CEMUX": "0", "CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "SET"}, "CEMUX = 0"),
         ("DP16KD", {"INITVAL_00": "0001"}, "has initial contents"),
+        ("TRELLIS_DPR16X4", {"INITVAL": "1" + "0" * 63}, "has initial contents"),
     ],
 )
 def test_what_has_no_model_is_refused(tmp_path: Path, kind: str, parameters: dict[str, str], message: str) -> None:
