@@ -1,5 +1,10 @@
 """Directory commands and the directory window, sentence by sentence (device.md 1, 2, 8, 9)."""
 
+from typing import Any
+
+import cocotb
+from cocotb.task import Task
+
 from model.entries import EntryView
 from model.types import BadParity
 from sw import regs
@@ -179,6 +184,37 @@ class test_window(DirectoryTest):
         )
         empty = (await self.r.bench.read_entries([(result.index + 1) % self.bench.entries]))[0]
         self.ctx.compare("an empty slot reads zeros", bytes(32).hex(), empty.hex())
+
+
+@kv_test(timeout_cycles=300_000)
+class test_window_beside_writes(DirectoryTest):
+    """BAR2 reads entries of a bank while ports and FREE_REQUEST write tags of the same bank: each is its own."""
+
+    async def body(self) -> None:
+        """Blocks that nobody touches are read again and again; others of their bank grow, and go."""
+        still = [(await self.r.insert(kv(1, i * self.bench.block_tokens), tokens=5, tier=1)).index for i in range(16)]
+        before = await self.r.bench.read_entries(still)
+        for idle256 in (0, 100, 200):  # tag writes in every cycle, and in some
+            self.bench.lookup_rates(idle256, 0)
+            grow = [kv(2, i * self.bench.block_tokens) for i in range(40)]
+            for addr in grow:
+                await self.r.insert(addr, tokens=1, tier=2)
+            addrs = [addr + token for token in range(1, self.bench.block_tokens) for addr in grow]
+            port = cocotb.start_soon(self.bench.lookups(0, addrs, 1), name="growing blocks")
+            await self.read_while(port, still, before, f"growing blocks, {idle256} of 256 cycles idle")
+            self.ctx.compare("blocks that grew to their end", len(addrs), int(port.result()["hit"].sum()))
+            free = cocotb.start_soon(self.r.command(Command.FREE_REQUEST, kv(2)), name="FREE_REQUEST")
+            await self.read_while(free, still, before, "FREE_REQUEST")
+            self.ctx.compare("FREE_REQUEST: went", len(grow), free.result().removed)
+
+    async def read_while(self, task: Task[Any], indices: list[int], expected: list[bytes], beside: str) -> None:
+        """Entries through BAR2 until the task ends; they stay as expected."""
+        while not task.done():
+            seen = await self.r.bench.read_entries(indices)
+            for index, was, now in zip(indices, expected, seen, strict=True):
+                self.ctx.compare(
+                    "entry that nobody touches, through BAR2", was.hex(), now.hex(), index=index, beside=beside
+                )
 
 
 @kv_test(timeout_cycles=300_000)
