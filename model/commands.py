@@ -9,7 +9,6 @@ from model.slots import SlotState
 from model.types import (
     QUEUE_DEPTH,
     U32,
-    BadParity,
     Channel,
     CommandResult,
     Insertion,
@@ -336,8 +335,7 @@ class CommandOps(StateBase):
     def free_entry(self, index: int, request_id: int) -> bool | None:
         """FREE_REQUEST's step on one entry: True removed, False stayed, None not its block."""
         if index in self.bad:
-            if self.bad[index] & BadParity.META:  # the walk reads no tags
-                self._parity_read(index)
+            self._parity_read(index)
             return None
         e = self.entries
         if not e.valid[index] or e.key[index] >> 48 != request_id:

@@ -219,7 +219,8 @@ module kvcpu_rtbd_bank #(
   typedef struct packed {
     step_e           kind;
     logic            forced;
-    logic            via_a;  // StepFree: the tag is read through port A
+    logic            reads_tag;  // not the operations that have read it in T1
+    logic            via_a;      // StepFree: the tag is read through port A
     logic [RowW-1:0] row;
   } stage_t;
 
@@ -263,7 +264,8 @@ module kvcpu_rtbd_bank #(
     s0.kind = op_go ? StepOp : free_go ? StepFree : scan_go ? StepScan : StepNone;
     s0.row = op_go ? s0_row_i : free_turn_q ? free_row : scan_row;
     s0.forced = forced_scan_i;
-    s0.via_a = free_want && port_a_idle_i;
+    s0.reads_tag = !op_go || s0_read_tag_i;
+    s0.via_a = !op_go && free_want && port_a_idle_i;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -572,8 +574,7 @@ module kvcpu_rtbd_bank #(
   assign s2_tag_o = unpack_tag(tag_b_q);
   assign s2_tag_ok = !(^(!s2_q.via_a ? s2_parity_b_q : s2_beside_q ? s2_parity_beside_q : s2_parity_a_q));
   assign s2_row_o = s2_q.row;
-  assign s2_bad_o = (s2_q.kind != StepNone && !s2_meta_ok_o) ||
-                    ((s2_q.kind == StepScan || s2_q.kind == StepFree) && !s2_tag_ok);
+  assign s2_bad_o = s2_q.kind != StepNone && (!s2_meta_ok_o || (s2_q.reads_tag && !s2_tag_ok));
 
   // ------------------------------------------------------------------ scan lane, S2..S5
   logic lane_score, lane_evict, lane_prefetch, lane_hist;

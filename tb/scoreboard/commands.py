@@ -173,6 +173,8 @@ class CommandCheck:
             return
         if command.cmd == Cmd.FreeRequest and command.result is None:
             self._nothing_left(command, w[0])
+            for index in list(self._s.bad):  # of which there are no events: they neither go nor stay
+                self._s.free_entry(index, command.kv_addr >> 48)
             result = CommandResult(Status.OK, removed=command.removed, stayed=command.stayed)
         command.result = command.result or result
 

@@ -5,6 +5,7 @@ from typing import Any
 import cocotb
 import numpy as np
 
+from sw.regs import Command
 from tb.base_test import kv_test
 from tb.env.env import KvTopTest
 from tb.env.registers import kv, offset
@@ -74,6 +75,45 @@ class test_bounds_under_load(LoadedTest):
         )
         for task in tasks:
             await task
+
+
+@kv_test(timeout_cycles=400_000)
+class test_bounds_of_one_bank(LoadedTest):
+    """Ports that ask one bank alone, a new row in every cycle, starve neither scans nor FREE_REQUEST nor BAR2."""
+
+    slots = (16, 16, 200, 200)
+
+    async def body(self) -> None:
+        """Scans, a walk of FREE_REQUEST, BAR2 reads and commands, all in the bank that is asked."""
+        rows = self.bench.entries // self.bench.lanes
+        bank = [found for found in await self.found() if found[1] % self.bench.lanes == 0]
+        self.ctx.compare("blocks in the bank, one a row", True, len(bank) > rows // 2)
+        asked = np.array([addr for addr, _ in bank], dtype=np.uint64)
+        turns = [np.resize(np.roll(asked, p * len(bank) // self.bench.ports), 12_000) for p in range(self.bench.ports)]
+        tasks = [cocotb.start_soon(self.bench.lookups(p, turns[p]), name=f"load {p}") for p in range(self.bench.ports)]
+        limit = 4 * rows + 512
+        for step in range(12):
+            await self.r.step(step)
+            cycles = await self.r.read("SCAN_CYCLES")
+            self.ctx.compare("scan within its bound", f"at most {limit}", self.within(cycles, limit), scan=step)
+        walk = self.bench.accesses(self.r.command_accesses(Command.FREE_REQUEST, kv(9)))
+        await self.bench.run_accesses(walk)
+        cycles = int(walk["ended"][-1] - walk["begun"][0])
+        limit = rows * BUSY_WAIT + PIPELINE
+        self.ctx.compare("FREE_REQUEST within its bound", f"at most {limit}", self.within(cycles, limit))
+        reads = self.bench.accesses((READ, 32 * self.rng.choice(bank)[1], 0) for _ in range(100))
+        await self.bench.run_accesses(reads, bar=1)
+        worst, limit = int((reads["ended"] - reads["begun"]).max()), BUSY_WAIT + PIPELINE
+        self.ctx.compare("BAR2 read within its bound", f"at most {limit}", self.within(worst, limit))
+        self.ctx.compare("the ports still ask", False, any(task.done() for task in tasks))
+        for task in tasks:
+            await task
+
+    async def found(self) -> list[tuple[int, int]]:
+        """(kv_addr, index) of every block."""
+        addrs = [kv(1, i * self.bench.block_tokens) for i in range(self.blocks)]
+        answers = await self.bench.lookups(0, addrs)
+        return list(zip(addrs, answers["index"].tolist(), strict=True))
 
 
 @kv_test(timeout_cycles=1_000_000)

@@ -1,5 +1,6 @@
 """Directory commands and the directory window, sentence by sentence (device.md 1, 2, 8, 9)."""
 
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 import cocotb
@@ -135,6 +136,25 @@ class test_remove_and_free(DirectoryTest):
 
 
 @kv_test(timeout_cycles=300_000)
+class test_free_all(DirectoryTest):
+    """FREE_REQUEST of a request that has the whole directory: all banks free a slot in every cycle, one goes back."""
+
+    slots = (300, 300, 300, 100)
+    block_bytes = 256
+
+    async def body(self) -> None:
+        """Twice, so that every slot is handed out again."""
+        for turn in range(2):
+            blocks = [(kv(6, i * self.bench.block_tokens), 1, i // 270) for i in range(870)]
+            results = await self.r.insert_many(blocks)
+            self.ctx.compare("blocks inserted", {Status.OK}, {result.status for result in results}, turn=turn)
+            result = await self.r.command(Command.FREE_REQUEST, kv(6))
+            self.ctx.compare("FREE_REQUEST: went, stayed", (len(blocks), 0), (result.removed, result.stayed), turn=turn)
+            free = [await self.r.read(f"TIER{tier}_FREE") for tier in range(4)]
+            self.ctx.compare("free slots", list(self.slots), free, turn=turn)
+
+
+@kv_test(timeout_cycles=300_000)
 class test_migrate(DirectoryTest):
     """MIGRATE: own tier, references, in flight; both channels; moves HOT blocks because software asked."""
 
@@ -217,8 +237,21 @@ class test_window_beside_writes(DirectoryTest):
                 )
 
 
+class ParityTest(DirectoryTest):
+    """Entries with bad parity, planted through the backdoor."""
+
+    async def plant(self, faults: Iterable[tuple[int, BadParity]]) -> None:
+        """Turn a bit over in the tag or the meta word at each index."""
+        self.look()
+        for index, word in faults:
+            self.bench.link.poke(index, word == BadParity.TAG, 5 if word == BadParity.TAG else 40)
+            self.board.state.inject_parity(index, word)
+        await self.bench.cycles(8)
+        self.ctx.compare("faults planted", 0, self.bench.link.poke_pending())
+
+
 @kv_test(timeout_cycles=300_000)
-class test_parity(DirectoryTest):
+class test_parity(ParityTest):
     """Bad parity: no hit, no decision, counted, index latched, interrupt, slot occupied until reset."""
 
     async def body(self) -> None:
@@ -226,12 +259,7 @@ class test_parity(DirectoryTest):
         blocks = [kv(3, 0), kv(3, 16), kv(3, 32)]
         results = [await self.r.insert(b, tokens=16, tier=1) for b in blocks]
         free = await self.r.read("TIER1_FREE")
-        self.look()
-        for result, word, bit in ((results[0], BadParity.TAG, 5), (results[1], BadParity.META, 40)):
-            self.bench.link.poke(result.index, word == BadParity.TAG, bit)
-            self.board.state.inject_parity(result.index, word)
-        await self.bench.cycles(8)
-        self.ctx.compare("faults planted", 0, self.bench.link.poke_pending())
+        await self.plant([(results[0].index, BadParity.TAG), (results[1].index, BadParity.META)])
         answers = await self.bench.lookups(0, blocks)
         self.ctx.compare("hits: bad tag, bad meta word, good", [0, 0, 1], answers["hit"].tolist())
         info = regs.BY_NAME["PARITY_INFO"].unpack(await self.r.read("PARITY_INFO"))
@@ -252,3 +280,54 @@ class test_parity(DirectoryTest):
         await self.bench.reset()
         await self.r.wait_initialised()
         self.ctx.compare("PARITY_COUNT after reset", 0, await self.r.read("PARITY_COUNT"))
+
+
+@kv_test(timeout_cycles=300_000)
+class test_parity_counts(ParityTest):
+    """PARITY_COUNT: every read of an entry with bad parity, once, whoever reads it; PARITY_INFO keeps the first."""
+
+    async def body(self) -> None:
+        """A bad tag, a bad meta word, an empty place with a bad meta word, and a good entry beside them."""
+        tag, meta, good, gone = (kv(3, i * self.bench.block_tokens) for i in range(4))
+        indices = [(await self.r.insert(addr, tokens=1, tier=1)).index for addr in (tag, meta, good, gone)]
+        await self.r.command(Command.REMOVE, gone)
+        faults = (BadParity.TAG, BadParity.META, BadParity.META)
+        await self.plant(zip((indices[0], indices[1], indices[3]), faults, strict=True))
+        await self.reads(0, "the good block", self.r.lookup(good))
+        await self.first(None)
+        await self.reads(1, "LOOKUP, bad meta word", self.r.lookup(meta))
+        await self.first(indices[1])
+        await self.reads(1, "LOOKUP, bad tag", self.r.lookup(tag))
+        await self.first(indices[1])
+        await self.r.write(PARITY_INFO=1)
+        await self.first(None)
+        await self.reads(1, "BAR2, bad tag", self.r.bench.read_entries(indices[:1]))
+        await self.first(indices[0])
+        await self.reads(1, "BAR2, bad meta word", self.r.bench.read_entries(indices[1:2]))
+        await self.reads(0, "BAR2, good entry", self.r.bench.read_entries(indices[2:3]))
+        await self.reads(1, "REMOVE, bad meta word", self.r.command(Command.REMOVE, meta))
+        await self.reads(1, "REMOVE, bad tag", self.r.command(Command.REMOVE, tag))
+        # The good block's row stops what follows it in the pipeline, so that answers wait in every stage.
+        port = [tag, good, good, meta, good, good] * 30
+        await self.reads(180, "three ports", self.bench.lookups_at_all([(port, 0)] * 3))
+        await self.reads(3, "a scan", self.r.step(1))
+        await self.reads(3, "FREE_REQUEST of another request", self.r.command(Command.FREE_REQUEST, kv(9)))
+        await self.reads(1, "INSERT where the meta word is bad", self.r.insert(gone, tokens=1, tier=1))
+        await self.reads(0, "the new block there", self.r.lookup(gone))
+        await self.reads(2, "FREE_REQUEST", self.r.command(Command.FREE_REQUEST, kv(3)))
+        entries = await self.r.bench.read_entries(indices[:3])
+        valid = [EntryView.unpack(entry).valid for entry in entries]
+        self.ctx.compare("VALID after FREE_REQUEST: bad tag, bad meta word, good", [1, 1, 0], valid)
+
+    async def reads(self, expected: int, what: str, action: Coroutine[Any, Any, object]) -> None:
+        """The action reads that many entries with bad parity."""
+        before = await self.r.read("PARITY_COUNT")
+        await action
+        self.ctx.compare(f"PARITY_COUNT: {what}", expected, await self.r.read("PARITY_COUNT") - before)
+
+    async def first(self, index: int | None) -> None:
+        """What PARITY_INFO holds; without VALID its INDEX means nothing."""
+        seen = regs.BY_NAME["PARITY_INFO"].unpack(await self.r.read("PARITY_INFO"))
+        self.ctx.compare("PARITY_INFO.VALID", int(index is not None), seen["VALID"])
+        if index is not None:
+            self.ctx.compare("PARITY_INFO.INDEX", index, seen["INDEX"])

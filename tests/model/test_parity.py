@@ -194,10 +194,10 @@ def test_bar2_counts_it_and_shows_it_as_it_stands() -> None:
     assert state.counters.parity == 1
 
 
-def test_free_request_reads_meta_words_only() -> None:
+def test_free_request_reads_every_entry() -> None:
     state = device()
     tag, meta = put(state, kv(1)), put(state, kv(2))
     state.inject_parity(tag, BadParity.TAG)
     state.inject_parity(meta, BadParity.META)
     state.free_request(9)
-    assert (state.counters.parity, state.parity_index) == (1, meta)
+    assert (state.counters.parity, state.parity_index) == (2, min(tag, meta))
