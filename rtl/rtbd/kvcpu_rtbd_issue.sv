@@ -1,6 +1,6 @@
 // T0 of the RTBD pipeline: who enters next. Inside first (the insert search's probes), then the DMA,
-// commands, BAR2, and the lookup ports by CONTEND_POLICY. DMA and commands keep a distance, so ports
-// are never shut out; ports never delay them (device.md 10: at most 64 cycles).
+// commands, BAR2, and the lookup ports by CONTEND_POLICY; but each of the former once only until a port that
+// asks has been served, so that nobody is shut out (device.md 10: at most 64 cycles).
 //
 // The turn of a cycle is chosen in the cycle before, from who asks then: everybody's ready comes from
 // registers. While nobody asks it is the commands' turn, so that an idle device loses no cycle.
@@ -75,6 +75,10 @@ module kvcpu_rtbd_issue #(
 
   typedef logic [PORTS-1:0] ports_t;
 
+  function automatic logic [2:0] highest(logic [2:0] v);
+    return v[2] ? 3'b100 : v[1] ? 3'b010 : {2'b00, v[0]};
+  endfunction
+
   // ------------------------------------------------------------------ the turn of this cycle
   logic   turn_probe_q, turn_dma_q, turn_cmd_q, turn_bar2_q;
   ports_t turn_port_q;
@@ -96,20 +100,43 @@ module kvcpu_rtbd_issue #(
   assign go_port  = (lookup_ready_o & lookup_valid_i) != '0;
 
   // ------------------------------------------------------------------ the turn of the next one
-  // The DMA and commands have no two turns in a row but for a turn that was not used.
-  logic   next_probe, next_dma, next_cmd, next_bar2;
-  ports_t port_want, port_others, port_after, port_later, port_first, next_port;
-  ports_t port_after_q;  // round-robin: the ports after the last one that had a turn
-  logic   port_fixed_q;
+  // A turn that nobody could use, since nothing was taken in its cycle, does not count: it might come again
+  // and again at the same point of a pipeline that stalls in a rhythm.
+  // DMA, commands and BAR2 go before the ports, but each only once until a port has been served; and before each
+  // other in that order, but once until all that ask have been served.
+  typedef struct packed {
+    logic dma;
+    logic cmd;
+    logic bar2;
+  } inner_t;
+
+  inner_t asks, served_q, served, fresh, inner;
+  logic   next_probe, next_cmd;
+  inner_t next_inner;
+  ports_t port_want, port_used, port_others, port_after, port_later, port_first, next_port;
+  ports_t port_after_q;  // round-robin: the ports after the last one served
+  logic   port_fixed_q, port_asks;
+
+  // Who has its turn now may have nothing more to ask.
+  assign asks = '{
+    dma:  dma_valid_i && !(turn_dma_q && outside_go),
+    cmd:  cmd_valid_i && !(turn_cmd_q && outside_go),
+    bar2: bar2_valid_i && !(turn_bar2_q && outside_go)
+  };
+  assign served = served_q | ({turn_dma_q, turn_cmd_q, turn_bar2_q} & {3{outside_go}});
+  assign fresh = asks & ~((port_used != '0) ? '0 : served);
+  assign inner = (fresh != '0 || port_asks) ? fresh : asks;
 
   assign port_want   = lookup_valid_i & lookup_credit_i & {PORTS{cfg_i.enable}};
+  assign port_asks   = port_want != '0;
+  assign port_used   = outside_go ? turn_port_q : '0;
   // A port whose request is taken now may have no other one: the others' turn comes first.
-  assign port_others = port_want & ~turn_port_q;
+  assign port_others = port_want & ~port_used;
   always_comb begin
     logic passed;
     passed = 1'b0;
     for (int unsigned p = 0; p < PORTS; p++) begin
-      port_after[p] = passed || (turn_port_q == '0 && port_after_q[p]);
+      port_after[p] = (port_used != '0) ? passed : port_after_q[p];
       passed |= turn_port_q[p];
     end
   end
@@ -123,12 +150,11 @@ module kvcpu_rtbd_issue #(
   end
 
   assign next_probe = probe_valid_i;
-  assign next_dma   = !next_probe && dma_valid_i && !turn_dma_q;
-  assign next_cmd   = !next_probe && !next_dma && !(turn_cmd_q && cmd_valid_i) &&
-                      (cmd_valid_i || (!bar2_valid_i && port_want == '0));
-  assign next_bar2  = !next_probe && !next_dma && !next_cmd && bar2_valid_i && !turn_bar2_q;
-  assign next_port  = (next_probe || next_dma || next_cmd || (bar2_valid_i && !turn_bar2_q))
-                      ? '0 : ports_t'(lowest(16'(port_first)));
+  assign next_inner = next_probe ? '0 : inner_t'(highest(inner));
+  assign next_port  = (next_probe || inner != '0) ? '0 : ports_t'(lowest(16'(port_first)));
+  // The commands' turn also while nobody asks.
+  assign next_cmd = next_inner.cmd ||
+                    (!next_probe && inner == '0 && !port_asks && !(turn_cmd_q && cmd_valid_i));
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -137,16 +163,18 @@ module kvcpu_rtbd_issue #(
       turn_cmd_q   <= 1'b0;
       turn_bar2_q  <= 1'b0;
       turn_port_q  <= '0;
+      served_q     <= '0;
       port_after_q <= '0;
       port_fixed_q <= 1'b0;
     end else begin
       turn_probe_q <= next_probe;
-      turn_dma_q   <= next_dma;
+      turn_dma_q   <= next_inner.dma;
       turn_cmd_q   <= next_cmd;
-      turn_bar2_q  <= next_bar2;
+      turn_bar2_q  <= next_inner.bar2;
       turn_port_q  <= next_port;
-      port_fixed_q <= cfg_i.contend_policy != '0;
+      served_q     <= (port_used != '0 || (fresh == '0 && !port_asks)) ? '0 : served;
       port_after_q <= port_after;
+      port_fixed_q <= cfg_i.contend_policy != '0;
     end
   end
 

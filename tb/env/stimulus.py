@@ -106,6 +106,21 @@ def _command(r: random.Random, blocks: Blocks) -> list[tuple[int, int, int]]:
     return batch
 
 
+async def churn(registers: Registers, keys: list[int], blocks: Blocks, running: Callable[[], bool]) -> None:
+    """At the brim of a full directory: blocks of `keys` go, new ones come, for most of which a place is searched.
+
+    `keys` grows by the new ones, placed or not.
+    """
+    r = blocks.rng
+    while running():
+        batch = registers.command_accesses(regs.Command.REMOVE, keys.pop(r.randrange(len(keys))))
+        for _ in range(4):
+            keys.append(kv(r.randrange(1, 60000), r.randrange(2**20) * blocks.block_tokens))
+            batch += registers.insert_accesses(keys[-1], 1, r.randrange(4))
+        waits = ((kind, addr, COMMAND_WAIT if kind == WAIT_IRQ else data) for kind, addr, data in batch)
+        await registers.bench.run_accesses(registers.bench.accesses(waits))
+
+
 async def steps(registers: Registers, blocks: Blocks, running: Callable[[], bool]) -> None:
     """STEP_ADVANCE now and then, sometimes faster than scans, sometimes backwards."""
     r, step = blocks.rng, 1

@@ -26,7 +26,7 @@ bind kvcpu_rtbd kvcpu_mon_rtbd #(
   .slot_i(s3_slot),
   .put_i(put_o), .put_valid_i(put_valid), .put_held_i(put_held), .put_slot_i(put_slot),
   .result_valid_i(result_valid), .result_ok_i(result_ok), .search_op_i(eng_op),
-  .search_slot_i(eng_slot), .cfg_i(cfg_i));
+  .search_slot_i(eng_slot), .search_put_i(search_put_valid && search_put_ready), .cfg_i(cfg_i));
 
 bind kvcpu_rtbd_bank kvcpu_mon_bank #(.ROWS(ROWS)) u_mon (
   .clk_i(clk_i), .rst_ni(rst_ni),

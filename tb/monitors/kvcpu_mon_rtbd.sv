@@ -87,6 +87,8 @@ module kvcpu_mon_rtbd #(
   input kvcpu_pkg::op_t                                         search_op_i,
   /// Its slot.
   input logic [kvcpu_pkg::SlotW-1:0]                            search_slot_i,
+  /// It goes back to its pool: the search has found no place.
+  input logic                                                   search_put_i,
   /// Configuration.
   input kvcpu_pkg::cfg_t                                        cfg_i
 );
@@ -249,6 +251,10 @@ module kvcpu_mon_rtbd #(
       if (result_valid_i && !result_ok_i) begin
         kv_record16(StreamMain, head(EvInsertFull, 0, 0, 0, 0), search_op_i.kv_addr,
                     64'({8'(search_op_i.tier), search_slot_i}), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+      end
+      if (search_put_i) begin
+        kv_record16(StreamMain, head(EvFreed, 0, 0, 0, 0), 64'({search_op_i.tier, search_slot_i}), 0, 0, 0, 0, 0, 0,
+                    0, 0, 0, 0, 0, 0, 0);
       end
     end
   end

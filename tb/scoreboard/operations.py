@@ -48,7 +48,7 @@ class Operations:
         self.moving: dict[int, Item] = {}  # by move id; those that come again too
         self.ended: list[Item] = []
         self.errors: deque[tuple[int, int, int]] = deque()  # KV address, channel, write side
-        self.freed_late = [0, 0, 0, 0]  # slots that FREE_REQUEST freed and the pools do not have yet
+        self.freed_late = [0, 0, 0, 0]  # slots that FREE_REQUEST or a search freed and the pools do not have yet
         self.search_slot: tuple[int, int] | None = None  # tier, slot that a searching INSERT holds
         self.window_changed = -WINDOW_SETTLES
         self.commands: CommandCheck | None = None  # whose operations come next
@@ -270,6 +270,7 @@ class Operations:
         self.cycle = w[0]
         self._search_ends()
         kv_addr, tier = w[2], w[3] >> 16
+        self.freed_late[tier] += 1
         result = self._s.insert(kv_addr, kv_addr & U32, tier)
         self.compare("INSERT status", result.status.name, Status.FULL.name, kv_addr)
         self.results.append(result)

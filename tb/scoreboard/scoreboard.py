@@ -38,8 +38,9 @@ _ORDER = [
 _RANK = np.full(256, 255, np.uint8)
 for _rank, _name in enumerate(_ORDER):
     _RANK[DECISION if _name == "DECISION" else Kind[_name]] = _rank
-# Operations, relocations and FREE_REQUEST steps keep the order in which they were recorded.
-for _name in ("Reloc", "Free", "Freed", "InsertFull", "EntryRead"):
+# Operations, relocations and FREE_REQUEST steps keep the order in which they were recorded. An operation does not see
+# a slot that is put back in its cycle.
+for _name in ("Reloc", "Free", "InsertFull", "EntryRead"):
     _RANK[Kind[_name]] = _RANK[Kind.Op]
 _COUNTED = {int(Kind[_n]) for _n in ("Op", "Freed", "Push", "Completion", "Step", "InsertFull", "Config", "Reset")}
 
@@ -206,7 +207,7 @@ class Scoreboard:
     def _freed(self, w: list[int]) -> None:
         tier = w[2] >> 16
         self.operations.freed_late[tier] -= 1
-        self._ctx.compare("slots returned by FREE_REQUEST", True, self.operations.freed_late[tier] >= 0, tier=tier)
+        self._ctx.compare("slots on their way to the pool", True, self.operations.freed_late[tier] >= 0, tier=tier)
 
     def _step(self, w: list[int]) -> None:
         self.state.set_step(w[2] & U32)

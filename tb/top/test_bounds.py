@@ -116,6 +116,50 @@ class test_bounds_of_one_bank(LoadedTest):
         return list(zip(addrs, answers["index"].tolist(), strict=True))
 
 
+@kv_test(timeout_cycles=400_000)
+class test_bounds_of_one_block(LoadedTest):
+    """Ports that ask one block alone hold up the pipeline in a rhythm: nobody is shut out by it."""
+
+    slots = (16, 16, 200, 200)
+
+    async def body(self) -> None:
+        """Commands, BAR2 reads, moves and a scan, one by one and all at once; the ports share what is left."""
+        block, tokens = kv(1), self.bench.block_tokens
+        index = (await self.r.lookup(block)).index
+        count = 4000
+        tasks = [
+            cocotb.start_soon(self.bench.lookups(p, [block] * count), name=f"load {p}") for p in range(self.bench.ports)
+        ]
+        limit = BUSY_WAIT + PIPELINE
+        for turn in range(40):
+            batch = [(WRITE, offset("BOOST_ADDR"), block), (WRITE, offset("IRQ_STATUS"), 2)]
+            batch += [(READ, offset("ID"), 0)] * (turn % 8)
+            batch += [(WRITE, offset("BOOST_LEN"), 1), (WAIT_IRQ, 0, 10_000)]
+            accesses = self.bench.accesses(batch)
+            await self.bench.run_accesses(accesses)
+            cycles = int(accesses["ended"][-1] - accesses["begun"][-2])
+            self.ctx.compare("command within its bound", f"at most {limit}", self.within(cycles, limit), turn=turn)
+        await self.read_back(index, limit, "alone")
+        await self.r.write(THRESHOLDS=0xFFFF | 0xFFFF << 16)  # everything in tier 2 is evicted
+        await self.r.write(BOOST_ADDR=block + tokens, BOOST_LEN=200 * tokens)
+        await self.r.write(STEP_ADVANCE=7)
+        await self.read_back(index, limit, "beside a command, a scan and moves")
+        await self.r.wait_scan()
+        cycles, limit = await self.r.read("SCAN_CYCLES"), 4 * self.bench.entries // self.bench.lanes + 512
+        self.ctx.compare("scan within its bound", f"at most {limit}", self.within(cycles, limit))
+        self.ctx.compare("the ports still ask", False, any(task.done() for task in tasks))
+        last = [int((await task)["asked"][-1]) for task in tasks]
+        spread = max(last) - min(last)
+        self.ctx.compare("ports end together, in cycles apart", "at most 64", self.within(spread, 64))
+
+    async def read_back(self, index: int, limit: int, beside: str) -> None:
+        """BAR2 reads of the block that is asked, and of others, each within its bound."""
+        reads = self.bench.accesses((READ, 32 * (index if i % 2 else i), 0) for i in range(60))
+        await self.bench.run_accesses(reads, bar=1)
+        worst = int((reads["ended"] - reads["begun"]).max())
+        self.ctx.compare("BAR2 read within its bound", f"at most {limit}", self.within(worst, limit), beside=beside)
+
+
 @kv_test(timeout_cycles=1_000_000)
 class test_idle_figures(LoadedTest):
     """Idle: lookup latency, scan length, step to decision."""

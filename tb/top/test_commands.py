@@ -1,5 +1,7 @@
 """Range commands, the command queue, interrupts and the published driver sequence (device.md 7)."""
 
+from itertools import product
+
 import cocotb
 
 from sw import regs
@@ -9,6 +11,7 @@ from tb.env.registers import IRQ_COMMAND_DONE, kv, offset
 from tb.link import OKAY, READ, SLVERR, WRITE
 from tb.top.test_directory import DirectoryTest
 
+MOVE = 300  # cycles: more than the move of one block takes here
 RANGES = ("BOOST", "IMEVICT", "COOL", "SHARE", "RELEASE")
 
 
@@ -267,3 +270,63 @@ class test_threshold_rule(DirectoryTest):
             )
             if expected == SLVERR:
                 self.ctx.compare("THRESHOLDS after the refusal", before, await self.r.read("THRESHOLDS"))
+
+
+@kv_test(timeout_cycles=600_000)
+class test_tier_writes_beside_takers(DirectoryTest):
+    """BASE and SLOTS of a tier written while an INSERT or a move takes the tier's first slot: before, or refused."""
+
+    slots = (8, 60, 8, 8)  # a move's old slot stays held: no step comes
+
+    async def body(self) -> None:
+        """The write comes at every distance from the launch, beside three ports that never pause."""
+        block = kv(5)
+        moved = kv(6)
+        self.memory.ideal(latency=20)
+        await self.r.insert(moved, tokens=1, tier=1)
+        low = await self.r.read("TIER3_BASE")
+        self.bench.link.memory_map(3, low, 8192)  # both places that BASE will name
+        running = [True]
+        load = [
+            cocotb.start_soon(self.ask(port, moved, running), name=f"load {port}") for port in range(self.bench.ports)
+        ]
+        launches = {
+            "INSERT": self.r.insert_accesses(block, 1, 3),
+            "MIGRATE": self.r.command_accesses(Command.MIGRATE, moved, regs.BY_NAME["DIR_ARG"].pack(TIER=3)),
+        }
+        for (name, launch), register in product(launches.items(), ("TIER3_BASE", "TIER3_SLOTS")):
+            values = (low, low + 4096) if register == "TIER3_BASE" else (8, 7)
+            taken = []
+            for gap in range(24):
+                await self.r.write(**{register: values[0]})
+                pause = [(READ, offset("ID"), 0)] * gap
+                at = 4 + len(pause)
+                batch = self.bench.accesses([*launch[:4], *pause, (WRITE, offset(register), values[1]), *launch[4:]])
+                await self.bench.run_accesses(batch, stop_on_refused=False)
+                await self.bench.cycles(MOVE)
+                addr = block if name == "INSERT" else moved
+                where = {"launch": name, "write": register, "gap": gap}
+                done = int(batch["resp"][at]) == OKAY
+                taken.append(done)
+                self.ctx.compare(f"{register} after its write", values[done], await self.r.read(register), **where)
+                found = await self.r.lookup(addr)
+                base = values[done] if register == "TIER3_BASE" else low
+                slots = values[done] if register == "TIER3_SLOTS" else 8
+                inside = 0 <= found.phys_addr - base < slots * self.block_bytes  # which is a power of two: the stride
+                self.ctx.compare("TIER", 3, found.tier, **where)
+                self.ctx.compare("PHYS_ADDR in its tier", True, inside, **where)
+                self.ctx.compare("free slots", slots - 1, await self.r.read("TIER3_FREE"), **where)
+                await self.r.command(Command.REMOVE, addr)
+                if name == "MIGRATE":
+                    await self.r.insert(moved, tokens=1, tier=1)
+            # An INSERT that has been launched is always first; a move starts some cycles after its launch.
+            self.ctx.compare("writes that came before", name == "MIGRATE", any(taken), launch=name, write=register)
+            self.ctx.compare("some writes were refused", False, all(taken), launch=name, write=register)
+        running[0] = False
+        for task in load:
+            await task
+
+    async def ask(self, port: int, addr: int, running: list[bool]) -> None:
+        """A port that never pauses."""
+        while running[0]:
+            await self.bench.lookups(port, [addr] * 200)

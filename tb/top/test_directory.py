@@ -331,3 +331,42 @@ class test_parity_counts(ParityTest):
         self.ctx.compare("PARITY_INFO.VALID", int(index is not None), seen["VALID"])
         if index is not None:
             self.ctx.compare("PARITY_INFO.INDEX", index, seen["INDEX"])
+
+
+@kv_test(timeout_cycles=400_000)
+class test_parity_changes_nothing(ParityTest):
+    """An entry with a bad meta word: no operation changes it, queues it, frees its slot or counts it."""
+
+    async def body(self) -> None:
+        """Every operation that would do something to a good block, on bad ones with REF_COUNT 0 and 255."""
+        tokens = self.bench.block_tokens
+        free, shared, moving = kv(3), kv(3, tokens), kv(3, 2 * tokens)
+        self.memory.ideal(latency=400)
+        indices = [(await self.r.insert(addr, tokens=2, tier=2)).index for addr in (free, shared, moving)]
+        for _ in range(255):
+            await self.r.range("SHARE", shared, 1)
+        await self.r.command(Command.MIGRATE, moving, TIER=3)
+        await self.plant([(index, BadParity.META) for index in indices])
+        await self.r.write(CTRL=3, PROMOTE_TIER=0, LOOKAHEAD=8, THRESHOLDS=0xFFFF | 0xFFFF << 16)
+        await self.r.wait_idle()  # the move has ended, in vain
+        names = ["EVICT_BYTES_MOVED", "PREFETCH_BYTES_MOVED", "REF_SATURATED_COUNT", "REF_UNDERFLOW_COUNT"]
+        names += [f"TIER{tier}_FREE" for tier in range(4)] + ["EVICT_DROPPED_COUNT", "PREFETCH_DROPPED_COUNT"]
+        before = await self.r.bench.read_entries(indices), await self.r.read_many(names)
+        for addr in (free, shared, moving):
+            answers = await self.bench.lookups(0, [addr, addr + 2], [0, 1])
+            self.ctx.compare("hits: read, write that would grow", [0, 0], answers["hit"].tolist(), block=hex(addr))
+            for name in ("BOOST", "COOL", "IMEVICT", "SHARE", "RELEASE"):
+                await self.r.range(name, addr, 1)
+            await self.r.range("PREFETCH", addr, 1, 1)
+            for command in (Command.REMOVE, Command.MIGRATE):
+                await self.status(Status.MISS, command, addr, TIER=1)
+            await self.status(Status.MISS, Command.LOOKUP, addr, TOUCH=1)
+            await self.status(Status.EXISTS, Command.INSERT, addr, TOKEN_END=addr & 0xFFFF_FFFF, TIER=1)
+        await self.r.step(1)
+        await self.r.command(Command.FREE_REQUEST, kv(3))
+        await self.r.wait_idle()
+        after = await self.r.bench.read_entries(indices), await self.r.read_many(names)
+        for index, was, now in zip(indices, before[0], after[0], strict=True):
+            self.ctx.compare("entry with a bad meta word", was.hex(), now.hex(), index=index)
+        for name in names:
+            self.ctx.compare(name, before[1][name], after[1][name])

@@ -1,5 +1,7 @@
 """A directory filled to the last place: relocations, FULL, INSERTs under load and during scans."""
 
+from collections.abc import Callable
+
 import cocotb
 
 from sw import regs
@@ -7,6 +9,64 @@ from tb.base_test import kv_test
 from tb.env import stimulus
 from tb.env.env import KvTopTest
 from tb.env.registers import kv
+
+
+class BrimTest(KvTopTest):
+    """A directory that is all but full, of blocks in all tiers, with slots to spare."""
+
+    slots = (400, 400, 400, 400)
+    block_bytes = 256
+
+    async def fill(self) -> list[int]:
+        """INSERT random keys until FULL comes; their KV addresses."""
+        keys: list[int] = []
+        full = 0
+        while not full:
+            batch = [
+                (kv(self.rng.randrange(1, 60000), self.rng.randrange(2**20) * self.bench.block_tokens), 1, i % 4)
+                for i in range(64)
+            ]
+            for (addr, _, _), result in zip(batch, await self.r.insert_many(batch), strict=True):
+                if result.status == regs.Status.OK:
+                    keys.append(addr)
+                full += result.status == regs.Status.FULL
+        self.look()
+        return keys
+
+    async def look_up(self, keys: list[int], running: Callable[[], bool]) -> None:
+        """A port that asks for what has been inserted."""
+        while running():
+            picked = [self.rng.choice(keys) for _ in range(50)]
+            await self.bench.lookups(0, picked, [self.rng.random() < 0.2 for _ in picked])
+
+
+@kv_test(timeout_cycles=2_000_000)
+class test_fill_beside_moves(BrimTest):
+    """Searches for a place beside evictions, promotions on demand, lookups and scans."""
+
+    async def body(self) -> None:
+        """Churn at the brim while blocks move between the tiers."""
+        keys = await self.fill()
+        await self.r.write(CTRL=3, PROMOTE_TIER=1, THRESHOLDS=0x9000 | 0xF000 << 16, WEIGHT_R=100, WEIGHT_S=10)
+        end = self.bench.cycle + 60_000
+        blocks = stimulus.Blocks(self.rng, self.bench.block_tokens)
+
+        def running() -> bool:
+            return self.bench.cycle < end
+
+        tasks = [
+            cocotb.start_soon(self.look_up(keys, running), name="lookups"),
+            cocotb.start_soon(stimulus.churn(self.r, keys, blocks, running), name="churn"),
+            cocotb.start_soon(stimulus.steps(self.r, blocks, running), name="steps"),
+        ]
+        while running():
+            await self.bench.cycles(2000)
+            self.look()
+        for task in tasks:
+            await task
+        await self.r.wait_idle()
+        moved = {name: await self.r.read(f"{name}_BYTES_MOVED") for name in ("EVICT", "PREFETCH")}
+        self.ctx.compare("blocks moved both ways", True, min(moved.values()) > 0, **moved)
 
 
 @kv_test(timeout_cycles=2_000_000)

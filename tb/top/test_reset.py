@@ -5,7 +5,9 @@ from functools import partial
 import cocotb
 
 from tb.base_test import kv_test
+from tb.env import stimulus
 from tb.env.registers import IRQ_COMMAND_DONE
+from tb.top.test_fill import BrimTest
 from tb.top.test_random import RandomTest
 
 ROUNDS = 8
@@ -69,3 +71,32 @@ class test_soft_reset_any_time(ResetTest):
     async def again(self) -> None:
         """Configuration has stayed: only the interrupt enable is as the commands want it."""
         await self.r.write(CTRL=3, IRQ_ENABLE=IRQ_COMMAND_DONE)
+
+
+@kv_test(timeout_cycles=2_000_000)
+class test_reset_during_search(BrimTest):
+    """Hard and soft resets of a full directory that searches for a place: nothing of the search is left."""
+
+    async def body(self) -> None:
+        """Fill, churn, cut off; the next round begins with an empty directory."""
+        blocks = stimulus.Blocks(self.rng, self.bench.block_tokens)
+        for round_no in range(10):
+            keys = await self.fill()
+            alive = [True]
+            running = partial(alive.__getitem__, 0)
+            tasks = [
+                cocotb.start_soon(self.look_up(keys, running), name="lookups"),
+                cocotb.start_soon(stimulus.churn(self.r, keys, blocks, running), name="churn"),
+            ]
+            await self.bench.cycles(self.rng.randrange(200, 3000))
+            alive[0] = False
+            soft = round_no % 4 == 3
+            if soft:
+                await self.r.write(CTRL=CTRL_SOFT_RESET | 3)
+            else:
+                await self.bench.reset(self.rng.choice([1, 2, 10]))
+            await self.r.wait_initialised()
+            for task in tasks:
+                await task
+            self.look()
+            await (self.r.write(CTRL=3, IRQ_ENABLE=IRQ_COMMAND_DONE) if soft else self.bring_up())

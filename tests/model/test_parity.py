@@ -173,6 +173,7 @@ def test_a_move_of_it_ends_cancelled_and_its_slot_stays(which: BadParity) -> Non
     assert state.end(item) == MoveResult.CANCELLED
     assert last_completion(state) == CompletionStatus.CANCELLED
     assert (state.pools[1].occupied, state.pools[2].free) == (1, 64)
+    state.check()
 
 
 @EACH

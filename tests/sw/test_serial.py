@@ -52,9 +52,10 @@ def test_request_frames(address: int, value: int | None, chained: bool) -> None:
     assert crc8(frame[:-1]) == frame[-1]
     assert len(frame) == (6 if value is None else 14)
     assert frame[1:5] == address.to_bytes(4, "little")
-    assert chr(frame[0]) == {(True, False): "R", (False, False): "W", (True, True): "r", (False, True): "w"}[
-        value is None, chained
-    ]
+    assert (
+        chr(frame[0])
+        == {(True, False): "R", (False, False): "W", (True, True): "r", (False, True): "w"}[value is None, chained]
+    )
 
 
 @given(st.lists(st.binary(max_size=12), max_size=8), st.booleans())
