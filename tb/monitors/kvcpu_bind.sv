@@ -47,3 +47,9 @@ bind kvcpu_hepc_ctrl kvcpu_mon_hepc_ctrl u_mon (
   .step_we_i(step_we_i), .step_i(step_i), .free_i(free_i), .departures_i(departures_i),
   .begin_i(scan_begin_o), .start_i(scan_start_o), .row_i(scan_row_o), .done_i(scan_done_o),
   .scan_cfg_i(scan_cfg_o), .scan_cycles_i(scan_cycles_o));
+
+bind kvcpu_rtbd_issue kvcpu_mon_issue u_mon (
+  .clk_i(clk_i), .rst_ni(rst_ni),
+  .valid_i({bar2_valid_i, cmd_valid_i, dma_valid_i}), .ready_i({bar2_ready_o, cmd_ready_o, dma_ready_o}),
+  .shut_i({halt_i || freeze_i, halt_i || freeze_i || (cmd_takes_i && takes_hold_i),
+           halt_i || freeze_i || (dma_op_i.op == kvcpu_pkg::OpStart && takes_hold_i)}));

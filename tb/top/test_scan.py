@@ -170,16 +170,24 @@ class test_pressure(DirectoryTest):
         await self.bench.lookups(0, [kv(1, i * 16) for i in range(38) for _ in range(i)])
         await self.r.write(**{f"TIER{tier}_LOW": 8, f"TIER{tier}_HIGH": 16, "EVICT_TIERS": 1 << tier, "LOOKAHEAD": 0})
         await self.r.write(IRQ_STATUS=0xFF)
-        await self.r.step(50)
         where = {"tier": tier}
+        await self.bench.cycles(20)
+        began = await self.r.field("IRQ_STATUS", "PRESSURE")
+        self.ctx.compare("IRQ_STATUS.PRESSURE below LOW, before a scan judges it", 0, began, **where)
+        await self.r.step(50)
         self.ctx.compare("IRQ_STATUS.PRESSURE", 1, await self.r.field("IRQ_STATUS", "PRESSURE"), **where)
         self.ctx.compare("STATUS.PRESSURE", 1 << tier, await self.r.field("STATUS", "PRESSURE"), **where)
         threshold = f"TIER{tier}_AUTO_THRESH"
         self.ctx.compare("AUTO_THRESH before any scan has completed", 0, await self.r.read(threshold), **where)
         await self.r.wait_idle()
         self.ctx.compare("free slots: nothing has been evicted", 2, await self.r.read(f"TIER{tier}_FREE"), **where)
-        seen = 0
-        for step in range(51, 60):
+        await self.r.write(IRQ_STATUS=0xFF)
+        await self.r.step(51)
+        began = await self.r.field("IRQ_STATUS", "PRESSURE")
+        self.ctx.compare("IRQ_STATUS.PRESSURE, which goes on", 0, began, **where)
+        seen = await self.r.read(threshold)
+        await self.r.wait_idle()
+        for step in range(52, 60):
             await self.r.step(step)
             seen = max(seen, await self.r.read(threshold))
             await self.r.wait_idle()
