@@ -65,7 +65,6 @@ class Scoreboard:
         self.registers = RegisterCheck(ctx, self.state, self.commands, cycles_to_init)
         self.ports = PortCheck(ctx, bench.ports)
         self.events = 0
-        self.scan_cycles: list[int] = []
         self.irq_level = 0
         self._free_log: list[deque[tuple[int, int]]] = [
             deque([(0, 0)]) for _ in range(3)
@@ -94,7 +93,7 @@ class Scoreboard:
             Kind.ScanBegin: self._scan_begin,
             Kind.ScanStart: self._scan_start,
             Kind.ScanDone: self._scan_done,
-            Kind.ScanCycles: lambda w: self.scan_cycles.append(w[2]),
+            Kind.ScanCycles: self._scan_took,
             Kind.Step: self._step,
             Kind.CmdRefused: lambda w: self.registers.refusals.append(w[0]),
             Kind.Command: lambda w: self.registers.launches.append(self.commands.launched(w)),
@@ -282,6 +281,13 @@ class Scoreboard:
 
     def _scan_done(self, w: list[int]) -> None:
         self.scan.end(w[0])
+
+    def _scan_took(self, w: list[int]) -> None:
+        """SCAN_CYCLES: whatever else goes on, a scan ends in time (device.md 10)."""
+        limit = 4 * self.state.entry_count // self.state.lanes + 512
+        if w[2] > limit:
+            self._ctx.compare("cycles of a scan", f"at most {limit}", w[2], at_cycle=w[0])
+        self._ctx.comparisons += 1
 
     def _entry_read(self, w: list[int]) -> None:
         index = w[1] >> 32

@@ -93,6 +93,8 @@ class test_bounds_of_one_bank(LoadedTest):
         tasks = [cocotb.start_soon(self.bench.lookups(p, turns[p]), name=f"load {p}") for p in range(self.bench.ports)]
         limit = 4 * rows + 512
         for step in range(12):
+            if step == 6:  # from here on a walk of FREE_REQUEST is under way too
+                await self.r.write(DIR_ADDR=kv(9), DIR_COMMAND=int(Command.FREE_REQUEST))
             await self.r.step(step)
             cycles = await self.r.read("SCAN_CYCLES")
             self.ctx.compare("scan within its bound", f"at most {limit}", self.within(cycles, limit), scan=step)

@@ -14,8 +14,12 @@ from tb.env.registers import kv
 class BrimTest(KvTopTest):
     """A directory that is all but full, of blocks in all tiers, with slots to spare."""
 
-    slots = (400, 400, 400, 400)
     block_bytes = 256
+
+    async def bring_up(self) -> None:
+        """Tiers that hold more than the directory."""
+        self.slots = (self.bench.entries * 2 // 5,) * 4
+        await super().bring_up()
 
     async def fill(self) -> list[int]:
         """INSERT random keys until FULL comes; their KV addresses."""
@@ -33,11 +37,11 @@ class BrimTest(KvTopTest):
         self.look()
         return keys
 
-    async def look_up(self, keys: list[int], running: Callable[[], bool]) -> None:
+    async def look_up(self, keys: list[int], running: Callable[[], bool], port: int = 0) -> None:
         """A port that asks for what has been inserted."""
         while running():
             picked = [self.rng.choice(keys) for _ in range(50)]
-            await self.bench.lookups(0, picked, [self.rng.random() < 0.2 for _ in picked])
+            await self.bench.lookups(port, picked, [self.rng.random() < 0.2 for _ in picked])
 
 
 @kv_test(timeout_cycles=2_000_000)
@@ -67,6 +71,40 @@ class test_fill_beside_moves(BrimTest):
         await self.r.wait_idle()
         moved = {name: await self.r.read(f"{name}_BYTES_MOVED") for name in ("EVICT", "PREFETCH")}
         self.ctx.compare("blocks moved both ways", True, min(moved.values()) > 0, **moved)
+
+
+@kv_test(timeout_cycles=2_000_000)
+class test_bounds_at_the_brim(BrimTest):
+    """Searches, moves and BAR2 reads while all ports ask one block: the monitor of T0 watches how long each waits."""
+
+    async def body(self) -> None:
+        """Churn at the brim; ports that hold up the pipeline in a rhythm."""
+        keys = await self.fill()
+        asked = keys.pop()
+        await self.r.write(CTRL=3, PROMOTE_TIER=1, THRESHOLDS=0x9000 | 0xF000 << 16, WEIGHT_R=100, WEIGHT_S=10)
+        end = self.bench.cycle + 40_000
+        blocks = stimulus.Blocks(self.rng, self.bench.block_tokens)
+
+        def running() -> bool:
+            return self.bench.cycle < end
+
+        tasks = [
+            cocotb.start_soon(self.look_up([asked], running, port), name=f"port {port}")
+            for port in range(self.bench.ports)
+        ]
+        tasks += [
+            cocotb.start_soon(stimulus.churn(self.r, keys, blocks, running), name="churn"),
+            cocotb.start_soon(stimulus.steps(self.r, blocks, running), name="steps"),
+            cocotb.start_soon(
+                stimulus.readers(self.r, self.env.window, self.bench.entries, blocks, running), name="reads"
+            ),
+        ]
+        while running():
+            await self.bench.cycles(2000)
+            self.look()
+        for task in tasks:
+            await task
+        await self.r.wait_idle()
 
 
 @kv_test(timeout_cycles=2_000_000)
