@@ -293,6 +293,7 @@ module kvcpu_rtbd_bank #(
   logic [5:1] clash_q, clash_d;
   logic       blocked_q;  // or it would read the tag, which is written
   logic       tag_we_d, read_tag_d;
+  logic       s4_removed_q;  // FREE_REQUEST removes the entry of S4
 
   // What enters S1 in this cycle or is in S1..S4 at `row`.
   function automatic logic [5:1] clashes(logic [RowW-1:0] row, logic op, logic [RowW-1:0] op_row, logic scan,
@@ -319,7 +320,8 @@ module kvcpu_rtbd_bank #(
 
   always_ff @(posedge clk_i) begin
     clash_q   <= clash_d;
-    blocked_q <= clash_d != '0 || (read_tag_d && tag_we_d);
+    // A removal that clear_i calls off blocks all the same: clear_i comes late, and nothing enters then.
+    blocked_q <= clash_d != '0 || (read_tag_d && (tag_we_d || s4_removed_q));
   end
 
   assign op_free_way = !blocked_q;
@@ -642,7 +644,7 @@ module kvcpu_rtbd_bank #(
 
   // ------------------------------------------------------------------ FREE_REQUEST, S2..S5
   logic free_match, free_remove;
-  logic s3_removed_q, s4_removed_q, s5_removed_q, s3_stayed_q;
+  logic s3_removed_q, s5_removed_q, s3_stayed_q;
   meta_t s3_free_meta_q;
 
   assign free_match = (s2_q.kind == StepFree) && s2_meta_ok_o && s2_tag_ok && s2_meta_o.valid &&
