@@ -75,10 +75,6 @@ module kvcpu_rtbd_issue #(
 
   typedef logic [PORTS-1:0] ports_t;
 
-  function automatic logic [2:0] highest(logic [2:0] v);
-    return v[2] ? 3'b100 : v[1] ? 3'b010 : {2'b00, v[0]};
-  endfunction
-
   // ------------------------------------------------------------------ the turn of this cycle
   logic   turn_probe_q, turn_dma_q, turn_cmd_q, turn_bar2_q;
   ports_t turn_port_q;
@@ -105,10 +101,10 @@ module kvcpu_rtbd_issue #(
   // DMA, commands and BAR2 go before the ports, but each only once until a port has been served; and before each
   // other in that order, but once until all that ask have been served.
   typedef struct packed {
-    logic dma;
-    logic cmd;
     logic bar2;
-  } inner_t;
+    logic cmd;
+    logic dma;
+  } inner_t;  // the first in bit 0
 
   inner_t asks, served_q, served, fresh, inner;
   logic   next_probe, next_cmd;
@@ -123,7 +119,7 @@ module kvcpu_rtbd_issue #(
     cmd:  cmd_valid_i && !(turn_cmd_q && outside_go),
     bar2: bar2_valid_i && !(turn_bar2_q && outside_go)
   };
-  assign served = served_q | ({turn_dma_q, turn_cmd_q, turn_bar2_q} & {3{outside_go}});
+  assign served = served_q | ({turn_bar2_q, turn_cmd_q, turn_dma_q} & {3{outside_go}});
   assign fresh = asks & ~((port_used != '0) ? '0 : served);
   assign inner = (fresh != '0 || port_asks) ? fresh : asks;
 
@@ -150,7 +146,7 @@ module kvcpu_rtbd_issue #(
   end
 
   assign next_probe = probe_valid_i;
-  assign next_inner = next_probe ? '0 : inner_t'(highest(inner));
+  assign next_inner = next_probe ? '0 : inner_t'(lowest(16'(inner)));
   assign next_port  = (next_probe || inner != '0) ? '0 : ports_t'(lowest(16'(port_first)));
   // The commands' turn also while nobody asks.
   assign next_cmd = next_inner.cmd ||

@@ -1,6 +1,7 @@
 """A directory filled to the last place: relocations, FULL, INSERTs under load and during scans."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import cocotb
 
@@ -9,6 +10,8 @@ from tb.base_test import kv_test
 from tb.env import stimulus
 from tb.env.env import KvTopTest
 from tb.env.registers import kv
+
+Jobs = list[Coroutine[Any, Any, None]]
 
 
 class BrimTest(KvTopTest):
@@ -37,6 +40,29 @@ class BrimTest(KvTopTest):
         self.look()
         return keys
 
+    async def churn(
+        self, cycles: int, keys: list[int], jobs: Callable[[Callable[[], bool], stimulus.Blocks], Jobs]
+    ) -> None:
+        """Churn at the brim while blocks move between the tiers, beside steps and `jobs`; compared all the while."""
+        await self.r.write(CTRL=3, PROMOTE_TIER=1, THRESHOLDS=0x9000 | 0xF000 << 16, WEIGHT_R=100, WEIGHT_S=10)
+        end = self.bench.cycle + cycles
+        blocks = stimulus.Blocks(self.rng, self.bench.block_tokens)
+
+        def running() -> bool:
+            return self.bench.cycle < end
+
+        common = [stimulus.churn(self.r, keys, blocks, running), stimulus.steps(self.r, blocks, running)]
+        tasks = [
+            cocotb.start_soon(job, name=getattr(job, "__name__", "stimulus"))
+            for job in [*jobs(running, blocks), *common]
+        ]
+        while running():
+            await self.bench.cycles(2000)
+            self.look()
+        for task in tasks:
+            await task
+        await self.r.wait_idle()
+
     async def look_up(self, keys: list[int], running: Callable[[], bool], port: int = 0) -> None:
         """A port that asks for what has been inserted."""
         while running():
@@ -49,26 +75,9 @@ class test_fill_beside_moves(BrimTest):
     """Searches for a place beside evictions, promotions on demand, lookups and scans."""
 
     async def body(self) -> None:
-        """Churn at the brim while blocks move between the tiers."""
+        """One port asks for all of them."""
         keys = await self.fill()
-        await self.r.write(CTRL=3, PROMOTE_TIER=1, THRESHOLDS=0x9000 | 0xF000 << 16, WEIGHT_R=100, WEIGHT_S=10)
-        end = self.bench.cycle + 60_000
-        blocks = stimulus.Blocks(self.rng, self.bench.block_tokens)
-
-        def running() -> bool:
-            return self.bench.cycle < end
-
-        tasks = [
-            cocotb.start_soon(self.look_up(keys, running), name="lookups"),
-            cocotb.start_soon(stimulus.churn(self.r, keys, blocks, running), name="churn"),
-            cocotb.start_soon(stimulus.steps(self.r, blocks, running), name="steps"),
-        ]
-        while running():
-            await self.bench.cycles(2000)
-            self.look()
-        for task in tasks:
-            await task
-        await self.r.wait_idle()
+        await self.churn(60_000, keys, lambda running, blocks: [self.look_up(keys, running)])
         moved = {name: await self.r.read(f"{name}_BYTES_MOVED") for name in ("EVICT", "PREFETCH")}
         self.ctx.compare("blocks moved both ways", True, min(moved.values()) > 0, **moved)
 
@@ -78,33 +87,16 @@ class test_bounds_at_the_brim(BrimTest):
     """Searches, moves and BAR2 reads while all ports ask one block: the monitor of T0 watches how long each waits."""
 
     async def body(self) -> None:
-        """Churn at the brim; ports that hold up the pipeline in a rhythm."""
+        """Ports that hold up the pipeline in a rhythm."""
         keys = await self.fill()
-        asked = keys.pop()
-        await self.r.write(CTRL=3, PROMOTE_TIER=1, THRESHOLDS=0x9000 | 0xF000 << 16, WEIGHT_R=100, WEIGHT_S=10)
-        end = self.bench.cycle + 40_000
-        blocks = stimulus.Blocks(self.rng, self.bench.block_tokens)
+        asked = [keys.pop()]
 
-        def running() -> bool:
-            return self.bench.cycle < end
+        def jobs(running: Callable[[], bool], blocks: stimulus.Blocks) -> Jobs:
+            window = self.env.window
+            ports = [self.look_up(asked, running, port) for port in range(self.bench.ports)]
+            return [*ports, stimulus.readers(self.r, window, self.bench.entries, blocks, running)]
 
-        tasks = [
-            cocotb.start_soon(self.look_up([asked], running, port), name=f"port {port}")
-            for port in range(self.bench.ports)
-        ]
-        tasks += [
-            cocotb.start_soon(stimulus.churn(self.r, keys, blocks, running), name="churn"),
-            cocotb.start_soon(stimulus.steps(self.r, blocks, running), name="steps"),
-            cocotb.start_soon(
-                stimulus.readers(self.r, self.env.window, self.bench.entries, blocks, running), name="reads"
-            ),
-        ]
-        while running():
-            await self.bench.cycles(2000)
-            self.look()
-        for task in tasks:
-            await task
-        await self.r.wait_idle()
+        await self.churn(40_000, keys, jobs)
 
 
 @kv_test(timeout_cycles=2_000_000)
