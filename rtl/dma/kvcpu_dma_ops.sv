@@ -265,6 +265,7 @@ module kvcpu_dma_ops
   // The directory needs a cycle to give the DMA its turn: it is asked for in the cycle before.
   op_t              op_q, old_op, new_op;
   logic             op_valid_q, op_channel_q, op_write_q, op_accept;
+  logic             op_there_q;  // op_valid_q or fetched_q, which have much to drive
   logic [1:0]       op_failed_q;  // per channel: it is the end of a try that met an error
   logic             start_load;
 
@@ -290,7 +291,7 @@ module kvcpu_dma_ops
     new_op.tries   = 8'd1;
   end
 
-  assign op_valid_o = (op_valid_q || fetched_q || new_load) && !halt_i;
+  assign op_valid_o = (op_there_q || new_load) && !halt_i;
   assign op_o       = op_q;
   assign op_accept  = op_valid_q && op_ready_i && !halt_i;
 
@@ -306,6 +307,7 @@ module kvcpu_dma_ops
     if (!rst_ni) begin
       fetched_q   <= 1'b0;
       op_valid_q  <= 1'b0;
+      op_there_q  <= 1'b0;
       free_q      <= 1'b1;
       start_q     <= 1'b0;
       taken_q     <= 1'b0;
@@ -315,6 +317,7 @@ module kvcpu_dma_ops
     end else if (clear_i) begin
       fetched_q   <= 1'b0;
       op_valid_q  <= 1'b0;
+      op_there_q  <= 1'b0;
       free_q      <= 1'b1;
       start_q     <= 1'b0;
       taken_q     <= 1'b0;
@@ -324,6 +327,7 @@ module kvcpu_dma_ops
     end else begin
       fetched_q   <= fetch;
       op_valid_q  <= fetched_q || new_load || (op_valid_q && !op_accept);
+      op_there_q  <= fetch || fetched_q || new_load || (op_valid_q && !op_accept);
       free_q      <= free_q ? !fetch && !new_load : op_accept;
       start_q     <= start_load;
       taken_q     <= taken_i;

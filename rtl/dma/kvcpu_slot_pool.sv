@@ -256,7 +256,7 @@ module kvcpu_slot_pool
     return by[1] ? r.below : by[0] ? r.above : r.same;
   endfunction
 
-  reach_t some_d, above_d, low_d, high_d, above_q, low_q, high_q;
+  reach_t some_d, above_d, low_d, high_d, some_q, above_q, low_q, high_q;
 
   // Above RESERVE: a difference of 1 or more, which is the sum with the complement.
   assign some_d  = fence_i ? reach(wide(total_q) - diff_t'(1), total_step_q)
@@ -274,8 +274,12 @@ module kvcpu_slot_pool
     high_q  <= high_d;
   end
 
-  logic some_q, unused_q;
-  logic up_q, same_q;  // as step_q, for the flag that the directory waits for
+  logic unused_q;
+  logic up_q, same_q;  // as step_q, for the flags that the directory waits for
+
+  function automatic logic awaited(reach_t r);
+    return up_q ? r.above : same_q ? r.same : r.below;
+  endfunction
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -286,7 +290,7 @@ module kvcpu_slot_pool
       up_q         <= 1'b0;
       same_q       <= 1'b1;
       total_step_q <= '0;
-      some_q       <= 1'b0;
+      some_q       <= '0;
       unused_q     <= 1'b1;
     end else if (restart) begin
       free_q       <= start;
@@ -296,7 +300,7 @@ module kvcpu_slot_pool
       up_q         <= 1'b0;
       same_q       <= 1'b1;
       total_step_q <= '0;
-      some_q       <= 1'b0;
+      some_q       <= '0;
       unused_q     <= 1'b1;
     end else begin
       free_q       <= free_d;
@@ -305,7 +309,7 @@ module kvcpu_slot_pool
       up_q         <= step == 2'b01;
       same_q       <= step == 2'b00;
       total_step_q <= total_step;
-      some_q       <= chosen(some_d, step);
+      some_q       <= some_d;
       unused_q     <= free_q == slots_q && !step_q[1];
     end
   end
@@ -318,8 +322,8 @@ module kvcpu_slot_pool
   assign avail_o     = avail_q;
   assign slot_o      = SlotW'(slot_q);
   assign free_o      = CountW'(free_now);
-  assign some_o      = some_q;
-  assign above_o     = up_q ? above_q.above : same_q ? above_q.same : above_q.below;
+  assign some_o      = awaited(some_q);
+  assign above_o     = awaited(above_q);
   assign below_low_o = !chosen(low_q, step_q);
   assign at_high_o   = chosen(high_q, step_q);
   assign held_o      = CountW'(held_now);

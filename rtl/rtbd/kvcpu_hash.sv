@@ -48,7 +48,7 @@ module kvcpu_hash #(
   endfunction
 
   logic [4*Digits-1:0] key;
-  logic [Digits-1:0][PaddedW-1:0] word;
+  (* keep *) logic [Digits-1:0][PaddedW-1:0] word;
   logic [PaddedW-1:0] rows;
   assign key = {request_id_i, layer_head_i, block_i};
 
@@ -57,9 +57,15 @@ module kvcpu_hash #(
     assign word[d] = Table[key[4*d+:4]];
   end
 
+  // Four digits each, then the four: three 4-input functions one behind the other. `keep`, or mapping makes more of
+  // them to save some.
+  (* keep *) logic [Digits/4-1:0][PaddedW-1:0] four;
   always_comb begin
     rows = '0;
-    for (int unsigned d = 0; d < Digits; d++) rows ^= word[d];
+    for (int unsigned d = 0; d < Digits / 4; d++) begin
+      four[d] = word[4*d] ^ word[4*d+1] ^ word[4*d+2] ^ word[4*d+3];
+      rows ^= four[d];
+    end
     for (int unsigned b = 0; b < LANES; b++) row_o[b] = RowW'(rows[b*RowBits+:RowBits]);
   end
 

@@ -703,7 +703,8 @@ module kvcpu_rtbd #(
   banks_t s2_bank_q;
   // The bank where the operation found its key and where VALID is set. The meta word has the last word on that:
   // FREE_REQUEST may have removed the entry since T3.
-  banks_t bank_s1_valid, s2_live_q;
+  banks_t bank_s1_valid, s1_live, s2_live_q;
+  banks_t s2_judge_live_q;  // the same for the judgement, which is in a hurry: answers have much to drive
   banks_t bank_s2_same_life, bank_s2_this_move;
 
   always_comb begin
@@ -722,6 +723,7 @@ module kvcpu_rtbd #(
       end
     end
   end
+  assign s1_live = s1_q.match ? s1_q.bank & bank_s1_valid : '0;
   assign s2_hit = (s2_live_q & bank_s2_meta_ok) != '0;
 
   // Written in the current step.
@@ -741,13 +743,13 @@ module kvcpu_rtbd #(
   kvcpu_rtbd_judge u_judge (
     .valid_i       (s2_commits),
     .op_i          (s2_q.op),
-    .hit_i         (s2_hit),
+    .hit_i         ((s2_judge_live_q & bank_s2_meta_ok) != '0),
     .exists_i      (s2_q.match),
     .place_i       (s2_q.place),
     .kept_i        (s2_q.kept),
     .meta_i        (s2_now),
     .same_life_i   ((s2_bank_q & bank_s2_same_life) != '0),
-    .ends_i        ((s2_live_q & bank_s2_meta_ok & bank_s2_this_move) != '0),
+    .ends_i        ((s2_judge_live_q & bank_s2_meta_ok & bank_s2_this_move) != '0),
     .token_end_i   (s2_q.token_end),
     .token_offset_i(8'(s2_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
     .cfg_i         (cfg_next_i),
@@ -834,7 +836,7 @@ module kvcpu_rtbd #(
       s3_valid_q <= s2_valid_q;
       s3_commits_q <= s2_commits;
       s2_bank_q  <= s1_q.bank;
-      s2_live_q  <= s1_q.match ? s1_q.bank & bank_s1_valid : '0;
+      s2_live_q  <= s1_live;
       for (int unsigned p = 0; p < PORTS; p++) begin
         s2_to_port_q[p] <= s1_valid_q && s1_q.op.op == OpLookup && s1_q.op.client == ClPort && s1_q.op.port == 3'(p);
       end
@@ -853,6 +855,7 @@ module kvcpu_rtbd #(
     s1_ins_phys_q <= cfg_i.base[s0_q.op.tier] + 64'(s0_q.ins_offset);
     s1_ins_offer_q <= s0_q.ins_offer;
     s2_fresh_q    <= s1_fresh_q;
+    s2_judge_live_q <= s1_live;  // without a reset, or synthesis would make one register of both
     s3_fresh_q    <= s2_fresh_q;
     s2_q          <= s1_q;
     s2_q.kept     <= s1_q.kept || s1_keeps;

@@ -147,10 +147,10 @@ module kvcpu_rtbd_issue #(
 
   assign next_probe = probe_valid_i;
   assign next_inner = next_probe ? '0 : inner_t'(lowest(16'(inner)));
-  assign next_port  = (next_probe || inner != '0) ? '0 : ports_t'(lowest(16'(port_first)));
+  assign next_port  = (next_probe || fresh != '0) ? '0 : ports_t'(lowest(16'(port_first)));
   // The commands' turn also while nobody asks.
   assign next_cmd = next_inner.cmd ||
-                    (!next_probe && inner == '0 && !port_asks && !(turn_cmd_q && cmd_valid_i));
+                    (!next_probe && asks == '0 && !port_asks && !(turn_cmd_q && cmd_valid_i));
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
