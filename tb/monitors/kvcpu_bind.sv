@@ -52,4 +52,6 @@ bind kvcpu_rtbd_issue kvcpu_mon_issue u_mon (
   .clk_i(clk_i), .rst_ni(rst_ni),
   .valid_i({bar2_valid_i, cmd_valid_i, dma_valid_i}), .ready_i({bar2_ready_o, cmd_ready_o, dma_ready_o}),
   .shut_i({halt_i || freeze_i, halt_i || freeze_i || (cmd_takes_i && takes_hold_i),
-           halt_i || freeze_i || (dma_op_i.op == kvcpu_pkg::OpStart && takes_hold_i)}));
+           halt_i || freeze_i || (dma_op_i.op == kvcpu_pkg::OpStart && takes_hold_i)}),
+  .port_asks_i((lookup_valid_i & lookup_credit_i & {PORTS{cfg_i.enable}}) != '0),
+  .port_taken_i((lookup_valid_i & lookup_ready_o) != '0));

@@ -1,6 +1,7 @@
 // Monitor of T0, bound into kvcpu_rtbd_issue: whatever the ports ask, the DMA, commands and BAR2 wait at most 64 cycles
 // for the directory (device.md 10). A cycle in which the directory is closed to all, by a reset or by a relocation, or
-// to those who take slots, by a write of BASE or SLOTS, is no wait for it.
+// to those who take slots, by a write of BASE or SLOTS, is no wait for it. And the ports have their part: while one of
+// them asks, each of the others is taken once at most before a port is (docs/microarchitecture.md 2).
 
 module kvcpu_mon_issue (
   /// Clock.
@@ -12,13 +13,18 @@ module kvcpu_mon_issue (
   /// It is taken.
   input logic [2:0] ready_i,
   /// It is shut out by something else than other operations.
-  input logic [2:0] shut_i
+  input logic [2:0] shut_i,
+  /// A port asks, and there is a place for its answer.
+  input logic       port_asks_i,
+  /// The request of a port is taken.
+  input logic       port_taken_i
 );
   import kvcpu_tb_pkg::*;
 
   localparam int Limit = 64;
 
-  int waited[3];
+  int         waited[3];
+  logic [2:0] had_turn;  // since a port was taken, or none asked
 
   function automatic string who(int client);
     return client == 0 ? "a DMA operation" : client == 1 ? "a command step" : "a BAR2 read";
@@ -33,6 +39,14 @@ module kvcpu_mon_issue (
         if (waited[c] == Limit) begin
           kv_violation($sformatf("directory: expected %s to wait at most %0d cycles for it, seen more",
                                  who(c), Limit));
+        end
+      end
+      if (!rst_ni || !port_asks_i || port_taken_i) begin
+        had_turn[c] <= 1'b0;
+      end else if (valid_i[c] && ready_i[c]) begin
+        had_turn[c] <= 1'b1;
+        if (had_turn[c]) begin
+          kv_violation($sformatf("directory: expected the port that asks to be taken before %s is once more", who(c)));
         end
       end
       if (rst_ni && valid_i[c]) kv_checked(1);
