@@ -367,7 +367,7 @@ module kvcpu_rtbd_bank #(
     .step_i       (free_go),
     .stage_valid_i(stage_valid),
     .stage_row_i  (stage_row),
-    .enter_valid_i({scan_may, op_go}),
+    .enter_valid_i({scan_may && !free_turn_q, op_go}),  // in its turn it waits for no step that waits for it
     .enter_row_i  ({scan_walk_row, s0_row_i}),
     .walking_o    (free_walking),
     .row_o        (free_row),
