@@ -162,6 +162,38 @@ class test_bounds_of_one_block(LoadedTest):
         self.ctx.compare("BAR2 read within its bound", f"at most {limit}", self.within(worst, limit), beside=beside)
 
 
+@kv_test(timeout_cycles=400_000)
+class test_walks_meet(LoadedTest):
+    """A scan that reaches FREE_REQUEST's row just when that walk goes first, beside ports that write tags."""
+
+    slots = (16, 16, 200, 200)
+
+    async def body(self) -> None:
+        """The walk's step is denied while the scan comes nearer; each distance, with ports that let blocks grow."""
+        tokens, turns = self.bench.block_tokens, range(self.bench.ports)
+        for trial in range(48):
+            if trial % 4 == 0:
+                await self.insert_again()
+            distance = 24 + trial
+            grown = [kv(1, i * tokens + 1 + trial % 4 * 3 + t) for t in range(3) for i in range(self.blocks)]
+            tasks = [
+                cocotb.start_soon(self.bench.lookups(p, grown[p :: len(turns)], [True] * len(grown[p :: len(turns)])))
+                for p in turns
+            ]
+            await self.r.write(DIR_ADDR=kv(9), IRQ_STATUS=2, DIR_COMMAND=int(Command.FREE_REQUEST))
+            await self.bench.cycles(distance)
+            await self.r.write(STEP_ADVANCE=distance)
+            await self.r.wait_scan()
+            for task in tasks:
+                await task
+            await self.r.wait_idle()
+
+    async def insert_again(self) -> None:
+        """Blocks of one token."""
+        await self.r.command(Command.FREE_REQUEST, kv(1))
+        await self.r.insert_many([(kv(1, i * self.bench.block_tokens), 1, 2 + i % 2) for i in range(self.blocks)])
+
+
 @kv_test(timeout_cycles=1_000_000)
 class test_idle_figures(LoadedTest):
     """Idle: lookup latency, scan length, step to decision."""
