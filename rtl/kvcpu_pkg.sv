@@ -296,6 +296,29 @@ package kvcpu_pkg;
     };
   endfunction
 
+  /// The operation may take a slot.
+  function automatic logic takes(op_e op);
+    return op == OpStart || op == OpInsert;
+  endfunction
+
+  /// An operation with the entry that it has found, from S0 on.
+  typedef struct packed {
+    op_t                op;
+    logic [15:0]        bank;       // of the entry, one-hot; 0: no entry
+    logic [3:0]         bank_no;
+    logic [RowW-1:0]    row;
+    logic               match;      // a tag of its key
+    logic               place;      // there is a free place for its key
+    logic [7:0]         token_end;  // of the entry's tag
+    logic [1:0]         tier;       // the same; OpInsert of a new key: its own
+    logic [SlotW-1:0]   slot;       // the same; OpInsert of a new key: the slot that it may take, or has
+    logic [OfferW-1:0]  ins_offer;  // the offer of that slot
+    logic               kept;       // OpInsert: it has its slot, in `slot`
+    logic               eng_read;   // accesses of the insert search
+    logic               eng_write;
+    logic               eng_final;
+  } found_t;
+
   /// The lowest set bit of up to 16, alone. Bit by bit: an adder's carry would be the longest part of the
   /// paths that use it.
   function automatic logic [15:0] lowest(logic [15:0] from);

@@ -203,7 +203,6 @@ module kvcpu_rtbd #(
   localparam int unsigned RowBits = $clog2(ROWS);
   localparam int unsigned BankBits = $clog2(LANES);
   localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
-  localparam int unsigned TakeGap = 4;  // the slot pools refill their heads meanwhile
 
   if (ENTRIES < 1024 || ENTRIES > MaxEntries || (ENTRIES & (ENTRIES - 1)) != 0) begin : gen_entries
     $error("ENTRIES must be a power of two from 1,024 to 65,536");
@@ -249,16 +248,10 @@ module kvcpu_rtbd #(
   end
 
   // ------------------------------------------------------------------ T0
-  // Two operations fit before T2: what is accepted while T1 holds its operation waits beside it. So
-  // that nobody's ready depends on the interlock.
-  logic t1_spare_valid_q, t1_free, t1_leave, t_advance, freeze;
   logic shut_q;  // nothing enters; a cycle late, for which the soft reset has a state
-  logic takes_hold_q;
-  logic enter_valid;
-  op_t enter_op, t1_spare_op_q;
+  logic takes_hold_q, freeze, open, enter_valid, probe_valid, probe_ready;
+  op_t enter_op, probe_op;
   logic [PORTS-1:0] credit;
-  logic probe_valid, probe_ready;
-  op_t probe_op;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -276,7 +269,7 @@ module kvcpu_rtbd #(
     .clk_i           (clk_i),
     .rst_ni          (rst_ni),
     .cfg_i           (cfg_i),
-    .open_i          (!t1_spare_valid_q),
+    .open_i          (open),
     .takes_hold_i    (takes_hold_q),
     .freeze_i        (freeze),
     .halt_i          (shut_q),
@@ -303,186 +296,17 @@ module kvcpu_rtbd #(
   );
 
   // ------------------------------------------------------------------ T1..S0: find the entry
-  logic t1_valid_q, t2_valid_q, t3_valid_q, s0_valid_q;
-  op_t t1_op_q, t2_op_q, t3_op_q;
-  logic [LANES-1:0][RowW-1:0] t1_hash_row, t1_row, t2_row_q, t3_row_q;
-  logic t2_hold_q;
-
-
-  kvcpu_hash #(
-    .LANES(LANES),
-    .ROWS (ROWS)
-  ) u_hash (
-    .request_id_i(t1_op_q.kv_addr.request_id),
-    .layer_head_i({t1_op_q.kv_addr.layer, t1_op_q.kv_addr.head}),
-    .block_i     (t1_op_q.kv_addr.token >> OffBits),
-    .row_o       (t1_hash_row)
-  );
-
-  always_comb begin
-    t1_row = t1_hash_row;
-    if (t1_op_q.op == OpRead) begin
-      for (int unsigned b = 0; b < LANES; b++) t1_row[b] = RowW'(t1_op_q.index >> BankBits);
-    end
-  end
-
-  // Same-key interlock: an operation waits in T2 until no older one that may write the tag of its
-  // key is under way, and reads its tags anew meanwhile. Whether it waits is compared a cycle before, in
-  // the cycle of the read. Keys are told apart by a signature; a false alarm only costs time.
-  typedef struct packed {
-    logic        writes;
-    logic [15:0] sig;
-  } lock_t;
-
-  function automatic logic [15:0] signature(kv_addr_t a);
-    logic [31:0] block;
-    block = a.token >> OffBits;
-    return a.request_id ^ {a.head, a.layer} ^ block[15:0] ^ block[31:16];
-  endfunction
-
-  function automatic logic may_write_tag(op_t o);
-    return (o.op == OpLookup && o.write && !o.denied) || o.op == OpInsert || o.op == OpRemove ||
-           o.op == OpEnd;
-  endfunction
-
-  // The operation at the head of the pipeline, with what T3 found.
-  typedef struct packed {
-    op_t                          op;
-    banks_t                       target;      // bank of the entry, one-hot; 0: no entry
-    logic                         match;       // a tag of its key
-    banks_t                       first_free;  // lowest bank with a free place for its key
-    logic                         place;       // there is one
-    logic                         read_tag;    // it reads the tag, through port B
-    logic                         takes;       // it may take a slot
-    logic                         eng_read;    // accesses of the insert search
-    logic                         eng_write;
-    logic                         eng_final;
-    logic [LANES-1:0][RowW-1:0]   row;
-    logic [LANES-1:0][7:0]        token_end;
-    logic [LANES-1:0][1:0]        tier;
-    logic [LANES-1:0][SlotW-1:0]  slot;
-    logic [OfferW-1:0]            ins_offer;   // OpInsert: the offer that it may take, the slot, its place
-    logic [SlotW-1:0]             ins_slot;
-    logic [31:0]                  ins_offset;
-    lock_t                        lock;
-  } head_t;
-
-  head_t t3_head, eng_head, s0_spare_q, s0_next, s0_q;
-  logic  s0_spare_valid_q;
-
-  assign t1_leave = t1_valid_q && !s0_spare_valid_q && !t2_hold_q;
-  assign t1_free = !t1_valid_q || t1_leave;
-
-  function automatic logic takes(logic valid, op_e op);
-    return valid && (op == OpStart || op == OpInsert);
-  endfunction
-
-  localparam int unsigned Locks = 9;  // an operation in T1 may meet that many older ones
-  typedef logic [Locks-1:0] locks_t;
-
-  lock_t t2_lock_q, t3_lock_q, s1_lock_q, s2_lock_q, s3_lock_q, s4_lock_q, s5_lock_q;
-  lock_t t1_lock;
-  locks_t t1_meets, t2_meets;
-  logic t1_named;
-  logic [15:0] t1_sig_q;
-
-  always_ff @(posedge clk_i) begin
-    if (t1_free) t1_sig_q <= t1_spare_valid_q ? signature(t1_spare_op_q.kv_addr) : signature(enter_op.kv_addr);
-  end
-
-  assign t1_lock = '{writes: t1_valid_q && may_write_tag(t1_op_q), sig: t1_sig_q};
-  assign t1_named = t1_valid_q && (t1_op_q.op != OpRead) && (t1_op_q.op != OpProbe);
-
-  function automatic logic locked(lock_t l, logic [15:0] sig);
-    return l.writes && (l.sig == sig);
-  endfunction
-
-  lock_t spare_lock, head_lock;
-  assign spare_lock = '{writes: s0_spare_valid_q && s0_spare_q.lock.writes, sig: s0_spare_q.lock.sig};
-  assign head_lock  = '{writes: s0_valid_q && s0_q.lock.writes, sig: s0_q.lock.sig};
-
-  // Older than what is in T2, and with that, older than what is in T1. A lock that has left its stage is
-  // only a false alarm: s0_q and s0_spare_q keep theirs.
-  lock_t [Locks-1:0] older;
-  assign older = {t2_lock_q, t3_lock_q, spare_lock, head_lock, s1_lock_q, s2_lock_q, s3_lock_q, s4_lock_q,
-                  s5_lock_q};
-  always_comb begin
-    for (int unsigned l = 0; l < Locks; l++) begin
-      t1_meets[l] = locked(older[l], t1_sig_q);
-      t2_meets[l] = (l < Locks - 1) && locked(older[l], t2_lock_q.sig);
-    end
-  end
-
-  // Port A of the banks: what waits in T2 reads again. The hash comes late, so it is chosen last.
-  logic t1_hashed;
-  logic [LANES-1:0][RowW-1:0] t_other_row;
-  assign t1_hashed = t1_valid_q && !t2_hold_q && t1_op_q.op != OpRead;
-  always_comb begin
-    t_other_row = t2_row_q;
-    if (!t2_hold_q) for (int unsigned b = 0; b < LANES; b++) t_other_row[b] = RowW'(t1_op_q.index >> BankBits);
-  end
-
-  // T3
+  logic find_quiet, find_takes, t1_read, port_a_idle, t1_hashed, advance, t3_insert, t3_load, t3_read;
+  logic [LANES-1:0][RowW-1:0] t1_hash_row, t1_other_row, t3_row, s0_spare_row, s0_row;
+  kv_addr_t t2_kv_addr;
+  logic [7:0] t2_least;
   tag_t [LANES-1:0] t3_tag;
-  banks_t t3_valid, t3_tag_ok, t3_same_key, t3_match, t3_free, t3_first_free, t3_bad, t3_target;
-  // Its key counts; it may take a slot; it is an OpInsert, an OpRead, a probe, a probe that loads.
-  logic t3_named_q, t3_takes_q, t3_insert_q, t3_read_q, t3_probe_q, t3_load_q;
-  logic [7:0] t1_least, t2_least_q;
+  banks_t t3_valid, t3_tag_ok, t3_same_key, t3_bad, s0_valid, s0_ready, s0_first_free;
+  logic s0_load, s0_from_spare, s0_spare_read_tag, s0_read_tag, s0_go, probe_done;
+  logic [RowW-1:0] s0_free_row;
+  logic [31:0] s0_ins_offset;
 
-  // The least TOKEN_END with which an entry matches. Lookups ask for a token, write lookups for the one
-  // after the last too (device.md 3); all other operations take any token of the block (device.md 8).
-  always_comb begin
-    t1_least = 8'(t1_op_q.kv_addr.token & 32'(BLOCK_TOKENS - 1));
-    if (t1_op_q.write && t1_least != '0) t1_least = t1_least - 8'd1;
-    if (t1_op_q.op != OpLookup && t1_op_q.op != OpPeek) t1_least = '0;
-  end
-
-  for (genvar b = 0; b < LANES; b++) begin : gen_match
-    assign t3_match[b] = t3_same_key[b] && t3_valid[b] && t3_tag_ok[b] && t3_named_q;
-    assign t3_free[b] = !t3_valid[b] && t3_tag_ok[b];
-    assign t3_bad[b] = !t3_tag_ok[b] && t3_named_q;
-  end
-  assign t3_first_free = banks_t'(lowest(16'(t3_free)));
-
-  always_comb begin
-    t3_target = t3_match;
-    if (t3_insert_q && t3_match == '0) t3_target = t3_first_free;
-    if (t3_read_q) t3_target[t3_op_q.index[BankBits-1:0]] = 1'b1;
-    if (t3_probe_q) t3_target = '0;
-  end
-
-  // OpInsert: the slot at the head of its tier's pool, and its address, followed from T2 on.
-  logic [SlotW-1:0] t3_ins_slot_q;
-  logic [OfferW-1:0] t3_ins_offer_no_q;
-
-  always_comb begin
-    t3_head = '{
-      op:         t3_op_q,
-      target:     t3_target,
-      match:      |t3_match,
-      first_free: t3_first_free,
-      place:      |t3_free,
-      read_tag:   t3_read_q,
-      takes:      t3_takes_q,
-      row:        t3_row_q,
-      ins_offer:  t3_ins_offer_no_q,
-      ins_slot:   t3_ins_slot_q,
-      ins_offset: 32'(t3_ins_slot_q) << cfg_i.stride_shift,
-      lock:       t3_lock_q,
-      default:    '0
-    };
-    for (int unsigned b = 0; b < LANES; b++) begin
-      t3_head.token_end[b] = t3_tag[b].token_end;
-      t3_head.tier[b] = t3_tag[b].tier;
-      t3_head.slot[b] = t3_tag[b].slot;
-    end
-  end
-
-  // S0
-  banks_t bank_s0_valid, bank_s0_ready;
-  logic s0_free, s0_go;
-  logic [TakeGap-1:1] take_gap_q;  // an operation that takes a slot left S0 one, two ... cycles ago
-
+  // Accesses of the insert search.
   logic eng_valid, eng_write, eng_final, eng_ready, eng_meta_bad;
   banks_t eng_bank;
   logic [RowW-1:0] eng_row;
@@ -491,169 +315,66 @@ module kvcpu_rtbd #(
   op_t eng_op;
   logic [SlotW-1:0] eng_slot;
 
-  // The search's own accesses come with the pipeline empty, through the place before S0.
-  always_comb begin
-    eng_head = '{
-      op:        eng_op,
-      target:    eng_bank,
-      read_tag:  1'b1,
-      eng_read:  !eng_write && !eng_final,
-      eng_write: eng_write,
-      eng_final: eng_final,
-      place:     eng_final,
-      ins_slot:  eng_slot,
-      default:   '0
-    };
-    for (int unsigned b = 0; b < LANES; b++) eng_head.row[b] = eng_row;
-  end
-  assign eng_ready = eng_valid && !s0_spare_valid_q;
-
-  // Operations that take slots reach the pools 4 cycles apart: their heads are refilled meanwhile.
-  logic take_gap_left, s0_next_valid, s0_next_wait, s0_next_probe, s0_spare_probe_q;
-  logic s0_real_q;  // an operation, not a probe, is at the head
-  logic s0_pass_q;  // what is there, if anything, waits for no bank
-  assign take_gap_left = take_gap_q[TakeGap-2:1] != '0;
-  assign s0_next_valid = s0_spare_valid_q || t3_valid_q;
-  assign s0_next_wait  = s0_next.takes && (take_gap_left || (s0_valid_q && s0_q.takes));
-  assign s0_free = s0_pass_q || (bank_s0_valid & bank_s0_ready) != '0;
-  assign s0_go = s0_real_q && s0_free;
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      s0_real_q     <= 1'b0;
-      s0_pass_q     <= 1'b1;
-      bank_s0_valid <= '0;
-    end else if (s0_free) begin
-      s0_real_q     <= s0_next_valid && !s0_next_probe;
-      s0_pass_q     <= !s0_next_valid || (s0_next.target == '0 && !s0_next_wait);
-      bank_s0_valid <= (s0_next_valid && !s0_next_wait) ? s0_next.target : '0;
-    end else begin
-      s0_pass_q     <= s0_q.target == '0 && !(s0_q.takes && take_gap_left);
-      bank_s0_valid <= (s0_q.takes && take_gap_left) ? '0 : s0_q.target;
-    end
-  end
-
-  // T1..T3 advance unless the place before S0 is taken: nobody there waits for a bank's decision. So
-  // t_advance is !s0_spare_valid_q, in a register of its own: they have much to drive.
-  logic s0_spare_valid;
-  always_comb begin
-    s0_next = t_advance ? t3_head : s0_spare_q;
-    s0_next.target = s0_spare_valid_q ? s0_spare_q.target : t3_target;
-    s0_next.takes = s0_spare_valid_q ? s0_spare_q.takes : t3_takes_q;
-  end
-  assign s0_next_probe = s0_spare_valid_q ? s0_spare_probe_q : t3_probe_q;
-  assign s0_spare_valid = eng_ready || (!s0_free && (s0_spare_valid_q || t3_valid_q));
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      t1_valid_q       <= 1'b0;
-      t1_spare_valid_q <= 1'b0;
-      t2_valid_q       <= 1'b0;
-      t3_valid_q       <= 1'b0;
-      s0_spare_valid_q <= 1'b0;
-      t_advance        <= 1'b1;
-      s0_valid_q       <= 1'b0;
-      t2_lock_q        <= '0;
-      t2_hold_q        <= 1'b0;
-      t3_lock_q        <= '0;
-      take_gap_q       <= '0;
-    end else begin
-      if (t1_free) t1_valid_q <= t1_spare_valid_q || enter_valid;
-      t1_spare_valid_q <= !t1_free && (t1_spare_valid_q || enter_valid);
-      if (t_advance) begin
-        t3_valid_q <= t2_valid_q && !t2_hold_q;
-        t3_lock_q  <= t2_hold_q ? '0 : t2_lock_q;
-        t2_hold_q  <= t2_hold_q ? t2_meets != '0 : t1_named && t1_meets != '0;
-        if (!t2_hold_q) begin
-          t2_valid_q <= t1_valid_q;
-          t2_lock_q  <= t1_lock;
-        end
-      end
-      if (s0_free) s0_valid_q <= s0_next_valid;
-      s0_spare_valid_q <= s0_spare_valid;
-      t_advance        <= !s0_spare_valid;
-      take_gap_q       <= {take_gap_q[TakeGap-2:1], s0_go && s0_q.takes};
-    end
-  end
-
-  // With a reset, so that synthesis does not move the register behind the hash's tables: T0 has no time.
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) t1_op_q <= '0;
-    else if (t1_free) t1_op_q <= t1_spare_valid_q ? t1_spare_op_q : enter_op;
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (!t1_spare_valid_q) t1_spare_op_q <= enter_op;
-    if (t_advance) begin
-      if (!t2_hold_q) begin
-        t2_op_q    <= t1_op_q;
-        t2_row_q   <= t1_row;
-        t2_least_q <= t1_least;
-      end
-      t3_op_q         <= t2_op_q;
-      t3_named_q      <= (t2_op_q.op != OpRead) && !t2_op_q.denied;
-      t3_insert_q     <= t2_op_q.op == OpInsert;
-      t3_read_q       <= t2_op_q.op == OpRead;
-      t3_probe_q      <= t2_op_q.op == OpProbe;
-      t3_load_q       <= t2_op_q.op == OpProbe && t2_op_q.write;
-      t3_takes_q      <= takes(1'b1, t2_op_q.op);
-      t3_row_q        <= t2_row_q;
-      t3_ins_slot_q   <= slot_i[t2_op_q.tier];
-      t3_ins_offer_no_q <= offer_i[t2_op_q.tier];
-      s0_spare_q      <= eng_valid ? eng_head : t3_head;
-      s0_spare_probe_q <= !eng_valid && t3_probe_q;
-    end
-    if (s0_free) s0_q <= s0_next;
-  end
-
-  // ------------------------------------------------------------------ S1..S3
-  typedef struct packed {
-    op_t             op;
-    banks_t          bank;    // of the entry, one-hot; 0: no entry
-    logic [3:0]      bank_no;
-    logic [RowW-1:0] row;
-    logic            match;
-    logic            place;
-    logic [7:0]      token_end;
-    logic [1:0]      tier;
-    logic [SlotW-1:0] slot;
-    logic            kept;    // OpInsert: it has its slot, in `slot`
-    logic            eng_read;
-    logic            eng_write;
-    logic            eng_final;
-  } s_stage_t;
-
-  s_stage_t s0, s1_q, s2_q, s3_q;
+  // The stages from S0 on.
+  found_t s0, s1_q, s2_q, s3_q;
   logic s1_valid_q, s2_valid_q, s3_valid_q;
   logic [PORTS-1:0] s2_to_port_q;  // a lookup of that port
 
-  always_comb begin
-    s0 = '0;
-    s0.op = s0_q.op;
-    s0.bank = s0_q.target;
-    s0.match = s0_q.match;
-    s0.place = s0_q.place;
-    s0.kept = s0_q.eng_final;
-    s0.eng_read = s0_q.eng_read;
-    s0.eng_write = s0_q.eng_write;
-    s0.eng_final = s0_q.eng_final;
-    for (int unsigned b = 0; b < LANES; b++) begin
-      if (s0_q.target[b]) begin
-        s0.bank_no |= 4'(b);
-        s0.row |= s0_q.row[b];
-        s0.token_end |= s0_q.token_end[b];
-        s0.tier |= s0_q.tier[b];
-        s0.slot |= s0_q.slot[b];
-      end
-    end
-    if (s0_q.op.op == OpInsert && !s0_q.match) begin
-      s0.tier = s0_q.op.tier;
-      s0.slot = s0_q.ins_slot;
-    end
-  end
-
-  lock_t s0_lock;
-  assign s0_lock = '{writes: s0_q.lock.writes && s0_go, sig: s0_q.lock.sig};
+  kvcpu_rtbd_find #(
+    .ROWS        (ROWS),
+    .LANES       (LANES),
+    .BLOCK_TOKENS(BLOCK_TOKENS)
+  ) u_find (
+    .clk_i              (clk_i),
+    .rst_ni             (rst_ni),
+    .quiet_o            (find_quiet),
+    .takes_o            (find_takes),
+    .open_o             (open),
+    .enter_valid_i      (enter_valid),
+    .enter_op_i         (enter_op),
+    .slot_i             (slot_i),
+    .offer_i            (offer_i),
+    .stride_shift_i     (cfg_i.stride_shift),
+    .eng_valid_i        (eng_valid),
+    .eng_ready_o        (eng_ready),
+    .eng_write_i        (eng_write),
+    .eng_final_i        (eng_final),
+    .eng_bank_i         (eng_bank),
+    .eng_row_i          (eng_row),
+    .eng_op_i           (eng_op),
+    .eng_slot_i         (eng_slot),
+    .t3_insert_o        (t3_insert),
+    .t3_load_o          (t3_load),
+    .probe_done_o       (probe_done),
+    .s0_first_free_o    (s0_first_free),
+    .s0_free_row_o      (s0_free_row),
+    .t1_read_o          (t1_read),
+    .port_a_idle_o      (port_a_idle),
+    .t1_hashed_o        (t1_hashed),
+    .t1_hash_row_o      (t1_hash_row),
+    .t1_other_row_o     (t1_other_row),
+    .advance_o          (advance),
+    .t2_kv_addr_o       (t2_kv_addr),
+    .t2_least_o         (t2_least),
+    .t3_row_o           (t3_row),
+    .t3_read_o          (t3_read),
+    .t3_tag_i           (t3_tag),
+    .t3_valid_i         (t3_valid),
+    .t3_tag_ok_i        (t3_tag_ok),
+    .t3_same_key_i      (t3_same_key),
+    .t3_bad_o           (t3_bad),
+    .s0_load_o          (s0_load),
+    .s0_from_spare_o    (s0_from_spare),
+    .s0_spare_row_o     (s0_spare_row),
+    .s0_spare_read_tag_o(s0_spare_read_tag),
+    .s0_valid_o         (s0_valid),
+    .s0_row_o           (s0_row),
+    .s0_read_tag_o      (s0_read_tag),
+    .s0_ready_i         (s0_ready),
+    .s0_go_o            (s0_go),
+    .s0_o               (s0),
+    .s0_ins_offset_o    (s0_ins_offset)
+  );
 
   // ------------------------------------------------------------------ S1: INSERT takes its slot
   // A new key has its result here: with a place and a slot nothing can happen to it any more before its
@@ -663,13 +384,12 @@ module kvcpu_rtbd #(
   logic s0_fresh, s1_fresh_q, s2_fresh_q, s3_fresh_q;  // an OpInsert, but not of the search
   logic s1_insert, s1_keeps, s2_search_q;
   logic [63:0] s1_ins_phys_q;
-  logic [OfferW-1:0] s1_ins_offer_q;
   tiers_t s1_try_q, s1_takes;  // the tier whose slot a new key may take, and takes; one-hot
 
-  assign s0_fresh = (s0_q.op.op == OpInsert) && !s0_q.eng_read && !s0_q.eng_write && !s0_q.eng_final;
+  assign s0_fresh = (s0.op.op == OpInsert) && !s0.eng_read && !s0.eng_write && !s0.eng_final;
   always_comb begin
     for (int unsigned t = 0; t < TierCount; t++) begin
-      s1_takes[t] = s1_valid_q && s1_try_q[t] && slot_avail_i[t] && (offer_i[t] == s1_ins_offer_q);
+      s1_takes[t] = s1_valid_q && s1_try_q[t] && slot_avail_i[t] && (offer_i[t] == s1_q.ins_offer);
     end
   end
   assign s1_keeps = s1_takes != '0;
@@ -679,13 +399,7 @@ module kvcpu_rtbd #(
   assign cmd_phys_addr_o = s1_ins_phys_q;
   assign cmd_index_o = IndexW'({s1_q.row[RowBits-1:0], s1_q.bank_no[BankBits-1:0]});
 
-  // PHYS_ADDR = BASE + slot * stride. The stride has much to drive: a register of its own for a part of that.
-  logic [4:0] stride_shift_q;
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) stride_shift_q <= '0;
-    else stride_shift_q <= cfg_next_i.stride_shift;
-  end
-
+  // PHYS_ADDR = BASE + slot * stride.
   logic [63:0] s2_base_q, s2_phys, s3_phys_q;
   logic [31:0] s2_offset_q;
   assign s2_phys = s2_base_q + 64'(s2_offset_q);
@@ -723,7 +437,7 @@ module kvcpu_rtbd #(
       end
     end
   end
-  assign s1_live = s1_q.match ? s1_q.bank & bank_s1_valid : '0;
+  assign s1_live = s1_q.match ? banks_t'(s1_q.bank) & bank_s1_valid : '0;
   assign s2_hit = (s2_live_q & bank_s2_meta_ok) != '0;
 
   // Written in the current step.
@@ -825,35 +539,24 @@ module kvcpu_rtbd #(
       s2_bank_q  <= '0;
       s2_live_q  <= '0;
       s2_to_port_q <= '0;
-      s1_lock_q  <= '0;
-      s2_lock_q  <= '0;
-      s3_lock_q  <= '0;
-      s4_lock_q  <= '0;
-      s5_lock_q  <= '0;
     end else begin
       s1_valid_q <= s0_go;
       s2_valid_q <= s1_valid_q;
       s3_valid_q <= s2_valid_q;
       s3_commits_q <= s2_commits;
-      s2_bank_q  <= s1_q.bank;
+      s2_bank_q  <= banks_t'(s1_q.bank);
       s2_live_q  <= s1_live;
       for (int unsigned p = 0; p < PORTS; p++) begin
         s2_to_port_q[p] <= s1_valid_q && s1_q.op.op == OpLookup && s1_q.op.client == ClPort && s1_q.op.port == 3'(p);
       end
-      s1_lock_q  <= s0_lock;
-      s2_lock_q  <= s1_lock_q;
-      s3_lock_q  <= s2_lock_q;
-      s4_lock_q  <= s3_lock_q;
-      s5_lock_q  <= s4_lock_q;
     end
   end
 
   always_ff @(posedge clk_i) begin
     s1_q          <= s0;
     s1_fresh_q    <= s0_fresh;
-    s1_try_q      <= (s0_fresh && !s0_q.match) ? only(s0_q.op.tier) : '0;
-    s1_ins_phys_q <= cfg_i.base[s0_q.op.tier] + 64'(s0_q.ins_offset);
-    s1_ins_offer_q <= s0_q.ins_offer;
+    s1_try_q      <= (s0_fresh && !s0.match) ? only(s0.op.tier) : '0;
+    s1_ins_phys_q <= cfg_i.base[s0.op.tier] + 64'(s0_ins_offset);
     s2_fresh_q    <= s1_fresh_q;
     s2_judge_live_q <= s1_live;  // without a reset, or synthesis would make one register of both
     s3_fresh_q    <= s2_fresh_q;
@@ -972,7 +675,7 @@ module kvcpu_rtbd #(
   logic [SlotW-1:0] s3_slot, s4_slot_q;
   move_e s4_move_q;
   judged_t s4_judged_q;
-  s_stage_t s4_q;
+  found_t s4_q;
   writer_t s4_is_q;
   tag_t s4_answer, s4_tag, s5_tag_q;
   meta_t s4_old_meta_q, s4_meta, s5_meta_q;
@@ -1025,7 +728,7 @@ module kvcpu_rtbd #(
     s4_step_q     <= step_i;
     s4_epoch_q    <= scan_cfg_i.epoch;
     s4_life_q     <= life_q;
-    s5_bank_q     <= s4_q.bank;
+    s5_bank_q     <= banks_t'(s4_q.bank);
     s5_tag_q      <= s4_q.eng_write ? eng_tag : s4_tag;
     s5_meta_q     <= s4_q.eng_write ? eng_meta : s4_meta;
     s5_bad_q      <= s4_q.eng_write && eng_meta_bad;
@@ -1051,206 +754,109 @@ module kvcpu_rtbd #(
   logic result_valid, result_ok, search_put_valid, search_put_ready;
   logic [3:0] result_bank;
   logic [RowW-1:0] result_row;
-  logic s3_insert, s3_again, s3_search;
-  rsp_t s3_rsp, search_rsp;
+  logic s3_insert, s3_again, s3_search, s3_answers;
 
   assign s3_insert = s3_valid_q && s3_fresh_q && !s3_q.kept;
   assign s3_again = s3_judged_q.inserts && (s3_unsure || (s3_pick_q != '0 && !s3_avail_q));
   assign s3_search = s3_judged_q.inserts && !s3_unsure && s3_avail_q && !s3_q.place;
+  assign s3_answers = s3_commits_q && !s3_silent_q && !s3_again && !s3_search;
   // The slot of this operation, taken here or kept from S1 on.
   assign s3_slot = s3_q.kept ? s3_q.slot : slot_i[take_tier];
 
-  always_comb begin
-    s3_rsp = '0;
-    s3_rsp.op = s3_q.op.op;
-    s3_rsp.client = s3_q.op.client;
-    s3_rsp.move_id = s3_q.op.move_id;
-    s3_rsp.hit = s3_hit_q;
-    s3_rsp.status = s3_status;
-    s3_rsp.move = s3_move;
-    s3_rsp.underflow = s3_judged_q.underflow;
-    s3_rsp.saturated = s3_judged_q.saturated;
-    if (s3_hit_q) begin
-      s3_rsp.tier = s3_meta_q.tier;
-      s3_rsp.phys_addr = s3_phys_q;
-      s3_rsp.index = s3_index;
-    end
-    if (s3_q.op.op == OpInsert && !s3_hit_q) begin  // means something if the status is StOk, which comes last
-      s3_rsp.tier = s3_q.op.tier;
-      s3_rsp.index = s3_index;
-    end
-    s3_rsp.dst_tier = take_tier;
-    s3_rsp.dst_slot = s3_slot;
-    if (s3_q.op.op == OpRead) begin
-      s3_rsp.entry = '{
-        valid:       s3_meta_q.valid,
-        hint:        s3_meta_q.hint,
-        evictable:   s3_meta_q.evictable,
-        hot:         s3_meta_q.hot,
-        dirty:       s3_meta_q.dirty,
-        prefix:      s3_meta_q.prefix,
-        f:           s3_meta_q.f,
-        r:           s3_meta_q.r,
-        ref_count:   s3_meta_q.ref_count,
-        access_step: s3_meta_q.access_step,
-        prio:        s3_meta_q.prio,
-        phys_addr:   '0,
-        tier:        s3_tag_b_q.tier,
-        token_end:   s3_meta_q.valid ? (s3_tag_b_q.block << OffBits) |
-                     32'(s3_tag_b_q.token_end) : '0,
-        token_start: s3_tag_b_q.block << OffBits,
-        layer_head:  s3_tag_b_q.layer_head,
-        request_id:  s3_tag_b_q.request_id
-      };
-    end
-  end
-
-  // Addresses of slots are added up in S4: of the slot taken, and of an entry that is read.
-  typedef struct packed {
-    logic [63:0] base;
-    logic [31:0] offset;
-  } place_t;
-
-  function automatic place_t place_of(cfg_t cfg, logic [1:0] tier, logic [SlotW-1:0] slot);
-    return '{base: cfg.base[tier], offset: 32'(slot) << stride_shift_q};
-  endfunction
-
-  function automatic logic [63:0] address(place_t p);
-    return p.base + 64'(p.offset);
-  endfunction
-
-  // Each tier's place before the tier is known: a slot that can be taken at S3 was there at S2.
-  place_t [TierCount-1:0] s3_places_q;
-  place_t s3_take;
-  always_ff @(posedge clk_i) begin
-    for (int unsigned t = 0; t < TierCount; t++) s3_places_q[t] <= place_of(cfg_i, 2'(t), slot_i[t]);
-  end
-  always_comb begin
-    s3_take = '0;
-    for (int unsigned t = 0; t < TierCount; t++) if (s3_pick_q[t]) s3_take |= s3_places_q[t];
-  end
-
-  // The search answers as the OpInsert that began it, whose slot has long been known.
-  place_t search_place_q;
-  logic [63:0] search_phys_q;
-  always_ff @(posedge clk_i) begin
-    search_place_q <= place_of(cfg_i, eng_op.tier, eng_slot);
-    search_phys_q  <= address(search_place_q);
-  end
-
-  always_comb begin
-    search_rsp = '0;
-    search_rsp.op = OpInsert;
-    search_rsp.client = ClCmd;
-    search_rsp.status = result_ok ? StOk : StFull;
-    if (result_ok) begin
-      search_rsp.tier = eng_op.tier;
-      search_rsp.phys_addr = search_phys_q;
-      search_rsp.index = IndexW'({result_row[RowBits-1:0], result_bank[BankBits-1:0]});
-    end
-  end
-
-  logic s3_answers, cmd_rsp_valid_q;
-  assign s3_answers = s3_commits_q && !s3_silent_q && !s3_again && !s3_search;
-
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      cmd_rsp_valid_q  <= 1'b0;
-      slot_ahead_o     <= 1'b0;
-      s2_search_q      <= 1'b0;
-      dma_rsp_valid_o  <= 1'b0;
-      bar2_rsp_valid_o <= 1'b0;
+      slot_ahead_o <= 1'b0;
+      s2_search_q  <= 1'b0;
     end else begin
-      slot_ahead_o     <= s1_keeps;
-      s2_search_q      <= s1_keeps && !s1_q.place;
-      cmd_rsp_valid_q  <= (s3_answers && s3_q.op.client == ClCmd) || result_valid;
-      dma_rsp_valid_o  <= s3_answers && s3_q.op.client == ClDma;
-      bar2_rsp_valid_o <= s3_answers && s3_q.op.client == ClBar2;
+      slot_ahead_o <= s1_keeps;
+      s2_search_q  <= s1_keeps && !s1_q.place;
     end
   end
-  // A search's result and another client's S3 may fall into one cycle.
-  rsp_t s4_rsp_q, search_rsp_q;
-  place_t s4_take_q, s4_entry_q;
-  logic s4_search_q, s4_inserted_q;
-  always_ff @(posedge clk_i) begin
-    s4_rsp_q      <= s3_rsp;
-    s4_take_q     <= s3_take;
-    s4_entry_q    <= place_of(cfg_i, s3_tag_b_q.tier, s3_tag_b_q.slot);
-    s4_inserted_q <= (s3_q.op.op == OpInsert) && (s3_status == StOk);
-    search_rsp_q  <= search_rsp;
-    s4_search_q   <= result_valid;
-  end
-  assign cmd_rsp_valid_o = cmd_rsp_valid_q;
-  always_comb begin
-    rsp_o = s4_rsp_q;
-    rsp_o.dst_phys = address(s4_take_q);
-    if (s4_inserted_q) rsp_o.phys_addr = address(s4_take_q);
-    if (s4_rsp_q.entry.valid) rsp_o.entry.phys_addr = address(s4_entry_q);
-  end
-  always_comb begin
-    cmd_rsp_o = rsp_o;
-    if (s4_search_q) cmd_rsp_o = search_rsp_q;
-  end
 
-  // ------------------------------------------------------------------ slot pools
-  // Puts, one a cycle: of the operation at S3, then the search's, then FREE_REQUEST's.
-  banks_t freed_valid, freed_pop;
+  kvcpu_rtbd_result #(
+    .BLOCK_TOKENS(BLOCK_TOKENS)
+  ) u_result (
+    .clk_i         (clk_i),
+    .rst_ni        (rst_ni),
+    .cfg_i         (cfg_i),
+    .cfg_next_i    (cfg_next_i),
+    .slot_i        (slot_i),
+    .s3_answers_i  (s3_answers),
+    .s3_i          (s3_q),
+    .s3_hit_i      (s3_hit_q),
+    .s3_index_i    (s3_index),
+    .s3_phys_addr_i(s3_phys_q),
+    .s3_meta_i     (s3_meta_q),
+    .s3_tag_i      (s3_tag_b_q),
+    .s3_underflow_i(s3_judged_q.underflow),
+    .s3_saturated_i(s3_judged_q.saturated),
+    .s3_status_i   (s3_status),
+    .s3_move_i     (s3_move),
+    .s3_pick_i     (s3_pick_q),
+    .s3_take_tier_i(take_tier),
+    .s3_slot_i     (s3_slot),
+    .search_valid_i(result_valid),
+    .search_ok_i   (result_ok),
+    .search_index_i(IndexW'({result_row[RowBits-1:0], result_bank[BankBits-1:0]})),
+    .search_tier_i (eng_op.tier),
+    .search_slot_i (eng_slot),
+    .cmd_valid_o   (cmd_rsp_valid_o),
+    .dma_valid_o   (dma_rsp_valid_o),
+    .bar2_valid_o  (bar2_rsp_valid_o),
+    .rsp_o         (rsp_o),
+    .cmd_rsp_o     (cmd_rsp_o)
+  );
+
+  // ------------------------------------------------------------------ FREE_REQUEST, slot pools
+  banks_t free_bank_done, free_removed, free_stayed, freed_valid, freed_pop, freed_moving;
   logic [LANES-1:0][1:0] freed_tier;
   logic [LANES-1:0][SlotW-1:0] freed_slot;
-  banks_t freed_moving;
   logic [LANES-1:0][MoveIdW-1:0] freed_move_id;
-  logic [1:0] freed_pick_tier;
-  logic [SlotW-1:0] freed_pick_slot;
-  logic freed_pick_moving;
-  logic [MoveIdW-1:0] freed_pick_move_id;
+  logic free_put_valid, free_aborts;
+  logic [1:0] free_put_tier;
+  logic [SlotW-1:0] free_put_slot;
+  logic [MoveIdW-1:0] free_abort_id;
 
+  kvcpu_rtbd_free #(
+    .LANES(LANES)
+  ) u_free (
+    .clk_i          (clk_i),
+    .rst_ni         (rst_ni),
+    .clear_i        (clear_i),
+    .start_i        (free_start_i),
+    .done_o         (free_done_o),
+    .removed_o      (free_removed_o),
+    .stayed_o       (free_stayed_o),
+    .bank_done_i    (free_bank_done),
+    .bank_removed_i (free_removed),
+    .bank_stayed_i  (free_stayed),
+    .freed_valid_i  (freed_valid),
+    .freed_tier_i   (freed_tier),
+    .freed_slot_i   (freed_slot),
+    .freed_moving_i (freed_moving),
+    .freed_move_id_i(freed_move_id),
+    .freed_pop_o    (freed_pop),
+    .wait_i         (put_valid || search_put_valid),
+    .put_valid_o    (free_put_valid),
+    .put_tier_o     (free_put_tier),
+    .put_slot_o     (free_put_slot),
+    .abort_o        (free_aborts),
+    .abort_move_id_o(free_abort_id)
+  );
+
+  // Puts, one a cycle: of the operation at S3, then the search's, then FREE_REQUEST's.
   assign search_put_ready = !put_valid;
-
-  // Banks take turns: one that waits too long would finish its walk alone, at a fraction of the pace. The
-  // turn of a cycle is chosen in the cycle before.
-  banks_t freed_turn_q, freed_others, freed_later;
-  assign freed_others = freed_valid & ~freed_turn_q;
-  always_comb begin
-    logic passed;
-    passed = 1'b0;
-    for (int unsigned b = 0; b < LANES; b++) begin
-      freed_later[b] = freed_others[b] && passed;
-      passed |= freed_turn_q[b];
-    end
-  end
-  assign freed_pop = (put_valid || search_put_valid) ? '0 : freed_turn_q & freed_valid;
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) freed_turn_q <= '0;
-    else if (freed_later != '0) freed_turn_q <= banks_t'(lowest(16'(freed_later)));
-    else if (freed_others != '0) freed_turn_q <= banks_t'(lowest(16'(freed_others)));
-  end
-
-  always_comb begin
-    freed_pick_tier = '0;
-    freed_pick_slot = '0;
-    freed_pick_moving = 1'b0;
-    freed_pick_move_id = '0;
-    for (int unsigned b = 0; b < LANES; b++) begin
-      if (freed_turn_q[b]) begin
-        freed_pick_tier |= freed_tier[b];
-        freed_pick_slot |= freed_slot[b];
-        freed_pick_moving |= freed_moving[b] && freed_pop[b];
-        freed_pick_move_id |= freed_move_id[b];
-      end
-    end
-  end
 
   // What another one would put, whether or not the operation puts: that chooses last.
   tiers_t s3_puts_q, other_puts;
   always_comb begin
     other_puts = '0;
-    if ((freed_turn_q & freed_valid) != '0) other_puts = only(freed_pick_tier);
+    if (free_put_valid) other_puts = only(free_put_tier);
     if (search_put_valid) other_puts = only(eng_op.tier);
     take_o = take | s1_takes;  // never in one cycle: operations that take keep their distance
     put_o = put_valid ? s3_puts_q : other_puts;
     put_held_o = put_valid && put_held;
-    put_slot_o = put_valid ? put_slot : search_put_valid ? eng_slot : freed_pick_slot;
+    put_slot_o = put_valid ? put_slot : search_put_valid ? eng_slot : free_put_slot;
   end
   always_ff @(posedge clk_i) s3_puts_q <= only(s2_judged.put_tier);
 
@@ -1263,12 +869,12 @@ module kvcpu_rtbd #(
       free_aborts_q <= 1'b0;
     end else begin
       op_aborts_q   <= s3_judged_q.aborts;
-      free_aborts_q <= freed_pick_moving;
+      free_aborts_q <= free_aborts;
     end
   end
   always_ff @(posedge clk_i) begin
     op_abort_id_q   <= s3_meta_q.move_id;
-    free_abort_id_q <= freed_pick_move_id;
+    free_abort_id_q <= free_abort_id;
   end
   always_comb begin
     for (int unsigned m = 0; m < MOVES; m++) begin
@@ -1277,47 +883,12 @@ module kvcpu_rtbd #(
     end
   end
 
-  // ------------------------------------------------------------------ FREE_REQUEST
-  banks_t free_bank_done, free_removed, free_stayed;
-  logic free_run_q, free_started_q;
-  logic [CountW-1:0] free_removed_q, free_stayed_q;
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      free_run_q     <= 1'b0;
-      free_started_q <= 1'b0;
-      free_removed_q <= '0;
-      free_stayed_q  <= '0;
-    end else if (clear_i) begin
-      free_run_q     <= 1'b0;
-      free_started_q <= 1'b0;
-    end else if (free_start_i) begin
-      free_run_q     <= 1'b1;
-      free_started_q <= 1'b0;
-      free_removed_q <= '0;
-      free_stayed_q  <= '0;
-    end else begin
-      free_started_q <= free_run_q;  // the banks' walks show from the second cycle on
-      free_removed_q <= free_removed_q + CountW'($countones(free_removed));
-      free_stayed_q  <= free_stayed_q + CountW'($countones(free_stayed));
-      if (free_done_o) free_run_q <= 1'b0;
-    end
-  end
-  assign free_done_o = free_run_q && free_started_q && (&free_bank_done);
-  assign free_removed_o = free_removed_q;
-  assign free_stayed_o = free_stayed_q;
-
   // ------------------------------------------------------------------ insert search
   banks_t forced_scan, forced_taken, forced_done, forced_again, scan_in_pipe;
   logic [RowW-1:0] forced_row;
-  logic probe_leaves;
   logic s4_busy_q, s5_busy_q;
 
-  // A probe has no bank to wait for.
-  assign probe_leaves = s0_valid_q && (s0_q.op.op == OpProbe);
-  assign quiet_o = !t1_valid_q && !t1_spare_valid_q && !t2_valid_q && !t3_valid_q &&
-                   !s0_spare_valid_q && !s0_valid_q && !s1_valid_q && !s2_valid_q && !s3_valid_q &&
-                   !s4_busy_q && !s5_busy_q;
+  assign quiet_o = find_quiet && !s1_valid_q && !s2_valid_q && !s3_valid_q && !s4_busy_q && !s5_busy_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -1333,20 +904,8 @@ module kvcpu_rtbd #(
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) takes_quiet_o <= 1'b0;
     else begin
-      takes_quiet_o <= takes_hold_q && !takes(t1_valid_q, t1_op_q.op) &&
-                       !takes(t1_spare_valid_q, t1_spare_op_q.op) &&
-                       !takes(t2_valid_q, t2_op_q.op) && !takes(t3_valid_q, t3_op_q.op) &&
-                       !takes(s0_spare_valid_q, s0_spare_q.op.op) &&
-                       !takes(s0_valid_q, s0_q.op.op) && !takes(s1_valid_q, s1_q.op.op) &&
-                       !takes(s2_valid_q, s2_q.op.op) && !takes(s3_valid_q, s3_q.op.op);
-    end
-  end
-
-  logic [RowW-1:0] s0_free_row;
-  always_comb begin
-    s0_free_row = '0;
-    for (int unsigned b = 0; b < LANES; b++) begin
-      if (s0_q.first_free[b]) s0_free_row |= s0_q.row[b];
+      takes_quiet_o <= takes_hold_q && !find_takes && !(s1_valid_q && takes(s1_q.op.op)) &&
+                       !(s2_valid_q && takes(s2_q.op.op)) && !(s3_valid_q && takes(s3_q.op.op));
     end
   end
 
@@ -1357,15 +916,15 @@ module kvcpu_rtbd #(
     .clk_i            (clk_i),
     .rst_ni           (rst_ni),
     .clear_i          (clear_i),
-    .t3_insert_i      (t3_valid_q && t3_insert_q),
-    .t3_load_i        (t3_valid_q && t3_load_q),
+    .t3_insert_i      (t3_insert),
+    .t3_load_i        (t3_load),
     .t3_tag_i         (t3_tag),
     .t3_tag_ok_i      (t3_tag_ok),
-    .t3_row_i         (t3_row_q),
-    .probe_done_i     (probe_leaves),
-    .probe_bank_i     (s0_q.op.index[3:0]),
-    .probe_free_i     (s0_q.place),
-    .probe_free_bank_i(s0_q.first_free),
+    .t3_row_i         (t3_row),
+    .probe_done_i     (probe_done),
+    .probe_bank_i     (s0.op.index[3:0]),
+    .probe_free_i     (s0.place),
+    .probe_free_bank_i(s0_first_free),
     .probe_free_row_i (s0_free_row),
     .s1_insert_i      (s1_insert),
     .s2_search_i      (s2_search_q),
@@ -1423,28 +982,28 @@ module kvcpu_rtbd #(
       .clear_i          (clear_i),
       .sweep_i          (sweep_q),
       .sweep_row_i      (sweep_row_q),
-      .t1_read_i        (t1_valid_q || t2_valid_q),
-      .port_a_idle_i    (!s0_spare_valid_q && !t1_valid_q && !t2_valid_q),
+      .t1_read_i        (t1_read),
+      .port_a_idle_i    (port_a_idle),
       .t1_hashed_i      (t1_hashed),
       .t1_hash_row_i    (t1_hash_row[b]),
-      .t1_other_row_i   (t_other_row[b]),
-      .advance_i        (t_advance),
-      .t2_kv_addr_i     (t2_op_q.kv_addr),
-      .t2_least_i       (t2_least_q),
+      .t1_other_row_i   (t1_other_row[b]),
+      .advance_i        (advance),
+      .t2_kv_addr_i     (t2_kv_addr),
+      .t2_least_i       (t2_least),
       .t3_tag_o         (t3_tag[b]),
       .t3_valid_o       (t3_valid[b]),
       .t3_tag_ok_o      (t3_tag_ok[b]),
       .t3_same_key_o    (t3_same_key[b]),
-      .s0_load_i        (s0_free),
-      .s0_from_spare_i  (s0_spare_valid_q),
-      .s0_spare_row_i   (s0_spare_q.row[b]),
-      .s0_t3_row_i      (t3_row_q[b]),
-      .s0_valid_i       (bank_s0_valid[b]),
-      .s0_row_i         (s0_q.row[b]),
-      .s0_read_tag_i    (s0_q.read_tag),
-      .s0_spare_read_tag_i (s0_spare_q.read_tag),
-      .s0_t3_read_tag_i (t3_read_q),
-      .s0_ready_o       (bank_s0_ready[b]),
+      .s0_load_i        (s0_load),
+      .s0_from_spare_i  (s0_from_spare),
+      .s0_spare_row_i   (s0_spare_row[b]),
+      .s0_t3_row_i      (t3_row[b]),
+      .s0_valid_i       (s0_valid[b]),
+      .s0_row_i         (s0_row[b]),
+      .s0_read_tag_i    (s0_read_tag),
+      .s0_spare_read_tag_i (s0_spare_read_tag),
+      .s0_t3_read_tag_i (t3_read),
+      .s0_ready_o       (s0_ready[b]),
       .s1_life_i        (s1_q.op.item.life),
       .s1_move_id_i     (s1_q.op.move_id),
       .s1_valid_o       (bank_s1_valid[b]),
@@ -1506,13 +1065,13 @@ module kvcpu_rtbd #(
       s2_bad_q       <= '0;
       count_parity_o <= '0;
     end else begin
-      t3_bad_q       <= (t3_valid_q && t_advance && !sweep_q) ? t3_bad : '0;
+      t3_bad_q       <= sweep_q ? '0 : t3_bad;
       s2_bad_q       <= sweep_q ? '0 : bank_s2_bad;
       count_parity_o <= 6'($countones(t3_bad_q)) + 6'($countones(s2_bad_q));
     end
   end
   always_ff @(posedge clk_i) begin
-    t3_bad_row_q <= t3_row_q;
+    t3_bad_row_q <= t3_row;
     s2_bad_row_q <= bank_s2_row;
     for (int b = LANES - 1; b >= 0; b--) begin
       if (t3_bad_q[b]) parity_index_o <= IndexW'({t3_bad_row_q[b][RowBits-1:0], BankBits'(b)});

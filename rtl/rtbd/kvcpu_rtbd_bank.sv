@@ -476,39 +476,25 @@ module kvcpu_rtbd_bank #(
   // a meta word is wanted early. `keep`, or mapping makes a chain of it: it does not know how late a memory is.
   localparam int unsigned Four = 4;
   localparam int unsigned Fold = 5;  // fours
-  localparam int unsigned TagFolds = (TagBits + Four * Fold - 1) / (Four * Fold);
-  localparam int unsigned MetaFolds = (MetaBits + Four * Fold - 1) / (Four * Fold);
+  localparam int unsigned Widest = MetaBits > TagBits ? MetaBits : TagBits;
+  localparam int unsigned Folds = (Widest + Four * Fold - 1) / (Four * Fold);
 
-  typedef logic [TagFolds*Fold-1:0]  tag_fours_t;
-  typedef logic [TagFolds-1:0]       tag_folds_t;
-  typedef logic [MetaFolds*Fold-1:0] meta_fours_t;
-  typedef logic [MetaFolds-1:0]      meta_folds_t;
+  typedef logic [Folds*Fold*Four-1:0] padded_t;
+  typedef logic [Folds*Fold-1:0]      fours_t;
+  typedef logic [Folds-1:0]           folds_t;
 
-  function automatic tag_fours_t tag_fours(logic [TagBits-1:0] word);
-    logic [$bits(tag_fours_t)*Four-1:0] padded;
-    padded = ($bits(tag_fours_t) * Four)'(word);
-    for (int unsigned i = 0; i < $bits(tag_fours_t); i++) tag_fours[i] = ^padded[i*Four+:Four];
+  function automatic fours_t fours_of(padded_t word);
+    for (int unsigned i = 0; i < $bits(fours_t); i++) fours_of[i] = ^word[i*Four+:Four];
   endfunction
 
-  function automatic tag_folds_t tag_folds(tag_fours_t fours);
-    for (int unsigned i = 0; i < TagFolds; i++) tag_folds[i] = ^fours[i*Fold+:Fold];
+  function automatic folds_t folds_of(fours_t fours);
+    for (int unsigned i = 0; i < Folds; i++) folds_of[i] = ^fours[i*Fold+:Fold];
   endfunction
 
-  function automatic meta_fours_t meta_fours(logic [MetaBits-1:0] word);
-    logic [$bits(meta_fours_t)*Four-1:0] padded;
-    padded = ($bits(meta_fours_t) * Four)'(word);
-    for (int unsigned i = 0; i < $bits(meta_fours_t); i++) meta_fours[i] = ^padded[i*Four+:Four];
-  endfunction
-
-  function automatic meta_folds_t meta_folds(meta_fours_t fours);
-    for (int unsigned i = 0; i < MetaFolds; i++) meta_folds[i] = ^fours[i*Fold+:Fold];
-  endfunction
-
-  (* keep *) tag_fours_t  t2_fours_a, s1_fours_b;
-  (* keep *) meta_fours_t s1_fours_meta;
-  assign t2_fours_a    = tag_fours(tag_a_word);
-  assign s1_fours_b    = tag_fours(tag_b_rdata);
-  assign s1_fours_meta = meta_fours(meta_rdata);
+  (* keep *) fours_t t2_fours_a, s1_fours_b, s1_fours_meta;
+  assign t2_fours_a    = fours_of(padded_t'(tag_a_word));
+  assign s1_fours_b    = fours_of(padded_t'(tag_b_rdata));
+  assign s1_fours_meta = fours_of(padded_t'(meta_rdata));
 
   // Key and life: eight bits of the word against eight of the operation's.
   localparam int unsigned KeyBits = 64;
@@ -522,10 +508,10 @@ module kvcpu_rtbd_bank #(
 
   typedef logic [KeyBits/Group-1:0] key_groups_t;
 
-  tag_folds_t           t3_parity_q, t3_parity_beside_q;
-  tag_folds_t           s2_parity_a_q, s2_parity_beside_q, s2_parity_b_q;
+  folds_t               t3_parity_q, t3_parity_beside_q;
+  folds_t               s2_parity_a_q, s2_parity_beside_q, s2_parity_b_q;
   logic                 s2_beside_q;
-  meta_folds_t          s2_parity_meta_q;
+  folds_t               s2_parity_meta_q;
   key_groups_t          t3_key_q, t3_key_beside_q;
   logic                 t3_token_q, t3_token_beside_q;
   logic [LifeW/Group-1:0] s2_same_life_q;
@@ -551,25 +537,25 @@ module kvcpu_rtbd_bank #(
       t3_beside_q        <= t2_beside;
       t3_word_q          <= tag_a_word;
       t3_word_beside_q   <= t2_written_word_q;
-      t3_parity_q        <= tag_folds(t2_fours_a);
-      t3_parity_beside_q <= tag_folds(tag_fours(t2_written_word_q));
+      t3_parity_q        <= folds_of(t2_fours_a);
+      t3_parity_beside_q <= folds_of(fours_of(padded_t'(t2_written_word_q)));
       t3_key_q           <= key_groups(tag_a_word, t2_kv_addr_i);
       t3_key_beside_q    <= key_groups(t2_written_word_q, t2_kv_addr_i);
       t3_token_q         <= reaches(tag_a_word, t2_least_i);
       t3_token_beside_q  <= reaches(t2_written_word_q, t2_least_i);
     end
     meta_q           <= meta_rdata;
-    s2_parity_meta_q <= meta_folds(s1_fours_meta);
+    s2_parity_meta_q <= folds_of(s1_fours_meta);
     for (int unsigned i = 0; i < LifeW / Group; i++) begin
       s2_same_life_q[i] <= s1_meta.life[i*Group+:Group] == s1_life_i[i*Group+:Group];
     end
     s2_same_move_q   <= s1_meta.move_id == s1_move_id_i;
     tag_b_q          <= tag_b_rdata;
-    s2_parity_b_q    <= tag_folds(s1_fours_b);
+    s2_parity_b_q    <= folds_of(s1_fours_b);
     // As T3's, for a step of FREE_REQUEST, which T3 does not hold up.
     s2_beside_q        <= t2_beside;
-    s2_parity_a_q      <= tag_folds(t2_fours_a);
-    s2_parity_beside_q <= tag_folds(tag_fours(t2_written_word_q));
+    s2_parity_a_q      <= folds_of(t2_fours_a);
+    s2_parity_beside_q <= folds_of(fours_of(padded_t'(t2_written_word_q)));
   end
 
   assign t3_tag_o      = unpack_tag(t3_beside_q ? t3_word_beside_q : t3_word_q);
