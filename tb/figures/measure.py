@@ -46,6 +46,12 @@ class Settings:
     verilator: str | None = None
     cxx: str | None = None
 
+    @property
+    def command(self) -> str:
+        """The command that measures the same again."""
+        rows = "" if self.curves else f" ROWS={','.join(sorted(self.rows))}"
+        return f"make bench{rows}{' DEBUG=1' if self.debug else ''}"
+
 
 class Workshop:
     """Builds and runs legs for the measurements; knows what the user asked for and where to say what happens."""
@@ -77,7 +83,7 @@ class Workshop:
         leg = self.manifest.leg(name)
         top = replace(leg.top, spec=self.spec(leg.top.spec))
         mine = replace(leg, top=top, name=f"bench_{name}{f'_{of}' if of else ''}", settings=settings, timeout_s=LIMIT_S)
-        return replace(mine, parameters={**leg.parameters, **parameters})
+        return replace(mine, parameters={**leg.parameters, **parameters}, repeated_by=self.settings.command)
 
     # ------------------------------------------------------------------ runs
 

@@ -38,7 +38,7 @@ class Job:
     @property
     def repeat(self) -> str:
         """The command that repeats this run exactly."""
-        return f"make sim TEST={self.leg.name}.{self.test} SEED={self.seed}"
+        return self.leg.repeated_by or f"make sim TEST={self.leg.name}.{self.test} SEED={self.seed}"
 
     @property
     def folder(self) -> Path:

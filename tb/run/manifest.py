@@ -98,6 +98,7 @@ class Leg:
     expect: str = "pass"
     expect_message: str = ""
     plusargs: tuple[str, ...] = ()
+    repeated_by: str = ""  # command that runs it again, where `make sim` does not know it
 
     @property
     def spec(self) -> BuildSpec:

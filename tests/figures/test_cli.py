@@ -13,6 +13,7 @@ from tb.figures.fpga import fpga
 from tb.figures.measure import Figure, Found, Settings, Workshop
 from tb.figures.rows import BY_NAME, PARTS, ROWS
 from tb.run.errors import CheckError
+from tb.run.leg import Job
 
 Part = Callable[[Workshop], Found]
 
@@ -114,6 +115,16 @@ def test_curves_are_drawn_into_one_page(parts: dict[str, Part], tmp_path: Path) 
 
 def shop() -> Workshop:
     return Workshop(Settings(frozenset(BY_NAME)), lambda _: None)
+
+
+def test_a_measurement_names_the_command_that_repeats_it() -> None:
+    some = Settings(frozenset({"lookup_latency", "dma_read_busy"}), curves=False, debug=True)
+    for settings, command in (
+        (Settings(frozenset(BY_NAME)), "make bench"),
+        (some, "make bench ROWS=dma_read_busy,lookup_latency DEBUG=1"),
+    ):
+        leg = Workshop(settings, lambda _: None).leg("figures_cosim", of=5_000)
+        assert Job(leg, leg.tests[0], 1).repeat == command
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"time": "now", "commit": "1", "fmax_mhz": "fast"}'])
