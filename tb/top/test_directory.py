@@ -243,10 +243,11 @@ class ParityTest(DirectoryTest):
     async def plant(self, faults: Iterable[tuple[int, BadParity]]) -> None:
         """Turn a bit over in the tag or the meta word at each index."""
         self.look()
-        for index, word in faults:
+        planted = list(faults)
+        for index, word in planted:
             self.bench.link.poke(index, word == BadParity.TAG, 5 if word == BadParity.TAG else 40)
             self.board.state.inject_parity(index, word)
-        await self.bench.cycles(8)
+        await self.bench.cycles(8 + len(planted))  # a bank takes one in a cycle
         self.ctx.compare("faults planted", 0, self.bench.link.poke_pending())
 
 
@@ -370,3 +371,36 @@ class test_parity_changes_nothing(ParityTest):
             self.ctx.compare("entry with a bad meta word", was.hex(), now.hex(), index=index)
         for name in names:
             self.ctx.compare(name, before[1][name], after[1][name])
+
+
+@kv_test(timeout_cycles=400_000)
+class test_parity_beside_lookups(ParityTest):
+    """FREE_REQUEST reads each entry's own tag while lookups come and go: with a bad one it stays, the others go."""
+
+    slots = (300, 300, 300, 100)
+    block_bytes = 256
+
+    async def body(self) -> None:
+        """Every third entry of a request has a bad tag, at several rates of lookups."""
+        others = [(kv(7, i * self.bench.block_tokens), 1, 3) for i in range(100)]
+        await self.r.insert_many(others)
+        for tier, idle256 in enumerate((128, 200, 240)):
+            blocks = [(kv(10 + tier, i * self.bench.block_tokens), 1, tier) for i in range(200)]
+            indices = [result.index for result in await self.r.insert_many(blocks)]
+            bad = indices[::3]
+            await self.plant([(index, BadParity.TAG) for index in bad])
+            self.bench.lookup_rates(idle256, 0)
+            ports = [([addr for addr, _, _ in others] * 2, 0)]
+            port = cocotb.start_soon(self.bench.lookups_at_all(ports), name="lookups")
+            result = await self.r.command(Command.FREE_REQUEST, kv(10 + tier))
+            self.ctx.compare(
+                "FREE_REQUEST: went, stayed for their references",
+                (len(blocks) - len(bad), 0),
+                (result.removed, result.stayed),
+                beside=f"lookups, {idle256} of 256 cycles idle",
+            )
+            answers = await port
+            self.ctx.compare("hits beside it", len(others) * 2, int(answers[0]["hit"].sum()))
+            entries = await self.r.bench.read_entries(indices)
+            valid = [index for index, entry in zip(indices, entries, strict=True) if EntryView.unpack(entry).valid]
+            self.ctx.compare("entries that are still there", sorted(bad), sorted(valid))
