@@ -118,10 +118,10 @@ def shop() -> Workshop:
 
 
 def test_a_measurement_names_the_command_that_repeats_it() -> None:
-    some = Settings(frozenset({"lookup_latency", "dma_read_busy"}), curves=False, debug=True)
+    some = Settings(frozenset({"lookup_latency", "dma_util_8k"}), curves=False, debug=True)
     for settings, command in (
         (Settings(frozenset(BY_NAME)), "make bench"),
-        (some, "make bench ROWS=dma_read_busy,lookup_latency DEBUG=1"),
+        (some, "make bench ROWS=dma_util_8k,lookup_latency DEBUG=1"),
     ):
         leg = Workshop(settings, lambda _: None).leg("figures_cosim", of=5_000)
         assert Job(leg, leg.tests[0], 1).repeat == command
