@@ -107,6 +107,28 @@ class test_errors_and_retry(MoveTest):
         self.bench.link.axi_clear_errors()
 
 
+@kv_test(timeout_cycles=200_000)
+class test_copy_cancelled(MoveTest):
+    """REMOVE and FREE_REQUEST of a moving block cancel the copy: what comes from the old place is written nowhere."""
+
+    async def body(self) -> None:
+        """Each of them from each tier, before the first byte has come."""
+        for tier in (0, 1, 2):
+            for command in (Command.REMOVE, Command.FREE_REQUEST):
+                await self.r.insert(kv(1), tokens=4, tier=tier)
+                self.bench.link.axi_clear_counts()
+                await self.status(Status.OK, Command.MIGRATE, kv(1), TIER=3)
+                await self.begun("EVICT")
+                await self.status(Status.OK, command, kv(1))
+                await self.r.wait_idle()
+                seen = await self.completions()
+                counts = self.bench.link.axi_counts()
+                self.ctx.compare("completion", [(kv(1), tier, 3, Completion.CANCELLED)], seen, command=command.name)
+                self.ctx.compare(
+                    "beats written of a cancelled copy", 0, counts["write_beats"], command=command.name, tier=tier
+                )
+
+
 @kv_test(timeout_cycles=400_000)
 class test_cancelled(MoveTest):
     """Each thing that ends an item CANCELLED, at its start or at its commit."""
