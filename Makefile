@@ -86,7 +86,7 @@ lint: setup ## Verilator -Wall, slang, ruff, mypy
 	@$(RUN) check --only lint
 
 regs: setup ## regenerate RTL, Python, C and docs from the descriptions of registers and kernel interface
-	@$(PY) -m sw.regs_gen
+	@$(PY) -m sw.regs.generate
 	@$(PY) -m sw.uapi generate
 
 regress: setup ## all legs with all their seeds over the local cores, reports in sim_build/report

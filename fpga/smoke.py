@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sw import regs
 from sw.driver import DirectoryError, Driver
 from sw.driver.device import Weights
 from sw.driver.published import published_sequence
 from sw.driver.types import InsertRequest, TierConfig
-from sw.kv_address import KvAddress
+from sw.regs import registers as regs
+from sw.regs.kv_address import KvAddress
 from sw.transport.base import AccessRefused, Read, Transport, Write
 
 Outcome = dict[str, Any]

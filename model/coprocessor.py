@@ -1,7 +1,7 @@
 """A coprocessor behind a queue of descriptors: the device side of backend (c) (software.md 4).
 
 It works in order, in its own time, and always comes to an end: what a descriptor asks wrongly is that
-descriptor's status. Registers, layout and statuses are `sw.queue_regs`.
+descriptor's status. Registers, layout and statuses are `sw.regs.queue`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from model.clock import Clock
-from sw.queue_regs import (
+from sw.regs.queue import (
     DESCRIPTOR_BYTES,
     DONE_IRQ,
     MAX_ENTRIES,

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from model.clock import Clock
+from model.command_queue import CommandQueue
 from model.directory import DeviceState
+from model.dma_engine import DmaEngine
 from model.memory import TierMemory
 from model.mmio import Bar0, Slverr
-from model.mover import Mover
-from model.sequencer import Sequencer
 from model.timing import Timing
 from model.types import BadParity, LookupResponse
 
@@ -48,8 +48,8 @@ class DeviceModel:
         self.state = DeviceState(entries=entries, lanes=lanes, ports=ports, block_tokens=block_tokens)
         self.clock = Clock()
         self.memory = TierMemory()
-        self.mover = Mover(self.state, self.clock, self.memory, self.timing, axi_data_width, self._kick)
-        self.sequencer = Sequencer(self.state, self.clock, self.timing, self._kick)
+        self.dma = DmaEngine(self.state, self.clock, self.memory, self.timing, axi_data_width, self._kick)
+        self.commands = CommandQueue(self.state, self.clock, self.timing, self._kick)
         self.bar0 = Bar0(self)
         self._bar2_index: int | None = None
         self._bar2_latch = bytes(32)
@@ -70,8 +70,8 @@ class DeviceModel:
 
     def _restart(self) -> None:
         self.clock.clear()
-        self.mover.clear()
-        self.sequencer.clear()
+        self.dma.clear()
+        self.commands.clear()
         self._scan_busy = False
         self._step_cycle = 0
         self._scan_begin_cycle = 0
@@ -94,8 +94,8 @@ class DeviceModel:
     def idle(self) -> bool:
         """STATUS.IDLE: initialised, and no scan, command, queued move or running move."""
         s = self.state
-        moves = self.mover.running or any(s.queues) or any(s.waiting)
-        return self.initialised and not (self.scanning or self.sequencer.pending or moves)
+        moves = self.dma.running or any(s.queues) or any(s.waiting)
+        return self.initialised and not (self.scanning or self.commands.pending or moves)
 
     # ------------------------------------------------------------------ time and interrupt
 
@@ -237,4 +237,4 @@ class DeviceModel:
         self._scan_when_due()
 
     def _kick(self) -> None:
-        self.mover.kick()
+        self.dma.kick()

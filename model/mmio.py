@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from model.sequencer import Command, Kind
+from model.command_queue import Command, Kind
 from model.types import TIER_COUNT, U32, CommandResult, Status
-from sw import regs
-from sw.register import Register
+from sw.regs import registers as regs
+from sw.regs.register import Register
 
 if TYPE_CHECKING:
     from model.device import DeviceModel
@@ -216,8 +216,8 @@ class Bar0:
             IDLE=device.idle,
             SCANNING=device.scanning,
             INITIALISED=device.initialised,
-            DIR_BUSY=device.sequencer.dir_busy,
-            COMMANDS=device.sequencer.pending,
+            DIR_BUSY=device.commands.dir_busy,
+            COMMANDS=device.commands.pending,
             EVICT_LEVEL=len(state.queues[0]),
             PREFETCH_LEVEL=len(state.queues[1]),
             MISS_LEVEL=len(state.miss_queue),
@@ -226,11 +226,11 @@ class Bar0:
         )
 
     def _result(self) -> CommandResult:
-        return self._device.sequencer.result or CommandResult(Status.OK)
+        return self._device.commands.result or CommandResult(Status.OK)
 
     def _dir_status(self) -> int:
         r = self._result()
-        busy = self._device.sequencer.dir_busy
+        busy = self._device.commands.dir_busy
         return regs.DIR_STATUS.pack(STATUS=r.status, BUSY=busy, TIER=r.tier, INDEX=r.index)
 
     def _completion_info(self) -> int:
@@ -335,12 +335,12 @@ class Bar0:
         device = self._device
         if not device.initialised:
             raise _Refused
-        if not command.kind.is_range and device.sequencer.dir_busy:
+        if not command.kind.is_range and device.commands.dir_busy:
             raise _Refused
-        if device.sequencer.full:
+        if device.commands.full:
             device.state.counters.cmd_refused += 1
             raise _Refused
-        device.sequencer.push(command)
+        device.commands.push(command)
 
     def _range(self, kind: Kind, addr: Register, value: int) -> None:
         kv_addr = self.values[addr.offset]

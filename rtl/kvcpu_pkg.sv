@@ -14,7 +14,7 @@ package kvcpu_pkg;
   localparam int unsigned OfferW = 3;  // counts a pool's offers: an INSERT sees seven at most go by
   localparam int unsigned CountW = 17;  // 0 .. 65,536 of anything
   localparam int unsigned MoveIdW = 7;  // DMA moves in flight, at most 128
-  localparam int unsigned LifeW = 16;  // see item_t.life
+  localparam int unsigned GenerationW = 16;  // see item_t.generation
   localparam int unsigned QueueDepth = 64;  // evict, prefetch, miss and completion queues
   localparam int unsigned CmdQueueDepth = 16;
   localparam int unsigned LaneWaitDepth = 4;  // decisions per lane that may wait before a queue
@@ -70,7 +70,7 @@ package kvcpu_pkg;
     logic               moving;     // its copy runs, as DMA move `move_id`
     logic               voided;     // a write lookup hit it while it moved
     logic [MoveIdW-1:0] move_id;
-    logic [LifeW-1:0]   life;       // see item_t.life
+    logic [GenerationW-1:0]   generation;       // see item_t.generation
   } meta_t;
 
   /// The 240 architectural bits (bits 255:240 of the 32-byte slot are zero).
@@ -95,8 +95,8 @@ package kvcpu_pkg;
   } entry_t;
 
   // ---------------------------------------------------------------- queue items and completions
-  /// A decision on its way to the DMA. It names its block by KV address; `life` tells a block from
-  /// a later one of the same address (INSERT gives each entry the device's life count, which
+  /// A decision on its way to the DMA. It names its block by KV address; `generation` tells a block from
+  /// a later one of the same address (INSERT gives each entry the device's generation counter, which
   /// advances whenever an entry with an item is removed).
   typedef struct packed {
     logic [15:0]      request_id;
@@ -106,7 +106,7 @@ package kvcpu_pkg;
     logic             fixed;     // 1: only `target`; 0: nearest slower tier with a free slot
     tier_e            target;
     logic             by_migrate; // asked for by MIGRATE
-    logic [LifeW-1:0] life;
+    logic [GenerationW-1:0] generation;
   } item_t;
 
   localparam int unsigned ChEvict = 0;

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from tb import events as ev
-from tb.events import Kind, Op
-from tb.link import STREAM_WORDS, Array
+from tb.events import records as ev
+from tb.events.records import Kind, Op
+from tb.harness.link import STREAM_WORDS, Array
 
 NAME = "events.sqlite"
 _TABLES = {ev.STREAM_MAIN: "main", ev.STREAM_SCAN: "scan", ev.STREAM_PORT: "port"}
@@ -112,7 +112,7 @@ def compare(one: Path, other: Path) -> int:
 
 def replay(path: Path) -> int:
     """The scoreboard's checks over a log; 0 when nothing differs."""
-    from tb.offline import replay_log  # the scoreboard and the golden model
+    from tb.scoreboard.offline import replay_log  # the scoreboard and the golden model
 
     print(replay_log(_open(path)))
     return 0

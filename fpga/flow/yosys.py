@@ -49,7 +49,7 @@ def run(script: Sequence[str], folder: Path) -> str:
 
 def main(script: Path) -> int:
     """The child: every line of the script is one command."""
-    from pyosys import libyosys  # type: ignore[import-untyped]  # here: the parent runs without the FPGA tools
+    from pyosys import libyosys  # here: the parent runs without the FPGA tools
 
     design = libyosys.Design()
     for line in script.read_text().splitlines():

@@ -419,7 +419,7 @@ module kvcpu_rtbd #(
   // FREE_REQUEST may have removed the entry since T3.
   banks_t bank_s1_valid, s1_live, s2_live_q;
   banks_t s2_judge_live_q;  // the same for the judgement, which is in a hurry: answers have much to drive
-  banks_t bank_s2_same_life, bank_s2_this_move;
+  banks_t bank_s2_same_generation, bank_s2_this_move;
 
   always_comb begin
     s2_meta = '0;
@@ -454,7 +454,7 @@ module kvcpu_rtbd #(
 
   assign s2_commits = s2_valid_q && !s2_q.eng_read && !s2_q.eng_write;
 
-  kvcpu_rtbd_judge u_judge (
+  kvcpu_rtbd_decide u_decide (
     .valid_i       (s2_commits),
     .op_i          (s2_q.op),
     .hit_i         ((s2_judge_live_q & bank_s2_meta_ok) != '0),
@@ -462,7 +462,7 @@ module kvcpu_rtbd #(
     .place_i       (s2_q.place),
     .kept_i        (s2_q.kept),
     .meta_i        (s2_now),
-    .same_life_i   ((s2_bank_q & bank_s2_same_life) != '0),
+    .same_generation_i   ((s2_bank_q & bank_s2_same_generation) != '0),
     .ends_i        ((s2_judge_live_q & bank_s2_meta_ok & bank_s2_this_move) != '0),
     .token_end_i   (s2_q.token_end),
     .token_offset_i(8'(s2_q.op.kv_addr.token & 32'(BLOCK_TOKENS - 1))),
@@ -623,7 +623,7 @@ module kvcpu_rtbd #(
   assign ports_idle_o = &answers_idle;
 
   // ------------------------------------------------------------------ S3: commit
-  logic [LifeW-1:0] life_q;
+  logic [GenerationW-1:0] generation_q;
   logic alu_tag_we, alu_meta_we, s3_tag_we, s3_meta_we, push_ok;
   tiers_t take;
   logic put_valid, put_held, orphan;
@@ -632,7 +632,7 @@ module kvcpu_rtbd #(
   status_e s3_status;
   move_e s3_move;
 
-  kvcpu_rtbd_alu u_alu (
+  kvcpu_rtbd_commit u_commit (
     .op_i           (s3_q.op),
     .block_i        (s3_q.op.kv_addr.token >> OffBits),
     .place_i        (s3_q.place),
@@ -661,7 +661,7 @@ module kvcpu_rtbd #(
   assign put_valid = s3_judged.puts;
   assign put_held = s3_judged.put_held;
   assign put_slot = s3_judged.put_slot;
-  // An entry with an item goes: the life count advances.
+  // An entry with an item goes: the generation counter advances.
   assign orphan = s3_judged.removes && s3_meta_q.in_flight;
 
   assign s3_tag_we = alu_tag_we || (s3_valid_q && s3_q.eng_write);
@@ -670,7 +670,7 @@ module kvcpu_rtbd #(
   // ------------------------------------------------------------------ S4: the words
   banks_t s5_bank_q;
   logic s4_tag_we_q, s4_meta_we_q, s5_meta_we_q, s4_push_ok_q, s4_epoch_q, s5_bad_q;
-  logic [LifeW-1:0] s4_life_q;
+  logic [GenerationW-1:0] s4_generation_q;
   logic [31:0] s4_step_q;
   logic [SlotW-1:0] s3_slot, s4_slot_q;
   move_e s4_move_q;
@@ -688,7 +688,7 @@ module kvcpu_rtbd #(
     s4_answer.slot = s4_q.slot;
   end
 
-  kvcpu_rtbd_word u_word (
+  kvcpu_rtbd_writeback u_writeback (
     .is_i          (s4_is_q),
     .op_i          (s4_q.op),
     .tag_i         (s4_answer),
@@ -701,7 +701,7 @@ module kvcpu_rtbd #(
     .block_i       (s4_q.op.kv_addr.token >> OffBits),
     .step_i        (s4_step_q),
     .epoch_i       (s4_epoch_q),
-    .life_i        (s4_life_q),
+    .generation_i        (s4_generation_q),
     .tag_o         (s4_tag),
     .meta_o        (s4_meta)
   );
@@ -727,14 +727,14 @@ module kvcpu_rtbd #(
     s4_slot_q     <= s3_slot;
     s4_step_q     <= step_i;
     s4_epoch_q    <= scan_cfg_i.epoch;
-    s4_life_q     <= life_q;
+    s4_generation_q     <= generation_q;
     s5_bank_q     <= banks_t'(s4_q.bank);
     s5_tag_q      <= s4_q.eng_write ? eng_tag : s4_tag;
     s5_meta_q     <= s4_q.eng_write ? eng_meta : s4_meta;
     s5_bad_q      <= s4_q.eng_write && eng_meta_bad;
   end
 
-  // ------------------------------------------------------------------ counters, miss queue, life
+  // ------------------------------------------------------------------ counters, miss queue, generation
   logic s3_lookup, free_orphan_any;
   banks_t free_orphan;
   assign s3_lookup = s3_commits_q && (s3_q.op.op == OpLookup);
@@ -746,8 +746,8 @@ module kvcpu_rtbd #(
   assign free_orphan_any = |free_orphan;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) life_q <= '0;
-    else if (orphan || free_orphan_any) life_q <= life_q + 1'b1;
+    if (!rst_ni) generation_q <= '0;
+    else if (orphan || free_orphan_any) generation_q <= generation_q + 1'b1;
   end
 
   // ------------------------------------------------------------------ S4: results
@@ -909,10 +909,10 @@ module kvcpu_rtbd #(
     end
   end
 
-  kvcpu_rtbd_insert #(
+  kvcpu_rtbd_insert_search #(
     .LANES       (LANES),
     .BLOCK_TOKENS(BLOCK_TOKENS)
-  ) u_insert (
+  ) u_insert_search (
     .clk_i            (clk_i),
     .rst_ni           (rst_ni),
     .clear_i          (clear_i),
@@ -1004,10 +1004,10 @@ module kvcpu_rtbd #(
       .s0_spare_read_tag_i (s0_spare_read_tag),
       .s0_t3_read_tag_i (t3_read),
       .s0_ready_o       (s0_ready[b]),
-      .s1_life_i        (s1_q.op.item.life),
+      .s1_generation_i        (s1_q.op.item.generation),
       .s1_move_id_i     (s1_q.op.move_id),
       .s1_valid_o       (bank_s1_valid[b]),
-      .s2_same_life_o   (bank_s2_same_life[b]),
+      .s2_same_generation_o   (bank_s2_same_generation[b]),
       .s2_this_move_o   (bank_s2_this_move[b]),
       .s2_meta_o        (bank_s2_meta[b]),
       .s2_tag_o         (bank_s2_tag[b]),

@@ -70,8 +70,8 @@ module kvcpu_rtbd_bank #(
   /// S0: this bank takes an operation in this cycle.
   output logic                              s0_ready_o,
 
-  /// S1: life of the operation's item.
-  input  logic [kvcpu_pkg::LifeW-1:0]       s1_life_i,
+  /// S1: generation of the operation's item.
+  input  logic [kvcpu_pkg::GenerationW-1:0]       s1_generation_i,
   /// S1: move of the operation.
   input  logic [kvcpu_pkg::MoveIdW-1:0]     s1_move_id_i,
   /// S1: VALID of the meta word, whatever its parity.
@@ -80,9 +80,9 @@ module kvcpu_rtbd_bank #(
   output kvcpu_pkg::meta_t                  s2_meta_o,
   /// S2: tag word (only when it was read through port B).
   output kvcpu_pkg::tag_t                   s2_tag_o,
-  /// S2: the meta word has the life of S1's item before.
-  output logic                              s2_same_life_o,
-  /// S2: the copy of the meta word's block is the move of S1 before, of that life.
+  /// S2: the meta word has the generation of S1's item before.
+  output logic                              s2_same_generation_o,
+  /// S2: the copy of the meta word's block is the move of S1 before, of that generation.
   output logic                              s2_this_move_o,
   /// S2: parity of the meta word is good.
   output logic                              s2_meta_ok_o,
@@ -496,7 +496,7 @@ module kvcpu_rtbd_bank #(
   assign s1_fours_b    = fours_of(padded_t'(tag_b_rdata));
   assign s1_fours_meta = fours_of(padded_t'(meta_rdata));
 
-  // Key and life: eight bits of the word against eight of the operation's.
+  // Key and generation: eight bits of the word against eight of the operation's.
   localparam int unsigned KeyBits = 64;
   localparam int unsigned Group = 8;
 
@@ -514,7 +514,7 @@ module kvcpu_rtbd_bank #(
   folds_t               s2_parity_meta_q;
   key_groups_t          t3_key_q, t3_key_beside_q;
   logic                 t3_token_q, t3_token_beside_q;
-  logic [LifeW/Group-1:0] s2_same_life_q;
+  logic [GenerationW/Group-1:0] s2_same_generation_q;
   logic                 s2_same_move_q;
   meta_t                s1_meta;
   logic [TagBits-1:0]   t3_word_beside_q;
@@ -546,8 +546,8 @@ module kvcpu_rtbd_bank #(
     end
     meta_q           <= meta_rdata;
     s2_parity_meta_q <= folds_of(s1_fours_meta);
-    for (int unsigned i = 0; i < LifeW / Group; i++) begin
-      s2_same_life_q[i] <= s1_meta.life[i*Group+:Group] == s1_life_i[i*Group+:Group];
+    for (int unsigned i = 0; i < GenerationW / Group; i++) begin
+      s2_same_generation_q[i] <= s1_meta.generation[i*Group+:Group] == s1_generation_i[i*Group+:Group];
     end
     s2_same_move_q   <= s1_meta.move_id == s1_move_id_i;
     tag_b_q          <= tag_b_rdata;
@@ -574,8 +574,8 @@ module kvcpu_rtbd_bank #(
   logic s2_tag_ok;
   assign s1_meta = meta_t'(meta_rdata[MetaBits-2:0]);
   assign s1_valid_o = s1_meta.valid;
-  assign s2_same_life_o = &s2_same_life_q;
-  assign s2_this_move_o = s2_same_life_o && s2_same_move_q && s2_meta_o.in_flight && s2_meta_o.moving;
+  assign s2_same_generation_o = &s2_same_generation_q;
+  assign s2_this_move_o = s2_same_generation_o && s2_same_move_q && s2_meta_o.in_flight && s2_meta_o.moving;
   assign s2_meta_o = meta_t'(meta_q[MetaBits-2:0]);
   assign s2_meta_ok_o = !(^s2_parity_meta_q);
   assign s2_tag_o = unpack_tag(tag_b_q);
@@ -631,7 +631,7 @@ module kvcpu_rtbd_bank #(
     fixed:      lane_prefetch,
     target:     scan_cfg_i.promote_tier,
     by_migrate: 1'b0,
-    life:       lane_meta.life
+    generation:       lane_meta.generation
   };
   assign replay = dec_valid_o && !dec_accept_i && !dec_drop_i;
 

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-from sw.control.codes import Code
+from sw.codes import Code
 
 MAGIC = 0x43
 VERSION = 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.kernel.admission import AdmissionRefused, BadArgument, ServerParams
 from sw.kernel.executor import Executor
 from sw.kernel.graph import Graph, OperatorKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.control.frames import LAYOUTS, POLL_TOKENS, Command
 from sw.control.llm_commands import InferRequest, LlmCommands
 from sw.kernel.capability import Capability

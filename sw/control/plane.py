@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
+from sw.codes import Code, Refusal
 from sw.control import llm_frames
-from sw.control.codes import Code, Refusal
 from sw.control.frames import LAYOUTS, TOKEN_BYTES, Command, encode_reply
 from sw.control.graph_service import GraphService
 from sw.control.llm_commands import LlmCommands

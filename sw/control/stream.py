@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import HEADER_BYTES, MAGIC, MAX_PAYLOAD, VERSION
 
 TIMEOUT_NS = 100_000_000

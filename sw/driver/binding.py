@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sw.driver.errors import BadArgument
-from sw.kv_address import TOKENS, KvAddress
+from sw.regs.kv_address import TOKENS, KvAddress
 
 ADDRESSES = 1 << 64
 

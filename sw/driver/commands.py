@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sw import regs
 from sw.driver.errors import BadArgument, DirectoryError
 from sw.driver.registers import Event, Registers, pack
 from sw.driver.types import (
@@ -15,9 +14,10 @@ from sw.driver.types import (
     InsertRequest,
     Place,
 )
-from sw.kv_address import TOKENS, KvAddress
-from sw.register import Register
-from sw.regs import Command, Status
+from sw.regs import registers as regs
+from sw.regs.kv_address import TOKENS, KvAddress
+from sw.regs.register import Register
+from sw.regs.registers import Command, Status
 from sw.transport.base import Operation, Read, WaitIrq
 
 COMMAND_QUEUE = 16

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sw import regs
 from sw.driver.commands import Commands
 from sw.driver.errors import BadArgument, UnknownDevice
 from sw.driver.monitoring import Monitoring
 from sw.driver.registers import Event, Registers, pack
 from sw.driver.types import TIERS, Caps, TierConfig
-from sw.register import Register
+from sw.regs import registers as regs
+from sw.regs.register import Register
 from sw.transport.base import Operation, Transport
 
 DEFAULT_TIMEOUT_NS = 10_000_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sw.kv_address import KvAddress
-from sw.regs import Command, Status
+from sw.regs.kv_address import KvAddress
+from sw.regs.registers import Command, Status
 
 
 class DriverError(Exception):

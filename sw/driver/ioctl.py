@@ -7,11 +7,11 @@ import os
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 
-from sw import regs
 from sw.driver.binding import Bindings, Run, check_range
 from sw.driver.device import Driver, Weights
 from sw.driver.errors import BadArgument
-from sw.kv_address import KvAddress
+from sw.regs import registers as regs
+from sw.regs.kv_address import KvAddress
 from sw.uapi import description
 
 STEP = description.STEP.layout

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sw import regs
 from sw.driver.errors import BadArgument, DriverError
 from sw.driver.registers import Event, Registers
 from sw.driver.types import COUNTERS, TIERS, Caps, CompletionItem, DmaError, Entry
-from sw.kv_address import KvAddress
-from sw.regs import Channel, Completion
+from sw.regs import registers as regs
+from sw.regs.kv_address import KvAddress
+from sw.regs.registers import Channel, Completion
 from sw.transport.base import ENTRY_BYTES, Operation, Read
 
 

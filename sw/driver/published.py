@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sw import regs
 from sw.driver.errors import Refused
 from sw.driver.registers import Registers
-from sw.register import Register
+from sw.regs import registers as regs
+from sw.regs.register import Register
 
 STEP = 128
 HINTS: tuple[tuple[Register, int], ...] = (

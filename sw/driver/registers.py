@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntFlag
 
-from sw import regs
 from sw.driver.errors import BadArgument, Refused, Timeout
-from sw.register import Register
+from sw.regs import registers as regs
+from sw.regs.register import Register
 from sw.transport.base import AccessRefused, Operation, Read, Transport, WaitTimeout, Write
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from sw import regs
 from sw.driver.device import Driver, Weights
 from sw.driver.types import TIERS, Entry
+from sw.regs import registers as regs
 
 _MOST = 0xFFFF
 _FULL = 255

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sw import regs
 from sw.driver.errors import UnknownDevice
-from sw.kv_address import KvAddress
-from sw.register import Register
-from sw.regs import Channel, Completion, Status
+from sw.regs import registers as regs
+from sw.regs.kv_address import KvAddress
+from sw.regs.register import Register
+from sw.regs.registers import Channel, Completion, Status
 
 TIERS = 4
 MAX_PORTS = 8

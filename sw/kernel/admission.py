@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 
 PPM = 1_000_000
 DEFAULT_BOUND_PPM = 850_000

@@ -11,7 +11,7 @@ from enum import IntFlag
 from pathlib import Path
 
 from sw import ownerfile
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.kernel.decision import AuditSink, decided
 
 TOKEN_BITS = 64

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 
 
 class AuditSink(Protocol):

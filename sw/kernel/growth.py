@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 
 
 class Resource(Enum):

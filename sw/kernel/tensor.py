@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.kernel.arena import Arena
 
 HEADER_BYTES = 128

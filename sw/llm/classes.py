@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.kernel import admission
 from sw.kernel.admission import AdmissionRefused, ServerParams
 from sw.kernel.clock import Clock

@@ -21,7 +21,7 @@ from sw.llm.backend import (
     check_request,
 )
 from sw.llm.micro.session import faults
-from sw.queue_regs import (
+from sw.regs.queue import (
     DESCRIPTOR_BYTES,
     DONE_IRQ,
     QUEUE_ID,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.control.llm_commands import InferRequest
 from sw.kernel.buffers import Buffers
 from sw.kernel.capability import Capability

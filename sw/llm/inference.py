@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import Flag, auto
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.control.llm_commands import InferState
 from sw.kernel.capability import Capability
 from sw.llm.backend import Generation, Need, Sampling, Usage

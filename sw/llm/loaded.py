@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.kernel.growth import Growth
 from sw.llm.backend import Backend
 from sw.llm.config import Limits

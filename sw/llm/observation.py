@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sw import regs
 from sw.kernel.scheduler import Scheduler
 from sw.metrics.state import Admissions, ChannelState, ServerState, State, TierState
+from sw.regs import registers as regs
 
 if TYPE_CHECKING:
     from sw.llm.system import System

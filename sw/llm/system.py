@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sw import regs
 from sw.audit import AuditLog
 from sw.control.graph_service import GraphService
 from sw.control.plane import ControlPlane
@@ -35,7 +34,8 @@ from sw.llm.package import Calendar, Package, Quantisation, TrustStore, host_cal
 from sw.llm.service import LlmService
 from sw.llm.stub import StubBackend
 from sw.metrics.registry import Metrics
-from sw.queue_regs import Engine
+from sw.regs import registers as regs
+from sw.regs.queue import Engine
 from sw.signing import PrivateKey
 from sw.transport.base import Transport, TransportError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sw.control.codes import Code
+from sw.codes import Code
 
 Number = int | float | None
 Samples = Iterable[tuple[Mapping[str, object], Number]]

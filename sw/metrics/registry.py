@@ -10,7 +10,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Any
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.kernel.statistics import Histogram
 from sw.metrics import snapshots
 from sw.metrics.prometheus import exposition

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.driver.errors import BadArgument, DirectoryError
-from sw.node.wire import Request
-from sw.regs import Status
+from sw.regs.registers import Status
+from sw.uapi.wire import Request
 
 if TYPE_CHECKING:
     from sw.node.node import File, Node

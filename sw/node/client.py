@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import TOKEN_BYTES
-from sw.node.place import PlaceError, check_length, default_path, peer
-from sw.node.wire import BUFFER_ANSWER, Answer, Closed, Kind, Malformed, Request
+from sw.uapi.place import PlaceError, check_length, default_path, peer
+from sw.uapi.wire import BUFFER_ANSWER, Answer, Closed, Kind, Malformed, Request
 
 
 class NodeError(Exception):

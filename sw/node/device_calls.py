@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 from dataclasses import asdict
 
-from sw import regs
 from sw.driver.device import Weights
 from sw.driver.ioctl import Hint, send
 from sw.driver.score import Policy, score
 from sw.driver.types import TIERS, Entry, InsertRequest
-from sw.kv_address import TOKENS, KvAddress
 from sw.node.calls import WORD, Asker, CallError, Json, call
+from sw.regs import registers as regs
+from sw.regs.kv_address import TOKENS, KvAddress
 
 _LENGTH = {**WORD, "minimum": 1}
 _STEP = {"type": "integer", "minimum": 0, "maximum": TOKENS - 1}

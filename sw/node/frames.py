@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.control.frames import TOKEN_BYTES, Command, FrameError, decode_reply
 from sw.control.llm_commands import InferState
 from sw.control.plane import ControlStream
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability
 from sw.llm.system import System
-from sw.node.wire import BUFFER_ANSWER
+from sw.uapi.wire import BUFFER_ANSWER
 
 
 async def feed(system: System, stream: ControlStream, data: bytes, unwanted: Callable[[], bool]) -> bytes:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sw.llm.models import PUBLIC_KEY
 from sw.llm.package import TrustedKey, TrustStore
-from sw.node.place import private_folder
 from sw.signing import PrivateKey, PublicKey
+from sw.uapi.place import private_folder
 
 VENDOR = "kv-cpu"  # name of the key that the shipped model is signed with
 

@@ -18,10 +18,10 @@ from sw.llm.system import System
 from sw.node import device_calls, frames, service_calls
 from sw.node.calls import CallError, dispatch
 from sw.node.home import Home
-from sw.node.wire import Answer, Kind, Request
 from sw.signing import PublicKey
 from sw.transport.base import Transport, TransportError
 from sw.uapi.description import DIRECTION_SHIFT, SIZE_MASK, SIZE_SHIFT, Direction
+from sw.uapi.wire import Answer, Kind, Request
 
 CALLS = (device_calls, service_calls)  # importing them registers what they offer
 SLICE_CYCLES = 100_000  # between two looks at whether a run is still wanted

@@ -19,9 +19,9 @@ from types import FrameType
 from typing import IO, Self
 
 from sw.node.node import File, Node
-from sw.node.place import PlaceError, check_length, peer, private_folder
-from sw.node.wire import Closed, Malformed, Request
 from sw.run import run
+from sw.uapi.place import PlaceError, check_length, peer, private_folder
+from sw.uapi.wire import Closed, Malformed, Request
 
 CONNECTIONS = 256
 WATCH_S = 2.0

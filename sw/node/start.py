@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sw import regs
 from sw.driver import Driver
 from sw.llm.micro.plan import DevicePlan
 from sw.llm.system import LlmSetup, SystemConfig, build_system
 from sw.node.home import Home, home_of
 from sw.node.node import Ending, Node
-from sw.node.place import private_folder
 from sw.node.stoppable import StoppableTransport
+from sw.regs import registers as regs
 from sw.transport.base import Transport
+from sw.uapi.place import private_folder
 
 BLOCK_BYTES = 8192  # room for a block of any model that ships, and the device's value after reset
 POLL_NS = 10_000  # between two looks at whether the device is at rest

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sw.kv_address import TOKENS, KvAddress
+from sw.regs.kv_address import TOKENS, KvAddress
 
 Run = tuple[int, int]
 """A range of one request: first token, tokens."""

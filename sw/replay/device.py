@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sw import regs
 from sw.driver import Driver
 from sw.driver.device import Weights
 from sw.driver.registers import Event
 from sw.driver.types import TIERS, InsertRequest, TierConfig
-from sw.regs import Completion, Status
+from sw.regs import registers as regs
+from sw.regs.registers import Completion, Status
 from sw.replay.blocks import Block, PrefixBlocks
 from sw.replay.config import ReplayConfig
 from sw.replay.content import kv_bytes

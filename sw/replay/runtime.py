@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sw.driver import Driver
-from sw.kv_address import KvAddress
+from sw.regs.kv_address import KvAddress
 from sw.replay.blocks import Block, PrefixBlocks, Run, runs
 from sw.replay.config import TRACE_BLOCK_TOKENS, ReplayConfig
 from sw.replay.device import Device

@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.table import Table
 
-from sw.kv_address import KvAddress
 from sw.node.client import Client, NodeError
+from sw.regs.kv_address import KvAddress
 
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+", re.ASCII)
 U64 = (1 << 64) - 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sw import ownerfile
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command, FrameError, Reply, decode_reply, encode_request
 from sw.node.client import Client
 from sw.node.home import Home, home_of

@@ -13,13 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from model.device import DeviceModel
-from sw.node.place import NAME
 from sw.node.server import Server, in_thread
 from sw.node.start import start
 from sw.run import run
 from sw.tools import kvsh
 from sw.tools.common import Parser, Session, Tool, ToolError, main
 from sw.transport.model import ModelTransport
+from sw.uapi.place import NAME
 
 PROMPT = "The KV cache of a long prompt is moved between memory tiers while the model decodes its next token."
 MAX_TOKENS = 96

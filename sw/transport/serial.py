@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from sw import regs
-from sw.regs import Command
+from sw.regs import registers as regs
+from sw.regs.registers import Command
 from sw.transport import frames
 from sw.transport.base import (
     ENTRY_BYTES,

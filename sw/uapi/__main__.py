@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from sw.generated import ROOT, update
+from sw.regs.generated import ROOT, update
 from sw.uapi.build import OUTPUT, BuildError, NoCompiler, build
 from sw.uapi.cheader import emit_uapi, emit_wire
 

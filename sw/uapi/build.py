@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from sw.generated import ROOT
+from sw.regs.generated import ROOT
 
 SOURCES = Path(__file__).resolve().parent
 INCLUDE = ROOT / "sw" / "include"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from sw import regs
 from sw.driver import Driver
 from sw.driver.types import TIERS, TierConfig
+from sw.regs import registers as regs
 from sw.run import run
 from sw.transport.base import Transport
 from sw.vllm.fence import Fence, default_path

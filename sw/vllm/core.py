@@ -6,11 +6,11 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from sw import regs
 from sw.driver import DirectoryError, Driver
 from sw.driver.types import TIERS, InsertRequest
-from sw.kv_address import KvAddress
-from sw.regs import Status
+from sw.regs import registers as regs
+from sw.regs.kv_address import KvAddress
+from sw.regs.registers import Status
 from sw.vllm.fence import Fence
 from sw.vllm.geometry import Geometry
 from sw.vllm.hints import Hints

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from sw.kv_address import TOKENS, KvAddress
+from sw.regs.kv_address import TOKENS, KvAddress
 
 LIMIT = 256  # layers, and heads
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sw.kv_address import KvAddress
+from sw.regs.kv_address import KvAddress
 from sw.transport.base import Lookup, LookupAnswer, Transport
 from sw.vllm.fence import Fence
 

@@ -7,7 +7,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import RisingEdge
 
-from tb.base_test import Context
+from tb.harness.base_test import Context
 
 OKAY, SLVERR = 0, 2
 

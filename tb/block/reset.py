@@ -2,7 +2,7 @@
 
 from cocotb.triggers import RisingEdge
 
-from tb.base_test import Context
+from tb.harness.base_test import Context
 
 
 async def out_of_reset(ctx: Context) -> None:

@@ -8,7 +8,7 @@ import cocotb
 from cocotb.simtime import get_sim_time
 from cocotb.triggers import Event, FallingEdge, First, Timer
 
-from tb.base_test import Context
+from tb.harness.base_test import Context
 
 BAUD = 3_000_000
 _PS = 10**12

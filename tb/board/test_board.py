@@ -8,8 +8,8 @@ from sw.driver import Driver
 from sw.run import run
 from sw.transport.model import ModelTransport
 from sw.transport.serial import SerialTransport
-from tb.base_test import Context, kv_test
 from tb.board.pins import PinLink
+from tb.harness.base_test import Context, kv_test
 
 # The time limit of the driver, counted in simulated time, in which a request takes some 50 microseconds.
 TIMEOUT_NS = 20_000_000

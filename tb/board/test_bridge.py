@@ -1,14 +1,14 @@
 """What the bridge does with bytes that are no request, and with addresses that lead nowhere."""
 
 from fpga.smoke import UNMAPPED
-from sw import regs
 from sw.driver import Driver
+from sw.regs import registers as regs
 from sw.transport import frames
 from sw.transport.base import TransportError
 from sw.transport.frames import Answer, AnswerParser, FrameError, Request, Status
 from sw.transport.serial import LinkTimeout, SerialTransport
-from tb.base_test import Context, kv_test
 from tb.board.pins import PinLink
+from tb.harness.base_test import Context, kv_test
 
 LIMIT_NS = 1_000_000
 TIER_BYTES = 16384

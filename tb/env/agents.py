@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from pyuvm import uvm_agent, uvm_component, uvm_driver, uvm_sequence, uvm_sequence_item, uvm_sequencer
 
-from tb.bench import Bench
-from tb.link import Array
+from tb.harness.bench import Bench
+from tb.harness.link import Array
 
 
 class MmioItem(uvm_sequence_item):
@@ -59,7 +59,7 @@ class LookupDriver(uvm_driver):
 
 
 class MmioAgent(uvm_agent):
-    """Sequencer and driver of one BAR."""
+    """CommandQueue and driver of one BAR."""
 
     def __init__(self, name: str, parent: uvm_component, bench: Bench) -> None:
         super().__init__(name, parent)
@@ -77,7 +77,7 @@ class MmioAgent(uvm_agent):
 
 
 class LookupAgent(uvm_agent):
-    """Sequencer and driver of one lookup port."""
+    """CommandQueue and driver of one lookup port."""
 
     def __init__(self, name: str, parent: uvm_component, bench: Bench, port: int) -> None:
         super().__init__(name, parent)

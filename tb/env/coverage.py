@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tb.base_test import Context
+from tb.harness.base_test import Context
 from tb.scoreboard.scoreboard import Scoreboard
 
 GOALS: tuple[str, ...] = (

@@ -6,13 +6,13 @@ from typing import Any
 
 from pyuvm import uvm_component, uvm_env
 
-from tb.base_test import Context, KvUvmTest
-from tb.bench import Bench
 from tb.env.agents import LookupAgent, MemoryAgent, MmioAgent, MmioItem, OneItem
 from tb.env.coverage import Coverage
 from tb.env.registers import IRQ_COMMAND_DONE, Registers
 from tb.eventlog import NAME, EventLog
-from tb.link import Array
+from tb.harness.base_test import Context, KvUvmTest
+from tb.harness.bench import Bench
+from tb.harness.link import Array
 from tb.scoreboard.scoreboard import Scoreboard
 
 DRAIN_EVERY = 2000  # cycles between two looks at the records

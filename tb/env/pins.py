@@ -12,8 +12,8 @@ import cocotb
 from cocotb.triggers import Event, FallingEdge, ReadOnly, RisingEdge
 from cocotb_bus.drivers.amba import AXI4LiteMaster, AXIProtocolError
 
-from tb.bench import Bench
-from tb.link import OKAY, READ, SLVERR, WAIT_IRQ, WRITE, Array
+from tb.harness.bench import Bench
+from tb.harness.link import OKAY, READ, SLVERR, WAIT_IRQ, WRITE, Array
 
 RESPONSE_LIMIT = 2000  # cycles
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sw import regs
-from tb.base_test import Context
-from tb.link import OKAY, READ, WAIT_IRQ, WRITE, Array, Link
+from sw.regs import registers as regs
+from tb.harness.base_test import Context
+from tb.harness.link import OKAY, READ, WAIT_IRQ, WRITE, Array, Link
 
 COMMAND_LIMIT = 400_000  # cycles that a command may take
 IRQ_COMMAND_DONE = 1 << 1

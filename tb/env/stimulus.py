@@ -4,10 +4,10 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from sw import regs
+from sw.regs import registers as regs
 from tb.env.agents import LookupItem, MmioAgent, OneItem
 from tb.env.registers import Registers, kv, offset
-from tb.link import READ, WAIT_IRQ, WRITE
+from tb.harness.link import READ, WAIT_IRQ, WRITE
 
 RANGES = ("BOOST", "IMEVICT", "COOL", "PREFETCH", "SHARE", "RELEASE")
 COMMAND_WAIT = 5_000  # cycles

@@ -6,14 +6,14 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from sw import regs
-from tb.context import Mismatch
+from sw.regs import registers as regs
 from tb.env.env import KvTopTest
 from tb.env.registers import IRQ_COMMAND_DONE, kv, offset
 from tb.figures.files import FIGURES
 from tb.figures.ratchets import held, moved
 from tb.figures.records import Records
-from tb.link import WAIT_IRQ, WRITE, Array
+from tb.harness.context import Mismatch
+from tb.harness.link import WAIT_IRQ, WRITE, Array
 
 AFTER_SCAN = 600  # cycles until the last scan's histogram has been summed up (device.md 10: at most 512)
 PLACED = 200  # cycles from an INSERT's result until its entry stands in its place

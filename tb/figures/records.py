@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tb import events as ev
-from tb.events import Cmd, Kind
-from tb.link import Array
+from tb.events import records as ev
+from tb.events.records import Cmd, Kind
+from tb.harness.link import Array
 from tb.scoreboard.scoreboard import Scoreboard
 
 _KINDS = (Kind.ScanBegin, Kind.ScanDone, Kind.Push, Kind.Command, Kind.CmdDone, Kind.Result)

@@ -4,9 +4,9 @@ import json
 import resource
 import time
 
-from tb.base_test import Context, kv_test
 from tb.figures.files import FIGURES, IMAGE, PINS
-from tb.link import Link
+from tb.harness.base_test import Context, kv_test
+from tb.harness.link import Link
 from tb.system.test_replay import NO_LIMIT, NO_PROGRESS, replayed
 
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from sw import regs
-from tb.base_test import kv_test
+from sw.regs import registers as regs
 from tb.env.registers import kv
-from tb.events import Kind
+from tb.events.records import Kind
 from tb.figures.base import AFTER_SCAN, FigureTest
 from tb.figures.records import FREE_REQUEST
-from tb.link import Array
+from tb.harness.base_test import kv_test
+from tb.harness.link import Array
 
 OCCUPANCIES = (0.25, 0.5, 0.75, 0.9, 0.98)
 OF_4_LANES = (0.25, 0.5, 0.75)  # with four choices the first FULL comes soon after

@@ -1,10 +1,10 @@
 """The DMA with both channels busy: decisions of scans keep its queues filled, memories answer after 200 cycles."""
 
-from sw import regs
-from tb.base_test import kv_test
+from sw.regs import registers as regs
 from tb.env.registers import IRQ_SCAN_DONE, offset
 from tb.figures.base import FigureTest
-from tb.link import WAIT_IRQ, WRITE, Array
+from tb.harness.base_test import kv_test
+from tb.harness.link import WAIT_IRQ, WRITE, Array
 
 WARM, COUNTED = 200, 1000  # moves before the count begins, and moves counted at least
 SMALL, SMALL_WARM, SMALL_COUNTED = 4096, 60, 300  # ... of a directory with fewer entries, which holds fewer blocks

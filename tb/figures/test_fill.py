@@ -4,12 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from sw.regs import Status
-from tb.base_test import kv_test
-from tb.events import Kind
+from sw.regs.registers import Status
+from tb.events.records import Kind
 from tb.figures.base import FigureTest
 from tb.figures.records import INSERT
-from tb.link import Array
+from tb.harness.base_test import kv_test
+from tb.harness.link import Array
 
 BATCH = 1024
 AT_90 = (0.89, 0.91)  # occupancies that count as "at 90 %"

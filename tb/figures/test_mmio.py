@@ -8,12 +8,12 @@ import time
 
 import numpy as np
 
-from sw import regs
-from tb.base_test import Context, kv_test
-from tb.bench import Bench
+from sw.regs import registers as regs
 from tb.env.pins import BusMaster
 from tb.figures.files import FIGURES
-from tb.link import READ, WRITE, Array
+from tb.harness.base_test import Context, kv_test
+from tb.harness.bench import Bench
+from tb.harness.link import READ, WRITE, Array
 
 PLAIN = ("BOOST_ADDR", "IMEVICT_ADDR", "COOL_ADDR", "PREFETCH_ADDR", "SHARE_ADDR", "RELEASE_ADDR", "DIR_ADDR")
 OPERATIONS = 4000  # of the sequence

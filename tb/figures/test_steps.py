@@ -3,10 +3,10 @@
 import numpy as np
 
 from model.placement import Placement
-from tb.base_test import kv_test
 from tb.env.registers import kv
-from tb.events import Kind
+from tb.events.records import Kind
 from tb.figures.base import AFTER_SCAN, FigureTest
+from tb.harness.base_test import kv_test
 
 STARTS = 8  # first rows of eight scans, after which they come round
 

@@ -1,5 +1,5 @@
 // What the testbench's SystemVerilog shares: the DPI functions of tb/dpi and the records that monitors write.
-// tb/events.py reads the record kinds from here; the layout of a record's words is written beside each function.
+// tb/events/records.py reads the record kinds from here; the layout of a record's words is written beside each function.
 
 package kvcpu_tb_pkg;
   import kvcpu_pkg::*;
@@ -150,9 +150,9 @@ package kvcpu_tb_pkg;
     return {item.request_id, item.layer_head, item.block};
   endfunction
 
-  /// The rest of an item: {0 16, life 16, by_migrate 8, fixed 8, target 8, from 8}.
+  /// The rest of an item: {0 16, generation 16, by_migrate 8, fixed 8, target 8, from 8}.
   function automatic longint item_rest(item_t item);
-    return {16'd0, item.life, 8'(item.by_migrate), 8'(item.fixed), 8'(item.target), 8'(item.from)};
+    return {16'd0, item.generation, 8'(item.by_migrate), 8'(item.fixed), 8'(item.target), 8'(item.from)};
   endfunction
 
   // An entry in 4 words.
@@ -169,9 +169,9 @@ package kvcpu_tb_pkg;
   function automatic longint entry_word2(tag_t tag, meta_t meta);
     return {meta.f, meta_flags(meta), 8'(tag.tier), tag.slot, tag.token_end, 8'(tag.valid)};
   endfunction
-  /// {0 32, move_id 16, life 16}
+  /// {0 32, move_id 16, generation 16}
   function automatic longint entry_word3(meta_t meta);
-    return {32'd0, 16'(meta.move_id), meta.life};
+    return {32'd0, 16'(meta.move_id), meta.generation};
   endfunction
   function automatic logic [15:0] meta_flags(meta_t meta);
     return {7'd0, meta.voided, meta.moving, meta.in_flight, meta.epoch, meta.hint, meta.evictable,

@@ -15,11 +15,11 @@ from rich.console import Console
 from tb.llm.display import Display, rows, show_served, show_totals
 from tb.llm.options import Options, parse
 from tb.llm.outcome import FIGURE_NAMES, Progress
-from tb.replay.errors import Difference
 from tb.replay.outcome import COMPLETE, FAILED, INTERRUPTED
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import shown
 from tb.run.process import no_process_left
+from tb.sim.errors import Difference
 
 FIGURES = "llm.json"
 PAGE = "llm.html"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command, Reply, decode_reply, encode_request
 from sw.control.llm_commands import InferState
 from sw.kernel.capability import Capability, Object, Rights

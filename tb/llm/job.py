@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sw import regs
 from sw.audit import verify
 from sw.control.llm_commands import InferState
 from sw.driver import Driver
@@ -17,6 +16,7 @@ from sw.llm.package import Quantisation
 from sw.llm.system import System, build_system
 from sw.metrics.schema import check as check_snapshot
 from sw.node.start import settle
+from sw.regs import registers as regs
 from sw.replay.records import Checks
 from sw.transport.base import Transport
 from tb.llm.clients import Client, Desk

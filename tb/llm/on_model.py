@@ -18,9 +18,9 @@ from tb.llm.job import LlmJob
 from tb.llm.options import Options
 from tb.llm.outcome import Outcome, Progress
 from tb.llm.setup import shipped
-from tb.replay.errors import Difference
 from tb.replay.on_model import Counter
 from tb.run.errors import CheckError
+from tb.sim.errors import Difference
 
 
 def serve(options: Options, take: Callable[[Progress], None]) -> Outcome:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sw import regs
 from sw.driver import Driver
 from sw.driver.types import Caps
 from sw.llm.config import Limits, LlmConfig
@@ -17,6 +16,7 @@ from sw.llm.models import PACKAGE, PUBLIC_KEY
 from sw.llm.package import Header, Quantisation, TrustedKey, TrustStore
 from sw.llm.package.format import parse
 from sw.llm.system import LlmSetup, SystemConfig
+from sw.regs import registers as regs
 from sw.signing import PrivateKey, PublicKey
 from tb.llm.workload import CLASSES, Prompt
 

@@ -18,7 +18,7 @@ bind kvcpu_rtbd kvcpu_mon_rtbd #(
   .hit_i(s3_hit_q), .index_i(s3_index), .meta_i(s3_meta_q),
   .token_end_i(s3_q.token_end), .tier_i(s3_q.tier), .tag_slot_i(s3_q.slot),
   .tag_we_i(alu_tag_we), .meta_we_i(alu_meta_we), .judged_i(s3_judged), .push_ok_i(push_ok),
-  .step_i(step_i), .epoch_i(scan_cfg_i.epoch), .life_i(life_q), .s4_tag_i(s4_tag), .s4_meta_i(s4_meta),
+  .step_i(step_i), .epoch_i(scan_cfg_i.epoch), .generation_i(generation_q), .s4_tag_i(s4_tag), .s4_meta_i(s4_meta),
   .found_i(u_result.s3_rsp), .read_tag_i(s3_tag_b_q),
   .push_valid_i(push_valid_o), .push_channel_i(push_channel_o), .push_item_i(push_item_o),
   .evict_full_i(evict_full_i), .prefetch_full_i(prefetch_full_i),

@@ -57,7 +57,7 @@ module kvcpu_mon_bank #(
                    {16'({11'd0, hist_i, drop_i, accept_i, prefetch_i, evict_i}), meta_i.f, meta_i.r,
                     meta_i.prio, 16'(index_of(s5_row_i))},
                    {meta_flags(meta_i), 8'(meta_i.tier), meta_i.ref_count, meta_i.access_step},
-                   {16'd0, meta_i.life, meta_i.slot, meta_i.request_id});
+                   {16'd0, meta_i.generation, meta_i.slot, meta_i.request_id});
       end
       if (removed_i || stayed_i) begin
         kv_record16(StreamMain, head(EvFree, 0, 0, 0, index_of(s3_row_i)),

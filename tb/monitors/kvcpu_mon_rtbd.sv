@@ -46,7 +46,7 @@ module kvcpu_mon_rtbd #(
   /// Epoch of the running or last scan.
   input logic                                                   epoch_i,
   /// Life count of a new entry.
-  input logic [kvcpu_pkg::LifeW-1:0]                            life_i,
+  input logic [kvcpu_pkg::GenerationW-1:0]                            generation_i,
   /// Tag after, as the device works it out a cycle later (S4).
   input kvcpu_pkg::tag_t                                        s4_tag_i,
   /// Meta word after, as the device works it out a cycle later (S4).
@@ -112,7 +112,7 @@ module kvcpu_mon_rtbd #(
     tag_before.slot = tag_slot_i;
   end
 
-  kvcpu_rtbd_word u_word (
+  kvcpu_rtbd_writeback u_writeback (
     .is_i          (writer_of(op_i.op)),
     .op_i          (op_i),
     .tag_i         (tag_before),
@@ -125,7 +125,7 @@ module kvcpu_mon_rtbd #(
     .block_i       (op_i.kv_addr.token >> OffBits),
     .step_i        (step_i),
     .epoch_i       (epoch_i),
-    .life_i        (life_i),
+    .generation_i        (generation_i),
     .tag_o         (tag_n),
     .meta_o        (meta_n)
   );

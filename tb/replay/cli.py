@@ -8,7 +8,6 @@ from rich.console import Console
 from sw.replay.trace import TraceError, TraceRequest
 from tb.replay import outcome as results
 from tb.replay.display import Display
-from tb.replay.errors import Difference
 from tb.replay.feed import Update
 from tb.replay.options import Options, parse
 from tb.replay.outcome import Outcome
@@ -16,6 +15,7 @@ from tb.replay.workload import load, plan
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import shown
 from tb.run.process import no_process_left
+from tb.sim.errors import Difference
 
 FIGURES = "sim.json"
 PAGE = "sim.html"

@@ -14,10 +14,10 @@ from sw.replay.trace import TraceRequest
 from sw.run import run
 from sw.transport.base import TransportError
 from sw.transport.model import ModelTransport
-from tb.replay.errors import Difference
 from tb.replay.feed import Update
 from tb.replay.options import Options
 from tb.run.errors import CheckError
+from tb.sim.errors import Difference
 
 
 class Counter:

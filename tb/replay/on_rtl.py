@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, Protocol, TypeVar
 
-from tb.replay.errors import Difference
 from tb.replay.feed import NAME, Reader, Update
 from tb.replay.options import Options
 from tb.run.build import Built, build
@@ -19,6 +18,7 @@ from tb.run.manifest import load
 from tb.run.paths import RUNS, shown
 from tb.run.verdict import Verdict
 from tb.run.waves import rerun_with_waves
+from tb.sim.errors import Difference
 
 LEG = "replay"
 FOLDER = "sim"

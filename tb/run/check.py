@@ -57,7 +57,7 @@ def _lint(manifest: Manifest) -> Counts:
 def _generated(_manifest: Manifest) -> Counts:
     counts = Counts()
     for title, command in (
-        ("generated files: registers", ["-m", "sw.regs_gen", "--check"]),
+        ("generated files: registers", ["-m", "sw.regs.generate", "--check"]),
         ("generated files: kernel interface", ["-m", "sw.uapi", "generate", "--check"]),
     ):
         part = _tool(title, [sys.executable, *command])

@@ -157,7 +157,7 @@ def run(
             child.wait(timeout_s)
         except subprocess.TimeoutExpired:
             timed_out = True
-            _kill_group(child.pid, signal.SIGUSR1)  # tb.context dumps the Python stacks on it
+            _kill_group(child.pid, signal.SIGUSR1)  # tb.harness.context dumps the Python stacks on it
             time.sleep(0.3)
         finally:
             _end_group(child)

@@ -159,8 +159,8 @@ def regress(
     say(f"{passed} passed, {failed} failed")
     plan_holds = True
     if not quick and level is None:  # a part of the legs cannot show the whole plan
-        from tb.testplan import RESULTS  # functional coverage needs the simulator's packages
-        from tb.testplan import check as check_plan
+        from tb.plan import RESULTS  # functional coverage needs the simulator's packages
+        from tb.plan import check as check_plan
 
         plan_holds = check_plan(RESULTS, names_only=False) == 0
     return 1 if failed or not passed or not plan_holds else 0

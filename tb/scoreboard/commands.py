@@ -8,8 +8,8 @@ import numpy as np
 
 from model import DeviceState
 from model.types import CommandResult, Irq, Status
-from tb.base_test import Context
-from tb.events import Cmd, Op
+from tb.events.records import Cmd, Op
+from tb.harness.base_test import Context
 
 U8, U16, U32 = 0xFF, 0xFFFF, 0xFFFF_FFFF
 QUEUE_DEPTH = 16

@@ -12,8 +12,8 @@ from typing import Any
 from model import DeviceState
 from model.slots import SlotState
 from model.types import Channel, Item, MoveResult, Status
-from tb.base_test import Context
-from tb.events import Client, Op
+from tb.events.records import Client, Op
+from tb.harness.base_test import Context
 from tb.scoreboard.commands import CommandCheck
 from tb.scoreboard.ports import Commit
 from tb.scoreboard.scan import ScanCheck
@@ -29,11 +29,11 @@ WINDOW_SETTLES = 256  # cycles between a lookup's acceptance, where its window c
 
 @dataclass(slots=True)
 class Popped:
-    """An item that the DMA has taken and not begun: told from a later one of the same block by its life."""
+    """An item that the DMA has taken and not begun: told from a later one of the same block by its generation."""
 
     item: Item
     key: int
-    life: int
+    generation: int
 
 
 class Operations:
@@ -338,11 +338,11 @@ class Operations:
 
     def _start(self, op: int, client: int, flags: int, w: list[int]) -> None:
         result = w[8] >> 8 & U8
-        move_id, key, life = w[13] & U8, w[11], w[12] >> 32 & U16
+        move_id, key, generation = w[13] & U8, w[11], w[12] >> 32 & U16
         if flags & RETRY:
             item = self.moving.pop(move_id, None)
         else:
-            found = next((p for p in self.popped if p.key == key and p.life == life), None)
+            found = next((p for p in self.popped if p.key == key and p.generation == generation), None)
             item = None if found is None else found.item
             if found is not None:
                 self.popped.remove(found)

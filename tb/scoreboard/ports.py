@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tb import events as ev
-from tb.base_test import Context
-from tb.link import OKAY, SLVERR, Array
+from tb.events import records as ev
+from tb.harness.base_test import Context
+from tb.harness.link import OKAY, SLVERR, Array
 
 Commit = tuple[int, int, bool, bool, int, int, int]  # KV address, write, hit, denied, tier, PHYS_ADDR, index
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from model import DeviceState
 from model.types import CommandResult
-from sw import regs
-from sw.register import Register
-from tb.base_test import Context
-from tb.events import Cmd, sv_enum
-from tb.link import OKAY, SLVERR
+from sw.regs import registers as regs
+from sw.regs.register import Register
+from tb.events.records import Cmd, sv_enum
+from tb.harness.base_test import Context
+from tb.harness.link import OKAY, SLVERR
 from tb.scoreboard.commands import QUEUE_DEPTH, Command, CommandCheck
 
 U32 = 0xFFFF_FFFF

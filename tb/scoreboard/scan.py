@@ -6,9 +6,9 @@ import numpy as np
 
 from model import DeviceState, Mismatch
 from model.types import Channel, Decision
-from tb import events as ev
-from tb.base_test import Context
-from tb.link import Array
+from tb.events import records as ev
+from tb.harness.base_test import Context
+from tb.harness.link import Array
 
 NEVER = np.uint64(2**64 - 1)
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from model import DeviceState, Mismatch
-from sw import regs
-from tb import base_test
-from tb import events as ev
-from tb.base_test import Context
-from tb.bench import Bench
-from tb.events import Kind
-from tb.link import OKAY, READ, Array
+from sw.regs import registers as regs
+from tb.events import records as ev
+from tb.events.records import Kind
+from tb.harness import base_test
+from tb.harness.base_test import Context
+from tb.harness.bench import Bench
+from tb.harness.link import OKAY, READ, Array
 from tb.scoreboard.commands import CommandCheck
 from tb.scoreboard.operations import Operations
 from tb.scoreboard.ports import PortCheck

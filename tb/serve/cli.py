@@ -10,15 +10,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sw.node.place import VARIABLE, PlaceError
 from sw.uapi.build import BuildError, NoCompiler
 from sw.uapi.build import build as build_libraries
 from sw.uapi.description import DEVICE
-from tb.replay.errors import Difference
+from sw.uapi.place import VARIABLE, PlaceError
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import ROOT
 from tb.run.process import no_process_left
 from tb.serve.options import Options, parse
+from tb.sim.errors import Difference
 
 Say = Callable[[str], None]
 

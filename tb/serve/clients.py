@@ -5,8 +5,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from sw.node.place import VARIABLE
 from sw.uapi.build import INCLUDE, build, find_compiler
+from sw.uapi.place import VARIABLE
 from tb.run.paths import ROOT, VENV
 from tb.run.process import clean_env
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from sw.node.client import Client, NodeError
 from sw.node.server import refuse_second, remove_dead
-from tb.replay.errors import Difference
 from tb.replay.on_rtl import LIMIT_S, folder_of_its_own
 from tb.run.build import Built, build
 from tb.run.errors import CheckError
@@ -19,6 +18,7 @@ from tb.run.paths import shown
 from tb.run.process import kill_all
 from tb.run.verdict import Verdict
 from tb.serve.options import Options
+from tb.sim.errors import Difference
 
 LEG = "serve"
 TEST = "serve"

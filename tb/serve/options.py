@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from sw.node.place import default_path
+from sw.uapi.place import default_path
 from tb.replay.options import Parser, checked_backend, checked_entries, checked_lanes, checked_seed, whole
 from tb.run.errors import UsageError
 

@@ -8,16 +8,16 @@ from threading import Thread
 
 from model.device import DeviceModel
 from sw.driver import Driver
-from sw.node.place import NAME
 from sw.node.server import Server, in_thread
 from sw.node.start import settle, start
 from sw.run import run
 from sw.transport.model import ModelTransport
-from tb.base_test import Context, kv_test
-from tb.bench import Bench
+from sw.uapi.place import NAME
+from tb.harness.base_test import Context, kv_test
+from tb.harness.bench import Bench
+from tb.harness.transport import RtlTransport
 from tb.scoreboard.scoreboard import Scoreboard
 from tb.serve.clients import CLIENTS
-from tb.transport import RtlTransport
 
 NO_LIMIT = 2**48  # cycles: whoever uses the device decides how long; the driver's own limits notice one that hangs
 REST_NS = 20_000_000

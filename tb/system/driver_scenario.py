@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from sw import regs
 from sw.driver import BadArgument, DirectoryError, Driver, Refused
 from sw.driver.device import Weights
 from sw.driver.ioctl import RANGE, STEP, WEIGHTS, Ioctl, Request, Telemetry
 from sw.driver.published import published_sequence
 from sw.driver.types import InsertRequest, TierConfig
-from sw.kv_address import KvAddress
+from sw.regs import registers as regs
+from sw.regs.kv_address import KvAddress
 from sw.transport.base import Lookup, Transport
 
 Outcome = dict[str, Any]

@@ -1,7 +1,7 @@
 """The device model with the sizes of the device under test."""
 
 from model.device import DeviceModel
-from tb.base_test import Context
+from tb.harness.base_test import Context
 
 
 def same_model(ctx: Context) -> DeviceModel:

@@ -3,12 +3,12 @@
 from sw.driver import Driver
 from sw.run import run
 from sw.transport.model import ModelTransport
-from tb.base_test import Context, kv_test
-from tb.bench import Bench
+from tb.harness.base_test import Context, kv_test
+from tb.harness.bench import Bench
+from tb.harness.transport import RtlTransport
 from tb.scoreboard.scoreboard import Scoreboard
 from tb.system.driver_scenario import Outcome, commands, published, setup
 from tb.system.model import same_model
-from tb.transport import RtlTransport
 
 
 def _compare(ctx: Context, expected: Outcome, seen: Outcome) -> None:

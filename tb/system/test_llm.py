@@ -8,18 +8,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sw import regs
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.llm_commands import InferState
 from sw.driver import Driver
 from sw.kernel.clock import CountedClock, CountingTransport
 from sw.llm.system import System, build_system
 from sw.node.start import settle
+from sw.regs import registers as regs
 from sw.run import run
 from sw.transport.base import Operation, Transport, Write
 from sw.transport.model import ModelTransport
-from tb.base_test import Context, kv_test
-from tb.bench import Bench
+from tb.harness.base_test import Context, kv_test
+from tb.harness.bench import Bench
+from tb.harness.transport import RtlTransport
 from tb.llm.clients import Client, Desk
 from tb.llm.job import REST_NS, LlmJob, reference
 from tb.llm.on_rtl import FEED
@@ -30,7 +31,6 @@ from tb.llm.workload import Prompt, default
 from tb.replay.feed import Writer
 from tb.scoreboard.scoreboard import Scoreboard
 from tb.system.model import same_model
-from tb.transport import RtlTransport
 
 TOLD = (regs.STEP_ADVANCE, regs.DIR_COMMAND, regs.SHARE_LEN, regs.RELEASE_LEN, regs.PREFETCH_STEP, regs.IMEVICT_LEN)
 """Registers whose write launches what a decode step tells the device."""

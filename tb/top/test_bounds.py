@@ -5,11 +5,11 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from sw.regs import Command
-from tb.base_test import kv_test
+from sw.regs.registers import Command
 from tb.env.env import KvTopTest
 from tb.env.registers import kv, offset
-from tb.link import READ, WAIT_IRQ, WRITE
+from tb.harness.base_test import kv_test
+from tb.harness.link import READ, WAIT_IRQ, WRITE
 
 BUSY_WAIT = 64  # cycles that a command step, commit or BAR2 read waits for the directory
 PIPELINE = 24  # cycles of a BAR2 read beside that wait: bus, pipeline, bus

@@ -4,11 +4,11 @@ from itertools import product
 
 import cocotb
 
-from sw import regs
-from sw.regs import Command
-from tb.base_test import kv_test
+from sw.regs import registers as regs
+from sw.regs.registers import Command
 from tb.env.registers import IRQ_COMMAND_DONE, kv, offset
-from tb.link import OKAY, READ, SLVERR, WRITE
+from tb.harness.base_test import kv_test
+from tb.harness.link import OKAY, READ, SLVERR, WRITE
 from tb.top.test_directory import DirectoryTest
 
 MOVE = 300  # cycles: more than the move of one block takes here

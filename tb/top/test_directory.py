@@ -8,12 +8,12 @@ from cocotb.task import Task
 
 from model.entries import EntryView
 from model.types import BadParity
-from sw import regs
-from sw.regs import Command, Status
-from tb.base_test import kv_test
+from sw.regs import registers as regs
+from sw.regs.registers import Command, Status
 from tb.env.env import KvTopTest
 from tb.env.registers import kv
-from tb.link import OKAY, READ, SLVERR, WRITE
+from tb.harness.base_test import kv_test
+from tb.harness.link import OKAY, READ, SLVERR, WRITE
 
 
 class DirectoryTest(KvTopTest):

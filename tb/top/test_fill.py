@@ -5,11 +5,11 @@ from typing import Any
 
 import cocotb
 
-from sw import regs
-from tb.base_test import kv_test
+from sw.regs import registers as regs
 from tb.env import stimulus
 from tb.env.env import KvTopTest
 from tb.env.registers import kv
+from tb.harness.base_test import kv_test
 
 Jobs = list[Coroutine[Any, Any, None]]
 

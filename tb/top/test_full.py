@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from sw import regs
-from tb.base_test import kv_test
+from sw.regs import registers as regs
 from tb.env.registers import kv, offset
-from tb.link import READ, WAIT_IRQ, WRITE
+from tb.harness.base_test import kv_test
+from tb.harness.link import READ, WAIT_IRQ, WRITE
 from tb.top.test_bounds import LoadedTest
 
 BATCH = 2000

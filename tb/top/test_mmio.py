@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from sw import regs
-from tb.base_test import kv_test
+from sw.regs import registers as regs
 from tb.env.env import KvTopTest
 from tb.env.pins import BusMaster, PinAgent
 from tb.env.registers import kv, offset
-from tb.link import NOT_RUN, OKAY, READ, SLVERR, WRITE, Array
+from tb.harness.base_test import kv_test
+from tb.harness.link import NOT_RUN, OKAY, READ, SLVERR, WRITE, Array
 
 
 class MmioTest(KvTopTest):

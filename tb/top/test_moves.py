@@ -1,10 +1,10 @@
 """DMA moves, sentence by sentence (device.md 6): starts, commits, voids, errors, completions."""
 
-from sw import regs
-from sw.regs import Command, Completion, Status
-from tb.base_test import kv_test
+from sw.regs import registers as regs
+from sw.regs.registers import Command, Completion, Status
 from tb.env.registers import IRQ_COMMAND_DONE, kv
-from tb.link import DECERR, SLVERR
+from tb.harness.base_test import kv_test
+from tb.harness.link import DECERR, SLVERR
 from tb.top.test_directory import DirectoryTest
 
 

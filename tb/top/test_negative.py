@@ -1,8 +1,8 @@
 """Defects planted beside the device: each must turn the test red, in the contract's words."""
 
-from tb.base_test import kv_test
 from tb.env.env import KvTopTest
 from tb.env.registers import kv
+from tb.harness.base_test import kv_test
 
 
 class NegativeTest(KvTopTest):

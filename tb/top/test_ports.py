@@ -3,10 +3,10 @@
 import cocotb
 import numpy as np
 
-from sw import regs
-from sw.regs import Command, Status
-from tb.base_test import kv_test
+from sw.regs import registers as regs
+from sw.regs.registers import Command, Status
 from tb.env.registers import kv
+from tb.harness.base_test import kv_test
 from tb.top.test_directory import DirectoryTest
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import cocotb
 
-from tb.base_test import kv_test
 from tb.env import stimulus
 from tb.env.env import KvTopTest
+from tb.harness.base_test import kv_test
 
 
 class RandomTest(KvTopTest):

@@ -4,9 +4,9 @@ from functools import partial
 
 import cocotb
 
-from tb.base_test import kv_test
 from tb.env import stimulus
 from tb.env.registers import IRQ_COMMAND_DONE
+from tb.harness.base_test import kv_test
 from tb.top.test_fill import BrimTest
 from tb.top.test_random import RandomTest
 

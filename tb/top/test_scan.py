@@ -1,7 +1,7 @@
 """HEPC, sentence by sentence (device.md 4, 5): scores, decay, decisions, coalescing, pressure."""
 
-from tb.base_test import kv_test
 from tb.env.registers import kv
+from tb.harness.base_test import kv_test
 from tb.top.test_directory import DirectoryTest
 
 

@@ -1,9 +1,9 @@
 """The shortest way through everything: insert, look up, step, move, remove."""
 
-from sw import regs
-from tb.base_test import Context, kv_test
-from tb.bench import Bench
+from sw.regs import registers as regs
 from tb.env.registers import IRQ_COMMAND_DONE, Registers, kv
+from tb.harness.base_test import Context, kv_test
+from tb.harness.bench import Bench
 from tb.scoreboard.scoreboard import Scoreboard
 
 

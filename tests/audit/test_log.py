@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sw.audit import AuditBroken, AuditLog, AuditUnavailable, BadEntry, store, verify
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.signing import PrivateKey
 from tests.audit.logs import KEY, Ticks, by_hand, head_by_hand, write_log
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.control.frames import Command, Reply, decode_reply, encode_request
 from sw.control.graph_service import GraphService
 from sw.control.llm_commands import InferRequest, InferState, LlmCommands, PollAnswer, StatusAnswer

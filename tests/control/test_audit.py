@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sw.audit import AuditLog
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command
 from sw.kernel.buffers import Buffers
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import (
     LAYOUTS,
     Command,

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command, Reply, decode_reply
 from sw.run import run
 from tests.control.system import System

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.control.frames import LAYOUTS, Command
 from sw.control.graph_service import GRAPH_SERVER
 from sw.control.llm_commands import InferRequest, InferState, PollAnswer, StatusAnswer

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fpga import board, smoke
-from tests.sw.bridge import Bridge, Terminal
+from tests.transport.bridge import Bridge, Terminal
 
 
 @pytest.fixture

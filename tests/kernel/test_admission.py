@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.kernel import admission
 from sw.kernel.admission import (
     AdmissionRefused,

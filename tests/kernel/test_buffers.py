@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.kernel import buffers as module
 from sw.kernel.buffers import Buffers
 from sw.kernel.capability import Capability, Object, Rights

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, AuthFailed, Capabilities, Capability, Object, Rights
 from tests.kernel.recorder import Entry, Recorder
 

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.device import DeviceModel
-from sw import regs
 from sw.kernel.clock import CountedClock, CountingTransport, DeviceClock, cycles_to_ns
+from sw.regs import registers as regs
 from sw.run import run
 from sw.transport.base import AccessRefused, Lookup, Read, WaitIrq, WaitTimeout, Write
 from sw.transport.model import ModelTransport
-from tests.sw.fake import FakeTransport
+from tests.driver.fake import FakeTransport
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from model.device import DeviceModel
-from sw import regs
 from sw.kernel.admission import BadArgument, ServerParams, UnknownServer
 from sw.kernel.clock import Clock, CountedClock, DeviceClock
 from sw.kernel.executor import Chunk, Executor
 from sw.kernel.scheduler import Scheduler
+from sw.regs import registers as regs
 from sw.run import run
 from sw.transport.model import ModelTransport
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.kernel.graph import NO_CHANNEL, Graph, Message, OperatorIo, OperatorKind
 from sw.kernel.growth import Growth, GrowthRefused, Resource
 from sw.kernel.operators import BUILT_IN, PASS, SINK, SOURCE

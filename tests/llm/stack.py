@@ -10,7 +10,7 @@ from typing import Any
 
 from model.coprocessor import Coprocessor
 from model.device import DeviceModel
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command, Reply, decode_reply, encode_request
 from sw.control.llm_commands import InferState
 from sw.kernel.capability import Object, Rights

@@ -20,11 +20,11 @@ from sw.llm.micro.reference import ReferenceStores
 from sw.llm.micro.weights import seeded
 from sw.llm.package import Quantisation
 from sw.llm.stub import StubBackend
-from sw.queue_regs import DESCRIPTOR_BYTES, Descriptor, Engine, QueueStatus, Reg
+from sw.regs.queue import DESCRIPTOR_BYTES, Descriptor, Engine, QueueStatus, Reg
 from sw.run import run
 from sw.transport.base import TransportError
 from sw.transport.model import CoprocessorTransport, ModelTransport
-from tests.sw.fake import FakeTransport
+from tests.driver.fake import FakeTransport
 
 CONFIG = ModelConfig(context=64, vocabulary=257, layers=2, heads=2, kv_heads=1, head_dim=16, hidden=32)
 MODES = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from sw.kv_address import KvAddress
 from sw.llm.backend import DeviceFault, Sampling, Usage
 from sw.llm.micro.backend import MicroGeneration
 from sw.llm.micro.device import DeviceStores
@@ -12,6 +11,7 @@ from sw.llm.micro.plan import DevicePlan
 from sw.llm.micro.reference import ReferenceKv
 from sw.llm.micro.session import NewBlock
 from sw.llm.package import Quantisation
+from sw.regs.kv_address import KvAddress
 from sw.run import run
 from sw.transport.base import Lookup, LookupAnswer
 from tests.llm.micro_bench import CONFIG, MODEL, Bench, Output, Request, collect

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.llm.package import Header, Malformed, PackageRefused, Quantisation, Weights, pack, sign
 from sw.llm.package.format import UnknownFormat, encode, parse
 from sw.signing import PrivateKey

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.llm.package import PackageLimits, PackageRefused, TrustedKey, TrustStore, pack, verify, verify_file
 from sw.signing import PublicKey
 from tests.llm import packages

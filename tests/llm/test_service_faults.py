@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sw.audit import AuditUnavailable
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.llm_commands import InferState
 from sw.run import run
 from sw.transport.base import TransportError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command
 from sw.control.llm_commands import InferState
 from sw.llm.config import ClassBudget, Limits

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command, Reply
 from sw.kernel.capability import Object, Rights
 from sw.llm.config import Limits

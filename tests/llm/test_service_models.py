@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command, Reply
 from sw.control.llm_commands import InferState
 from sw.llm.backend import Sampling

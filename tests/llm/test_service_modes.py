@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from model.device import DeviceModel
 from model.timing import Timing
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command, decode_reply, encode_request
 from sw.control.llm_commands import InferState
 from sw.kernel.capability import Object, Rights

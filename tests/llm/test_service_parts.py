@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.device import DeviceModel
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 from sw.kernel.clock import CountedClock
 from sw.kernel.growth import Growth, GrowthRefused
-from sw.kv_address import KvAddress
 from sw.llm.backend import Compute, Generation, Sampling
 from sw.llm.capacity import Backing, Capacity, RequestIds, backing
 from sw.llm.config import LlmConfig
@@ -24,6 +23,7 @@ from sw.llm.package import TrustStore
 from sw.llm.stub import StubBackend, summarize
 from sw.llm.system import LlmSetup, SystemConfig, build_system
 from sw.llm.windows import Window
+from sw.regs.kv_address import KvAddress
 from sw.run import run
 from sw.signing import PrivateKey
 from sw.transport.model import ModelTransport

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command
 from sw.control.llm_commands import InferState
 from sw.llm.config import ClassBudget, Limits

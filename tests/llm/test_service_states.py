@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command
 from sw.control.llm_commands import InferState
-from sw.kv_address import KvAddress
 from sw.llm.backend import Sampling
 from sw.llm.config import ClassBudget, Limits
 from sw.llm.inference import ENDED_KEPT
+from sw.regs.kv_address import KvAddress
 from sw.run import run
 from tests.llm.stack import CLASSES, MS, make_stack, package, reference
 

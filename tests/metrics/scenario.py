@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.kernel.statistics import ServerStats
 from sw.llm.backend import Usage
 from sw.metrics.registry import Metrics

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.kernel.statistics import ServerStats
 from sw.llm.backend import Usage
 from sw.metrics import series

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.metrics.__main__ import main
 from sw.metrics.registry import Metrics
 from sw.metrics.schema import SCHEMA, SnapshotError, check, load

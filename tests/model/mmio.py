@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from model.device import DeviceModel
 from model.timing import Timing
-from sw import regs
-from sw.register import Register
+from sw.regs import registers as regs
+from sw.regs.register import Register
 
 STATUS_OK = regs.Status.OK
 

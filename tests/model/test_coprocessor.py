@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.coprocessor import Coprocessor, QueueRefused, QueueTiming
-from sw.queue_regs import Descriptor, QueueStatus, Reg, Work
+from sw.regs.queue import Descriptor, QueueStatus, Reg, Work
 
 MEMORY = 4096
 FOREVER = 1 << 62

@@ -7,7 +7,7 @@ import pytest
 from model.device import DeviceModel, PortNotReady, Slverr
 from model.entries import EntryView
 from model.types import BadParity
-from sw import regs
+from sw.regs import registers as regs
 from tests.model.helpers import kv
 from tests.model.mmio import Bench
 

@@ -10,7 +10,7 @@ from model.device import PortNotReady
 from model.memory import MemoryFault, TierMemory
 from model.timing import Timing
 from model.types import CompletionStatus
-from sw import regs
+from sw.regs import registers as regs
 from tests.model.helpers import kv
 from tests.model.mmio import Bench
 
@@ -60,7 +60,7 @@ def test_a_write_during_the_move_keeps_its_bytes() -> None:
     bench.write(regs.STEP_ADVANCE, 1)
     bench.idle()
     migrate(bench, kv(), 3)
-    assert bench.device.mover.running == 1
+    assert bench.device.dma.running == 1
     there = bench.device.lookup(0, kv(), write=True)
     bench.device.mem_write(there.tier, there.phys_addr, b"new")
     bench.idle()
@@ -180,7 +180,7 @@ def test_soft_reset_in_the_middle_of_moves() -> None:
     bench.write(regs.IMEVICT_ADDR, kv())
     bench.write(regs.IMEVICT_LEN, 20 * 16)
     bench.device.advance(80)
-    assert bench.device.mover.running
+    assert bench.device.dma.running
     bench.write(regs.CTRL, regs.CTRL.pack(ENABLE=1, SOFT_RESET=1))
     bench.idle()
     bench.device.state.check()

@@ -13,11 +13,11 @@ from pathlib import Path
 from model.device import DeviceModel
 from sw.node.client import Client, NodeError
 from sw.node.node import Node
-from sw.node.place import NAME, VARIABLE
 from sw.node.server import Server, in_thread
 from sw.node.start import start
 from sw.run import run
 from sw.transport.model import ModelTransport
+from sw.uapi.place import NAME, VARIABLE
 from tb.run.paths import ROOT
 from tb.run.process import clean_env
 

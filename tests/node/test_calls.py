@@ -19,9 +19,9 @@ from sw.driver.types import Entry
 from sw.node.calls import CALLS
 from sw.node.client import CallRefused, Client
 from sw.node.server import Server
-from sw.node.wire import Kind
 from sw.run import run
 from sw.uapi import description
+from sw.uapi.wire import Kind
 
 KV = "3:1:2:160"
 

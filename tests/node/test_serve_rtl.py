@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sw.node.client import Client
-from sw.node.place import NAME
+from sw.uapi.place import NAME
 from tb.run.paths import ROOT
 from tb.run.process import clean_env
 from tb.serve.on_rtl import job_for

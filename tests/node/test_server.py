@@ -19,10 +19,10 @@ import pytest
 
 from sw.node.client import CallRefused, Client, NodeError
 from sw.node.home import home_of
-from sw.node.place import LONGEST, NAME, RUNTIME_VARIABLE, VARIABLE, PlaceError, default_path, private_folder
 from sw.node.server import CONNECTIONS, InUse, Server, in_thread
-from sw.node.wire import HEADER, MAGIC, Answer, Kind, Request
 from sw.uapi.description import CALLS
+from sw.uapi.place import LONGEST, NAME, RUNTIME_VARIABLE, VARIABLE, PlaceError, default_path, private_folder
+from sw.uapi.wire import HEADER, MAGIC, Answer, Kind, Request
 from tb.serve import cli
 from tests.node.serving import descriptors, model_node, serving, settled, started
 

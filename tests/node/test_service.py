@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sw.audit import AuditError, AuditUnavailable
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.control.frames import Command, Reply, decode_reply, encode_request
 from sw.control.llm_commands import InferState
 from sw.llm.models import PACKAGE
@@ -23,13 +23,13 @@ from sw.node import frames
 from sw.node.calls import CALLS
 from sw.node.client import CallRefused, Client, NodeError
 from sw.node.home import Home, home_of
-from sw.node.place import NAME
 from sw.node.server import Server
 from sw.node.stoppable import SLICE_NS, StoppableTransport, Stopping
-from sw.node.wire import Kind
 from sw.run import run
 from sw.tools.control import read_token
 from sw.transport.model import ModelTransport
+from sw.uapi.place import NAME
+from sw.uapi.wire import Kind
 from tests.node.serving import model_node, serving
 
 PROMPT = b"The KV cache of a long prompt is moved between memory tiers."

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sw.node.wire import HEADER, INLINE, LIMIT, MAGIC, Answer, Closed, Flag, Kind, Malformed, Request
+from sw.uapi.wire import HEADER, INLINE, LIMIT, MAGIC, Answer, Closed, Flag, Kind, Malformed, Request
 from tests.node.serving import descriptors
 
 PACK = HEADER.layout.pack

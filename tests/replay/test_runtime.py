@@ -9,7 +9,7 @@ import pytest
 
 from model.device import DeviceModel
 from model.types import MoveResult
-from sw.kv_address import KvAddress
+from sw.regs.kv_address import KvAddress
 from sw.replay.blocks import Block, PrefixBlocks, runs
 from sw.replay.config import ReplayConfig, tier_slots
 from sw.replay.content import kv_bytes
@@ -152,7 +152,7 @@ def flipped_byte(device: DeviceModel, _: pytest.MonkeyPatch) -> None:
             wrong[100] ^= count % 20 == 0
             write(tier, address, wrong)
 
-    device.mover._memory = Copies  # type: ignore[assignment]
+    device.dma._memory = Copies  # type: ignore[assignment]
 
 
 def copy_elsewhere(device: DeviceModel, _: pytest.MonkeyPatch) -> None:
@@ -169,12 +169,12 @@ def copy_elsewhere(device: DeviceModel, _: pytest.MonkeyPatch) -> None:
             count += 1
             write(tier, address + 4096 * (count % 20 == 0), data)
 
-    device.mover._memory = Copies  # type: ignore[assignment]
+    device.dma._memory = Copies  # type: ignore[assignment]
 
 
 def write_lost_in_a_move(device: DeviceModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """The copy is made at the start, and a write meanwhile does not void it."""
-    state, mover = device.state, device.mover
+    state, dma = device.state, device.dma
     start, outcome = state.start, state._outcome
 
     def copy_at_once(_: Any, item: Any, **named: Any) -> Any:
@@ -198,7 +198,7 @@ def write_lost_in_a_move(device: DeviceModel, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(state, "start", MethodType(copy_at_once, state))
     monkeypatch.setattr(state, "_outcome", MethodType(never_void, state))
-    mover._memory = NoCopy  # type: ignore[assignment]
+    dma._memory = NoCopy  # type: ignore[assignment]
 
 
 def commit_of_another_slot(device: DeviceModel, monkeypatch: pytest.MonkeyPatch) -> None:

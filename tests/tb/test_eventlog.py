@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tb import eventlog
-from tb import events as ev
-from tb.events import Kind
+from tb.events import records as ev
+from tb.events.records import Kind
 
 SIZES = {"ENTRIES": 1024, "LANES": 4, "PORTS": 1, "BLOCK_TOKENS": 16}
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sw.node.place import VARIABLE
 from sw.tools.common import Tool, main
+from sw.uapi.place import VARIABLE
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sw.generated import ROOT
+from sw.regs.generated import ROOT
 from sw.uapi.__main__ import main, outputs
 from sw.uapi.build import BuildError, NoCompiler, build, find_compiler
 from sw.uapi.description import CALLS, STRUCTS, Member, Struct

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from sw.node.client import Client
-from sw.node.place import NAME, RUNTIME_VARIABLE
 from sw.node.server import Server
-from sw.node.wire import HEADER, MAGIC, Kind, Request
 from sw.uapi.build import build
+from sw.uapi.place import NAME, RUNTIME_VARIABLE
+from sw.uapi.wire import HEADER, MAGIC, Kind, Request
 from tb.run.process import clean_env
 from tb.serve.clients import FCNTL_CLIENT, LIBRARY, SMOKE
 from tb.serve.clients import Client as Program

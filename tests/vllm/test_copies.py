@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sw.kv_address import KvAddress
+from sw.regs.kv_address import KvAddress
 from sw.run import run
 from sw.vllm.fence import Fence
 from sw.vllm.pages import Page, Pages

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sw.driver.types import InsertRequest
-from sw.kv_address import KvAddress
+from sw.regs.kv_address import KvAddress
 from sw.run import run
 from tests.vllm.devices import Spy, entries
 from tests.vllm.engine import Engine

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sw.kv_address import KvAddress
+from sw.regs.kv_address import KvAddress
 from sw.run import Sync
 from tests.vllm import devices
 from tests.vllm.devices import Spy, entries

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sw.kv_address import KvAddress
 from sw.llm.backend import DeviceFault, Usage
 from sw.llm.micro.kvformat import BlockLayout, Floats
 from sw.llm.micro.model import ModelConfig
 from sw.llm.micro.prefixes import PrefixBlock, Shape
 from sw.llm.micro.session import DeviceSession, NewBlock, Place, Wanted
 from sw.llm.package import Quantisation
+from sw.regs.kv_address import KvAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sw import regs
 from sw.driver import Driver
 from sw.driver.device import Weights
 from sw.driver.types import TIERS, TierConfig
 from sw.llm.micro.session import DeviceSession, faults
+from sw.regs import registers as regs
 
 TIER_WINDOW = 1 << 36  # address bytes between the tiers' bases
 WEIGHTS = Weights(w_r=96, w_f=64, w_s=48, w_d=16, evict_thresh=0, prefetch_thresh=48_000)

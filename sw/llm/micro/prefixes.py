@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
-from sw.kv_address import TOKENS, KvAddress
+from sw.regs.kv_address import TOKENS, KvAddress
 
 Run = tuple[int, int]
 """A range of request 0: first token, tokens."""

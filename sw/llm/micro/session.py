@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from sw.driver import Driver, DriverError
 from sw.driver.types import TIERS, InsertRequest
-from sw.kv_address import KvAddress
 from sw.llm.backend import DeviceFault, Usage
 from sw.llm.micro.prefixes import PrefixBlock, PrefixPool, Run, Shape
-from sw.regs import Completion, Status
+from sw.regs.kv_address import KvAddress
+from sw.regs.registers import Completion, Status
 from sw.transport.base import Lookup, TransportError
 
 _STEPS = 1 << 32

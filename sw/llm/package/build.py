@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.llm.package.errors import PackageRefused
 from sw.llm.package.format import (
     ALIGNMENT,

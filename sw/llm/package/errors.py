@@ -1,6 +1,6 @@
 """Why a package is refused."""
 
-from sw.control.codes import Code, Refusal
+from sw.codes import Code, Refusal
 
 
 class PackageRefused(Refusal):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sw.control.codes import Code
+from sw.codes import Code
 from sw.llm.package.errors import PackageRefused
 from sw.llm.package.format import (
     DOMAIN,

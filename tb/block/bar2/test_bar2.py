@@ -5,11 +5,11 @@ from __future__ import annotations
 import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
 
-from sw.regs import ENTRY_STRIDE
-from tb.base_test import Context, kv_test
+from sw.regs.registers import ENTRY_STRIDE
 from tb.block.axil import OKAY, SLVERR, AxilMaster, ReadAccess, WriteAccess, response_name
 from tb.block.reset import out_of_reset
 from tb.block.structs import struct
+from tb.harness.base_test import Context, kv_test
 
 ENTRY_BITS = 240
 ENTRY_WORDS = 4

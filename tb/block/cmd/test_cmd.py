@@ -8,9 +8,9 @@ from typing import Any
 from cocotb.triggers import FallingEdge, RisingEdge
 
 from model.types import Status
-from tb.base_test import Context, kv_test
 from tb.block.reset import out_of_reset
 from tb.block.structs import enum, struct
+from tb.harness.base_test import Context, kv_test
 
 Client: Any = enum("client_e", "Cl")
 Cmd: Any = enum("cmd_e", "Cmd")

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from cocotb.triggers import RisingEdge
 
-from sw import regs
-from sw.register import Register
-from tb.base_test import Context
+from sw.regs import registers as regs
+from sw.regs.register import Register
 from tb.block.axil import OKAY, SLVERR, AxilMaster, response_name
 from tb.block.reset import out_of_reset
 from tb.block.structs import struct
+from tb.harness.base_test import Context
 
 BAR0_BYTES = 0x4000
 RANGE_COMMANDS = {  # launching register: address register, code in rtl/kvcpu_pkg.sv

@@ -2,10 +2,10 @@
 
 import cocotb
 
-from sw import regs
-from tb.base_test import Context, kv_test
+from sw.regs import registers as regs
 from tb.block.axil import ReadAccess, WriteAccess, response_name
 from tb.block.csr.bench import BAR0_BYTES, Bench, name
+from tb.harness.base_test import Context, kv_test
 
 POPPING = (regs.MISS_ADDR.offset, regs.COMPLETION_ADDR.offset)
 

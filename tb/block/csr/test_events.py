@@ -3,11 +3,11 @@
 import cocotb
 from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge
 
-from sw import regs
-from tb.base_test import Context, kv_test
+from sw.regs import registers as regs
 from tb.block.axil import WriteAccess
 from tb.block.csr.bench import Bench
 from tb.block.structs import struct
+from tb.harness.base_test import Context, kv_test
 
 EVENTS = 8
 WINDOW = 14  # cycles after a write begins in which an event is tried

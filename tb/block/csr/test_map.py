@@ -2,12 +2,12 @@
 
 from cocotb.triggers import RisingEdge
 
-from sw import regs
-from sw.register import Register
-from tb.base_test import Context, kv_test
+from sw.regs import registers as regs
+from sw.regs.register import Register
 from tb.block.axil import SLVERR, response_name
 from tb.block.csr.bench import BAR0_BYTES, Bench
 from tb.block.structs import struct
+from tb.harness.base_test import Context, kv_test
 
 PATTERNS = (0, (1 << 64) - 1, 0x5555555555555555, 0xAAAAAAAAAAAAAAAA)
 COUNTERS = {

@@ -3,11 +3,11 @@
 import cocotb
 from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge
 
-from sw import regs
-from sw.register import Register
-from tb.base_test import Context, kv_test
+from sw.regs import registers as regs
+from sw.regs.register import Register
 from tb.block.axil import OKAY, SLVERR, WriteAccess, response_name
 from tb.block.csr.bench import RANGE_COMMANDS, STEPS, Bench
+from tb.harness.base_test import Context, kv_test
 
 DIR_COMMAND_CODES = {  # rtl/kvcpu_pkg.sv, cmd_e
     regs.Command.INSERT: 8,

@@ -12,9 +12,9 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from tb.base_test import Context
 from tb.block.dma.items import Block, Chances, Item, Result, Totals
-from tb.link import Link
+from tb.harness.base_test import Context
+from tb.harness.link import Link
 
 TIERS = 4
 EVICT, PREFETCH = 0, 1
@@ -54,7 +54,7 @@ class Bench:
         self.pops: list[tuple[int, int, int]] = []  # cycle, channel, q_valid at the pop
         self._epoch = 0
         self._answer = 0
-        self._life = 1
+        self._generation = 1
         self._aborts = 0
 
     # ------------------------------------------------------------------ set-up
@@ -151,8 +151,8 @@ class Bench:
             if block.tier == 0:
                 return None
             fixed, target = True, self.rng.randrange(block.tier)
-        self._life = (self._life + 1) & 0xFFFF
-        return Item(block, channel, block.tier, fixed, target, self._life, fixed and self.rng.random() < 0.5)
+        self._generation = (self._generation + 1) & 0xFFFF
+        return Item(block, channel, block.tier, fixed, target, self._generation, fixed and self.rng.random() < 0.5)
 
     async def push(self, item: Item) -> None:
         """One item into its queue, in one cycle."""
@@ -160,7 +160,7 @@ class Bench:
         dut.item_request_id.value = block.request_id
         dut.item_layer_head.value = block.layer_head
         dut.item_block.value = block.number
-        dut.item_life.value = item.life
+        dut.item_generation.value = item.generation
         dut.item_from.value = item.source
         dut.item_target.value = item.target
         dut.item_fixed.value = item.fixed
@@ -226,14 +226,14 @@ class Bench:
             int(dut.seen_request_id.value),
             int(dut.seen_layer_head.value),
             int(dut.seen_block.value),
-            int(dut.seen_life.value),
+            int(dut.seen_generation.value),
             int(dut.seen_from.value),
             int(dut.seen_target.value),
             bool(dut.seen_fixed.value),
             bool(dut.seen_by_migrate.value),
         )
         key = (block.request_id, block.layer_head, block.number)
-        want = (*key, item.life, item.source, item.target, item.fixed, item.by_migrate)
+        want = (*key, item.generation, item.source, item.target, item.fixed, item.by_migrate)
         self.ctx.compare("item of an operation", want, seen, move=int(dut.seen_move.value))
         self.ctx.compare("KV address of an operation", block.kv_addr(self.block_tokens), int(dut.seen_kv_addr.value))
 

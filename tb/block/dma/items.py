@@ -40,7 +40,7 @@ class Item:
     source: int
     fixed: bool
     target: int
-    life: int
+    generation: int
     by_migrate: bool
     tries: int = 0
     move: int | None = None

@@ -48,7 +48,7 @@ module tb_dma_top #(
   logic [16:0]        block_bytes;
   logic [1:0]         push;           // for one cycle
   item_t              push_item;      // its fields below
-  logic [15:0]        item_request_id, item_layer_head, item_life;
+  logic [15:0]        item_request_id, item_layer_head, item_generation;
   logic [31:0]        item_block;
   logic [1:0]         item_from, item_target;
   logic               item_fixed, item_by_migrate;
@@ -71,7 +71,7 @@ module tb_dma_top #(
   assign push_item = '{
       request_id: item_request_id, layer_head: item_layer_head, block: item_block,
       from: tier_e'(item_from), fixed: item_fixed, target: tier_e'(item_target),
-      by_migrate: item_by_migrate, life: item_life
+      by_migrate: item_by_migrate, generation: item_generation
   };
 
   // ---------------------------------------------------------------- queues
@@ -104,7 +104,7 @@ module tb_dma_top #(
   logic [6:0]  seen_move;
   logic [7:0]  seen_tries;
   logic [63:0] seen_kv_addr;
-  logic [15:0] seen_request_id, seen_layer_head, seen_life, seen_dst_slot;
+  logic [15:0] seen_request_id, seen_layer_head, seen_generation, seen_dst_slot;
   logic [31:0] seen_block;
   logic [1:0]  seen_from, seen_target, seen_dst_tier;
 
@@ -131,7 +131,7 @@ module tb_dma_top #(
         seen_request_id <= op.item.request_id;
         seen_layer_head <= op.item.layer_head;
         seen_block <= op.item.block;
-        seen_life <= op.item.life;
+        seen_generation <= op.item.generation;
         seen_from <= op.item.from;
         seen_fixed <= op.item.fixed;
         seen_target <= op.item.target;
@@ -147,7 +147,7 @@ module tb_dma_top #(
     end
   end
 
-  // Answers: Python's decision, AnswerCycles after the operation. The copy's life for the memories' checks begins and
+  // Answers: Python's decision, AnswerCycles after the operation. The copy's generation for the memories' checks begins and
   // ends where the directory decides.
   typedef struct {
     longint cycle;

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 from cocotb.triggers import RisingEdge
 
-from tb.base_test import Context, kv_test
 from tb.block.dma.bench import EVICT, PREFETCH, Bench
 from tb.block.dma.items import Chances, Item
-from tb.link import DECERR, SLVERR
+from tb.harness.base_test import Context, kv_test
+from tb.harness.link import DECERR, SLVERR
 
 ALL_TIERS = 0b1111
 FOREVER = 0xFFFF_FFFF

@@ -9,9 +9,9 @@ from cocotb.triggers import RisingEdge
 
 from model.scoring import Fields, ScanConfig, score
 from model.types import Decision
-from tb.base_test import Context, kv_test
 from tb.block.reset import out_of_reset
 from tb.block.structs import struct
+from tb.harness.base_test import Context, kv_test
 
 U32 = 0xFFFFFFFF
 DISTANCES = (0, 1, 127, 128, 253, 254, 255, 256, 257, 511, 512, 65535, 65536, (1 << 31) - 1, 1 << 31)

@@ -7,9 +7,9 @@ import numpy as np
 from cocotb.triggers import FallingEdge, RisingEdge
 
 from model.scoring import auto_threshold
-from tb.base_test import Context, kv_test
 from tb.block.reset import out_of_reset
 from tb.block.structs import struct
+from tb.harness.base_test import Context, kv_test
 
 FLAGS = ("fence", "scan_begin", "scan_start", "scan_busy", "scan_done", "coalesced", "pressure_began", "hist_ready")
 MAX_SEARCH_CYCLES = 40

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from cocotb.triggers import FallingEdge, RisingEdge
 
-from tb.base_test import Context, kv_test
 from tb.block.reset import out_of_reset
 from tb.block.structs import struct
+from tb.harness.base_test import Context, kv_test
 
 QUEUE_DEPTH = 64
 LANE_PLACES = 4
@@ -87,7 +87,7 @@ class Bench:
             fixed=rng.getrandbits(1),
             target=rng.randrange(4),
             by_migrate=rng.getrandbits(1),
-            life=rng.getrandbits(16),
+            generation=rng.getrandbits(16),
             **{"from": rng.choice(self.tiers)},
         )
 

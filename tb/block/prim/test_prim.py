@@ -4,8 +4,8 @@ from collections import deque
 
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
 
-from tb.base_test import Context, kv_test
 from tb.block.reset import out_of_reset
+from tb.harness.base_test import Context, kv_test
 
 
 @kv_test(timeout_cycles=50_000)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from cocotb.triggers import RisingEdge
 
-from tb.base_test import Context, kv_test
 from tb.block.reset import out_of_reset
+from tb.harness.base_test import Context, kv_test
 
 REFILL_CYCLES = 3  # after a take, a put or a fence, in which `avail` may be low although a slot is free
 UNUSED_CYCLES = 2  # that `unused` is late

@@ -5,7 +5,7 @@ import ctypes
 import numpy as np
 from cocotb.triggers import FallingEdge, RisingEdge, Timer
 
-from tb.base_test import Context, KvUvmTest, kv_test
+from tb.harness.base_test import Context, KvUvmTest, kv_test
 
 
 async def out_of_reset(ctx: Context) -> None:

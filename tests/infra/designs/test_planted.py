@@ -10,7 +10,7 @@ import pyuvm
 from cocotb.triggers import RisingEdge, Timer
 from pyuvm import uvm_component
 
-from tb.base_test import Context, KvUvmTest, context, kv_test
+from tb.harness.base_test import Context, KvUvmTest, context, kv_test
 
 
 def good(ctx: Context) -> None:

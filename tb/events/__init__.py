@@ -1,0 +1,1 @@
+"""The monitors' records: layouts and kinds (`records`), the event log (`log`)."""

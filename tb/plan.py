@@ -1,0 +1,163 @@
+"""Checks the test plan: `python -m tb.plan [--names] [--results FILE]`.
+
+Every row of docs/testplan.toml must quote the contract, name tests that the manifest has and coverage points that
+exist; and, unless only `--names` is asked for, every test that it names must have passed in the last regression and
+every coverage point been hit. Exit status 1 when a row does not hold, 2 for wrong use.
+"""
+
+import argparse
+import json
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tb.run.errors import CheckError, UsageError
+from tb.run.manifest import Manifest, load
+from tb.run.paths import REPORT, ROOT, RUNS, shown
+
+PLAN = ROOT / "docs" / "testplan.toml"
+CONTRACTS = {name: ROOT / "docs" / f"{name}.md" for name in ("device", "software")}
+RESULTS = REPORT / "regress.json"
+_KEYS = {"id": str, "section": int, "sentence": str, "tests": list, "coverage": list}
+_DEFAULTS = {"contract": "device"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sentence of a contract, the tests that show it (`leg.test`) and the coverage points that must be hit."""
+
+    id: str
+    section: int
+    sentence: str
+    tests: tuple[str, ...]
+    coverage: tuple[str, ...]
+    contract: str = "device"
+
+
+def read_plan(path: Path = PLAN) -> list[Row]:
+    """The plan's rows. Raises UsageError when the file is not what it should be."""
+    try:
+        data = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"test plan {shown(path)}: {error}") from None
+    rows = []
+    for number, given in enumerate(data.get("rows", []), 1):
+        entry = _DEFAULTS | given
+        contract = entry.pop("contract")
+        if (
+            contract not in CONTRACTS
+            or set(entry) != set(_KEYS)
+            or any(not isinstance(entry[k], kind) for k, kind in _KEYS.items())
+        ):
+            known = f"{', '.join(_KEYS)}, and contract only for {' or '.join(CONTRACTS)}"
+            raise UsageError(f"test plan {shown(path)}: row {number} must have exactly {known}")
+        tests, coverage = tuple(entry["tests"]), tuple(entry["coverage"])
+        rows.append(Row(entry["id"], entry["section"], entry["sentence"], tests, coverage, contract))
+    if not rows:
+        raise UsageError(f"test plan {shown(path)} has no rows")
+    return rows
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def name_problems(rows: list[Row], manifest: Manifest, contracts: dict[str, str], goals: set[str]) -> Iterator[str]:
+    """What is wrong with the plan itself."""
+    known = {f"{leg.name}.{test}" for leg in manifest.legs for test in leg.tests}
+    texts = {name: _words(text) for name, text in contracts.items()}
+    seen: set[str] = set()
+    for row in rows:
+        if row.id in seen:
+            yield f"row {row.id}: the id is used twice"
+        seen.add(row.id)
+        if _words(row.sentence) not in texts[row.contract]:
+            yield f"row {row.id}: the {row.contract} contract has no sentence `{row.sentence}`"
+        if not row.tests:
+            yield f"row {row.id}: no test shows it"
+        yield from (f"row {row.id}: the manifest has no test `{test}`" for test in row.tests if test not in known)
+        yield from (f"row {row.id}: there is no coverage point `{c}`" for c in row.coverage if c not in goals)
+
+
+def result_problems(row: Row, passed: dict[str, bool], bins: dict[str, int]) -> list[str]:
+    """Why the row does not hold after the last regression; empty when it does."""
+    found = [f"{test} did not run" for test in row.tests if test not in passed]
+    found += [f"{test} failed" for test in row.tests if passed.get(test) is False]
+    found += [f"coverage point {point} was not hit" for point in row.coverage if not bins.get(point)]
+    return found
+
+
+def read_results(path: Path) -> dict[str, bool]:
+    """`leg.test` to whether all its seeds passed. Raises CheckError when there is no usable result."""
+    try:
+        rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"]
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckError(f"no results of a regression in {shown(path)}: {error}") from None
+    passed: dict[str, bool] = {}
+    for row in rows:
+        name = f"{row['leg']}.{row['test']}"
+        passed[name] = passed.get(name, True) and bool(row["passed"])
+    return passed
+
+
+def read_coverage(results: Path) -> dict[str, int]:
+    """Functional coverage of the runs in the results, added up."""
+    from tb.env.coverage import merge  # needs the simulator's Python packages
+
+    rows = json.loads(results.read_text())["rows"]
+    files = [RUNS / r["leg"] / r["test"] / f"seed{r['seed']}" / "functional.json" for r in rows if r["passed"]]
+    return merge([file for file in files if file.exists()])
+
+
+def check(results: Path, names_only: bool) -> int:
+    """Print the table of the plan; 0 when every row holds. Raises CheckError, UsageError."""
+    from tb.env.coverage import GOALS
+
+    rows = read_plan()
+    contracts = {name: path.read_text() for name, path in CONTRACTS.items()}
+    problems = list(name_problems(rows, load(), contracts, set(GOALS)))
+    if problems:
+        raise CheckError("\n".join(["test plan:", *problems]))
+    if names_only:
+        print(f"test plan: {len(rows)} rows, {len({t for r in rows for t in r.tests})} tests, all there")
+        return 0
+    passed, bins = read_results(results), read_coverage(results)
+    failing = {row.id: result_problems(row, passed, bins) for row in rows}
+    table = Table("row", "sentence", "problem", title="test plan: rows that do not hold")
+    for row in rows:
+        for problem in failing[row.id]:
+            table.add_row(row.id, row.sentence[:60], problem)
+    holding = sum(not p for p in failing.values())
+    if holding < len(rows):
+        Console().print(table)
+    REPORT.mkdir(parents=True, exist_ok=True)
+    record = {"rows": len(rows), "holding": holding, "problems": {k: v for k, v in failing.items() if v}, "bins": bins}
+    (REPORT / "testplan.json").write_text(json.dumps(record, indent=1))
+    print(f"test plan: {holding} of {len(rows)} rows hold")
+    return 0 if holding == len(rows) else 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; errors end in one line."""
+    parser = argparse.ArgumentParser(prog="python -m tb.plan", description="Check the test plan.")
+    parser.add_argument("--names", action="store_true", help="check the plan itself, not the results")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="results of a regression (regress.json)")
+    options = parser.parse_args(arguments)
+    try:
+        return check(options.results, options.names)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except CheckError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

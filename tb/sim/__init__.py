@@ -1,0 +1,1 @@
+"""What `make sim`, `make serve` and the replay share: options, errors, exit statuses, display."""
