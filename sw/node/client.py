@@ -107,7 +107,7 @@ class Client:
         return answer.payload
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """One call beside the published ones (sw/node/calls.py).
+        """One call beside the published ones (sw/node/dispatch.py).
 
         Raises:
             CallRefused: the node or its device refuses it.

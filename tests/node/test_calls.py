@@ -16,8 +16,8 @@ from model.types import Decision as ModelDecision
 from sw.driver.device import Weights
 from sw.driver.score import Policy, score
 from sw.driver.types import Entry
-from sw.node.calls import CALLS
 from sw.node.client import CallRefused, Client
+from sw.node.dispatch import CALLS
 from sw.node.server import Server
 from sw.run import run
 from sw.uapi import description

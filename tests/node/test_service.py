@@ -20,8 +20,8 @@ from sw.llm.models import PACKAGE
 from sw.llm.stub import summarize
 from sw.metrics import schema
 from sw.node import frames
-from sw.node.calls import CALLS
 from sw.node.client import CallRefused, Client, NodeError
+from sw.node.dispatch import CALLS
 from sw.node.home import Home, home_of
 from sw.node.server import Server
 from sw.node.stoppable import SLICE_NS, StoppableTransport, Stopping
