@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
+from sw.audit import AuditUnavailable
+from sw.codes import Code, described
 from sw.driver import DriverError
 from sw.node import frames
 from sw.node.calls import CallError
@@ -16,12 +19,14 @@ from sw.transport.base import TransportError
 from sw.uapi.description import DIRECTION_SHIFT, SIZE_MASK, SIZE_SHIFT, Direction
 from sw.uapi.wire import Answer, Kind, Request
 
+log = logging.getLogger(__name__)
+
 
 async def answer(node: Node, file: File, request: Request) -> Answer:
     """Do what a request asks for, to its end.
 
     Raises:
-        AuditError: a decision could not be recorded; the node must end.
+        AuditUnavailable: a decision could not be recorded; the node must end.
     """
     try:
         return Answer(request.kind, 0, await _do(node, file, request))
@@ -31,6 +36,18 @@ async def answer(node: Node, file: File, request: Request) -> Answer:
         return Answer(request.kind, error.errno, _json({"error": str(error)}))
     except (DriverError, TransportError) as error:
         return Answer(request.kind, errno.EIO, _json({"error": str(error)}))
+    except AuditUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - the boundary: one request's fault stays that request's
+        return Answer(request.kind, errno.EIO, _json({"error": _failed(node, request, error)}))
+
+
+def _failed(node: Node, request: Request, error: Exception) -> str:
+    """A defect met in one request: logged for developers, one audit entry, one line for whoever asked."""
+    what = Kind(request.kind).name.lower()
+    log.error("request of kind %s failed by a defect", what, exc_info=error)
+    node.system.audit.record(holder="", cap_id=None, op="node.request", obj=what, code=Code.DEVICE_FAULT)
+    return described(Code.DEVICE_FAULT, f"a defect of the node in this request alone ({type(error).__name__})")
 
 
 async def _do(node: Node, file: File, request: Request) -> bytes:

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from jsonschema import Draft202012Validator, validators
+
 from sw.node.node import File, Node
 from sw.regs.kv_address import TOKENS, KvAddress
 
@@ -17,6 +19,9 @@ KV: Json = {"type": "string", "maxLength": 64}
 FLAG: Json = {"type": "boolean"}
 
 
+_MESSAGE = 300  # characters: what was sent is quoted in a message, and may be as long as a packet
+
+
 class CallError(Exception):
     """A call that is refused; one line and an errno."""
 
@@ -24,6 +29,12 @@ class CallError(Exception):
         """Refuse with errno `number`."""
         super().__init__(message)
         self.errno = number
+
+
+def shortened(message: str) -> str:
+    """A message as one line of bounded length."""
+    line = " ".join(message.split())
+    return line if len(line) <= _MESSAGE else f"{line[: _MESSAGE // 2]} ... {line[-_MESSAGE // 2 :]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +49,32 @@ class Asker:
 Handler = Callable[[Asker, Json], Awaitable[Json]]
 
 
+def _is_integer(_: Any, value: object) -> bool:
+    return type(value) is int
+
+
+# jsonschema's own "integer" takes 1.0 as well, which is no Python integer: it would travel on and fail far from here
+_Checker = validators.extend(
+    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A call: the JSON Schema of its arguments, and what it does."""
 
     schema: Json
     handler: Handler
+
+    def check(self, asked: Json) -> None:
+        """Whether these are its arguments.
+
+        Raises:
+            CallError: one is missing, unknown, or not what it must be.
+        """
+        for error in _Checker(self.schema).iter_errors(asked):
+            place = ".".join(map(str, error.absolute_path))
+            raise CallError(errno.EINVAL, shortened(f"{place}: {error.message}" if place else error.message))
 
 
 def call(handler: Handler, *needed: str, **properties: Json) -> Call:

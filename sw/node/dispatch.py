@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+from typing import Any
 
-import jsonschema
-
-from sw.codes import Code, Refusal
+from sw.codes import Code, Refusal, described
 from sw.driver.errors import BadArgument, DirectoryError
 from sw.node.calls import Asker, Call, CallError, Json
 from sw.node.device_calls import DEVICE_CALLS
@@ -46,17 +45,11 @@ async def dispatch(node: Node, file: File, request: Request) -> Json:
         DriverError, TransportError: the device does not do its part.
         AuditError: a decision could not be recorded.
     """
-    try:
-        asked = json.loads(request.payload)
-        known = CALLS[asked["call"]]
-        jsonschema.validate(asked, known.schema)
-    except (ValueError, TypeError, RecursionError):
-        raise CallError(errno.EINVAL, "not a call") from None
-    except KeyError:
-        raise CallError(errno.ENOSYS, "no such call") from None
-    except jsonschema.ValidationError as error:
-        place = ".".join(map(str, error.absolute_path))
-        raise CallError(errno.EINVAL, f"{place}: {error.message}" if place else error.message) from None
+    asked = parse(request.payload)
+    known = CALLS.get(asked["call"])
+    if known is None:
+        raise CallError(errno.ENOSYS, "no such call")
+    known.check(asked)
     try:
         return await known.handler(Asker(node, file, request.abandoned), asked)
     except BadArgument as error:
@@ -64,6 +57,35 @@ async def dispatch(node: Node, file: File, request: Request) -> Json:
     except DirectoryError as error:
         raise CallError(_DEVICE_ERRNO.get(error.status, errno.EIO), str(error)) from None
     except Refusal as refusal:
-        message = str(refusal)
-        label = refusal.code.label if message == refusal.code.label else f"{refusal.code.label}: {message}"
-        raise CallError(_CODE_ERRNO.get(refusal.code, errno.EINVAL), label) from None
+        raise CallError(_CODE_ERRNO.get(refusal.code, errno.EINVAL), described(refusal.code, str(refusal))) from None
+
+
+def parse(payload: bytes) -> Json:
+    """The object that a payload holds, with the name of a call; no key twice, no number that JSON does not have.
+
+    Raises:
+        CallError: it holds something else.
+    """
+    try:
+        asked = json.loads(payload, object_pairs_hook=_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        why = f": {error}" if isinstance(error, _Odd) else ""
+        raise CallError(errno.EINVAL, f"not a call{why}") from None
+    if not isinstance(asked, dict) or not isinstance(asked.get("call", ""), str):
+        raise CallError(errno.EINVAL, "not a call")
+    return {"call": "", **asked}
+
+
+class _Odd(ValueError):
+    """JSON that Python reads and no call may hold."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _Odd("a key comes twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise _Odd(f"{name} is no number of JSON")
