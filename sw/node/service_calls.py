@@ -13,6 +13,7 @@ from sw.audit.store import head_path
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability, Object, Rights
 from sw.llm.package import TrustError, host_calendar
 from sw.llm.service import LlmService
+from sw.metrics import snapshots
 from sw.node.calls import WORD, Asker, CallError, Json, call
 
 _COUNT = {"type": "integer", "minimum": 1, "maximum": 1_000_000}
@@ -125,8 +126,8 @@ async def _metrics(asker: Asker, asked: Json) -> Json:
     system = asker.node.system
     await system.observe()
     if asked.get("form") == "prometheus":
-        return {"text": system.metrics.prometheus()}
-    return {"snapshot": system.metrics.snapshot()}
+        return {"text": snapshots.prometheus(system.metrics)}
+    return {"snapshot": snapshots.snapshot(system.metrics)}
 
 
 # ---------------------------------------------------------------- models and graph
