@@ -30,14 +30,12 @@ class Counts:
 
 def _tool(title: str, command: list[str]) -> Counts:
     """One external checker; its output is shown when it is not content."""
-    with TemporaryDirectory() as folder:
-        log = Path(folder) / "log"
-        ended = process.run(command, env=process.clean_env({"PYTHONPATH": str(ROOT)}), cwd=ROOT, log=log)
-        if ended.status == 0:
-            return Counts(passed=1)
-        say(f"FAILED {title}")
-        say("\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[:SHOWN_LINES]))
-        return Counts(failed=1)
+    status, text = process.output(command)
+    if status == 0:
+        return Counts(passed=1)
+    say(f"FAILED {title}")
+    say("\n".join(f"  {line}" for line in text.splitlines()[:SHOWN_LINES]))
+    return Counts(failed=1)
 
 
 def _lint(manifest: Manifest) -> Counts:
