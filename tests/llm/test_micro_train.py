@@ -44,7 +44,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 def test_a0_no_git_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(corpus.CorpusError, match="^git cannot be run: No such file or directory$"):
+    with pytest.raises(corpus.CorpusError, match=r"^git cannot be run: No such file or directory$"):
         corpus.load(tmp_path, "HEAD")
 
 
