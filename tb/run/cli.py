@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="everything a change must pass (`make test`)")
     check.add_argument(
-        "--only", choices=["generated files", "manifest", "lint", "pytest", "legs"], help="one part of it"
+        "--only", choices=["generated files", "manifest", "lint", "pytest", "legs", "fpga"], help="one part of it"
     )
     commands.add_parser("audit", help="do the manifest and the test modules agree")
     commands.add_parser("doctor", help="what this machine has and lacks")

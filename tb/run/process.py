@@ -13,7 +13,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
+
+from tb.run.paths import ROOT
 
 PASSED_ON = ("HOME", "TMPDIR", "LD_LIBRARY_PATH", "CPATH", "LIBRARY_PATH", "SSL_CERT_FILE")
 GRACE_S = 2.0
@@ -165,6 +168,14 @@ def run(
                 _live.discard(child.pid)
     code = child.returncode
     return Ended(code if code >= 0 else 128 - code, timed_out, time.monotonic() - start)
+
+
+def output(command: Sequence[str], extra_env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Status and output of a short command of the project, run at its root."""
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        ended = run(command, env=clean_env({"PYTHONPATH": str(ROOT), **(extra_env or {})}), cwd=ROOT, log=log)
+        return ended.status, log.read_text(errors="replace")
 
 
 def _end_group(child: "subprocess.Popen[bytes]") -> None:
