@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from sw.codes import Code, Refusal
 from sw.control import llm_frames
-from sw.control.frames import LAYOUTS, TOKEN_BYTES, Command, encode_reply
+from sw.control.frames import LAYOUTS, POLL_TOKENS, TOKEN_BYTES, Command, encode_reply
 from sw.control.graph_service import GraphService
-from sw.control.llm_commands import LlmCommands
+from sw.control.llm_commands import InferState, LlmCommands
 from sw.control.stream import Fault, Request, StreamParser, parse
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capabilities, Capability, Object, Rights
 from sw.kernel.decision import AuditSink, bounded, decided
@@ -42,6 +43,9 @@ _RULES: dict[Command, _Rule] = {
     Command.LLM_STATUS: _Rule("llm.status", ANY_OBJECT, ANY_RIGHT),
 }
 _LLM = range(Command.LLM_LOAD, Command.LLM_STATUS + 1)
+
+
+Wait = Callable[[int], Awaitable[bool]]
 
 
 class Now(Protocol):
@@ -91,24 +95,26 @@ class ControlPlane:
         """A stream of a new client."""
         return ControlStream(self)
 
-    async def serve(self, parser: StreamParser, data: bytes) -> bytes:
-        """Answer what the bytes complete in a stream, and what was not whole in time by now."""
-        before = parser.dropped
-        items = parser.feed(data, self._clock.now())
+    async def serve(self, parser: StreamParser, data: bytes, wait: Wait | None = None) -> bytes:
+        """Answer what the bytes complete in a stream, and what was not whole in time by now; see `ControlStream`."""
+        before, now = parser.dropped, self._clock.now()
+        items = parser.feed(data, now)
         self.dropped += parser.dropped - before
-        return b"".join([await self._answer(item) for item in items])
+        replies = [await self._answer(item, wait) for item in items]
+        parser.postpone(self._clock.now() - now)
+        return b"".join(replies)
 
-    async def _answer(self, item: Request | Fault) -> bytes:
+    async def _answer(self, item: Request | Fault, wait: Wait | None = None) -> bytes:
         fields = b""
         code = Code.OK
         try:
-            fields = await self._do(item)
+            fields = await self._do(item, wait)
         except Refusal as refusal:
             code = refusal.code
         self.replies[code] += 1
         return encode_reply(item.command, item.flags, code, fields)
 
-    async def _do(self, item: Request | Fault) -> bytes:
+    async def _do(self, item: Request | Fault, wait: Wait | None) -> bytes:
         if isinstance(item, Fault):
             raise self._refuse(None, "frame", "frame", Refusal(item.code))
         number, payload = item.command, item.payload
@@ -124,10 +130,12 @@ class ControlPlane:
         rule = _RULES[command]
         cap = self._capabilities.check(token, rule.objects, rule.rights, self._clock.now())
         arguments = layout.arguments(payload)
-        if command in _LLM:
-            return await self._llm_command(cap, command, arguments)
-        with decided(self._audit, cap, rule.op, "graph") as counts:
-            return await self._graph_command(command, arguments, counts)
+        obj = "llm" if command in _LLM else "graph"
+        with bounded(rule.op, lambda refusal: self._refuse(cap, rule.op, obj, refusal)):
+            if command in _LLM:
+                return await self._llm_command(cap, command, arguments, wait)
+            with decided(self._audit, cap, rule.op, obj) as counts:
+                return await self._graph_command(command, arguments, counts)
 
     async def _graph_command(self, command: Command, arguments: tuple[int, ...], counts: dict[str, int]) -> bytes:
         reply = LAYOUTS[command].reply
@@ -153,7 +161,9 @@ class ControlPlane:
             case _:
                 raise ValueError(f"{command.name} is no command of the graph")
 
-    async def _llm_command(self, cap: Capability, command: Command, arguments: tuple[int, ...]) -> bytes:
+    async def _llm_command(
+        self, cap: Capability, command: Command, arguments: tuple[int, ...], wait: Wait | None
+    ) -> bytes:
         op = _RULES[command].op
         if self._llm is None:
             raise self._refuse(cap, op, "llm", Refusal(Code.UNSUPPORTED, "there is no LLM service"))
@@ -161,8 +171,19 @@ class ControlPlane:
             llm_frames.check_reserved(command, arguments)
         except Refusal as refusal:
             raise self._refuse(cap, op, "llm", refusal) from None
-        with bounded(op, lambda refusal: self._refuse(cap, op, "llm", refusal)):
-            return await llm_frames.call(self._llm, cap, command, arguments)
+        if command is Command.LLM_INFER_POLL:
+            return await self._poll(self._llm, cap, arguments, wait)
+        return await llm_frames.call(self._llm, cap, command, arguments)
+
+    @staticmethod
+    async def _poll(llm: LlmCommands, cap: Capability, arguments: tuple[int, ...], wait: Wait | None) -> bytes:
+        """LLM_INFER_POLL, again when it found nothing yet and whoever serves the stream has waited for more."""
+        infer_id, max_items = arguments
+        most = min(max_items, POLL_TOKENS)
+        answer = await llm.poll(cap, infer_id, most)
+        if wait and most and not answer.tokens and answer.state < InferState.DONE and await wait(infer_id):
+            answer = await llm.poll(cap, infer_id, most)
+        return llm_frames.poll_fields(answer)
 
     def _refuse(self, cap: Capability | None, op: str, obj: str, refusal: Refusal, **counts: int) -> Refusal:
         """Record a refusal of the control plane's own and give it back to be raised."""
@@ -188,9 +209,18 @@ class ControlStream:
         """Time at which `expire` has something to answer; None when no frame is under way."""
         return self._parser.deadline_ns
 
-    async def feed(self, data: bytes) -> bytes:
-        """Take bytes as they come; the replies they cause, in order, one behind the other."""
-        return await self._plane.serve(self._parser, data)
+    async def feed(self, data: bytes, wait: Wait | None = None) -> bytes:
+        """Take bytes as they come, each once; the replies they cause, in order, one behind the other.
+
+        Args:
+            data: the next bytes of the stream.
+            wait: awaited when a poll finds an inference alive and without tokens, with its number; True when it
+                is worth another look. None: such a poll is answered at once.
+
+        Raises:
+            NotRecorded: a decision could not be recorded.
+        """
+        return await self._plane.serve(self._parser, data, wait)
 
     async def expire(self) -> bytes:
         """The replies to what was not whole in time."""

@@ -6,8 +6,7 @@ import errno
 from collections.abc import Callable
 
 from sw.codes import Code, Refusal
-from sw.control.frames import TOKEN_BYTES, Command, FrameError, decode_reply
-from sw.control.llm_commands import InferState
+from sw.control.frames import TOKEN_BYTES
 from sw.control.plane import ControlStream
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability
 from sw.llm.system import System
@@ -23,23 +22,7 @@ async def feed(system: System, stream: ControlStream, data: bytes, unwanted: Cal
     Raises:
         AuditError: a decision could not be recorded.
     """
-    replies = await stream.feed(data)
-    waits_for = _empty_poll(replies)
-    if waits_for is None or not await _progress(system, waits_for, unwanted):
-        return replies
-    return await stream.feed(data)
-
-
-def _empty_poll(replies: bytes) -> int | None:
-    """The inference that a poll found alive and without tokens; None for any other replies."""
-    try:
-        reply = decode_reply(replies)
-    except FrameError:
-        return None
-    if reply.command != Command.LLM_INFER_POLL or reply.code is not Code.OK:
-        return None
-    infer_id, state, _, count, *_ = reply.fields
-    return None if count or state >= InferState.DONE else infer_id
+    return await stream.feed(data, lambda infer_id: _progress(system, infer_id, unwanted))
 
 
 async def _progress(system: System, infer_id: int, unwanted: Callable[[], bool]) -> bool:
