@@ -3,7 +3,6 @@
 Exit status: 0 every mutant was noticed or its survival is explained, 1 one was not, 2 wrong use, 130 interrupted.
 """
 
-import argparse
 import json
 import random
 import shutil
@@ -18,8 +17,8 @@ from rich.table import Table
 
 from tb.mutation.explained import Explained, load_explained
 from tb.mutation.schema import PACKAGE_SOURCE, PLUSARG, Mutant, mutate
-from tb.run import process
 from tb.run.build import Built, build
+from tb.run.command import MAX_COUNT, Parser, checked_seed, run_command, whole
 from tb.run.errors import CheckError, UsageError
 from tb.run.leg import Job, run_built
 from tb.run.manifest import Leg, Manifest, load
@@ -155,38 +154,33 @@ def report(results: Sequence[Result], console: Console) -> int:
     return total
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tb.mutation", description=__doc__)
+def _command(arguments: list[str]) -> int:
+    parser = Parser("python -m tb.mutation", __doc__)
     parser.add_argument("folders", nargs="*", help=f"of {', '.join(LEGS)} (default: all)")
-    parser.add_argument("--count", type=int, default=100, help="mutants of each folder (default 100)")
-    parser.add_argument("--seed", type=int, default=1, help="which mutants are drawn (default 1)")
+    parser.add_argument("--count", default="100", help="mutants of each folder (default 100)")
+    parser.add_argument("--seed", default="1", help="which mutants are drawn (default 1)")
     options = parser.parse_args(arguments)
+    for folder in options.folders:
+        if folder not in LEGS:
+            raise UsageError(f"ONLY={folder}: one of {', '.join(LEGS)}")
+    count, seed = whole(options.count, "COUNT", 1, MAX_COUNT), checked_seed(options.seed)
+    manifest, explained = load(MANIFEST), load_explained()
     console = Console()
     results: list[Result] = []
     try:
-        for folder in options.folders:
-            if folder not in LEGS:
-                raise UsageError(f"{folder}: one of {', '.join(LEGS)}")
-        if options.count < 1:
-            raise UsageError(f"--count {options.count}: 1 or more")
-        manifest, explained = load(MANIFEST), load_explained()
-        with process.no_process_left():
-            for folder in options.folders or LEGS:
-                results += run_folder(manifest, folder, options.count, options.seed, explained, console)
-        return 1 if report(results, console) else 0
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except CheckError as error:
-        print(error, file=sys.stderr)
-        return 1
+        for folder in options.folders or LEGS:
+            results += run_folder(manifest, folder, count, seed, explained, console)
     except KeyboardInterrupt:
         if results:
             report(results, console)
-        print("interrupted", file=sys.stderr)
-        return 130
+        raise
+    return 1 if report(results, console) else 0
+
+
+def main(arguments: list[str]) -> int:
+    """Entry point; returns the exit status."""
+    return run_command(lambda: _command(arguments))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

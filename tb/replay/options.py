@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tb.run.command import whole
 from tb.run.errors import UsageError
 from tb.run.paths import REPORT
-from tb.sim.options import DeviceOptions, device_parser, device_values, whole
+from tb.sim.options import DeviceOptions, device_parser, device_values
 
 MAX_REQUESTS = 10_000_000
 

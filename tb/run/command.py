@@ -16,18 +16,32 @@ from tb.run.process import no_process_left
 CHECK_FAILED = 1
 WRONG_USE = 2
 INTERRUPTED = 130
+MAX_SEED = 2**31 - 1  # Verilator's +verilator+seed+ takes no more, and 0 means "any"
+MAX_COUNT = 1_000_000
 CRASH = "internal-error.txt"
 
 
 class Parser(argparse.ArgumentParser):
     """A command line whose faults are one line, and in which no option can be cut short."""
 
-    def __init__(self, prog: str, description: str | None) -> None:
+    def __init__(self, prog: str, description: str | None = None) -> None:
         super().__init__(prog=prog, description=description, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
         raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+def whole(text: str, name: str, low: int, high: int) -> int:
+    """A whole number of a variable. Raises UsageError."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and low <= int(text) <= high):
+        raise UsageError(f"{name}={text}: a whole number from {low:,} to {high:,} is needed")
+    return int(text)
+
+
+def checked_seed(text: str) -> int:
+    """SEED. Raises UsageError."""
+    return whole(text, "SEED", 1, MAX_SEED)
 
 
 def tell(message: str) -> None:

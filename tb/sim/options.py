@@ -5,12 +5,11 @@ import shlex
 from dataclasses import dataclass, fields
 from typing import Any
 
-from tb.run.command import Parser
+from tb.run.command import Parser, checked_seed, whole
 from tb.run.errors import UsageError
 
 BACKENDS = ("rtl", "model")
 LANES = ("4", "8", "16")
-MAX_SEED = 2**31 - 1  # Verilator's seed takes no more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +45,6 @@ class DeviceOptions:
         return " ".join(["make sim", *words])
 
 
-def whole(text: str, name: str, low: int, high: int) -> int:
-    """A whole number of a variable. Raises UsageError."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and low <= int(text) <= high):
-        raise UsageError(f"{name}={text}: a whole number from {low:,} to {high:,} is needed")
-    return int(text)
-
-
 def device_parser(prog: str, description: str | None, seed: str) -> Parser:
     """A command line with the options of the device; `seed` says what the seed decides."""
     parser = Parser(prog, description)
@@ -78,7 +70,7 @@ def device_values(given: argparse.Namespace) -> dict[str, Any]:
     if given.backend not in BACKENDS:
         raise UsageError(f"BACKEND={given.backend}: rtl or model is needed")
     return {
-        "seed": whole(given.seed, "SEED", 1, MAX_SEED),
+        "seed": checked_seed(given.seed),
         "entries": entries,
         "lanes": int(given.lanes),
         "ports": whole(given.ports, "PORTS", 1, 8),
