@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from sw.terminal import new_console
 from tb.run.command import Parser, run_command
 from tb.run.errors import CheckError, UsageError
 from tb.run.manifest import Manifest, load
@@ -135,7 +135,7 @@ def check(results: Path, names_only: bool) -> int:
             table.add_row(row.id, row.sentence[:60], problem)
     holding = sum(not p for p in failing.values())
     if holding < len(rows):
-        Console().print(table)
+        new_console().print(table)
     REPORT.mkdir(parents=True, exist_ok=True)
     record = {"rows": len(rows), "holding": holding, "problems": {k: v for k, v in failing.items() if v}, "bins": bins}
     (REPORT / "testplan.json").write_text(json.dumps(record, indent=1))

@@ -14,7 +14,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
+from sw.terminal import new_console, visible
 from tb.defects.catalogue import GUIDE, Defect, chosen, guide_with_table, load
 from tb.run.command import Parser, run_command
 from tb.run.paths import CACHE, REPORT, ROOT, SIM_BUILD, VENV, shown
@@ -78,7 +80,7 @@ def _report(rows: list[tuple[Defect, str, str]], console: Console) -> None:
     table = Table("defect", "section", "what it breaks", "test", "verdict", title="Planted defects")
     for defect, verdict, _ in rows:
         style = "green" if verdict == NOTICED else "bold red"
-        table.add_row(defect.id, defect.section, defect.sentence, defect.test, f"[{style}]{verdict}[/]")
+        table.add_row(defect.id, defect.section, defect.sentence, defect.test, Text(verdict, style))
     console.print(table)
     REPORT.mkdir(parents=True, exist_ok=True)
     report = [{**asdict(defect), "verdict": verdict, "seen": seen} for defect, verdict, seen in rows]
@@ -92,7 +94,7 @@ def _command(arguments: list[str]) -> int:
     parser.add_argument("--list", action="store_true", help="print the catalogue and stop")
     parser.add_argument("--guide", action="store_true", help="write the table of the verification guide and stop")
     options = parser.parse_args(arguments)
-    console = Console()
+    console = new_console()
     defects = chosen(load(), options.ids)
     if options.guide:
         GUIDE.write_text(guide_with_table(load()))
@@ -100,7 +102,7 @@ def _command(arguments: list[str]) -> int:
     if options.list:
         for defect in defects:
             text = f"{defect.id}: {defect.sentence} ({defect.section}) -> {defect.test}"
-            console.print(text, highlight=False, markup=False)
+            console.print(text)
         return 0
     return _plant(defects, console)
 
@@ -115,7 +117,7 @@ def _plant(defects: list[Defect], console: Console) -> int:
             progress.update(task, description=defect.id)
             verdict, seen = run_planted(defect, tree)
             rows.append((defect, verdict, seen))
-            progress.console.print(f"{defect.id}: {verdict}: {seen}", highlight=False, markup=False, soft_wrap=True)
+            progress.console.print(visible(f"{defect.id}: {verdict}: {seen}"))
             progress.advance(task)
     _report(rows, console)
     return 0 if all(verdict == NOTICED for _, verdict, _ in rows) else 1

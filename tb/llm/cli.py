@@ -8,12 +8,13 @@ from typing import Any
 
 from rich.console import Console
 
+from sw.terminal import new_console
 from tb.llm.display import Display, rows, show_served
 from tb.llm.options import Options, parse
 from tb.llm.outcome import FIGURE_NAMES, Progress
 from tb.run.command import run_command
 from tb.run.paths import shown
-from tb.sim.display import new_console, sayer, show_table
+from tb.sim.display import sayer, show_table
 from tb.sim.ending import Ending, carry_out, write_figures
 
 FIGURES = "llm.json"

@@ -10,15 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from sw.llm.micro import tokenizer
+from sw.terminal import visible
 from tb.llm.outcome import Outcome, Served
 from tb.llm.outcome import Progress as State
 from tb.llm.workload import Prompt
 from tb.sim.display import TIER_NAMES, Progressing
-
-
-def printable(data: bytes) -> str:
-    """Bytes as one line that changes nothing in a terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in data.decode("utf-8", "replace"))
 
 
 class Display(Progressing):
@@ -39,6 +35,11 @@ class Display(Progressing):
             f"{state.migrations:,} migrations  {state.comparisons:,} comparisons"
         )
         self.show(state.ended, text)
+
+
+def printable(data: bytes) -> str:
+    """Bytes as one line that changes nothing in a terminal."""
+    return visible(data.decode("utf-8", "replace"))
 
 
 def show_served(console: Console, prompts: Sequence[Prompt], served: Sequence[Served]) -> None:

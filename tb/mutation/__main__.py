@@ -14,7 +14,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
+from sw.terminal import new_console
 from tb.mutation.explained import Explained, load_explained
 from tb.mutation.schema import PACKAGE_SOURCE, PLUSARG, Mutant, mutate
 from tb.run.build import Built, build
@@ -91,7 +93,7 @@ class Campaign:
         self._built: dict[str, Built] = {}
         for leg in (manifest.leg(name) for name in legs if name in known):
             spec = replace(leg.spec, root=tree, flags=(*leg.spec.flags, "-Wno-lint", "-Wno-style", "-Wno-fatal"))
-            self._built[leg.name] = build(spec, lambda text: console.print(text, markup=False))
+            self._built[leg.name] = build(spec, console.print)
             self._tests += [(leg, test) for test in leg.tests]
 
     def run(self, number: int) -> tuple[str | None, str]:
@@ -129,7 +131,7 @@ def run_folder(
             results.append(Result(mutant, noticed_by, seen, reason))
             if not noticed_by:
                 told = f"survived{f' ({reason})' if reason else ''}: {mutant}"
-                bar.console.print(told, highlight=False, markup=False, soft_wrap=True)
+                bar.console.print(told)
             bar.advance(task)
     return results
 
@@ -145,12 +147,12 @@ def report(results: Sequence[Result], console: Console) -> int:
         left = len(mine) - noticed - explained
         total += left
         style = "green" if not left else "bold red"
-        table.add_row(folder, str(len(mine)), str(noticed), str(explained), f"[{style}]{left}[/]")
+        table.add_row(folder, str(len(mine)), str(noticed), str(explained), Text(str(left), style))
     console.print(table)
     REPORT.mkdir(parents=True, exist_ok=True)
     path = REPORT / "mutation.json"
     path.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
-    console.print(f"report: {shown(path)}", highlight=False)
+    console.print(f"report: {shown(path)}")
     return total
 
 
@@ -165,7 +167,7 @@ def _command(arguments: list[str]) -> int:
             raise UsageError(f"ONLY={folder}: one of {', '.join(LEGS)}")
     count, seed = whole(options.count, "COUNT", 1, MAX_COUNT), checked_seed(options.seed)
     manifest, explained = load(MANIFEST), load_explained()
-    console = Console()
+    console = new_console()
     results: list[Result] = []
     try:
         for folder in options.folders or LEGS:

@@ -5,6 +5,7 @@ import time
 from rich.console import Console
 
 from sw.replay.trace import TraceError, TraceRequest
+from sw.terminal import new_console
 from tb.replay import outcome as results
 from tb.replay.display import Display
 from tb.replay.feed import Update
@@ -14,7 +15,7 @@ from tb.replay.workload import load, plan
 from tb.run.command import run_command
 from tb.run.errors import UsageError
 from tb.run.paths import shown
-from tb.sim.display import new_console, sayer
+from tb.sim.display import sayer
 from tb.sim.ending import STOPPED, carry_out
 
 FIGURES = "sim.json"

@@ -4,11 +4,13 @@ Exit status: what the command returns, 1 a check failed, 2 wrong use or a machin
 """
 
 import argparse
+import contextlib
 import sys
 import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+from sw.terminal import LAYOUT, command_line, visible
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import SIM_BUILD, shown
 from tb.run.process import no_process_left
@@ -45,15 +47,21 @@ def checked_seed(text: str) -> int:
 
 
 def tell(message: str) -> None:
-    """A message of the command itself, on stderr."""
-    print(message, file=sys.stderr)
+    """A message of the command itself, on stderr; several lines when it shows what a tool said."""
+    with contextlib.suppress(OSError):
+        print(visible(message, keep=LAYOUT, stream=sys.stderr), file=sys.stderr, flush=True)
 
 
 def run_command(body: Callable[[], int], interrupted: str = "interrupted: no process is left") -> int:
     """Run a command: no child outlives it, and every way in which it can end is one message and a status.
 
-    `interrupted` is what is said after Ctrl-C, SIGTERM or SIGHUP.
+    Whatever its standard streams are (ASCII, closed, full, without a reader), it can write to them. `interrupted` is
+    what is said after Ctrl-C, SIGTERM or SIGHUP.
     """
+    return command_line(lambda: _guarded(body, interrupted))
+
+
+def _guarded(body: Callable[[], int], interrupted: str) -> int:
     try:
         with no_process_left():
             return body()

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from sw.terminal import new_console
 from sw.uapi.build import BuildError, NoCompiler
 from sw.uapi.build import build as build_libraries
 from sw.uapi.description import DEVICE
@@ -15,7 +16,7 @@ from tb.run.command import INTERRUPTED, run_command, tell
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import ROOT
 from tb.serve.options import Options, parse
-from tb.sim.display import new_console, sayer
+from tb.sim.display import sayer
 
 Say = Callable[[str], None]
 

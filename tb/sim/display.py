@@ -10,6 +10,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from sw.terminal import LAYOUT, visible
+
 TIER_NAMES = ("HBM", "T1", "host", "NVMe")
 LINE_S = 10.0  # between two lines without a terminal
 
@@ -62,7 +64,7 @@ class Progressing:
             self._line(done, text)
 
     def _line(self, done: int, text: str) -> None:
-        self._console.print(f"{done}/{self._total} {self._unit}  {text}", markup=False)
+        self._console.print(f"{done}/{self._total} {self._unit}  {text}")
 
 
 def show_table(console: Console, title: str, rows: Sequence[tuple[str, str]]) -> None:
@@ -71,15 +73,10 @@ def show_table(console: Console, title: str, rows: Sequence[tuple[str, str]]) ->
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for what, value in rows:
-        table.add_row(what, Text(value))
+        table.add_row(what, Text(visible(value)))
     console.print(table)
 
 
-def new_console() -> Console:
-    """Where a run prints what it has to say."""
-    return Console(highlight=False, soft_wrap=True)
-
-
 def sayer(console: Console) -> Callable[[str], None]:
-    """A function that prints one line as it is, whatever a name in it looks like."""
-    return lambda text: console.print(text, markup=False)
+    """A function that prints lines as they are: neither markup nor escape codes in a name have an effect."""
+    return lambda text: console.print(visible(text, keep=LAYOUT))
