@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import count
 
 from sw.codes import Code, Refusal
-from sw.kernel.admission import AdmissionRefused, BadArgument, ServerParams
+from sw.kernel.admission import ServerParams, check_period
 from sw.kernel.executor import Executor
 from sw.kernel.graph import Graph, OperatorKind
 from sw.kernel.growth import Growth
+from sw.kernel.slices import Between, uninterrupted
 
 GRAPH_SERVER = 4  # classes 0 to 3 of the LLM service have the servers 0 to 3
+SLICE_STEPS = 256  # steps of a graph between two looks at who still asks
 _FIRST_JOB = 1 << 32  # above every infer_id
 
 
@@ -60,18 +61,33 @@ class GraphService:
             raise Refusal(Code.NO_GRAPH, "there is no graph")
         return self.graph
 
-    async def start(self, steps: int) -> int:
+    async def start(self, steps: int, between: Between = uninterrupted) -> int:
         """Run up to `steps` steps; in deterministic mode as one job of the graph's server.
 
+        Args:
+            steps: at most so many.
+            between: awaited after every SLICE_STEPS steps, and in deterministic mode after every chunk that ran
+                and every wait; False ends the run.
+
         Returns:
-            Steps run; fewer when nothing was runnable any more.
+            Steps run; fewer when nothing was runnable any more, or `between` has ended it.
 
         Raises:
             Refusal: NoGraph, and what an operator raised.
         """
         graph = self.need()
-        if not self.deterministic or not steps:
-            return await graph.run_steps(steps)
+        if self.deterministic and steps:
+            return await self._as_job(graph, steps, between)
+        run = 0
+        while run < steps:
+            some = min(SLICE_STEPS, steps - run)
+            ran = await graph.run_steps(some)
+            run += ran
+            if ran < some or (run < steps and not await between()):
+                break
+        return run
+
+    async def _as_job(self, graph: Graph, steps: int, between: Between) -> int:
         run = 0
         ended = False
 
@@ -88,6 +104,8 @@ class GraphService:
         try:
             while not ended:
                 await self._executor.run_one()
+                if not ended and not await between():
+                    break
         finally:
             self._executor.cancel(job)
         return run
@@ -107,23 +125,13 @@ class GraphService:
         """
         self.need()
         scheduler = self._executor.scheduler
-        with _as_refusals():
-            params = ServerParams(wcet_ns, period_ns, deadline_ns, chunk_ns=wcet_ns)
-            if self.deterministic:
-                used = scheduler.change(GRAPH_SERVER, params, self._executor.clock.now())
-            else:
-                used = scheduler.admit(GRAPH_SERVER, params)
+        check_period(period_ns)
+        params = ServerParams(wcet_ns, period_ns, deadline_ns, chunk_ns=wcet_ns)
+        if self.deterministic:
+            used = scheduler.change(GRAPH_SERVER, params, self._executor.clock.now())
+        else:
+            used = scheduler.admit(GRAPH_SERVER, params)
         self.deterministic = True
         self._deadline_ns = params.relative_deadline_ns
         self._growth.freeze()
         return used
-
-
-@contextmanager
-def _as_refusals() -> Iterator[None]:
-    try:
-        yield
-    except BadArgument as error:
-        raise Refusal(Code.BAD_ARGUMENT, str(error)) from None
-    except AdmissionRefused as error:
-        raise Refusal(Code.ADMISSION_REFUSED, str(error)) from None

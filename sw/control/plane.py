@@ -15,6 +15,7 @@ from sw.control.llm_commands import InferState, LlmCommands
 from sw.control.stream import Fault, Request, StreamParser, parse
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capabilities, Capability, Object, Rights
 from sw.kernel.decision import AuditSink, bounded, decided
+from sw.kernel.slices import Between, uninterrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,24 @@ _LLM = range(Command.LLM_LOAD, Command.LLM_STATUS + 1)
 
 
 Wait = Callable[[int], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How requests that can take long are served.
+
+    Attributes:
+        wait: awaited when a poll finds an inference alive and without tokens, with its number; True when it is
+            worth another look. None: such a poll is answered at once.
+        between: awaited between slices of long work; False ends it with what is done.
+    """
+
+    wait: Wait | None = None
+    between: Between = uninterrupted
+
+
+AT_ONCE = Patience()
+"""Polls are answered at once; nothing is interrupted."""
 
 
 class Now(Protocol):
@@ -95,26 +114,30 @@ class ControlPlane:
         """A stream of a new client."""
         return ControlStream(self)
 
-    async def serve(self, parser: StreamParser, data: bytes, wait: Wait | None = None) -> bytes:
+    async def serve(self, parser: StreamParser, data: bytes, patience: Patience = AT_ONCE) -> bytes:
         """Answer what the bytes complete in a stream, and what was not whole in time by now; see `ControlStream`."""
         before, now = parser.dropped, self._clock.now()
         items = parser.feed(data, now)
         self.dropped += parser.dropped - before
-        replies = [await self._answer(item, wait) for item in items]
+        replies = []
+        for item in items:
+            replies.append(await self._answer(item, patience))
+            if item is not items[-1] and not await patience.between():
+                break  # who has sent them is gone
         parser.postpone(self._clock.now() - now)
         return b"".join(replies)
 
-    async def _answer(self, item: Request | Fault, wait: Wait | None = None) -> bytes:
+    async def _answer(self, item: Request | Fault, patience: Patience = AT_ONCE) -> bytes:
         fields = b""
         code = Code.OK
         try:
-            fields = await self._do(item, wait)
+            fields = await self._do(item, patience)
         except Refusal as refusal:
             code = refusal.code
         self.replies[code] += 1
         return encode_reply(item.command, item.flags, code, fields)
 
-    async def _do(self, item: Request | Fault, wait: Wait | None) -> bytes:
+    async def _do(self, item: Request | Fault, patience: Patience) -> bytes:
         if isinstance(item, Fault):
             raise self._refuse(None, "frame", "frame", Refusal(item.code))
         number, payload = item.command, item.payload
@@ -133,11 +156,13 @@ class ControlPlane:
         obj = "llm" if command in _LLM else "graph"
         with bounded(rule.op, lambda refusal: self._refuse(cap, rule.op, obj, refusal)):
             if command in _LLM:
-                return await self._llm_command(cap, command, arguments, wait)
+                return await self._llm_command(cap, command, arguments, patience)
             with decided(self._audit, cap, rule.op, obj) as counts:
-                return await self._graph_command(command, arguments, counts)
+                return await self._graph_command(command, arguments, counts, patience)
 
-    async def _graph_command(self, command: Command, arguments: tuple[int, ...], counts: dict[str, int]) -> bytes:
+    async def _graph_command(
+        self, command: Command, arguments: tuple[int, ...], counts: dict[str, int], patience: Patience
+    ) -> bytes:
         reply = LAYOUTS[command].reply
         match command:
             case Command.CREATE_GRAPH:
@@ -152,7 +177,7 @@ class ControlPlane:
                 return b""
             case Command.START_GRAPH:
                 counts["asked"] = arguments[0]
-                counts["steps"] = await self._graph.start(*arguments)
+                counts["steps"] = await self._graph.start(*arguments, patience.between)
                 return reply.pack(counts["steps"])
             case Command.ENABLE_DETERMINISTIC:
                 counts |= dict(zip(("wcet_ns", "period_ns", "deadline_ns"), arguments, strict=True))
@@ -162,7 +187,7 @@ class ControlPlane:
                 raise ValueError(f"{command.name} is no command of the graph")
 
     async def _llm_command(
-        self, cap: Capability, command: Command, arguments: tuple[int, ...], wait: Wait | None
+        self, cap: Capability, command: Command, arguments: tuple[int, ...], patience: Patience
     ) -> bytes:
         op = _RULES[command].op
         if self._llm is None:
@@ -172,7 +197,7 @@ class ControlPlane:
         except Refusal as refusal:
             raise self._refuse(cap, op, "llm", refusal) from None
         if command is Command.LLM_INFER_POLL:
-            return await self._poll(self._llm, cap, arguments, wait)
+            return await self._poll(self._llm, cap, arguments, patience.wait)
         return await llm_frames.call(self._llm, cap, command, arguments)
 
     @staticmethod
@@ -209,18 +234,17 @@ class ControlStream:
         """Time at which `expire` has something to answer; None when no frame is under way."""
         return self._parser.deadline_ns
 
-    async def feed(self, data: bytes, wait: Wait | None = None) -> bytes:
+    async def feed(self, data: bytes, patience: Patience = AT_ONCE) -> bytes:
         """Take bytes as they come, each once; the replies they cause, in order, one behind the other.
 
         Args:
             data: the next bytes of the stream.
-            wait: awaited when a poll finds an inference alive and without tokens, with its number; True when it
-                is worth another look. None: such a poll is answered at once.
+            patience: how requests that can take long are served.
 
         Raises:
             NotRecorded: a decision could not be recorded.
         """
-        return await self._plane.serve(self._parser, data, wait)
+        return await self._plane.serve(self._parser, data, patience)
 
     async def expire(self) -> bytes:
         """The replies to what was not whole in time."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sw.codes import Code, Refusal
 from sw.control.frames import TOKEN_BYTES
-from sw.control.plane import ControlStream
+from sw.control.plane import ControlStream, Patience
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability
 from sw.llm.system import System
 from sw.uapi.wire import BUFFER_ANSWER
@@ -22,7 +22,11 @@ async def feed(system: System, stream: ControlStream, data: bytes, unwanted: Cal
     Raises:
         AuditError: a decision could not be recorded.
     """
-    return await stream.feed(data, lambda infer_id: _progress(system, infer_id, unwanted))
+
+    async def between() -> bool:
+        return not unwanted()
+
+    return await stream.feed(data, Patience(lambda infer_id: _progress(system, infer_id, unwanted), between))
 
 
 async def _progress(system: System, infer_id: int, unwanted: Callable[[], bool]) -> bool:
