@@ -14,7 +14,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([f"{folder}/bin/pip", "install", "--quiet", UV], check=True)
-        for name in ("dev", "fpga"):
+        for name in ("dev", "fpga", "docs"):
             options = ["--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate"]
             options += ["--no-config", "--default-index", "https://pypi.org/simple"]
             options += ["--custom-compile-command", "make lock", "-o", f"requirements/{name}.txt"]
