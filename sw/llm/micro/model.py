@@ -14,7 +14,7 @@ import numpy as np
 
 from sw.llm.backend import InferenceFailed
 from sw.llm.micro.kv import KvStore
-from sw.llm.micro.kvformat import Floats
+from sw.llm.quantisation import Floats
 
 EPSILON = np.float32(1e-5)
 ROPE_BASE = 10_000.0
