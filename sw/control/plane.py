@@ -177,7 +177,7 @@ class ControlPlane:
                 return b""
             case Command.START_GRAPH:
                 counts["asked"] = arguments[0]
-                counts["steps"] = await self._graph.start(*arguments, patience.between)
+                counts["steps"] = await self._graph.start(arguments[0], patience.between)
                 return reply.pack(counts["steps"])
             case Command.ENABLE_DETERMINISTIC:
                 counts |= dict(zip(("wcet_ns", "period_ns", "deadline_ns"), arguments, strict=True))

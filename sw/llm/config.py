@@ -43,7 +43,7 @@ class Limits:
         model_arena_bytes: the share of one model (ModelTooLarge).
 
     Raises:
-        ValueError: a limit below 1.
+        ValueError: a limit below 0, or a window below 1 ns.
     """
 
     prompt_bytes: int = 4096
@@ -63,8 +63,8 @@ class Limits:
     def __post_init__(self) -> None:
         """Check every limit."""
         for limit in fields(self):
-            if getattr(self, limit.name) < 1:
-                raise ValueError(f"limit {limit.name} {getattr(self, limit.name)}: at least 1")
+            if getattr(self, limit.name) < (limit.name == "window_ns"):
+                raise ValueError(f"limit {limit.name} {getattr(self, limit.name)}: too small")
 
 
 def _default_classes() -> tuple[ClassBudget | None, ...]:
