@@ -34,7 +34,7 @@ async def _info(asker: Asker, _: Json) -> Json:
 
 async def _run(asker: Asker, asked: Json) -> Json:
     """Let device time pass."""
-    done = await asker.node.run(asked["cycles"], asker.abandoned)
+    done = await asker.node.run(asked["cycles"], asker.between)
     return {"cycles": done, "now_ns": asker.node.transport.now()}
 
 

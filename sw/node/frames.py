@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 
 from sw.codes import Code, Refusal
 from sw.control.frames import TOKEN_BYTES, Command, FrameError, decode_reply
 from sw.control.llm_commands import InferState
 from sw.control.plane import ControlStream
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability
+from sw.kernel.slices import Between
 from sw.llm.system import System
 from sw.uapi.wire import BUFFER_ANSWER
 
 
-async def feed(system: System, stream: ControlStream, data: bytes, unwanted: Callable[[], bool]) -> bytes:
+async def feed(system: System, stream: ControlStream, data: bytes, between: Between) -> bytes:
     """The replies to bytes of a client's stream.
 
     A poll that finds nothing yet lets the service run until that inference has something: that is the command that
@@ -25,7 +25,7 @@ async def feed(system: System, stream: ControlStream, data: bytes, unwanted: Cal
     """
     replies = await stream.feed(data)
     waits_for = _empty_poll(replies)
-    if waits_for is None or not await _progress(system, waits_for, unwanted):
+    if waits_for is None or not await _progress(system, waits_for, between):
         return replies
     return await stream.feed(data)
 
@@ -42,12 +42,12 @@ def _empty_poll(replies: bytes) -> int | None:
     return None if count or state >= InferState.DONE else infer_id
 
 
-async def _progress(system: System, infer_id: int, unwanted: Callable[[], bool]) -> bool:
+async def _progress(system: System, infer_id: int, between: Between) -> bool:
     """Run chunks until an inference has tokens to read or has ended; False when it cannot go on by itself."""
     assert system.service is not None
     live = system.service.book.live
     while infer_id in live and live[infer_id].produced == live[infer_id].read:
-        if unwanted() or not await system.run_one():
+        if not await between() or not await system.run_one():
             return False
     return True
 

@@ -5,19 +5,21 @@ Device time passes only while a request is answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from sw.control.plane import ControlStream
 from sw.driver import Driver
 from sw.driver.ioctl import Ioctl, Tally
+from sw.kernel.slices import Between, uninterrupted
 from sw.llm.system import System
 from sw.node.home import Home
+from sw.node.served import ServedTransport
 from sw.signing import PublicKey
-from sw.transport.base import Transport
 
-SLICE_CYCLES = 100_000  # between two looks at whether a run is still wanted
+SLICE_S = 0.02  # of wall time between two looks at who else asks
+FIRST_SLICE, LAST_SLICE = 10_000, 10_000_000  # cycles: a simulator does some ten thousand a second, a model millions
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Node:
 
     Attributes:
         system: the stack.
+        transport: who answers its driver.
         home: its files.
         service_key: verifies the head record of its audit log.
         total: accepted calls of all open files, closed ones included.
@@ -50,9 +53,16 @@ class Node:
     """
 
     def __init__(
-        self, system: System, home: Home, service_key: PublicKey, ending: Ending, about: dict[str, Any]
+        self,
+        system: System,
+        transport: ServedTransport,
+        home: Home,
+        service_key: PublicKey,
+        ending: Ending,
+        about: dict[str, Any],
     ) -> None:
         self.system = system
+        self.transport = transport
         self.home = home
         self.service_key = service_key
         self.ending = ending
@@ -64,11 +74,6 @@ class Node:
     def driver(self) -> Driver:
         """The device."""
         return self.system.driver
-
-    @property
-    def transport(self) -> Transport:
-        """Who answers the driver."""
-        return self.system.transport
 
     def open(self, pid: int = 0) -> File:
         """A new open file."""
@@ -85,20 +90,23 @@ class Node:
         self.home.forget_tokens()
         self.system.audit.close()
 
-    async def run(self, cycles: int, abandoned: Callable[[], bool]) -> int:
-        """Let device time pass; ends early when nobody waits for it any more, or the node stops.
+    async def run(self, cycles: int, between: Between) -> int:
+        """Let device time pass, in slices of about SLICE_S of wall time; ends early when it is not wanted any more.
 
         Returns:
             Cycles that have passed.
         """
-        done = 0
-        while done < cycles and not (self.ending.now or abandoned()):
-            some = min(SLICE_CYCLES, cycles - done)
-            await self.transport.sleep(-(-some * 1000 // self.driver.caps.clock_mhz))
+        done, some = 0, FIRST_SLICE
+        while done < cycles and await between():
+            some = min(some, cycles - done)
+            begun = time.monotonic()
+            await self.transport.simulate(-(-some * 1000 // self.driver.caps.clock_mhz))
             done += some
+            took = time.monotonic() - begun
+            some = min(some * 2, LAST_SLICE) if took < SLICE_S / 2 else max(1, some // 2) if took > SLICE_S else some
         return done
 
     async def free_run(self) -> None:
         """A short while of device time that nobody has asked for: a chunk of the service, or only time."""
         if not await self.system.run_one():
-            await self.run(SLICE_CYCLES // 10, lambda: False)
+            await self.run(FIRST_SLICE, uninterrupted)

@@ -1,4 +1,4 @@
-"""The node's socket: one thread, one command at a time to its end (software.md 5).
+"""The node's socket: one thread, requests in slices, one of each connection at a time (software.md 5).
 
 Only this user's processes are let in: the socket is in a folder that nobody else may enter, and the kernel tells whose
 process is at the other end. A client that sends what is no packet is dropped; the others never notice.
@@ -6,7 +6,6 @@ process is at the other end. A client that sends what is no packet is dropped; t
 
 from __future__ import annotations
 
-import fcntl
 import os
 import selectors
 import signal
@@ -19,25 +18,24 @@ from types import FrameType
 from typing import IO, Self
 
 from sw.node.answer import answer
+from sw.node.lock import locked
 from sw.node.node import File, Node
+from sw.node.tasks import Task, pause
 from sw.run import run
 from sw.uapi.place import PlaceError, check_length, peer, private_folder
 from sw.uapi.wire import Closed, Malformed, Request
 
 CONNECTIONS = 256
 WATCH_S = 2.0
+THREAD_S = 0.01  # between two looks at whether a thread has ended that a request waits for
 _BACKLOG = 64
-
-
-class InUse(PlaceError):
-    """Another server serves this socket."""
 
 
 class Server:
     """Serves a node at a path until it is told to stop.
 
-    `check` is called after every command, before its answer is sent: what it raises ends the server, and the client
-    gets no answer. `wanted` is asked every WATCH_S seconds of waiting: False ends the server.
+    `check` is called after every slice of a command, so before its answer is sent: what it raises ends the server, and
+    the client gets no answer. `wanted` is asked every WATCH_S seconds of waiting: False ends the server.
     """
 
     def __init__(
@@ -58,6 +56,7 @@ class Server:
         self._listener: socket.socket | None = None
         self._selector = selectors.DefaultSelector()
         self._files: dict[socket.socket, File] = {}
+        self._tasks: list[Task] = []
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
             end.setblocking(False)
@@ -81,7 +80,7 @@ class Server:
         return self
 
     def _take(self) -> None:
-        self._lock = _locked(self.path)
+        self._lock = locked(self.path)
         with suppress(FileNotFoundError):
             self.path.unlink()  # of a server that died: the lock says so
         listener = self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -107,6 +106,9 @@ class Server:
         self.node.end()
 
     def _release(self) -> None:
+        for task in self._tasks:
+            task.close()
+        self._tasks.clear()
         for connection in list(self._files):
             self._drop(connection)
         if self._listener:
@@ -150,19 +152,38 @@ class Server:
     # ------------------------------------------------------------------ loop
 
     async def serve(self) -> None:
-        """Answer requests until stopped. Waiting for them blocks the thread: device time stands still."""
+        """Answer requests until stopped. Waiting for them blocks the thread: device time stands still.
+
+        One request of each file is under way at a time; those of different files take turns where they pause.
+        """
         while not self.node.ending.now:
-            ready = self._selector.select(0 if self._free_run else WATCH_S)
-            if not (ready or self._wanted()):
+            ready = self._selector.select(self._patience())
+            if not (ready or self._tasks or self._wanted()):
                 return
             for key, _ in ready:
                 if key.fileobj is self._listener:
                     self._accept()
                 elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._files:
-                    await self._one(key.fileobj)
+                    self._begin(key.fileobj)
+            await self._turn()
             if self._free_run and not self.node.ending.now:
                 await self.node.free_run()
                 self._check()
+        while self._tasks:  # each sees that the node is ending
+            await self._turn()
+
+    def _patience(self) -> float:
+        """Seconds to wait for requests."""
+        if self._free_run or any(task.runnable for task in self._tasks):
+            return 0
+        return THREAD_S if self._tasks else WATCH_S
+
+    async def _turn(self) -> None:
+        """A slice of every request that is under way."""
+        for task in [task for task in self._tasks if task.runnable]:
+            if await task.step():
+                self._tasks.remove(task)
+            self._check()
 
     def _accept(self) -> None:
         assert self._listener is not None
@@ -179,8 +200,8 @@ class Server:
         self._files[connection] = self.node.open(pid)
         self._selector.register(connection, selectors.EVENT_READ)
 
-    async def _one(self, connection: socket.socket) -> None:
-        """Take one request and answer it."""
+    def _begin(self, connection: socket.socket) -> None:
+        """Take one request; its connection's next one is taken when it is answered."""
         try:
             request = Request.receive(connection)
         except BlockingIOError:
@@ -188,58 +209,22 @@ class Server:
         except (Closed, Malformed, OSError):
             self._drop(connection)
             return
+        self._selector.unregister(connection)
+        self._tasks.append(Task(self._one(connection, request)))
+
+    async def _one(self, connection: socket.socket, request: Request) -> None:
         with request.reply_to:
-            answered = await answer(self.node, self._files[connection], request)
+            answered = await answer(self.node, self._files[connection], request, pause)
             self._check()
             with suppress(OSError):  # nobody waits for it any more
                 answered.send(request.reply_to)
+        self._selector.register(connection, selectors.EVENT_READ)
 
     def _drop(self, connection: socket.socket) -> None:
         with suppress(KeyError, ValueError):
             self._selector.unregister(connection)
         self.node.close(self._files.pop(connection))
         connection.close()
-
-
-def _locked(path: Path) -> IO[str]:
-    """The lock of a socket's path, held until it is closed.
-
-    Raises:
-        InUse: another process holds it.
-    """
-    name = path.with_name(path.name + ".lock")
-    while True:
-        lock = name.open("a+")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(lock.fileno()).st_ino == name.stat().st_ino:
-                break
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip()
-            lock.close()
-            raise InUse(f"{path}: already served{f' by process {holder}' if holder else ''}") from None
-        except FileNotFoundError:
-            pass  # its holder has taken it away between our two looks
-        lock.close()
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
-    return lock
-
-
-def refuse_second(path: Path) -> None:
-    """Raise InUse if somebody serves at a path; asked before a stack is built, whose files the other one uses."""
-    check_length(path)
-    private_folder(path.parent)
-    _locked(path).close()
-
-
-def remove_dead(path: Path) -> None:
-    """Take away the socket of a server that could not do it itself; one that lives keeps its own."""
-    with suppress(OSError, PlaceError), _locked(path) as lock:
-        path.unlink(missing_ok=True)
-        Path(lock.name).unlink(missing_ok=True)
 
 
 @contextmanager

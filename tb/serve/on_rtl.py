@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from sw.node.client import Client, NodeError
-from sw.node.server import refuse_second, remove_dead
+from sw.node.lock import refuse_second, remove_dead
 from tb.replay.on_rtl import LIMIT_S, folder_of_its_own
 from tb.run.build import Built, build
 from tb.run.errors import CheckError

@@ -19,7 +19,8 @@ import pytest
 
 from sw.node.client import CallRefused, Client, NodeError
 from sw.node.home import home_of
-from sw.node.server import CONNECTIONS, InUse, Server, in_thread
+from sw.node.lock import InUse
+from sw.node.server import CONNECTIONS, Server, in_thread
 from sw.uapi.description import CALLS
 from sw.uapi.place import LONGEST, NAME, RUNTIME_VARIABLE, VARIABLE, PlaceError, default_path, private_folder
 from sw.uapi.wire import HEADER, MAGIC, Answer, Kind, Request
@@ -27,7 +28,7 @@ from tb.serve import cli
 from tests.node.serving import descriptors, model_node, serving, settled, started
 
 STEP = CALLS[0].request
-LONG = 10**11  # cycles: many seconds on the model
+LONG = 10**16  # cycles: hours on the model
 
 
 def left(folder: Path) -> list[str]:
@@ -278,7 +279,7 @@ def test_a_run_that_nobody_waits_for_ends(server: Server, client: Client) -> Non
     time.sleep(0.1)
     mine.close()
     with Client(server.path) as other:
-        assert other.call("info")["now_ns"] < 4 * LONG
+        assert other.call("info")["now_ns"] < LONG
 
 
 def test_time_stands_still_between_commands(client: Client) -> None:
@@ -340,6 +341,21 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
         assert f"export {VARIABLE}={path}" in output
         assert "libkvcpu_preload.so" in output
     assert left(path.parent) == []
+
+
+def test_b3_a_run_without_end_holds_up_nobody(server: Server, client: Client) -> None:
+    """2^63 cycles for one client; others are answered meanwhile, and their time passes too."""
+    mine, reply_to = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with mine, Client(server.path) as endless:
+        with reply_to:
+            Request(Kind.CALL, 0, b'{"call":"run","cycles":%d}' % 2**63, reply_to).send(endless._socket)
+        assert settled(lambda: client.call("info")["now_ns"] > 10**9)
+        waits = []
+        for step in range(1, 101):
+            begun = time.monotonic()
+            client.call("step", step=step)
+            waits.append(time.monotonic() - begun)
+    assert sorted(waits)[-2] < 0.5, f"of 100 steps beside a run the slowest took {sorted(waits)[-3:]} s"
 
 
 def test_a_signal_ends_a_long_command(tmp_path: Path) -> None:

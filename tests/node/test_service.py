@@ -16,6 +16,9 @@ from sw.audit import AuditError, AuditUnavailable
 from sw.codes import Code
 from sw.control.frames import Command, Reply, decode_reply, encode_request
 from sw.control.llm_commands import InferState
+from sw.driver import Driver
+from sw.driver.registers import Event
+from sw.kernel.slices import uninterrupted
 from sw.llm.models import PACKAGE
 from sw.llm.stub import summarize
 from sw.metrics import schema
@@ -23,10 +26,12 @@ from sw.node import frames
 from sw.node.client import CallRefused, Client, NodeError
 from sw.node.dispatch import CALLS
 from sw.node.home import Home, home_of
+from sw.node.served import SLICE_NS, ServedTransport, Stopping
 from sw.node.server import Server
-from sw.node.stoppable import SLICE_NS, StoppableTransport, Stopping
+from sw.regs import registers as regs
 from sw.run import run
 from sw.tools.control import read_token
+from sw.transport.base import WaitIrq, Write
 from sw.transport.model import ModelTransport
 from sw.uapi.place import NAME
 from sw.uapi.wire import Kind
@@ -152,12 +157,15 @@ def test_tokens_that_wait_are_not_lost(user: Tenant) -> None:
 
 
 def test_a_poll_that_nobody_waits_for_runs_nothing(user: Tenant, server: Server) -> None:
+    async def unwanted() -> bool:
+        return False
+
     infer_id = start(user)
     system = server.node.system
     now = system.clock.now()
-    assert not run(frames._progress(system, infer_id, lambda: True))
+    assert not run(frames._progress(system, infer_id, unwanted))
     assert system.clock.now() == now
-    assert run(frames._progress(system, infer_id, lambda: False))
+    assert run(frames._progress(system, infer_id, uninterrupted))
     assert system.clock.now() > now
 
 
@@ -345,14 +353,36 @@ def test_an_idle_service_does_not_hold_up_the_end(tmp_path: Path) -> None:
         assert time.monotonic() - begun < 10
 
 
-def test_long_sleeps_are_cut() -> None:
+def test_long_sleeps_are_cut_while_the_device_works(monkeypatch: pytest.MonkeyPatch) -> None:
     inner = ModelTransport()
     stop = False
-    transport = StoppableTransport(inner, lambda: stop)
+    transport = ServedTransport(inner, lambda: stop)
+    monkeypatch.setattr(inner, "read", busy)
     run(transport.sleep(5 * SLICE_NS + 3))
-    assert transport.now() >= 5 * SLICE_NS
+    assert inner.now() >= 5 * SLICE_NS
     stop = True
     run(transport.sleep(SLICE_NS))
     with pytest.raises(Stopping):
         run(transport.sleep(SLICE_NS + 1))
     assert transport.has_window == inner.has_window
+
+
+async def busy(_: int) -> int:
+    """STATUS without IDLE."""
+    return 0
+
+
+def test_a5_a_device_at_rest_is_not_waited_for() -> None:
+    """The clock goes on by what was asked for, the device by a read; a wait's end is told on the same clock."""
+    inner = ModelTransport()
+    transport = ServedTransport(inner, lambda: False)
+    run(Driver.probe(transport))
+    before, device = transport.now(), inner.now()
+    run(transport.sleep(10**12))
+    assert transport.now() - before >= 10**12
+    assert inner.now() - device < 1000
+    run(transport.write(regs.IRQ_ENABLE.offset, int(Event.SCAN_DONE)))
+    run(transport.write(regs.CTRL.offset, 1))
+    begun = transport.now()
+    _, ended = run(transport.batch([Write(regs.STEP_ADVANCE.offset, 5), WaitIrq(10**9)]))
+    assert begun < ended <= transport.now()
