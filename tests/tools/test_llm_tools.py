@@ -22,7 +22,6 @@ from sw.node.home import Home, home_of
 from sw.node.server import Server
 from sw.tools import det, graphctl, kvsh, llmctl, llminfer, llmstats, metrics
 from sw.tools.common import Tool
-from sw.tools.llminfer import printable
 from tb.run.paths import ROOT
 from tests.node.serving import environment, settled
 from tests.tools.running import Runner
@@ -246,10 +245,6 @@ def test_stats(tool: Callable[[Tool], Runner], infer: Runner) -> None:
     assert "PromptTooLong" in shown
     told = stats("--json").json
     assert (told["accepted"], told["rejected"], told["llm_rejects_by_code"]) == (1, 1, {"PromptTooLong": 1})
-
-
-def test_no_control_sequences() -> None:
-    assert printable("a\x1b[2Jb\n\tc\x07\x9b\u202e é") == "a\ufffd[2Jb\n\tc\ufffd\ufffd\ufffd é"
 
 
 # ---------------------------------------------------------------- graphctl, det, metrics
