@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 from typing import Any
 
 from sw.audit import AuditUnavailable
-from sw.codes import Code, described
 from sw.driver import DriverError
 from sw.node import frames
+from sw.node.boundary import failed
 from sw.node.calls import Asker, CallError, Pause, at_once
 from sw.node.dispatch import dispatch
 from sw.node.node import File, Node
 from sw.transport.base import TransportError
 from sw.uapi.description import DIRECTION_SHIFT, SIZE_MASK, SIZE_SHIFT, Direction
 from sw.uapi.wire import Answer, Kind, Request
-
-log = logging.getLogger(__name__)
 
 
 async def answer(node: Node, file: File, request: Request, pause: Pause = at_once) -> Answer:
@@ -44,15 +41,7 @@ async def answer(node: Node, file: File, request: Request, pause: Pause = at_onc
     except AuditUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary: one request's fault stays that request's
-        return Answer(request.kind, errno.EIO, _json({"error": _failed(node, request, error)}))
-
-
-def _failed(node: Node, request: Request, error: Exception) -> str:
-    """A defect met in one request: logged for developers, one audit entry, one line for whoever asked."""
-    what = Kind(request.kind).name.lower()
-    log.error("request of kind %s failed by a defect", what, exc_info=error)
-    node.system.audit.record(holder="", cap_id=None, op="node.request", obj=what, code=Code.DEVICE_FAULT)
-    return described(Code.DEVICE_FAULT, f"a defect of the node in this request alone ({type(error).__name__})")
+        return Answer(request.kind, errno.EIO, _json({"error": failed(node, Kind(request.kind).name.lower(), error)}))
 
 
 async def _do(asker: Asker) -> bytes:
@@ -63,9 +52,9 @@ async def _do(asker: Asker) -> bytes:
         case Kind.CALL:
             return _json(await dispatch(asker))
         case Kind.FRAME:
-            return await frames.feed(asker.node.system, asker.file.stream, request.payload, asker.between)
+            return await frames.feed(asker.node, asker.file, request.payload, asker.between)
         case Kind.BUFFER:
-            return frames.buffer(asker.node.system, request.value, request.payload)
+            return frames.buffer(asker.node.system, asker.file, request.value, request.payload)
     raise OSError(errno.EPROTO, "no such kind of request")
 
 

@@ -55,6 +55,7 @@ async def dispatch(asker: Asker) -> Json:
     except DirectoryError as error:
         raise CallError(_DEVICE_ERRNO.get(error.status, errno.EIO), str(error)) from None
     except Refusal as refusal:
+        asker.file.failures += refusal.code is Code.AUTH_FAILED
         raise CallError(_CODE_ERRNO.get(refusal.code, errno.EINVAL), described(refusal.code, str(refusal))) from None
 
 

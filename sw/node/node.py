@@ -6,12 +6,15 @@ Device time passes only while a request is answered.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
+from sw.codes import Refusal
 from sw.control.plane import ControlStream
 from sw.driver import Driver
 from sw.driver.ioctl import Ioctl, Tally
+from sw.kernel.capability import Capability
 from sw.kernel.slices import Between, uninterrupted
 from sw.llm.system import System
 from sw.node.home import Home
@@ -22,13 +25,35 @@ SLICE_S = 0.02  # of wall time between two looks at who else asks
 FIRST_SLICE, LAST_SLICE = 10_000, 10_000_000  # cycles: a simulator does some ten thousand a second, a model millions
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class File:
-    """One open file: its calls, its stream of frames, the process that opened it."""
+    """One open file.
+
+    Attributes:
+        ioctl: its published calls.
+        stream: its control frames.
+        pid: the process that opened it.
+        inferences: numbers of those that it has started or was the last to poll; they end with it.
+        buffers: handles of the shared buffers that it has made; they are released with it.
+        failures: calls and buffers that were refused with AuthFailed.
+    """
 
     ioctl: Ioctl
     stream: ControlStream
     pid: int = 0
+    inferences: set[int] = field(default_factory=set)
+    buffers: dict[int, Capability] = field(default_factory=dict)
+    failures: int = 0
+
+    @property
+    def failed(self) -> int:
+        """Requests and frames that were refused with AuthFailed."""
+        return self.failures + self.stream.failures
+
+    @property
+    def holds_work(self) -> bool:
+        """Something would end with it."""
+        return bool(self.inferences or self.buffers or len(self.ioctl.bindings))
 
 
 @dataclass(slots=True)
@@ -84,6 +109,26 @@ class Node:
     def close(self, file: File) -> None:
         """The last holder of a file has closed it."""
         self.files.remove(file)
+
+    async def end_work(self, file: File) -> None:
+        """End what a file that is closed has left: nobody else reads its inferences or knows of its buffers.
+
+        Raises:
+            AuditUnavailable: a decision could not be recorded; the node must end.
+        """
+        for handle, cap in file.buffers.items():
+            with suppress(Refusal):
+                self.system.buffers.release(cap, handle)
+        service = self.system.service
+        for infer_id in sorted(file.inferences):
+            if service and (inference := service.book.live.get(infer_id)):
+                await service.cancel(inference.cap, infer_id)
+
+    def reads(self, file: File, infer_id: int) -> None:
+        """A file has started an inference or polls it: it ends with this file, and with no other."""
+        for other in self.files:
+            other.inferences.discard(infer_id)
+        file.inferences.add(infer_id)
 
     def end(self) -> None:
         """The node is served no more: its tokens and its audit log are put away."""

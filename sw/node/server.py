@@ -6,27 +6,33 @@ process is at the other end. A client that sends what is no packet is dropped; t
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import selectors
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import IO, Self
+from typing import IO, Any, Self
 
+from sw.audit import AuditUnavailable
 from sw.node.answer import answer
+from sw.node.boundary import failed
+from sw.node.connections import CONNECTIONS, Connection, Connections
 from sw.node.lock import locked
 from sw.node.node import File, Node
 from sw.node.tasks import Task, pause
 from sw.run import run
 from sw.uapi.place import PlaceError, check_length, peer, private_folder
-from sw.uapi.wire import Closed, Malformed, Request
+from sw.uapi.wire import Answer, Closed, Kind, Malformed, Request, TooLong
 
-CONNECTIONS = 256
 WATCH_S = 2.0
+FAILURES_PER_S = 16  # requests of one connection with a token that is nobody's
 THREAD_S = 0.01  # between two looks at whether a thread has ended that a request waits for
 _BACKLOG = 64
 
@@ -55,7 +61,7 @@ class Server:
         self._lock: IO[str] | None = None
         self._listener: socket.socket | None = None
         self._selector = selectors.DefaultSelector()
-        self._files: dict[socket.socket, File] = {}
+        self._connections = Connections()
         self._tasks: list[Task] = []
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
@@ -106,11 +112,11 @@ class Server:
         self.node.end()
 
     def _release(self) -> None:
+        for connection in self._connections:
+            self._drop(connection)
         for task in self._tasks:
             task.close()
         self._tasks.clear()
-        for connection in list(self._files):
-            self._drop(connection)
         if self._listener:
             self._listener.close()
             self._listener = None
@@ -163,8 +169,10 @@ class Server:
             for key, _ in ready:
                 if key.fileobj is self._listener:
                     self._accept()
-                elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._files:
-                    self._begin(key.fileobj)
+                elif connection := self._connections.get(key.fileobj):
+                    await self._begin(connection)
+            for connection in self._connections.silent_too_long():
+                self._drop(connection)
             await self._turn()
             if self._free_run and not self.node.ending.now:
                 await self.node.free_run()
@@ -188,43 +196,100 @@ class Server:
     def _accept(self) -> None:
         assert self._listener is not None
         try:
-            connection, _ = self._listener.accept()
+            opened, _ = self._listener.accept()
         except OSError:
             return  # it has gone again, or there is no descriptor left: others go on
-        connection.setblocking(False)
-        pid, uid = peer(connection)
-        if uid != os.geteuid() or len(self._files) >= CONNECTIONS:
-            connection.close()
+        opened.setblocking(False)
+        pid, uid = peer(opened)
+        if uid != os.geteuid():
+            opened.close()
             return
-        connection.shutdown(socket.SHUT_WR)  # answers go elsewhere; who reads here finds an end and does not wait
-        self._files[connection] = self.node.open(pid)
-        self._selector.register(connection, selectors.EVENT_READ)
+        if refusal := self._refusal(pid):
+            _say_why(opened, refusal)
+            return
+        opened.shutdown(socket.SHUT_WR)  # answers go elsewhere; who reads here finds an end and does not wait
+        self._connections.add(Connection(opened, self.node.open(pid)))
+        self._selector.register(opened, selectors.EVENT_READ)
 
-    def _begin(self, connection: socket.socket) -> None:
-        """Take one request; its connection's next one is taken when it is answered."""
+    def _refusal(self, pid: int) -> str | None:
+        """Why a process may not come in; where all places are taken, the connection that is idle for longest goes."""
+        refusal = self._connections.refusal(pid)
+        if refusal or not self._connections.full:
+            return refusal
+        idlest = self._connections.idlest()
+        if idlest is None:
+            return f"{CONNECTIONS} connections to this node are open and at work; try again later"
+        self._drop(idlest)
+        return None
+
+    async def _begin(self, connection: Connection) -> None:
+        """Take one request and begin it; its connection's next one is taken when it is answered."""
         try:
-            request = Request.receive(connection)
+            request = Request.receive(connection.socket)
         except BlockingIOError:
+            return
+        except TooLong as error:
+            with error.request.reply_to:
+                _send(
+                    Answer(error.request.kind, errno.EMSGSIZE, json.dumps({"error": str(error)}).encode()),
+                    error.request,
+                )
+            connection.silent, connection.last = False, time.monotonic()
             return
         except (Closed, Malformed, OSError):
             self._drop(connection)
             return
-        self._selector.unregister(connection)
-        self._tasks.append(Task(self._one(connection, request)))
+        self._selector.unregister(connection.socket)
+        connection.silent, connection.busy = False, True
+        await self._start(self._one(connection, request))
 
-    async def _one(self, connection: socket.socket, request: Request) -> None:
+    async def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = Task(work)
+        self._tasks.append(task)
+        if await task.step():
+            self._tasks.remove(task)
+        self._check()
+
+    async def _one(self, connection: Connection, request: Request) -> None:
+        file = connection.file
+        before = file.failed
         with request.reply_to:
-            answered = await answer(self.node, self._files[connection], request, pause)
+            answered = await answer(self.node, file, request, pause)
             self._check()
-            with suppress(OSError):  # nobody waits for it any more
-                answered.send(request.reply_to)
-        self._selector.register(connection, selectors.EVENT_READ)
+            _send(answered, request)
+        if file.failed > before and file.failed % FAILURES_PER_S == 0:
+            until = time.monotonic() + 1  # who guesses tokens waits; nobody else does
+            await pause(lambda: time.monotonic() >= until)
+        connection.busy, connection.last = False, time.monotonic()
+        self._selector.register(connection.socket, selectors.EVENT_READ)
 
-    def _drop(self, connection: socket.socket) -> None:
+    def _drop(self, connection: Connection) -> None:
         with suppress(KeyError, ValueError):
-            self._selector.unregister(connection)
-        self.node.close(self._files.pop(connection))
-        connection.close()
+            self._selector.unregister(connection.socket)
+        self._connections.remove(connection)
+        connection.socket.close()
+        self.node.close(connection.file)
+        if connection.file.holds_work and not self.node.ending.now:
+            self._tasks.append(Task(self._end_work(connection.file)))
+
+    async def _end_work(self, file: File) -> None:
+        try:
+            await self.node.end_work(file)
+        except AuditUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - of a client that has gone: the others go on
+            failed(self.node, "close", error)
+
+
+def _send(answered: Answer, request: Request) -> None:
+    with suppress(OSError):  # nobody waits for it any more
+        answered.send(request.reply_to)
+
+
+def _say_why(connection: socket.socket, why: str) -> None:
+    """Refuse a connection: an answer to no request, which its client finds when it is not answered."""
+    with connection, suppress(OSError):
+        Answer(Kind.CALL, errno.EUSERS, json.dumps({"error": why}).encode()).send(connection)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ async def start(transport: Transport, socket: Path, about: dict[str, Any]) -> No
     entries = (await Driver.probe(transport)).caps.entries
     first, second, third, fourth = (entries * eighths // 8 for eighths in _EIGHTHS)
     plan = DevicePlan((first, second, third, fourth), BLOCK_BYTES)
-    config = SystemConfig(key=key, llm=LlmSetup(plan=plan, trust=home.trust), audit_path=home.audit)
+    config = SystemConfig(
+        key=key, llm=LlmSetup(plan=plan, trust=home.trust), audit_path=home.audit, pace=time.monotonic_ns
+    )
     ending = Ending()
     served = ServedTransport(transport, lambda: ending.now)
     system = await build_system(served, config)
