@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sw.codes import Code, Refusal
 from sw.kernel.clock import Clock, cycles_to_ns
 from sw.metrics.usage import Usage
 
@@ -18,12 +19,20 @@ U64 = (1 << 64) - 1
 THOUSANDTHS = 1000
 
 
-class InferenceFailed(Exception):
-    """An inference cannot go on; one line."""
+class InferenceFailed(Refusal):
+    """An inference cannot go on, because of its model (ModelUnsupported); one line."""
+
+    def __init__(self, message: str, code: Code = Code.MODEL_UNSUPPORTED) -> None:
+        """Say why in one line."""
+        super().__init__(code, message)
 
 
 class DeviceFault(InferenceFailed):
     """The device lost, refused or did not answer what an inference needs: that is never replaced by a guess."""
+
+    def __init__(self, message: str) -> None:
+        """Say why in one line."""
+        super().__init__(message, Code.DEVICE_FAULT)
 
 
 @dataclass(frozen=True, slots=True)
