@@ -20,7 +20,7 @@ from sw.transport.model import ModelTransport
 from tb.llm.job import LlmJob
 from tb.llm.setup import shipped
 from tb.llm.workload import default
-from tb.replay.on_model import Counter
+from tb.sim.counter import Counter
 from tests.llm.stack import MS, SERVICE_KEY, make_stack, package, reference
 
 FRAMES = {
