@@ -12,10 +12,8 @@ from sw.control.frames import LAYOUTS, TOKEN_BYTES, Command, encode_reply
 from sw.control.graph_service import GraphService
 from sw.control.llm_commands import LlmCommands
 from sw.control.stream import Fault, Request, StreamParser, parse
-from sw.driver.errors import DriverError
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capabilities, Capability, Object, Rights
-from sw.kernel.decision import AuditSink, decided
-from sw.transport.base import TransportError
+from sw.kernel.decision import AuditSink, bounded, decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,9 @@ class Now(Protocol):
 class ControlPlane:
     """Frames to graph and LLM service.
 
-    A refusal of the audit log itself (`sw.audit.AuditError`) is answered to nobody: it reaches the
-    caller, who must stop, because what is not recorded must not happen.
+    A refusal of the audit log itself (`NotRecorded`) is not answered: it reaches the caller, who must
+    stop, because what is not recorded must not happen. Anything else that goes wrong in a request fails
+    that request alone.
 
     Attributes:
         replies: how many replies had which code.
@@ -128,10 +127,7 @@ class ControlPlane:
         if command in _LLM:
             return await self._llm_command(cap, command, arguments)
         with decided(self._audit, cap, rule.op, "graph") as counts:
-            try:
-                return await self._graph_command(command, arguments, counts)
-            except (TransportError, DriverError) as error:
-                raise Refusal(Code.DEVICE_FAULT, str(error)) from error
+            return await self._graph_command(command, arguments, counts)
 
     async def _graph_command(self, command: Command, arguments: tuple[int, ...], counts: dict[str, int]) -> bytes:
         reply = LAYOUTS[command].reply
@@ -165,10 +161,8 @@ class ControlPlane:
             llm_frames.check_reserved(command, arguments)
         except Refusal as refusal:
             raise self._refuse(cap, op, "llm", refusal) from None
-        try:
+        with bounded(op, lambda refusal: self._refuse(cap, op, "llm", refusal)):
             return await llm_frames.call(self._llm, cap, command, arguments)
-        except (TransportError, DriverError) as error:
-            raise self._refuse(cap, op, "llm", Refusal(Code.DEVICE_FAULT, str(error))) from error
 
     def _refuse(self, cap: Capability | None, op: str, obj: str, refusal: Refusal, **counts: int) -> Refusal:
         """Record a refusal of the control plane's own and give it back to be raised."""

@@ -107,7 +107,7 @@ class Client:
         return answer.payload
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """One call beside the published ones (sw/node/calls.py).
+        """One call beside the published ones (sw/node/dispatch.py).
 
         Raises:
             CallRefused: the node or its device refuses it.
@@ -120,7 +120,7 @@ class Client:
         except ValueError:
             raise NodeError("the node's answer is none") from None
         if answer.value:
-            raise CallRefused(answer.value, result["error"])
+            raise CallRefused(answer.value, _reason(answer))
         return result
 
     def frames(self, data: bytes) -> bytes:
@@ -147,5 +147,12 @@ class Client:
     @staticmethod
     def _need(answer: Answer) -> bytes:
         if answer.value:
-            raise NodeError(f"the node fails: {os.strerror(answer.value).lower()}")
+            raise NodeError(f"the node fails: {_reason(answer)}")
         return answer.payload
+
+
+def _reason(answer: Answer) -> str:
+    """Why a request failed: the node's line, or the name of its errno."""
+    with suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(answer.payload)["error"])
+    return os.strerror(answer.value).lower()

@@ -1,29 +1,22 @@
-"""One device with the stack on it, and its open files: answers requests, whoever carries them (software.md 1, 5).
+"""One device with the stack on it, and its open files (software.md 1, 5); sw/node/answer.py answers requests.
 
 Device time passes only while a request is answered.
 """
 
 from __future__ import annotations
 
-import errno
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sw.control.plane import ControlStream
-from sw.driver import Driver, DriverError
+from sw.driver import Driver
 from sw.driver.ioctl import Ioctl, Tally
 from sw.llm.system import System
-from sw.node import device_calls, frames, service_calls
-from sw.node.calls import CallError, dispatch
 from sw.node.home import Home
 from sw.signing import PublicKey
-from sw.transport.base import Transport, TransportError
-from sw.uapi.description import DIRECTION_SHIFT, SIZE_MASK, SIZE_SHIFT, Direction
-from sw.uapi.wire import Answer, Kind, Request
+from sw.transport.base import Transport
 
-CALLS = (device_calls, service_calls)  # importing them registers what they offer
 SLICE_CYCLES = 100_000  # between two looks at whether a run is still wanted
 
 
@@ -92,42 +85,6 @@ class Node:
         self.home.forget_tokens()
         self.system.audit.close()
 
-    async def answer(self, file: File, request: Request) -> Answer:
-        """Do what a request asks for, to its end.
-
-        Raises:
-            AuditError: a decision could not be recorded; the node must end.
-        """
-        try:
-            return Answer(request.kind, 0, await self._do(file, request))
-        except OSError as error:
-            return Answer(request.kind, error.errno or errno.EIO)
-        except CallError as error:
-            return Answer(request.kind, error.errno, _json({"error": str(error)}))
-        except (DriverError, TransportError) as error:
-            return Answer(request.kind, errno.EIO, _json({"error": str(error)}))
-
-    async def _do(self, file: File, request: Request) -> bytes:
-        match request.kind:
-            case Kind.IOCTL:
-                return await self._ioctl(file, request)
-            case Kind.CALL:
-                return _json(await dispatch(self, file, request))
-            case Kind.FRAME:
-                return await frames.feed(self.system, file.stream, request.payload, self._unwanted(request))
-            case Kind.BUFFER:
-                return frames.buffer(self.system, request.value, request.payload)
-        raise OSError(errno.EPROTO, "no such kind of request")
-
-    async def _ioctl(self, file: File, request: Request) -> bytes:
-        # Where the device writes, the client's memory stays with the client: the kernel checks its pointer.
-        reads = request.value >> DIRECTION_SHIFT == Direction.READ
-        room = bytes(request.value >> SIZE_SHIFT & SIZE_MASK) if reads else request.payload
-        return await file.ioctl.ioctl(request.value, room)
-
-    def _unwanted(self, request: Request) -> Callable[[], bool]:
-        return lambda: self.ending.now or request.abandoned()
-
     async def run(self, cycles: int, abandoned: Callable[[], bool]) -> int:
         """Let device time pass; ends early when nobody waits for it any more, or the node stops.
 
@@ -145,7 +102,3 @@ class Node:
         """A short while of device time that nobody has asked for: a chunk of the service, or only time."""
         if not await self.system.run_one():
             await self.run(SLICE_CYCLES // 10, lambda: False)
-
-
-def _json(result: dict[str, Any]) -> bytes:
-    return json.dumps(result, separators=(",", ":")).encode()

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Self
 
+from sw.node.answer import answer
 from sw.node.node import File, Node
 from sw.run import run
 from sw.uapi.place import PlaceError, check_length, peer, private_folder
@@ -188,10 +189,10 @@ class Server:
             self._drop(connection)
             return
         with request.reply_to:
-            answer = await self.node.answer(self._files[connection], request)
+            answered = await answer(self.node, self._files[connection], request)
             self._check()
             with suppress(OSError):  # nobody waits for it any more
-                answer.send(request.reply_to)
+                answered.send(request.reply_to)
 
     def _drop(self, connection: socket.socket) -> None:
         with suppress(KeyError, ValueError):

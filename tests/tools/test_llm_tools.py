@@ -22,7 +22,6 @@ from sw.node.home import Home, home_of
 from sw.node.server import Server
 from sw.tools import det, graphctl, kvsh, llmctl, llminfer, llmstats, metrics
 from sw.tools.common import Tool
-from sw.tools.llminfer import printable
 from tb.run.paths import ROOT
 from tests.node.serving import environment, settled
 from tests.tools.running import Runner
@@ -112,8 +111,8 @@ def test_keys_and_capabilities(ctl: Runner, tool: Callable[[Tool], Runner], tmp_
     none = tmp_path / "none.token"
     assert ctl.refused("status", "--token-file", str(none)) == f"{none}: no such file or directory"
     assert ctl.refused("unload", "--token-file", str(token)) == "LLM_UNLOAD: AuthFailed (5)"
-    assert ctl.refused("audit", "--token-file", str(token)) == "AuthFailed: no capability for this"
-    assert ctl.refused("keys", "--token-file", str(token)) == "AuthFailed: no capability for this"
+    assert ctl.refused("audit", "--token-file", str(token)).startswith("AuthFailed (5): no capability for this; ")
+    assert ctl.refused("keys", "--token-file", str(token)).startswith("AuthFailed (5): no capability for this; ")
     assert ctl.refused("grant", "eve", "--write", str(tmp_path / "e"), "--token-file", str(token)).startswith(
         "AuthFailed"
     )
@@ -246,10 +245,6 @@ def test_stats(tool: Callable[[Tool], Runner], infer: Runner) -> None:
     assert "PromptTooLong" in shown
     told = stats("--json").json
     assert (told["accepted"], told["rejected"], told["llm_rejects_by_code"]) == (1, 1, {"PromptTooLong": 1})
-
-
-def test_no_control_sequences() -> None:
-    assert printable("a\x1b[2Jb\n\tc\x07\x9b\u202e é") == "a\ufffd[2Jb\n\tc\ufffd\ufffd\ufffd é"
 
 
 # ---------------------------------------------------------------- graphctl, det, metrics
