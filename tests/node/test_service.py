@@ -344,7 +344,7 @@ def test_b3_tokens_are_bounded_before_work(user: Tenant) -> None:
         with pytest.raises(CallRefused, match=r"^tokens: \[.* is too long$") as caught:
             user.call("text", tokens=refused)
         assert len(str(caught.value)) < 400
-    with pytest.raises(CallRefused, match="a request of 3,000,0.. bytes, of this kind at most 65,536"):
+    with pytest.raises(CallRefused, match=r"a request of 3,000,0.. bytes, of this kind at most 65,536"):
         user.call("text", tokens=[65] * 1_000_000)
     assert time.monotonic() - begun < 3
 
