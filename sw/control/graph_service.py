@@ -13,7 +13,7 @@ from sw.kernel.growth import Growth
 from sw.kernel.slices import Between, uninterrupted
 
 GRAPH_SERVER = 4  # classes 0 to 3 of the LLM service have the servers 0 to 3
-SLICE_STEPS = 256  # steps of a graph between two looks at who still asks
+SLICE_STEPS = 256
 _FIRST_JOB = 1 << 32  # above every infer_id
 
 
@@ -62,32 +62,17 @@ class GraphService:
         return self.graph
 
     async def start(self, steps: int, between: Between = uninterrupted) -> int:
-        """Run up to `steps` steps; in deterministic mode as one job of the graph's server.
-
-        Args:
-            steps: at most so many.
-            between: awaited after every SLICE_STEPS steps, and in deterministic mode after every chunk that ran
-                and every wait; False ends the run.
+        """Run up to `steps` steps in slices; in deterministic mode as one job of the graph's server.
 
         Returns:
-            Steps run; fewer when nothing was runnable any more, or `between` has ended it.
+            Steps run; fewer when nothing was runnable any more, or the result not wanted.
 
         Raises:
             Refusal: NoGraph, and what an operator raised.
         """
         graph = self.need()
-        if self.deterministic and steps:
-            return await self._as_job(graph, steps, between)
-        run = 0
-        while run < steps:
-            some = min(SLICE_STEPS, steps - run)
-            ran = await graph.run_steps(some)
-            run += ran
-            if ran < some or (run < steps and not await between()):
-                break
-        return run
-
-    async def _as_job(self, graph: Graph, steps: int, between: Between) -> int:
+        if not self.deterministic or not steps:
+            return await _in_slices(graph, steps, between)
         run = 0
         ended = False
 
@@ -102,10 +87,8 @@ class GraphService:
         deadline = self._executor.clock.now() + self._deadline_ns
         self._executor.add(GRAPH_SERVER, job, deadline, one_step)
         try:
-            while not ended:
+            while not ended and await between():
                 await self._executor.run_one()
-                if not ended and not await between():
-                    break
         finally:
             self._executor.cancel(job)
         return run
@@ -135,3 +118,14 @@ class GraphService:
         self._deadline_ns = params.relative_deadline_ns
         self._growth.freeze()
         return used
+
+
+async def _in_slices(graph: Graph, steps: int, between: Between) -> int:
+    run = 0
+    while run < steps and await between():
+        some = min(SLICE_STEPS, steps - run)
+        ran = await graph.run_steps(some)
+        run += ran
+        if ran < some:
+            break
+    return run

@@ -15,6 +15,7 @@ from sw.control.llm_commands import InferState, LlmCommands
 from sw.control.stream import Fault, Request, StreamParser, parse
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capabilities, Capability, Object, Rights
 from sw.kernel.decision import AuditSink, bounded, decided
+from sw.kernel.failures import Failures
 from sw.kernel.slices import Between, uninterrupted
 
 
@@ -56,7 +57,8 @@ class Patience:
     Attributes:
         wait: awaited when a poll finds an inference alive and without tokens, with its number; True when it is
             worth another look. None: such a poll is answered at once.
-        between: awaited between slices of long work; False ends it with what is done.
+        between: awaited between frames, and between slices of one that takes long; False ends the work with what
+            is done.
     """
 
     wait: Wait | None = None
@@ -93,8 +95,13 @@ class ControlPlane:
         capabilities: Capabilities,
         clock: Now,
         audit: AuditSink,
+        failures: Failures | None = None,
     ) -> None:
-        """Answer frames; without an LLM service 0x10 to 0x16 are Unsupported."""
+        """Answer frames; without an LLM service 0x10 to 0x16 are Unsupported.
+
+        `failures` bounds the audit entries of what is refused before anybody was asked.
+        """
+        self._failures = failures or Failures()
         self.replies: Counter[Code] = Counter()
         self.dropped = 0
         self._graph = graph
@@ -108,34 +115,37 @@ class ControlPlane:
 
         Bytes that do not fill the frame, or go on behind it, are BadFrame.
         """
-        return await self._answer(parse(frame))
+        reply, _ = await self._answer(parse(frame), AT_ONCE)
+        return reply
 
     def open_stream(self) -> ControlStream:
         """A stream of a new client."""
         return ControlStream(self)
 
-    async def serve(self, parser: StreamParser, data: bytes, patience: Patience = AT_ONCE) -> bytes:
-        """Answer what the bytes complete in a stream, and what was not whole in time by now; see `ControlStream`."""
-        before, now = parser.dropped, self._clock.now()
-        items = parser.feed(data, now)
-        self.dropped += parser.dropped - before
-        replies = []
+    async def serve(self, stream: ControlStream, data: bytes, patience: Patience) -> bytes:
+        """Answer what the bytes complete in a stream, and what was not whole in time by now."""
+        before, now = stream.dropped, self._clock.now()
+        items = stream.parser.feed(data, now)
+        self.dropped += stream.dropped - before
+        replies: list[bytes] = []
         for item in items:
-            replies.append(await self._answer(item, patience))
-            if item is not items[-1] and not await patience.between():
-                break  # who has sent them is gone
-        parser.postpone(self._clock.now() - now)
+            if replies and not await patience.between():
+                break
+            reply, refused = await self._answer(item, patience)
+            stream.tell(refused)
+            replies.append(reply)
+        stream.parser.postpone(self._clock.now() - now)
         return b"".join(replies)
 
-    async def _answer(self, item: Request | Fault, patience: Patience = AT_ONCE) -> bytes:
-        fields = b""
-        code = Code.OK
+    async def _answer(self, item: Request | Fault, patience: Patience) -> tuple[bytes, Refusal | None]:
+        fields, refused = b"", None
         try:
             fields = await self._do(item, patience)
         except Refusal as refusal:
-            code = refusal.code
+            refused = refusal
+        code = refused.code if refused else Code.OK
         self.replies[code] += 1
-        return encode_reply(item.command, item.flags, code, fields)
+        return encode_reply(item.command, item.flags, code, fields), refused
 
     async def _do(self, item: Request | Fault, patience: Patience) -> bytes:
         if isinstance(item, Fault):
@@ -156,12 +166,12 @@ class ControlPlane:
         obj = "llm" if command in _LLM else "graph"
         with bounded(rule.op, lambda refusal: self._refuse(cap, rule.op, obj, refusal)):
             if command in _LLM:
-                return await self._llm_command(cap, command, arguments, patience)
+                return await self._llm_command(cap, command, arguments, patience.wait)
             with decided(self._audit, cap, rule.op, obj) as counts:
-                return await self._graph_command(command, arguments, counts, patience)
+                return await self._graph_command(command, arguments, counts, patience.between)
 
     async def _graph_command(
-        self, command: Command, arguments: tuple[int, ...], counts: dict[str, int], patience: Patience
+        self, command: Command, arguments: tuple[int, ...], counts: dict[str, int], between: Between
     ) -> bytes:
         reply = LAYOUTS[command].reply
         match command:
@@ -177,7 +187,7 @@ class ControlPlane:
                 return b""
             case Command.START_GRAPH:
                 counts["asked"] = arguments[0]
-                counts["steps"] = await self._graph.start(arguments[0], patience.between)
+                counts["steps"] = await self._graph.start(arguments[0], between)
                 return reply.pack(counts["steps"])
             case Command.ENABLE_DETERMINISTIC:
                 counts |= dict(zip(("wcet_ns", "period_ns", "deadline_ns"), arguments, strict=True))
@@ -187,7 +197,7 @@ class ControlPlane:
                 raise ValueError(f"{command.name} is no command of the graph")
 
     async def _llm_command(
-        self, cap: Capability, command: Command, arguments: tuple[int, ...], patience: Patience
+        self, cap: Capability, command: Command, arguments: tuple[int, ...], wait: Wait | None
     ) -> bytes:
         op = _RULES[command].op
         if self._llm is None:
@@ -197,7 +207,7 @@ class ControlPlane:
         except Refusal as refusal:
             raise self._refuse(cap, op, "llm", refusal) from None
         if command is Command.LLM_INFER_POLL:
-            return await self._poll(self._llm, cap, arguments, patience.wait)
+            return await self._poll(self._llm, cap, arguments, wait)
         return await llm_frames.call(self._llm, cap, command, arguments)
 
     @staticmethod
@@ -212,27 +222,37 @@ class ControlPlane:
 
     def _refuse(self, cap: Capability | None, op: str, obj: str, refusal: Refusal, **counts: int) -> Refusal:
         """Record a refusal of the control plane's own and give it back to be raised."""
-        holder, number = (cap.holder, cap.id) if cap else ("", None)
-        self._audit.record(holder=holder, cap_id=number, op=op, obj=obj, code=refusal.code, **counts)
+        if cap:
+            self._audit.record(holder=cap.holder, cap_id=cap.id, op=op, obj=obj, code=refusal.code, **counts)
+        elif (more := self._failures.entry()) is not None:
+            self._audit.record(holder="", cap_id=None, op=op, obj=obj, code=refusal.code, **counts, **more)
         return refusal
 
 
 class ControlStream:
-    """One client's stream of bytes. Made by `ControlPlane.open_stream`."""
+    """One client's stream of bytes. Made by `ControlPlane.open_stream`.
+
+    Attributes:
+        parser: cuts it into frames.
+        refused: the last refusal, with its reason, which a reply has no room for; None after a command that was done.
+        failures: replies with AuthFailed so far.
+    """
 
     def __init__(self, plane: ControlPlane) -> None:
+        self.parser = StreamParser()
+        self.refused: Refusal | None = None
+        self.failures = 0
         self._plane = plane
-        self._parser = StreamParser()
 
     @property
     def dropped(self) -> int:
         """Bytes that belonged to no frame."""
-        return self._parser.dropped
+        return self.parser.dropped
 
     @property
     def deadline_ns(self) -> int | None:
         """Time at which `expire` has something to answer; None when no frame is under way."""
-        return self._parser.deadline_ns
+        return self.parser.deadline_ns
 
     async def feed(self, data: bytes, patience: Patience = AT_ONCE) -> bytes:
         """Take bytes as they come, each once; the replies they cause, in order, one behind the other.
@@ -244,8 +264,13 @@ class ControlStream:
         Raises:
             NotRecorded: a decision could not be recorded.
         """
-        return await self._plane.serve(self._parser, data, patience)
+        return await self._plane.serve(self, data, patience)
 
     async def expire(self) -> bytes:
         """The replies to what was not whole in time."""
-        return await self._plane.serve(self._parser, b"")
+        return await self._plane.serve(self, b"", AT_ONCE)
+
+    def tell(self, refused: Refusal | None) -> None:
+        """How the last frame ended."""
+        self.refused = refused
+        self.failures += refused is not None and refused.code is Code.AUTH_FAILED

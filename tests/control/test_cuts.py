@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from sw.codes import Code
 from sw.control.frames import Command, encode_request
 from sw.control.llm_commands import InferState
-from sw.control.plane import ControlStream
+from sw.control.plane import ControlStream, Patience
 from sw.control.stream import TIMEOUT_NS
 from sw.kernel.ring import SLOTS
+from sw.kernel.slices import uninterrupted
 from sw.llm.config import ClassBudget
 from sw.metrics import snapshots
-from sw.node import frames
+from sw.node.frames import progress
 from sw.run import run
 from tests.control.system import split
 from tests.llm.stack import MS, Stack, Tenant, make_stack
@@ -43,7 +44,8 @@ class Talk:
 
     def say(self, data: bytes) -> bytes:
         """One packet; its replies."""
-        new = run(frames.feed(self.stack.system, self.stream, data, lambda: False))
+        patience = Patience(lambda infer_id: progress(self.stack.system, infer_id, uninterrupted))
+        new = run(self.stream.feed(data, patience))
         self.replies += new
         return new
 
