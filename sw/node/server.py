@@ -18,10 +18,12 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Self
 
+from sw.driver import DriverError
 from sw.node.answer import answer
 from sw.node.node import File, Node
 from sw.run import run
-from sw.uapi.place import PlaceError, check_length, peer, private_folder
+from sw.transport.base import TransportError
+from sw.uapi.place import PlaceError, check_length, opened_for_reading, peer, private_folder
 from sw.uapi.wire import Closed, Malformed, Request
 
 CONNECTIONS = 256
@@ -162,12 +164,13 @@ class Server:
                     await self._one(key.fileobj)
             if self._free_run and not self.node.ending.now:
                 await self.node.free_run()
+                await self.node.events.collect()
                 self._check()
 
     def _accept(self) -> None:
         assert self._listener is not None
         try:
-            connection, _ = self._listener.accept()
+            connection, name = self._listener.accept()
         except OSError:
             return  # it has gone again, or there is no descriptor left: others go on
         connection.setblocking(False)
@@ -175,7 +178,10 @@ class Server:
         if uid != os.geteuid() or len(self._files) >= CONNECTIONS:
             connection.close()
             return
-        connection.shutdown(socket.SHUT_WR)  # answers go elsewhere; who reads here finds an end and does not wait
+        if opened_for_reading(name):
+            self.node.events.add(connection)
+        else:
+            connection.shutdown(socket.SHUT_WR)  # answers go elsewhere; who reads here finds an end and does not wait
         self._files[connection] = self.node.open(pid)
         self._selector.register(connection, selectors.EVENT_READ)
 
@@ -190,6 +196,8 @@ class Server:
             return
         with request.reply_to:
             answered = await answer(self.node, self._files[connection], request)
+            with suppress(DriverError, TransportError):  # the next request meets it as well
+                await self.node.events.collect()
             self._check()
             with suppress(OSError):  # nobody waits for it any more
                 answered.send(request.reply_to)
@@ -197,6 +205,7 @@ class Server:
     def _drop(self, connection: socket.socket) -> None:
         with suppress(KeyError, ValueError):
             self._selector.unregister(connection)
+        self.node.events.remove(connection)
         self.node.close(self._files.pop(connection))
         connection.close()
 
