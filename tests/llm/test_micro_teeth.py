@@ -10,9 +10,10 @@ import pytest
 
 from sw.llm.backend import DeviceFault, Sampling
 from sw.llm.micro.device import DeviceKv, DeviceStores
-from sw.llm.micro.kvformat import BlockLayout, Bytes, Floats, encode
+from sw.llm.micro.kvformat import BlockLayout
 from sw.llm.micro.session import DeviceSession, Place, Wanted
 from sw.llm.package import Quantisation
+from sw.llm.quantisation import Bytes, Floats, encode
 from sw.metrics.usage import Usage
 from tests.llm.micro_bench import Bench, Request
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sw.llm.micro.kvformat import encode
 from sw.llm.package.build import Weights
-from sw.llm.package.format import SIGNED_TAIL, Header, Quantisation, parse
+from sw.llm.package.format import SIGNED_TAIL, Header, parse
+from sw.llm.quantisation import Quantisation, encode
 
 FIELDS = {
     "id": "model_id",
