@@ -10,7 +10,6 @@ from sw.driver.errors import BadArgument
 from sw.regs.kv_address import TOKENS, KvAddress
 
 ADDRESSES = 1 << 64
-MAX_RANGES = 4096
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,6 +47,10 @@ class Bindings:
         """The bound ranges, by address."""
         return tuple(self._ranges)
 
+    def __len__(self) -> int:
+        """Ranges."""
+        return len(self._ranges)
+
     def bind(self, va: int, length: int, first: KvAddress, block_bytes: int) -> None:
         """Map each `block_bytes` of the range to one block, `first` and those after it.
 
@@ -55,11 +58,9 @@ class Bindings:
 
         Raises:
             BadArgument: no bytes, past 2^64, overlapping another range, a token that does not
-                begin a block, blocks past token 2^32 - 1, or more than MAX_RANGES ranges.
+                begin a block, or blocks past token 2^32 - 1.
         """
         check_range(va, length)
-        if len(self._ranges) >= MAX_RANGES:
-            raise BadArgument(f"bind: {MAX_RANGES:,} ranges are bound already: unbind some")
         if first.token % self.block_tokens:
             raise BadArgument(f"bind: token {first.token} does not begin a block")
         blocks = -(-length // block_bytes)

@@ -158,7 +158,7 @@ class Ioctl:
         """A file with nothing bound and no call counted; `total` counts the calls of all files."""
         self.driver = driver
         self.bindings = Bindings(driver.caps.block_tokens)
-        self.default = default or Bindings(driver.caps.block_tokens)
+        self.default = Bindings(driver.caps.block_tokens) if default is None else default
         self.tally = Tally(total)
 
     @property

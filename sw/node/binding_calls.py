@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from sw.node.calls import KV, WORD, Asker, Call, Json, call, parsed_kv
+import errno
+
+from sw.node.calls import KV, WORD, Asker, Call, CallError, Json, call, parsed_kv
+from sw.node.device_calls import BINDINGS
 from sw.regs import registers as regs
 
 
 async def _default_bind(asker: Asker, asked: Json) -> Json:
     """Bind a range for every file that has no binding of its own."""
+    if len(asker.node.bindings) >= BINDINGS:
+        raise CallError(errno.ENOSPC, f"{BINDINGS:,} ranges are bound by default; unbind one")
     block_bytes = await asker.node.driver.registers.read(regs.BLOCK_BYTES)
     asker.node.bindings.bind(asked["va"], asked["len"], parsed_kv(asked["kv"]), block_bytes)
     return {"blocks": -(-asked["len"] // block_bytes)}

@@ -31,7 +31,7 @@ async def _dump(asker: Asker, asked: Json) -> Json:
     wanted = {"request_id": asked.get("request"), "tier": asked.get("tier")}
     rows: list[Json] = []
     blocks = [0] * TIERS
-    while first < driver.caps.entries and (count is None or len(rows) < count) and not asker.abandoned():
+    while first < driver.caps.entries and (count is None or len(rows) < count) and await asker.between():
         some = min(_WINDOW, driver.caps.entries - first)
         for index, entry in (await driver.directory(first, some)).items():
             blocks[entry.tier] += 1
