@@ -108,7 +108,7 @@ class Capabilities:
         by: Capability | None = None,
         token: int | None = None,
     ) -> int:
-        """Make a capability; one audit entry, of a refusal too.
+        """Make a capability; one audit entry, of a refusal too: to whom, for what, and until when.
 
         Args:
             holder: tenant it belongs to: 1 to 64 of letters, digits and `. _ : / -`.
@@ -128,10 +128,16 @@ class Capabilities:
         """
         number = len(self._all) + 1
         counts = {"rights": int(rights), "objects": int(objects)}
-        with decided(self._audit, by, "capability.issue", f"capability:{number}", **counts):
+        named = _HOLDER.fullmatch(holder) is not None
+        if expires_ns is not None and 0 <= expires_ns < 1 << 64:
+            counts["expires_ns"] = expires_ns
+        obj = f"capability:{number}" + (f":{holder}" if named else "")
+        with decided(self._audit, by, "capability.issue", obj, **counts):
             _administers(by, objects)
-            if not _HOLDER.fullmatch(holder):
+            if not named:
                 raise Refusal(Code.BAD_ARGUMENT, f"holder {holder!r}: 1 to 64 of letters, digits and . _ : / -")
+            if expires_ns is not None and not 0 <= expires_ns < 1 << 64:
+                raise Refusal(Code.BAD_ARGUMENT, f"expiry {expires_ns} ns: 64 bits")
             if not rights or not objects:
                 raise Refusal(Code.BAD_ARGUMENT, "a capability needs a right and an object")
             if token is None:

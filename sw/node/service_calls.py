@@ -8,8 +8,8 @@ from __future__ import annotations
 import errno
 from dataclasses import asdict
 
-from sw.audit import verify
-from sw.audit.store import head_path
+from sw.audit import Verification
+from sw.audit.files import head_path
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability, Object, Rights
 from sw.llm.package import TrustError, host_calendar
 from sw.llm.service import LlmService
@@ -103,7 +103,14 @@ async def _audit(asker: Asker, asked: Json) -> Json:
     """The last entries of the audit log (20), and what its verifier says of all of it."""
     _holder(asker, asked, Object.LLM, Rights.ADMIN)
     node = asker.node
-    report = verify(node.home.audit, head_path(node.home.audit), node.service_key)
+    verification = Verification(node.home.audit, head_path(node.home.audit), node.service_key)
+    try:
+        while not verification.step():
+            if not await asker.between():
+                raise CallError(errno.EINTR, "not waited for any more")
+        report = verification.report
+    finally:
+        verification.close()
     return {
         "entries": node.system.audit.entries(asked.get("last", 20)),
         "path": str(node.home.audit),

@@ -41,7 +41,11 @@ async def start(transport: Transport, socket: Path, about: dict[str, Any]) -> No
     first, second, third, fourth = (entries * eighths // 8 for eighths in _EIGHTHS)
     plan = DevicePlan((first, second, third, fourth), BLOCK_BYTES)
     config = SystemConfig(
-        key=key, llm=LlmSetup(plan=plan, trust=home.trust), audit_path=home.audit, pace=time.monotonic_ns
+        key=key,
+        llm=LlmSetup(plan=plan, trust=home.trust),
+        audit_path=home.audit,
+        audit_anchor=home.anchor,
+        pace=time.monotonic_ns,
     )
     ending = Ending()
     served = ServedTransport(transport, lambda: ending.now)
