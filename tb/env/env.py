@@ -9,7 +9,7 @@ from pyuvm import uvm_component, uvm_env
 from tb.env.agents import LookupAgent, MemoryAgent, MmioAgent, MmioItem, OneItem
 from tb.env.coverage import Coverage
 from tb.env.registers import IRQ_COMMAND_DONE, Registers
-from tb.eventlog import NAME, EventLog
+from tb.events.log import NAME, EventLog
 from tb.harness.base_test import Context, KvUvmTest
 from tb.harness.bench import Bench
 from tb.harness.link import Array

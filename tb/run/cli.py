@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         default="never",
         help="always: from time 0; failure: run a failing test again with waves of its last cycles",
     )
+    run.add_argument("--events", action="store_true", help="write the event log beside sim.log")
 
     commands.add_parser("list", help="all legs and tests")
     for name, text in (("build", "build one top"), ("lint", "Verilator -Wall and slang on one top, or on all")):
@@ -106,8 +107,9 @@ def _command(options: argparse.Namespace) -> int:  # each command imports what i
             options.test,
             seed_number(options.seed),
             count_number(options.seeds, "SEEDS"),
-            options.debug,
-            options.waves,
+            debug=options.debug,
+            waves=options.waves,
+            events=options.events,
         )
     if options.command == "list":
         from tb.run.commands import list_tests

@@ -45,9 +45,20 @@ def select(manifest: Manifest, leg_name: str | None, test_name: str | None) -> l
 
 
 def run_tests(
-    manifest: Manifest, leg_name: str | None, test_name: str | None, seed: int, seeds: int, debug: bool, waves: str
+    manifest: Manifest,
+    leg_name: str | None,
+    test_name: str | None,
+    seed: int,
+    seeds: int,
+    *,
+    debug: bool,
+    waves: str,
+    events: bool = False,
 ) -> int:
-    """Run the named tests one after the other; `waves` is "never", "failure" (of a second run) or "always"."""
+    """Run the named tests one after the other; `waves` is "never", "failure" (of a second run) or "always".
+
+    With `events` each run leaves its event log.
+    """
     failed = 0
     selected = select(manifest, leg_name, test_name)
     for name, test in selected:
@@ -55,7 +66,7 @@ def run_tests(
         spec = replace(leg.spec, debug=debug, waves=waves == "always")
         built = build(spec, say)
         for number in range(seed, seed + seeds):
-            job = Job(leg, test, number, 0 if waves == "always" else None)
+            job = Job(leg, test, number, 0 if waves == "always" else None, events=events)
             outcome = run_built(job, built)
             failed += not outcome.verdict.passed
             show(outcome)

@@ -22,13 +22,15 @@ MAX_SEED = 2**31 - 1  # Verilator's +verilator+seed+ takes no more, and 0 means 
 
 @dataclass(frozen=True)
 class Job:
-    """One test to run: a leg's test with a seed; waves from `waves_from_ps` to `waves_to_ps` when they are set."""
+    """One test to run: a leg's test with a seed; waves from `waves_from_ps` to `waves_to_ps` when they are set; with
+    `events` the event log is written beside its sim.log."""
 
     leg: Leg
     test: str
     seed: int
     waves_from_ps: int | None = None
     waves_to_ps: int | None = None
+    events: bool = False
 
     @property
     def title(self) -> str:
@@ -84,6 +86,7 @@ def _environment(job: Job, folder: Path) -> dict[str, str]:
             "KVCPU_SETTINGS": json.dumps(dict(leg.settings)),
             "KVCPU_CLOCK_PS": str(leg.top.clock_ps),
             "KVCPU_RUN_DIR": str(folder),
+            "KVCPU_EVENTLOG": "1" if job.events else "",
         }
     )
 

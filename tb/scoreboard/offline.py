@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tb.eventlog import CHUNK, EventLogError, rows
 from tb.events import records as ev
+from tb.events.log import CHUNK, EventLogError, rows
 from tb.harness.context import Mismatch
 from tb.harness.link import STREAM_WORDS, Array
 from tb.scoreboard.scoreboard import Scoreboard

@@ -5,6 +5,7 @@ import pytest
 
 from tb import eventlog
 from tb.events import records as ev
+from tb.events.log import EventLog
 from tb.events.records import Kind
 
 SIZES = {"ENTRIES": 1024, "LANES": 4, "PORTS": 1, "BLOCK_TOKENS": 16}
@@ -15,7 +16,7 @@ def record(cycle: int, kind: int, *words: int) -> list[int]:
 
 
 def log(path: Path, *records: list[int]) -> Path:
-    out = eventlog.EventLog(path, SIZES)
+    out = EventLog(path, SIZES)
     out.add(ev.STREAM_MAIN, np.array(records, dtype=np.uint64))
     out.close()
     return path
