@@ -77,7 +77,7 @@ class test_directory(FigureTest):
         self.records.forget()
         asked = await self.step_now(step)
         await self.r.wait_scan()
-        done = int(self.records.take(Kind.ScanDone)[0, 0])
+        done = int(self.records.take(Kind.ScanDone)["cycle"][0])
         return asked, done, done - asked
 
     async def loaded_scan(self, keys: Array, step: int) -> tuple[float, int]:

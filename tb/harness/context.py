@@ -21,6 +21,7 @@ from cocotb.simtime import get_sim_time
 from cocotb.triggers import Timer
 from numpy.typing import ArrayLike
 
+from tb.harness import message
 from tb.harness.log_guard import LogGuard
 
 DRAIN_CYCLES = 64
@@ -68,12 +69,6 @@ class Channel:
         if self.count_in == self.count_out and self.count_in > 0:
             return None
         return f"channel `{self.name}`: {self.count_in} sent, {self.count_out} received"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        return str(value)
-    return f"{value} ({int(value):#x})" if abs(int(value)) > 9 else str(value)
 
 
 class Context:
@@ -136,7 +131,7 @@ class Context:
         self._progress += 1
         if expected != seen:
             self.mismatches += 1
-            self.fail(Mismatch(self._difference(subject, where, expected, seen)), where.get("at_cycle"))
+            self.fail(Mismatch(message.difference(subject, where, expected, seen)), where.get("at_cycle"))
 
     def compare_array(
         self, subject: str, expected: ArrayLike, seen: ArrayLike, /, index: str = "index", **where: Any
@@ -153,16 +148,21 @@ class Context:
         self.mismatches += int(different.size)
         flat_want, flat_got = want.reshape(-1), got.reshape(-1)
         rows = [
-            self._difference(subject, {**where, index: int(i)}, flat_want[i], flat_got[i])
+            message.difference(subject, {**where, index: int(i)}, flat_want[i], flat_got[i])
             for i in different[:SHOWN_DIFFERENCES]
         ]
         rest = f" ({different.size} of {want.size} differ)"
         self.fail(Mismatch("\n  ".join(rows) + rest), where.get("at_cycle"))
 
-    @staticmethod
-    def _difference(subject: str, where: Mapping[str, Any], expected: Any, seen: Any) -> str:
-        place = "".join(f" {key}={_shown(value)}" for key, value in where.items())
-        return f"{subject}{place}: expected {_shown(expected)}, seen {_shown(seen)}"
+    def compare_fields(
+        self, subject: str, expected: Mapping[str, Any], seen: Mapping[str, Any], /, **where: Any
+    ) -> None:
+        """One comparison of something with fields. Raises Mismatch, naming each field that differs."""
+        self.comparisons += 1
+        self._progress += 1
+        if any(seen.get(name) != value for name, value in expected.items()):
+            self.mismatches += 1
+            self.fail(Mismatch(message.field_differences(subject, where, expected, seen)), where.get("at_cycle"))
 
     def channel(self, name: str) -> Channel:
         """The channel of this name; the end of the test demands sent == received > 0."""

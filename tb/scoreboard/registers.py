@@ -1,13 +1,15 @@
 """BAR0 as the contract describes it: what each access must answer, and what each accepted write must cause."""
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from model import DeviceState
 from model.types import CommandResult
 from sw.regs import registers as regs
+from sw.regs.kv_address import KvAddress
 from sw.regs.register import Register
-from tb.events.records import Cmd, sv_enum
+from tb.events.records import Cmd, ConfigField, ConfigRecord, IrqRecord, MmioRecord, Response
 from tb.harness.base_test import Context
 from tb.harness.link import OKAY, SLVERR
 from tb.scoreboard.commands import QUEUE_DEPTH, Command, CommandCheck
@@ -16,29 +18,22 @@ U32 = 0xFFFF_FFFF
 SETTLE = 64  # cycles in which what an access depends on may change under it
 
 _RANGES = {
-    "BOOST_LEN": ("BOOST_ADDR", int(Cmd.Boost)),
-    "IMEVICT_LEN": ("IMEVICT_ADDR", int(Cmd.Imevict)),
-    "COOL_LEN": ("COOL_ADDR", int(Cmd.Cool)),
-    "PREFETCH_STEP": ("PREFETCH_ADDR", int(Cmd.Prefetch)),
-    "SHARE_LEN": ("SHARE_ADDR", int(Cmd.Share)),
-    "RELEASE_LEN": ("RELEASE_ADDR", int(Cmd.Release)),
+    "BOOST_LEN": ("BOOST_ADDR", int(Cmd.BOOST)),
+    "IMEVICT_LEN": ("IMEVICT_ADDR", int(Cmd.IMEVICT)),
+    "COOL_LEN": ("COOL_ADDR", int(Cmd.COOL)),
+    "PREFETCH_STEP": ("PREFETCH_ADDR", int(Cmd.PREFETCH)),
+    "SHARE_LEN": ("SHARE_ADDR", int(Cmd.SHARE)),
+    "RELEASE_LEN": ("RELEASE_ADDR", int(Cmd.RELEASE)),
 }
 _DIRECTORY = {
-    regs.Command.INSERT: int(Cmd.Insert),
-    regs.Command.LOOKUP: int(Cmd.Lookup),
-    regs.Command.REMOVE: int(Cmd.Remove),
-    regs.Command.FREE_REQUEST: int(Cmd.FreeRequest),
-    regs.Command.MIGRATE: int(Cmd.Migrate),
+    regs.Command.INSERT: int(Cmd.INSERT),
+    regs.Command.LOOKUP: int(Cmd.LOOKUP),
+    regs.Command.REMOVE: int(Cmd.REMOVE),
+    regs.Command.FREE_REQUEST: int(Cmd.FREE_REQUEST),
+    regs.Command.MIGRATE: int(Cmd.MIGRATE),
 }
 _STEPS = ("STEP_ADVANCE", "STEP_ADVANCE_ALIAS")
 
-
-def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
-
-
-CONFIG_FIELDS = [_snake(n[3:]) for n in sv_enum("tb/hdl/kvcpu_tb_pkg.sv", "cfg_field_e")]
-"""Field names of EvConfig records, by number; as in model.Config."""
 
 _CONFIG_REGISTERS = {
     "CTRL": [("enable", "ENABLE"), ("demand", "DEMAND")],
@@ -57,6 +52,14 @@ _CONFIG_REGISTERS = {
     "MAX_RETRY": [("max_retry", "TRIES")],
     "BLOCK_BYTES": [("block_bytes", "BYTES")],
 }
+
+
+_IRQ = [field.name for field in regs.BY_NAME["IRQ_STATUS"].fields]
+
+
+def bits(mask: int) -> list[int]:
+    """Numbers of the bits that are set in a mask of eight."""
+    return [bit for bit in range(8) if mask >> bit & 1]
 
 
 def counter_values(state: DeviceState) -> dict[str, int]:
@@ -136,13 +139,14 @@ class RegisterCheck:
 
     # ------------------------------------------------------------------ what monitors see inside
 
-    def config(self, w: list[int]) -> None:
-        """EvConfig: a field has a new value. The model takes it here, where the device does."""
-        name, index, value = CONFIG_FIELDS[w[1] >> 8 & 0xFF], w[1] >> 16 & 0xFF, w[2]
+    def config(self, r: ConfigRecord) -> None:
+        """A configuration field has a new value. The model takes it here, where the device does."""
+        name, index, value = ConfigField(r.field).name, r.instance_no, r.value
         self.last_config = name
         s = self._s
-        if w[0] - self.reset_cycle <= 1:
-            self._ctx.compare(f"reset value of {name}", self._reset_value(name, index), value, index=index)
+        if r.cycle - self.reset_cycle <= 1:
+            register, _ = self._register_of(name, index)
+            self._compare(f"reset value of {register.name}", self._reset_value(name, index), value, r.cycle)
         else:
             self.config_due[name, index] = value
         if name == "slots":
@@ -171,11 +175,10 @@ class RegisterCheck:
                     return regs.BY_NAME[register], field
         raise KeyError(name)
 
-    def irq(self, w: list[int]) -> None:
-        """EvIrq: event pulses."""
-        for bit in range(8):
-            if w[1] >> 8 >> bit & 1:
-                self.irq_cycle[bit] = w[0]
+    def irq(self, r: IrqRecord) -> None:
+        """Event pulses."""
+        for bit in bits(r.events):
+            self.irq_cycle[bit] = r.cycle
 
     def irq_settled(self) -> int:
         """Bits of IRQ_STATUS whose last event and last clear did not meet."""
@@ -186,21 +189,22 @@ class RegisterCheck:
 
     # ------------------------------------------------------------------ accesses
 
-    def access(self, w: list[int]) -> None:
-        """EvMmio of BAR0."""
-        write, resp = bool(w[1] >> 8 & 1), w[1] >> 16 & 0xFF
-        strobes, addr, data = w[1] >> 32 & 0xFF, w[2], w[3]
-        asked = w[0] - w[4]
-        if write:
-            self._write(addr, data, strobes, resp, asked, w[0])
+    def access(self, r: MmioRecord) -> None:
+        """An access of BAR0."""
+        addr, resp, asked = r.address, r.response, r.cycle - r.took
+        if r.write:
+            self._write(addr, r.data, r.strobes, resp, asked, r.cycle)
         else:
-            self._read(addr, data, resp, asked, w[0])
+            self._read(addr, r.data, resp, asked, r.cycle)
         name = regs.BY_OFFSET[addr].name if addr in regs.BY_OFFSET else "unmapped"
-        key = f"{'write' if write else 'read'}.{name}.{'okay' if resp == OKAY else 'slverr'}"
+        key = f"{'write' if r.write else 'read'}.{name}.{'okay' if resp == OKAY else 'slverr'}"
         self.counts[key] = self.counts.get(key, 0) + 1
 
     def _compare(self, subject: str, expected: Any, seen: Any, cycle: int) -> None:
         self._ctx.compare(subject, expected, seen, at_cycle=cycle)
+
+    def _compare_fields(self, subject: str, expected: Mapping[str, Any], seen: Mapping[str, Any], cycle: int) -> None:
+        self._ctx.compare_fields(subject, expected, seen, at_cycle=cycle)
 
     # ------------------------------------------------------------------ writes
 
@@ -212,9 +216,7 @@ class RegisterCheck:
             legal = self._legal(register, data, asked, cycle)
         if resp not in legal:
             expected = "OKAY" if OKAY in legal else "SLVERR"
-            self._compare(
-                f"write of {data:#x} to {name}", expected, "OKAY" if resp == OKAY else f"response {resp}", cycle
-            )
+            self._compare(f"write of {data:#x} to {name}: response", expected, Response(resp).name, cycle)
         self._ctx.comparisons += 1
         if resp == OKAY and register:
             self._effect(register, data, asked, cycle)
@@ -325,7 +327,7 @@ class RegisterCheck:
             self.values["THRESHOLDS"] = self.values["EVICT_THRESH"] | self.values["PREFETCH_THRESH"] << 16
         if name in _STEPS:
             step = self.steps.popleft() if self.steps else None
-            self._compare("STEP_ADVANCE takes effect", data & U32, step, cycle)
+            self._compare("step that the write of STEP_ADVANCE sets", data & U32, step, cycle)
             self.values["STEP_ADVANCE"] = data & U32
         elif name in _RANGES:
             length, _ = self._range(name, data)
@@ -340,9 +342,9 @@ class RegisterCheck:
                     self.values["DIR_ADDR"],
                     token_end=arg["TOKEN_END"],
                     tier=arg["TIER"],
-                    prefix=arg["PREFIX"],
-                    hot=arg["HOT"],
-                    touch=arg["TOUCH"],
+                    prefix=bool(arg["PREFIX"]),
+                    hot=bool(arg["HOT"]),
+                    touch=bool(arg["TOUCH"]),
                 ),
                 cycle,
             )
@@ -350,7 +352,7 @@ class RegisterCheck:
 
     def _launched(self, expected: Command, cycle: int) -> None:
         seen = self.launches.popleft() if self.launches else None
-        self._compare("command launched", expected.key(), seen.key() if seen else None, cycle)
+        self._compare_fields("command launched", expected.named(), seen.named() if seen else {}, cycle)
 
     def _config_written(self, name: str, cycle: int) -> None:
         """Configuration that the write names holds the new value."""
@@ -382,10 +384,11 @@ class RegisterCheck:
         register = regs.BY_OFFSET.get(addr)
         if register is None or not register.readable:
             name = register.name if register else f"unmapped {addr:#06x}"
-            self._compare(f"read of {name}: response, data", (SLVERR, 0), (resp, data), cycle)
+            want, seen = {"response": "SLVERR", "data": 0}, {"response": Response(resp).name, "data": data}
+            self._compare_fields(f"read of {name}", want, seen, cycle)
             return
         name = register.name
-        self._compare(f"read of {name}: response", OKAY, resp, cycle)
+        self._compare(f"read of {name}: response", "OKAY", Response(resp).name, cycle)
         if self._absent_port(name):
             self._compare(f"read of absent {name}", 0, data, cycle)
             return
@@ -428,7 +431,7 @@ class RegisterCheck:
             else:
                 expected = None
             if expected is not None:
-                self._compare(f"read of IRQ_STATUS bit {bit}", expected, data >> bit & 1, cycle)
+                self._compare(f"read of IRQ_STATUS.{_IRQ[bit]}", expected, data >> bit & 1, cycle)
 
     def _directory_result(self, register: Register, data: int, cycle: int) -> None:
         result: CommandResult | None = self._commands.last_result
@@ -451,6 +454,8 @@ class RegisterCheck:
 
     def finish(self) -> None:
         """Nothing that the device did is left without the write that asked for it."""
-        self._ctx.compare("commands without a launching write", 0, len(self.launches))
-        self._ctx.compare("steps without STEP_ADVANCE", 0, len(self.steps))
-        self._ctx.compare("configuration changes without a write", {}, self.config_due)
+        launched = [f"{Cmd(c.cmd).name} of {KvAddress.unpack(c.kv_addr)}" for c in self.launches]
+        self._ctx.compare("commands that entered the queue without a launching write", [], launched)
+        self._ctx.compare("steps that were set without a write of STEP_ADVANCE", [], list(self.steps))
+        changed = {self._register_of(*key)[0].name: value for key, value in self.config_due.items()}
+        self._ctx.compare("registers that changed without a write", {}, changed)
