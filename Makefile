@@ -85,9 +85,10 @@ pytest: setup ## Python tests only
 lint: setup ## Verilator -Wall, slang, ruff, mypy
 	@$(RUN) check --only lint
 
-regs: setup ## regenerate RTL, Python, C and docs from the descriptions of registers and kernel interface
+regs: setup ## regenerate RTL, Python, C and docs from the descriptions of registers, kernel interface and events
 	@$(PY) -m sw.regs.generate
 	@$(PY) -m sw.uapi generate
+	@$(PY) -m tb.events.generate
 
 regress: setup ## all legs with all their seeds over the local cores, reports in sim_build/report
 ##   SEEDS=<n>       seeds of each test (default: the manifest's)

@@ -6,7 +6,7 @@ Everything that knows a record's layout is generated from here or asks here: the
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -46,11 +46,19 @@ class Enumeration:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """Holds where the record's operation or command is one of `ops`, or its field `when` is not 0."""
+
+    ops: tuple[str, ...] = ()
+    when: str = ""
+
+
+@dataclass(frozen=True)
 class Field:
     """One field of a record.
 
-    `bits` is its width in the RTL, `offset` its first byte in the record. It means something where the record's
-    operation is one of `ops` or its field `when` is not 0; always, where neither is given.
+    `bits` is its width in the RTL, `offset` its first byte in the record. It means something where all of its
+    conditions hold: its own, and that of the group that it is included with.
     """
 
     name: str
@@ -59,8 +67,7 @@ class Field:
     label: str
     shown_as: str = "dec"
     enum: Enumeration | None = None
-    ops: tuple[str, ...] = ()
-    when: str = ""
+    conditions: tuple[Condition, ...] = ()
     group: str = ""  # of an included field: the name that comes before its own
     offset: int = 0
 
@@ -162,14 +169,13 @@ class _Loader:
         self.records = tuple(self._record(name, given) for name, given in data["records"].items())
 
     def _fields(self, where: str, name: str, given: Mapping[str, Any]) -> Iterator[Field]:
-        condition = {"ops": tuple(given.get("ops", ())), "when": given.get("when", "")}
-        unknown = set(condition["ops"]) - set(self.enums["Op"].members)
-        if unknown:
-            raise DescriptionError(f"{SOURCE}: {where}: no operation {', '.join(sorted(unknown))}")
+        own = Condition(tuple(given.get("ops", ())), given.get("when", ""))
+        conditions = (own,) if own != Condition() else ()
         if "include" in given:
             for inner in self.groups[given["include"]]:
-                own = condition if not (inner.ops or inner.when) else {"ops": inner.ops, "when": inner.when}
-                yield replace(inner, name=f"{name}_{inner.name}", label=f"{name} {inner.label}", group=name, **own)
+                both = conditions + inner.conditions
+                label = f"{name} {inner.label}"
+                yield replace(inner, name=f"{name}_{inner.name}", label=label, group=name, conditions=both)
             return
         enum = self.enums[given["enum"]] if "enum" in given else None
         bits = enum.bits if enum else given["bits"]
@@ -179,19 +185,35 @@ class _Loader:
         label = given.get("label", name.replace("_", " "))
         for number in range(given.get("count", 1)):
             suffix = ("", "") if "count" not in given else (f"_{number}", f" {number}")
-            yield Field(name + suffix[0], bits, given["meaning"], label + suffix[1], shown_as, enum, **condition)
+            yield Field(name + suffix[0], bits, given["meaning"], label + suffix[1], shown_as, enum, conditions)
 
     def _record(self, name: str, given: Mapping[str, Any]) -> Record:
         stream = self.streams[given.get("stream", "Main")]
         code = given.get("code")
         tables = given.get("fields", {})
         fields = [f for key, inner in tables.items() for f in self._fields(f"{name}.{key}", key, inner)]
-        names = {f.name for f in fields}
-        for field in fields:
-            if field.when and field.when not in names:
-                raise DescriptionError(f"{SOURCE}: {name}.{field.name}: when {field.when}, which is no field")
+        _check_conditions(name, fields)
         taken = WORD_BYTES + (code is not None)
         return Record(name, stream, code, given["meaning"], _placed(name, fields, taken, stream.words * WORD_BYTES))
+
+
+SELECTORS = ("op", "cmd")  # the field that `ops` speaks of
+
+
+def selector(fields: Iterable[Field]) -> Field | None:
+    """The field that says which operation or command a record is of."""
+    return next((field for field in fields if field.name in SELECTORS), None)
+
+
+def _check_conditions(record: str, fields: list[Field]) -> None:
+    """Conditions name fields, operations and commands that exist. Raises DescriptionError."""
+    names, of = {field.name for field in fields}, selector(fields)
+    known = set(of.enum.members) if of and of.enum else set()
+    for field in fields:
+        for condition in field.conditions:
+            unknown = (set(condition.ops) - known) | ({condition.when} - names - {""})
+            if unknown:
+                raise DescriptionError(f"{SOURCE}: {record}.{field.name}: only with {', '.join(sorted(unknown))}?")
 
 
 def _placed(record: str, fields: list[Field], taken: int, size: int) -> tuple[Field, ...]:

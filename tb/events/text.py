@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sw.regs.kv_address import KvAddress
-from tb.events.fields import Field, Record
+from tb.events.fields import Field, Record, selector
 
 WORD = (1 << 64) - 1
 
@@ -34,11 +34,9 @@ def value(field: Field, number: int) -> str:
 
 def applies(record: Record, field: Field, values: Mapping[str, Any]) -> bool:
     """The field means something in this record."""
-    if not field.ops and not field.when:
-        return True
-    operation = next((f for f in record.fields if f.name == "op"), None)
-    of_operation = bool(operation and operation.enum and operation.enum.label(values["op"]) in field.ops)
-    return of_operation or bool(field.when and values[field.when])
+    of = selector(record.fields)
+    operation = of.enum.label(values[of.name]) if of and of.enum else ""
+    return all(operation in c.ops or bool(c.when and values[c.when]) for c in field.conditions)
 
 
 def text(record: Record, values: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from model import DeviceState
 from model.slots import SlotState
 from model.types import CommandResult, Status
+from sw.regs.kv_address import KvAddress
 from tb.events.records import Client, FreeRecord, InsertFullRecord, Op, OpRecord, RelocRecord, Tier
 from tb.harness.base_test import Context
 from tb.scoreboard.commands import CommandCheck
@@ -21,7 +22,6 @@ from tb.scoreboard.scan import ScanCheck
 
 STATUS_RETRIED = Status.BUSY  # of INSERT: the pool refills its head slot, the operation is retried
 WINDOW_SETTLES = 256  # cycles between a lookup's acceptance, where its window counts, and its commit
-TOKEN = 0xFFFF_FFFF  # of a KV address
 
 
 class Operations:
@@ -183,7 +183,7 @@ class Operations:
             status, slot = Status.OK, self._search_ends(r.cycle)
         result = self._s.insert(
             r.kv_addr,
-            (r.kv_addr & TOKEN) + r.arg_token_offset,
+            KvAddress.unpack(r.kv_addr).token + r.arg_token_offset,
             tier,
             prefix=r.arg_prefix,
             hot=r.arg_hot,
@@ -210,7 +210,7 @@ class Operations:
         """INSERT's search has found nothing."""
         self._search_ends(r.cycle)
         self.freed_late[r.tier] += 1
-        result = self._s.insert(r.kv_addr, r.kv_addr & TOKEN, r.tier)
+        result = self._s.insert(r.kv_addr, KvAddress.unpack(r.kv_addr).token, r.tier)
         where = {"block": r.kv_addr, "tier": Tier(r.tier).name, "at_cycle": r.cycle}
         self._ctx.compare("INSERT status", result.status.name, Status.FULL.name, **where)
         self.results.append(result)

@@ -24,9 +24,8 @@ def _kind(field: Field) -> str:
 
 
 def _condition(field: Field) -> str:
-    parts = [", ".join(field.ops)] if field.ops else []
-    parts += [f"`{field.when}`"] if field.when else []
-    return " or ".join(parts)
+    alternatives = [[*c.ops, *([f"`{c.when}`"] if c.when else [])] for c in field.conditions]
+    return " and ".join(", ".join(names) if len(names) != 2 else " or ".join(names) for names in alternatives)
 
 
 def _record(record: Record) -> list[str]:
