@@ -8,7 +8,6 @@ A test writes one, beside its sim.log, when it runs with EVENTS=1. docs/events.m
 Exit status: 0 done and nothing differs, 1 a difference, 2 wrong use or no event log.
 """
 
-import argparse
 import sys
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -17,6 +16,8 @@ from tb.events.log import EventLogError, open_log, read
 from tb.events.records import Kind
 from tb.events.text import first_difference, text
 from tb.harness.context import Mismatch
+from tb.run.command import Parser, run_command
+from tb.run.errors import CheckError, UsageError
 from tb.scoreboard.offline import replay_log
 
 
@@ -50,8 +51,8 @@ def replay(path: Path) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tb.eventlog", description="Look into an event log.")
+def _parser() -> Parser:
+    parser = Parser("python -m tb.eventlog", "Look into an event log.")
     commands = parser.add_subparsers(dest="command", required=True)
     shown = commands.add_parser("show", help="print records")
     shown.add_argument("file", type=Path)
@@ -67,8 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; errors end in one line."""
+def _command(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "show":
@@ -77,12 +77,15 @@ def main(arguments: list[str] | None = None) -> int:
             return compare(options.file, options.other)
         return replay(options.file)
     except EventLogError as error:
-        print(error, file=sys.stderr)
-        return 2
+        raise UsageError(str(error)) from None
     except Mismatch as error:
-        print(error, file=sys.stderr)
-        return 1
+        raise CheckError(str(error)) from None
+
+
+def main(arguments: list[str]) -> int:
+    """Command line; errors end in one line."""
+    return run_command(lambda: _command(arguments))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -157,6 +157,7 @@ class ConfigField(IntEnum):
     reserve = 20
     low = 21
     high = 22
+    hold = 23
 
 
 class ResetRecord(NamedTuple):
@@ -294,6 +295,7 @@ class ScanStartRecord(NamedTuple):
     r_shift: int
     age: bool
     lookahead: int
+    kept_ahead: int
     promote_tier: int
     evict_tiers: int
     pressure_0: bool
@@ -615,9 +617,9 @@ DTYPES: dict[type[Any], np.dtype[Any]] = {
         'offsets': [0, 12, 16, 20, 24, 28, 32],
         'itemsize': 128}),
     ScanStartRecord: np.dtype({
-        'names': ['cycle', 'row', 'step', 'w_r', 'w_f', 'w_s', 'w_d', 'evict_thresh', 'prefetch_thresh', 'r_shift', 'age', 'lookahead', 'promote_tier', 'evict_tiers', 'pressure_0', 'pressure_1', 'pressure_2', 'auto_thresh_0', 'auto_thresh_1', 'auto_thresh_2'],
-        'formats': ['<u8', '<u2', '<u4', 'u1', 'u1', 'u1', 'u1', '<u2', '<u2', 'u1', '?', '<u4', 'u1', 'u1', '?', '?', '?', '<u4', '<u4', '<u4'],
-        'offsets': [0, 10, 12, 9, 36, 37, 38, 32, 34, 39, 40, 16, 41, 42, 43, 44, 45, 20, 24, 28],
+        'names': ['cycle', 'row', 'step', 'w_r', 'w_f', 'w_s', 'w_d', 'evict_thresh', 'prefetch_thresh', 'r_shift', 'age', 'lookahead', 'kept_ahead', 'promote_tier', 'evict_tiers', 'pressure_0', 'pressure_1', 'pressure_2', 'auto_thresh_0', 'auto_thresh_1', 'auto_thresh_2'],
+        'formats': ['<u8', '<u2', '<u4', 'u1', 'u1', 'u1', 'u1', '<u2', '<u2', 'u1', '?', '<u4', '<u4', 'u1', 'u1', '?', '?', '?', '<u4', '<u4', '<u4'],
+        'offsets': [0, 10, 12, 9, 40, 41, 42, 36, 38, 43, 44, 16, 20, 45, 46, 47, 48, 49, 24, 28, 32],
         'itemsize': 128}),
     ScanDoneRecord: np.dtype({
         'names': ['cycle'],

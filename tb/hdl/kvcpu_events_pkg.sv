@@ -57,7 +57,8 @@ package kvcpu_events_pkg;
     CfgSlots = 8'd19,
     CfgReserve = 8'd20,
     CfgLow = 8'd21,
-    CfgHigh = 8'd22
+    CfgHigh = 8'd22,
+    CfgHold = 8'd23
   } config_field_e;
 
   typedef struct packed {
@@ -320,6 +321,7 @@ package kvcpu_events_pkg;
     logic [2:0] r_shift;  // as the register
     logic age;  // this scan halves F
     logic [30:0] lookahead;  // steps
+    logic [30:0] kept_ahead;  // steps for which a hint keeps a block
     logic [1:0] promote_tier;  // as the register
     logic [3:0] evict_tiers;  // mask, bit 0 is tier 0
     logic pressure_0;  // the tier is under pressure
@@ -333,11 +335,11 @@ package kvcpu_events_pkg;
     kv_record16(
       StreamMain,
       {r.step, 16'(r.row), r.w_r, 8'd7},
-      {32'(r.auto_thresh_0), 32'(r.lookahead)},
-      {32'(r.auto_thresh_2), 32'(r.auto_thresh_1)},
-      {8'(r.r_shift), r.w_d, r.w_s, r.w_f, r.prefetch_thresh, r.evict_thresh},
-      {16'd0, 8'(r.pressure_2), 8'(r.pressure_1), 8'(r.pressure_0), 8'(r.evict_tiers), 8'(r.promote_tier), 8'(r.age)},
-      0,
+      {32'(r.kept_ahead), 32'(r.lookahead)},
+      {32'(r.auto_thresh_1), 32'(r.auto_thresh_0)},
+      {r.prefetch_thresh, r.evict_thresh, 32'(r.auto_thresh_2)},
+      {8'(r.pressure_0), 8'(r.evict_tiers), 8'(r.promote_tier), 8'(r.age), 8'(r.r_shift), r.w_d, r.w_s, r.w_f},
+      {48'd0, 8'(r.pressure_2), 8'(r.pressure_1)},
       0,
       0,
       0,

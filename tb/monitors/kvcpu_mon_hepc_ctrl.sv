@@ -68,6 +68,7 @@ module kvcpu_mon_hepc_ctrl (
           r_shift: scan_cfg_i.r_shift,
           age: scan_cfg_i.age,
           lookahead: scan_cfg_i.lookahead,
+          kept_ahead: scan_cfg_i.hold,
           promote_tier: scan_cfg_i.promote_tier,
           evict_tiers: scan_cfg_i.evict_tiers,
           pressure_0: scan_cfg_i.pressure[0],

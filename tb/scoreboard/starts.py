@@ -71,11 +71,12 @@ class ScanStarts:
             "R_SHIFT": cfg.r_shift,
             "F ages": bool(cfg.age),
             "LOOKAHEAD": cfg.lookahead,
+            "larger of LOOKAHEAD and HOLD": cfg.kept_ahead,
             "PROMOTE_TIER": cfg.promote_tier,
             "EVICT_TIERS": cfg.evict_tiers,
         }
         values = (r.row, r.step, r.w_r, r.w_f, r.w_s, r.w_d, r.evict_thresh, r.prefetch_thresh, r.r_shift, r.age)
-        seen = dict(zip(expected, (*values, r.lookahead, r.promote_tier, r.evict_tiers), strict=True))
+        seen = dict(zip(expected, (*values, r.lookahead, r.kept_ahead, r.promote_tier, r.evict_tiers), strict=True))
         pressure, thresholds = (r.pressure_0, r.pressure_1, r.pressure_2), _thresholds(r)
         for tier in range(JUDGED):
             expected[f"pressure of tier {tier}"], seen[f"pressure of tier {tier}"] = cfg.pressure[tier], pressure[tier]
