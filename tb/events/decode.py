@@ -1,5 +1,7 @@
 """Words of a stream as typed records: whole arrays where a check is vectorised, one record each where it is not."""
 
+import struct
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy.typing as npt
 from tb.events.records import DTYPES, PORT_RECORDS, RECORDS, Kind, PortKind
 
 Array = npt.NDArray[Any]
+_CODES = {"bool": "?", "uint8": "B", "uint16": "H", "uint32": "I", "uint64": "Q"}  # of the module struct
 KIND_BYTE = 8  # of a record in a stream of several kinds
 
 
@@ -33,9 +36,19 @@ def empty(record: type[Any]) -> Array:
     return np.zeros(0, DTYPES[record])
 
 
-def rows(records: Array) -> list[tuple[Any, ...]]:
-    """A structured array as tuples of Python's own values, field by field."""
-    return list(zip(*(records[name].tolist() for name in records.dtype.names or ()), strict=True))
+def _layout(record: type[Any], *, signed: bool = False) -> struct.Struct:
+    dtype, text, at = DTYPES[record], "<", 0
+    for name in record._fields:
+        field, offset, *_ = dtype.fields[name]  # type: ignore[index]
+        text += "x" * (offset - at) + (_CODES[field.name] if not signed or field != np.uint64 else "q")
+        at = offset + field.itemsize
+    return struct.Struct(text + "x" * (dtype.itemsize - at))
+
+
+LAYOUTS = {record: _layout(record) for record in DTYPES}
+"""How a record's fields, in the order of its class, lie in its bytes."""
+SIGNED_LAYOUTS = {record: _layout(record, signed=True) for record in DTYPES}
+"""The same with signed numbers of 64 bits, as SQLite has them."""
 
 
 def decoded(words: Array) -> list[Any]:
@@ -45,6 +58,7 @@ def decoded(words: Array) -> list[Any]:
     for code in np.unique(of).tolist():
         record = RECORDS[Kind(code)]
         places = np.flatnonzero(of == code)
-        for place, row in zip(places.tolist(), rows(as_records(words[places], record)), strict=True):
-            found[place] = record._make(row)
+        records = map(partial(tuple.__new__, record), LAYOUTS[record].iter_unpack(words[places].tobytes()))
+        for place, one in zip(places.tolist(), records, strict=True):
+            found[place] = one
     return found

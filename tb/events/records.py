@@ -172,12 +172,24 @@ class OpRecord(NamedTuple):
 
     cycle: int
     op: int
+    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    step: int
+    kv_addr: int
+    phys_addr: int
+    to_phys_addr: int
+    entry_key: int
+    item_key: int
+    entry_access_step: int
+    found_index: int
+    taken_slot: int
+    returned_slot: int
+    before_slot: int
+    entry_prio: int
+    entry_slot: int
+    item_generation: int
     client: int
     port_no: int
-    kv_addr: int
-    step: int
     hit: bool
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
     status: int
     result: int
     tag_written: bool
@@ -189,10 +201,7 @@ class OpRecord(NamedTuple):
     error: bool
     move_id: int
     found_tier: int
-    found_index: int
-    phys_addr: int
     to_tier: int
-    to_phys_addr: int
     arg_tier: int
     arg_token_offset: int
     arg_prefix: bool
@@ -202,17 +211,10 @@ class OpRecord(NamedTuple):
     channel: int
     takes_slot: bool
     taken_tier: int
-    taken_slot: int
     returns_slot: bool
     returned_tier: int
-    returned_slot: int
     held: bool
     before_tier: int
-    before_slot: int
-    entry_key: int
-    entry_access_step: int
-    entry_prio: int
-    entry_slot: int
     entry_ref_count: int
     entry_r: int
     entry_f: int
@@ -228,8 +230,6 @@ class OpRecord(NamedTuple):
     entry_in_flight: bool
     entry_moving: bool
     entry_voided: bool
-    item_key: int
-    item_generation: int
     item_from_tier: int
     item_fixed: bool
     item_target: int
@@ -248,9 +248,9 @@ class FreeRecord(NamedTuple):
     """FREE_REQUEST meets an entry of its request."""
 
     cycle: int
+    removed: bool
     index: int  # type: ignore[assignment]  # nobody calls tuple.index
     request_id: int
-    removed: bool
 
 
 class FreedRecord(NamedTuple):
@@ -284,26 +284,26 @@ class ScanStartRecord(NamedTuple):
     """What a scan uses, a cycle after the banks start."""
 
     cycle: int
+    w_r: int
     row: int
     step: int
-    w_r: int
+    lookahead: int
+    kept_ahead: int
+    auto_thresh_0: int
+    auto_thresh_1: int
+    auto_thresh_2: int
+    evict_thresh: int
+    prefetch_thresh: int
     w_f: int
     w_s: int
     w_d: int
-    evict_thresh: int
-    prefetch_thresh: int
     r_shift: int
     age: bool
-    lookahead: int
-    kept_ahead: int
     promote_tier: int
     evict_tiers: int
     pressure_0: bool
     pressure_1: bool
     pressure_2: bool
-    auto_thresh_0: int
-    auto_thresh_1: int
-    auto_thresh_2: int
 
 
 class ScanDoneRecord(NamedTuple):
@@ -324,12 +324,12 @@ class PushRecord(NamedTuple):
 
     cycle: int
     channel: int
-    level: int
-    item_key: int
     item_generation: int
+    level: int
     item_from_tier: int
     item_fixed: bool
     item_target: int
+    item_key: int
     item_by_migrate: bool
 
 
@@ -338,12 +338,12 @@ class PopRecord(NamedTuple):
 
     cycle: int
     channel: int
-    level: int
-    item_key: int
     item_generation: int
+    level: int
     item_from_tier: int
     item_fixed: bool
     item_target: int
+    item_key: int
     item_by_migrate: bool
 
 
@@ -351,11 +351,11 @@ class CompletionRecord(NamedTuple):
     """An item's one completion."""
 
     cycle: int
-    kv_addr: int
     status: int
     from_tier: int
     to_tier: int
     dropped: bool
+    kv_addr: int
 
 
 class ComplPopRecord(NamedTuple):
@@ -390,12 +390,12 @@ class CommandRecord(NamedTuple):
 
     cycle: int
     cmd: int
-    kv_addr: int
-    length: int
-    step: int
-    token_end: int
     layers: int
     heads: int
+    step: int
+    kv_addr: int
+    length: int
+    token_end: int
     tier: int
     prefix: bool
     hot: bool
@@ -413,11 +413,11 @@ class ResultRecord(NamedTuple):
 
     cycle: int
     status: int
-    tier: int
     index: int  # type: ignore[assignment]  # nobody calls tuple.index
-    phys_addr: int
     removed: int
+    phys_addr: int
     stayed: int
+    tier: int
 
 
 class CmdRefusedRecord(NamedTuple):
@@ -433,10 +433,10 @@ class MmioRecord(NamedTuple):
     bar: int
     write: bool
     response: int
-    strobes: int
     address: int
     data: int
     took: int
+    strobes: int
 
 
 class IrqRecord(NamedTuple):
@@ -474,24 +474,24 @@ class InsertFullRecord(NamedTuple):
     """INSERT's search ends without a place."""
 
     cycle: int
-    kv_addr: int
     tier: int
     slot: int
+    kv_addr: int
 
 
 class EntryReadRecord(NamedTuple):
     """BAR2 latches an entry."""
 
     cycle: int
+    ref_count: int
     index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    token_start: int
+    phys_addr: int
+    token_end: int
+    access_step: int
     request_id: int
     layer_head: int
-    token_start: int
-    token_end: int
-    phys_addr: int
-    access_step: int
     prio: int
-    ref_count: int
     r: int
     f: int
     tier: int
@@ -507,17 +507,17 @@ class DumpRecord(NamedTuple):
     """An entry read by the backdoor at the end of a test."""
 
     cycle: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
     tag_valid: bool
+    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    entry_access_step: int
+    entry_key: int
+    generation: int
+    entry_prio: int
+    entry_slot: int
     meta_valid: bool
     tag_parity: bool
     meta_parity: bool
     move_id: int
-    generation: int
-    entry_key: int
-    entry_access_step: int
-    entry_prio: int
-    entry_slot: int
     entry_ref_count: int
     entry_r: int
     entry_f: int
@@ -539,15 +539,16 @@ class ScoreRecord(NamedTuple):
     """A scan step scored its entry: the entry after it, and the decision."""
 
     cycle: int
+    access_step: int
     index: int  # type: ignore[assignment]  # nobody calls tuple.index
     prio: int
+    request_id: int
     r: int
     f: int
     decision: int
     accepted: bool
     dropped: bool
     counted: bool
-    access_step: int
     ref_count: int
     tier: int
     prefix: bool
@@ -556,7 +557,6 @@ class ScoreRecord(NamedTuple):
     evictable: bool
     hint: bool
     in_flight: bool
-    request_id: int
 
 
 class LookupRequestRecord(NamedTuple):
@@ -573,10 +573,10 @@ class LookupAnswerRecord(NamedTuple):
 
     cycle: int
     port_no: int
+    index: int  # type: ignore[assignment]  # nobody calls tuple.index
     hit: bool
     denied: bool
     tier: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
     phys_addr: int
 
 

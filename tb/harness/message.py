@@ -1,6 +1,7 @@
 """Text of a difference: subject, place, expected and seen, in the contract's words."""
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,33 @@ def place(where: Mapping[str, Any]) -> str:
 
 
 def difference(subject: str, where: Mapping[str, Any], expected: Any, seen: Any) -> str:
-    """One value that differs."""
+    """One value that differs; of what has parts, the parts that do."""
+    parts = _parts(subject, expected, seen)
+    if parts is not None:
+        return field_differences(subject, where, *parts)
     return f"{subject}{place(where)}: expected {shown(expected)}, seen {shown(seen)}"
+
+
+def _parts(subject: str, expected: Any, seen: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Both values by the names of their parts; None for what has none.
+
+    Fields of dataclasses and mappings; elements of sequences, by the names that the subject lists ("pools: free, held")
+    or by their numbers; bytes by their numbers.
+    """
+    if is_dataclass(expected) and type(expected) is type(seen) and not isinstance(expected, type):
+        names = [field.name for field in fields(expected)]
+        return {n: getattr(expected, n) for n in names}, {n: getattr(seen, n) for n in names}
+    if isinstance(expected, Mapping) and isinstance(seen, Mapping):
+        keys = [*expected, *(key for key in seen if key not in expected)]
+        return {str(k): expected.get(k, "none") for k in keys}, {str(k): seen.get(k, "none") for k in keys}
+    sequences = (list, tuple, bytes)
+    if isinstance(expected, sequences) and type(expected) is type(seen) and len(expected) == len(seen) > 1:
+        names = subject.rpartition(":")[2].split(",")
+        if len(names) != len(expected):
+            names = [f"{'byte' if isinstance(expected, bytes) else 'element'} {i}" for i in range(len(expected))]
+        labels = [name.strip() for name in names]
+        return dict(zip(labels, expected, strict=True)), dict(zip(labels, seen, strict=True))
+    return None
 
 
 def field_differences(

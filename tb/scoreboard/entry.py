@@ -1,6 +1,7 @@
 """An entry as a monitor saw it against the golden model's, field by field."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from model import DeviceState
@@ -9,7 +10,10 @@ from tb.events.fields import description
 from tb.events.records import DumpRecord, EntryReadRecord, OpRecord
 
 _GROUP = description().groups["entry"]
-_FIRST = {record: record._fields.index("entry_key") for record in (OpRecord, DumpRecord)}
+_ENTRY: Mapping[type[Any], Callable[[Any], tuple[int, ...]]] = {
+    record: itemgetter(*(record._fields.index(f"entry_{field.name}") for field in _GROUP))
+    for record in (OpRecord, DumpRecord)
+}
 _VIEW_NAMES = {"prio": "priority"}  # where the golden model has another name than the record
 
 
@@ -41,8 +45,7 @@ def expected_entry(state: DeviceState, index: int, epoch: bool) -> tuple[int, ..
 
 def seen_entry(record: OpRecord | DumpRecord) -> tuple[int, ...]:
     """The entry in a record."""
-    first = _FIRST[type(record)]
-    return record[first : first + len(_GROUP)]
+    return _ENTRY[type(record)](record)
 
 
 def named(values: tuple[int, ...]) -> dict[str, Any]:

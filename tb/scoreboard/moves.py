@@ -165,13 +165,13 @@ class Moves:
         item = next((i for i in of_block if (i.from_tier, i.to_tier, i.status) == seen), next(iter(of_block), None))
         where = {"block": r.kv_addr, "at_cycle": r.cycle}
         if item is None:
-            self._ctx.compare("completion", "of an item that has ended", "one more", **where)
+            self._ctx.compare("completion of an item", "of one that has ended", "one more", **where)
             return
         self.ended.remove(item)
         full = len(self._s.completion_queue) >= COMPLETION_QUEUE
         record = self._s.complete(item)
         self._compare(
-            "completion",
+            "completion of an item",
             {"from": Tier(record.from_tier).name, "to": Tier(record.to_tier).name, "status": record.status.name},
             {
                 "from": Tier(r.from_tier).name,

@@ -150,7 +150,9 @@ class Operations:
             self._ctx.comparisons += 1
             return
         where = {"block": r.kv_addr, "at_cycle": r.cycle}
-        self._ctx.compare_fields("lookup", _answer(hit, tier, phys_addr, index), _answer(*seen), **where)
+        self._ctx.compare_fields(
+            "lookup at its commit point", _answer(hit, tier, phys_addr, index), _answer(*seen), **where
+        )
 
     def _peek(self, r: OpRecord) -> None:
         result = self._s.lookup_peek(r.kv_addr)

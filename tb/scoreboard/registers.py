@@ -60,9 +60,7 @@ _CONFIG_REGISTERS = {
 _IRQ = [field.name for field in regs.BY_NAME["IRQ_STATUS"].fields]
 
 
-def bits(mask: int) -> list[int]:
-    """Numbers of the bits that are set in a mask of eight."""
-    return [bit for bit in range(8) if mask >> bit & 1]
+_BITS = [[bit for bit in range(8) if mask >> bit & 1] for mask in range(256)]  # numbers of the bits that are set
 
 
 def counter_values(state: DeviceState) -> dict[str, int]:
@@ -181,7 +179,7 @@ class RegisterCheck:
 
     def irq(self, r: IrqRecord) -> None:
         """Event pulses."""
-        for bit in bits(r.events):
+        for bit in _BITS[r.events]:
             self.irq_cycle[bit] = r.cycle
 
     def irq_settled(self) -> int:

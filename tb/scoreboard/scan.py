@@ -107,8 +107,8 @@ class ScanCheck:
             self._ctx.compare(f"scan {self._number}: valid entries left unscored", 0, int(missing.size), **where)
         records = self._records[self._row[due]]
         for name, label, expected in (("prio", "PRIORITY", rest.prio), ("r", "R", rest.r), ("f", "F", rest.f)):
-            self._compare(label, expected[due], records[name], due, cycle)
-        self._compare("decision", rest.decision[due], records["decision"], due, cycle)
+            self._differs(label, expected[due], records[name], due, cycle)
+        self._differs("decision", rest.decision[due], records["decision"], due, cycle)
         self.scored += due.size
         extra = len(self._records) - int(np.count_nonzero(self._at != NEVER))
         self._ctx.compare(f"scan {self._number}: entries scored twice", 0, extra, at_cycle=cycle)
@@ -119,7 +119,7 @@ class ScanCheck:
         self.running = False
         self.scans += 1
 
-    def _compare(self, field: str, expected: Array, seen: Array, index: Array, cycle: int) -> None:
+    def _differs(self, field: str, expected: Array, seen: Array, index: Array, cycle: int) -> None:
         if np.array_equal(expected, seen):
             self._ctx.comparisons += len(expected)
             return

@@ -128,3 +128,11 @@ def test_no_log_ends_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
         path.write_bytes(content)
     assert eventlog.main(["show", str(path)]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_log_of_other_fields_ends_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = log(tmp_path / "a", RESET)
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 2")
+    assert eventlog.main(["replay", str(path)]) == 2
+    assert "run the test again with EVENTS=1" in capsys.readouterr().err

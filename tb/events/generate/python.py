@@ -31,7 +31,8 @@ def _member(field: Field) -> str:
 
 
 def _class(record: Record) -> str:
-    members = "\n".join(["    cycle: int", *map(_member, record.fields)])
+    in_place = sorted(record.fields, key=lambda field: field.offset)  # as `decode` unpacks them
+    members = "\n".join(["    cycle: int", *map(_member, in_place)])
     meaning = record.meaning[0].upper() + record.meaning[1:]
     return f'\nclass {record.name}Record(NamedTuple):\n    """{meaning}."""\n\n{members}\n'
 
