@@ -22,8 +22,6 @@ from tb.events.records import DTYPES, STREAM_MAIN, STREAM_PORT, STREAM_WORDS, Ki
 from tb.events.text import EXPRESSIONS
 from tb.harness.link import Array
 
-NAME = "events.sqlite"
-
 
 class EventLogError(Exception):
     """Something the user can mend; one line."""

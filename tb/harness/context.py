@@ -97,6 +97,7 @@ class Context:
         self._channels: dict[str, Channel] = {}
         self._drains: dict[str, Callable[[], int]] = {}
         self._ends: list[tuple[str, Callable[[], Any]]] = []
+        self._closes: list[Callable[[], None]] = []
 
     # --- time
 
@@ -244,6 +245,15 @@ class Context:
     def on_end(self, name: str, check: Callable[[], Any]) -> None:
         """`check` runs after the drain (plain or async); it raises or compares."""
         self._ends.append((name, check))
+
+    def on_close(self, close: Callable[[], None]) -> None:
+        """`close` runs when the test is over, however it ends."""
+        self._closes.append(close)
+
+    def close(self) -> None:
+        """The test is over: write out and close what it has opened."""
+        for close in self._closes:
+            close()
 
     def _left(self) -> dict[str, int]:
         return {

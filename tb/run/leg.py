@@ -17,6 +17,8 @@ from tb.run.paths import ROOT, RUNS, VENV, shown
 from tb.run.tools import find_libpython
 from tb.run.verdict import Evidence, Request, Verdict, judge
 
+EVENT_LOG = "events.sqlite"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -84,7 +86,7 @@ def _environment(job: Job, folder: Path) -> dict[str, str]:
             "KVCPU_SETTINGS": json.dumps(dict(leg.settings)),
             "KVCPU_CLOCK_PS": str(leg.top.clock_ps),
             "KVCPU_RUN_DIR": str(folder),
-            "KVCPU_EVENTLOG": "1" if job.events else "",
+            "KVCPU_EVENTLOG": str(folder / EVENT_LOG) if job.events else "",
         }
     )
 

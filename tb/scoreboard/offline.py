@@ -82,6 +82,7 @@ class OfflineBench:
             raise EventLogError(f"the event log does not say {error}") from None
         self.link = link
         self.on_records: Any = None
+        self.taps: list[Any] = []
 
     def check_violations(self) -> None:
         """None offline."""

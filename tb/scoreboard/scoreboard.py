@@ -72,7 +72,7 @@ class Scoreboard:
         self._bench = bench
         self._link = bench.link
         bench.on_records = self.drain
-        self.taps: list[Callable[[int, Array], None]] = []  # get every record too: stream, words (n, words)
+        self.taps = bench.taps
         self.state = DeviceState(
             entries=bench.entries, lanes=bench.lanes, ports=bench.ports, block_tokens=bench.block_tokens
         )
