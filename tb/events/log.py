@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from tb.events import records as generated
-from tb.events.decode import KIND_BYTE, SIGNED_LAYOUTS, as_records, kinds
+from tb.events.decode import KIND_BYTE, SIGNED_LAYOUTS, Array, as_records, kinds
 from tb.events.fields import Field, Record, description
 from tb.events.records import DTYPES, STREAM_MAIN, STREAM_PORT, STREAM_WORDS, Kind
 from tb.events.text import EXPRESSIONS
-from tb.harness.link import Array
 
 
 class EventLogError(Exception):
