@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import model.types
+from tb.run.svenum import enums_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path("tb/events/events.toml")
@@ -133,15 +134,12 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-@cache
 def sv_enum(path: Path, name: str) -> tuple[int, dict[str, int]]:
     """(width in bits, members) of the enum typedef `name` in a SystemVerilog file. Raises DescriptionError."""
-    text = re.sub(r"//.*", "", path.read_text())
-    found = re.search(r"typedef enum logic\s*\[(\d+):0\]\s*\{([^}]*)\}\s*" + name + r"\s*;", text)
-    if not found:
+    found = enums_of(path).get(name)
+    if found is None:
         raise DescriptionError(f"{path} has no enum `{name}`")
-    members = re.findall(r"(\w+)\s*=\s*\d+'d(\d+)", found[2])
-    return int(found[1]) + 1, {member: int(value) for member, value in members}
+    return found
 
 
 def _enumeration(name: str, given: Mapping[str, Any], root: Path) -> Enumeration:
