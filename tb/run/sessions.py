@@ -15,11 +15,11 @@ from tb.run.paths import ROOT
 from tb.run.svenum import find_enum
 
 ALONE = "Signals"  # the group of signals that have none
-ZOOM = -6.5  # GTKWave's: 2^6.5 ps a pixel, about 20 cycles in a window
+ZOOM = -13.6  # GTKWave's: 2^13.6 ps in 200 pixels, so that a cycle of 4 ns has room for the name of an operation
 BEFORE_CYCLES = 10  # shown before the marker
 
-# GTKWave's flags of a trace: right-justified, then its radix; a file of names; the begin and end of a group.
-_HEX, _BIT, _DEC, _NAMED = "@22", "@28", "@24", "@2022"
+# GTKWave's flags of a trace: its radix; names out of a file, or those that the wave file has; a group's begin and end.
+_HEX, _BIT, _DEC, _NAMED, _OWN_NAMES = "@22", "@28", "@24", "@2022", "@100000028"
 _GROUP_BEGIN, _GROUP_END = "@800200", "@1000200"
 
 
@@ -28,21 +28,31 @@ class Variable(Protocol):
 
     full_name: str
     bitwidth: int | None
+    enum_type: object
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One signal of a session: its name in the file, the one to read, its width, and how it is shown."""
+    """One signal of a session: its name in the file, its path to read, its width, and how it is shown.
+
+    `has_names`: the wave file itself holds the names of its values (FST does, VCD does not).
+    """
 
     name: str
-    alias: str
+    path: str
     bits: int
     how: str
+    has_names: bool = False
 
     @property
     def gtkw_name(self) -> str:
         """As GTKWave names it."""
         return self.name if self.bits == 1 else f"{self.name}[{self.bits - 1}:0]"
+
+    @property
+    def alias(self) -> str:
+        """Its path in the device; GTKWave would show only what follows the last full stop."""
+        return self.path.removeprefix("u_dut.").replace(".", "/")
 
 
 def groups_of(top: Top) -> dict[str, list[tuple[str, str]]]:
@@ -59,14 +69,15 @@ def _entry(text: str) -> tuple[str, str]:
 def chosen_signals(top: Top, variables: list[Variable]) -> dict[str, list[Shown]]:
     """The signals of a top's groups as the wave file has them. Raises CheckError: the file has no such signal."""
     module = top.spec.module
-    widths = {_relative(v.full_name, module): (v.full_name, v.bitwidth or 1) for v in variables}
+    found = {_relative(variable.full_name, module): variable for variable in variables}
     chosen: dict[str, list[Shown]] = {}
     for group, entries in groups_of(top).items():
         for path, how in entries:
-            if path not in widths:
+            if path not in found:
                 raise CheckError(f"top `{top.spec.name}`, waves of `{group}`: no signal {path} in the wave file")
-            name, bits = widths[path]
-            chosen.setdefault(group, []).append(Shown(name, path.removeprefix("u_dut."), bits, how))
+            one = found[path]
+            shown = Shown(one.full_name, path, one.bitwidth or 1, how, one.enum_type is not None)
+            chosen.setdefault(group, []).append(shown)
     return chosen
 
 
@@ -92,7 +103,7 @@ def write_sessions(
     begin = start_ps if mark_ps is None else max(0, mark_ps - BEFORE_CYCLES * top.clock_ps)
     marks = "-1" if mark_ps is None else str(mark_ps)
     lines = [f'[dumpfile] "{waves.name}"', '[savefile] "waves.gtkw"', f"[timestart] {begin}", "[size] 1600 1000"]
-    lines += [f"*{ZOOM:.6f} {marks} {marks}" + " -1" * 25, "[sst_expanded] 0", "[signals_width] 320"]
+    lines += [f"*{ZOOM:.6f} {marks} {marks}" + " -1" * 25, "[sst_expanded] 0", "[signals_width] 430"]
     for group, signals in groups.items():
         lines += [_GROUP_BEGIN, f"-{group}"]
         for signal in signals:
@@ -110,11 +121,13 @@ def write_sessions(
 def _gtkw_signal(folder: Path, signal: Shown) -> Iterator[str]:
     """Lines of one trace; an enumeration's names go into a file beside the session."""
     names = value_names(signal.how)
-    if names is not None:
+    if signal.has_names:
+        yield _OWN_NAMES
+    elif names is not None:
         table = folder / f"{signal.how}.names"
         digits = (signal.bits + 3) // 4
         table.write_text("".join(f"{value:0{digits}x} {name}\n" for name, value in names.items()))
-        yield from (_NAMED, f"^1 {table.name}")
+        yield from (_NAMED, f"^1 ./{table.name}")
     else:
         yield _BIT if signal.bits == 1 else _DEC if signal.how == "dec" else _HEX
     yield f"+{{{signal.alias}}} {signal.gtkw_name}"

@@ -15,8 +15,10 @@ def enums_of(path: Path) -> dict[str, tuple[int, dict[str, int]]]:
     found = {}
     for width, body, name in _ENUM.findall(text):
         members: dict[str, int] = {}
+        code = -1
         for member, value in _MEMBER.findall(" ".join(body.split())):
-            members[member] = int(value) if value else len(members)
+            code = int(value) if value else code + 1
+            members[member] = code
         found[name] = (int(width or 0) + 1, members)
     return found
 
