@@ -4,6 +4,7 @@ import time
 
 from rich.console import Console
 
+from sw.replay.config import TooLarge
 from sw.replay.trace import TraceError, TraceRequest
 from sw.terminal import new_console
 from tb.replay import outcome as results
@@ -24,11 +25,12 @@ PAGE = "sim.html"
 
 def _replay(options: Options, begun: float) -> int:
     try:
-        workload = load(options.trace, options.requests, options.seed)
-    except TraceError as error:
+        trace = load(options, options.seed)
+        config = plan(trace, options.entries)
+    except (TraceError, TooLarge) as error:
         raise UsageError(f"trace {error}") from None
-    console = new_console()
-    outcome = Outcome(options=options, config=plan(workload, options.entries), requested=len(workload), begun=begun)
+    workload, console = trace.requests, new_console()
+    outcome = Outcome(options=options, config=config, requested=len(workload), begun=begun)
 
     def differed() -> None:
         outcome.mismatches = max(outcome.mismatches, 1)

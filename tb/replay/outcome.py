@@ -55,6 +55,7 @@ class Outcome(Ending):
             "failure": self.failure,
             **options.sizes,
             "trace": str(options.trace) if options.trace else GENERATED,
+            "trace_block_tokens": self.config.trace_block,
             "requests": tally.requests,
             "requests_asked": self.requested,
             "seed": options.seed,
@@ -107,6 +108,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
     return [
         ("device", options.device),
         ("trace", f"{options.trace or GENERATED}, seed {options.seed}"),
+        ("trace blocks", f"{outcome.config.trace_block:,} tokens"),
         ("requests", f"{tally.requests:,} of {outcome.requested:,} in {tally.steps:,} steps"),
         ("slots", ", ".join(slots)),
         ("references", f"{tally.references:,}"),
