@@ -10,6 +10,7 @@ from sw.driver.types import TIERS, Entry, InsertRequest
 from sw.node.calls import FLAG, KV, STEP, WORD, Asker, Call, CallError, Json, call, parsed_kv
 from sw.regs import registers as regs
 
+DUMP_PIECE = 1024  # entries between two looks at who else asks
 _TIER = {"type": "integer", "minimum": 0, "maximum": TIERS - 1}
 
 
@@ -21,7 +22,14 @@ async def _dump(asker: Asker, asked: Json) -> Json:
     """Valid entries through the directory window, of all indices or `count` from `first` on, filtered."""
     driver = asker.node.driver
     first = asked.get("first", 0)
-    entries = await driver.directory(first, asked.get("count"))
+    end = min(first + asked["count"], driver.caps.entries) if "count" in asked else driver.caps.entries
+    if first + asked.get("count", 1) > driver.caps.entries:
+        raise CallError(errno.EINVAL, f"indices 0 to {driver.caps.entries - 1:,}")
+    entries: dict[int, Entry] = {}
+    for piece in range(first, end, DUMP_PIECE):
+        entries |= await driver.directory(piece, min(DUMP_PIECE, end - piece))
+        if not await asker.between():
+            break
     wanted = {"request_id": asked.get("request"), "tier": asked.get("tier")}
     rows = [
         _shown(index, entry)
@@ -81,6 +89,8 @@ async def _insert(asker: Asker, asked: Json) -> Json:
     driver, kv_addr = asker.node.driver, parsed_kv(asked["kv"])
     end = kv_addr.token + asked.get("tokens", driver.caps.block_tokens) - 1
     flags = {name: asked.get(name, False) for name in ("prefix", "hot")}
+    asker.node.owners.check_insert(kv_addr.request_id)
+    asker.may_act(asked, kv_addr.request_id)
     place = await driver.insert(InsertRequest(kv_addr, end, asked.get("tier", 0), **flags))
     return asdict(place)
 
@@ -88,7 +98,10 @@ async def _insert(asker: Asker, asked: Json) -> Json:
 async def _lookup(asker: Asker, asked: Json) -> Json:
     """Where a token's block is; with `touch` as a port's lookup."""
     kv_addr = parsed_kv(asked["kv"])
-    place = await asker.node.driver.lookup(kv_addr, touch=asked.get("touch", False))
+    touch = asked.get("touch", False)
+    if touch:
+        asker.may_act(asked, kv_addr.request_id)
+    place = await asker.node.driver.lookup(kv_addr, touch=touch)
     if place is None:
         raise CallError(errno.ENOENT, f"{kv_addr} is not in the directory")
     return asdict(place)
@@ -96,19 +109,28 @@ async def _lookup(asker: Asker, asked: Json) -> Json:
 
 async def _remove(asker: Asker, asked: Json) -> Json:
     """REMOVE a block."""
-    await asker.node.driver.remove(parsed_kv(asked["kv"]))
+    kv_addr = parsed_kv(asked["kv"])
+    asker.may_act(asked, kv_addr.request_id)
+    await asker.node.driver.remove(kv_addr)
     return {}
 
 
 async def _migrate(asker: Asker, asked: Json) -> Json:
     """MIGRATE: queue a move."""
-    await asker.node.driver.migrate(parsed_kv(asked["kv"]), asked["tier"])
+    kv_addr = parsed_kv(asked["kv"])
+    asker.may_act(asked, kv_addr.request_id)
+    await asker.node.driver.migrate(kv_addr, asked["tier"])
     return {}
 
 
 async def _free(asker: Asker, asked: Json) -> Json:
     """FREE_REQUEST."""
-    return asdict(await asker.node.driver.free_request(asked["request"]))
+    request = asked["request"]
+    asker.may_act(asked, request)
+    freed = await asker.node.driver.free_request(request)
+    if not freed.stayed:
+        asker.node.owners.freed(request)
+    return asdict(freed)
 
 
 DIRECTORY_CALLS: dict[str, Call] = {
@@ -116,10 +138,17 @@ DIRECTORY_CALLS: dict[str, Call] = {
     "stats": call(_stats),
     "explain": call(_explain, "kv", kv=KV),
     "insert": call(
-        _insert, "kv", kv=KV, tokens={**WORD, "minimum": 1, "maximum": 256}, tier=_TIER, prefix=FLAG, hot=FLAG
+        _insert,
+        "kv",
+        kv=KV,
+        tokens={**WORD, "minimum": 1, "maximum": 256},
+        tier=_TIER,
+        prefix=FLAG,
+        hot=FLAG,
+        token=WORD,
     ),
-    "lookup": call(_lookup, "kv", kv=KV, touch=FLAG),
-    "remove": call(_remove, "kv", kv=KV),
-    "migrate": call(_migrate, "kv", "tier", kv=KV, tier=_TIER),
-    "free": call(_free, "request", request={**WORD, "maximum": 65535}),
+    "lookup": call(_lookup, "kv", kv=KV, touch=FLAG, token=WORD),
+    "remove": call(_remove, "kv", kv=KV, token=WORD),
+    "migrate": call(_migrate, "kv", "tier", kv=KV, tier=_TIER, token=WORD),
+    "free": call(_free, "request", request={**WORD, "maximum": 65535}, token=WORD),
 }

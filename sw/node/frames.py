@@ -10,7 +10,8 @@ from sw.control.llm_commands import InferState
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability
 from sw.kernel.slices import Between
 from sw.llm.system import System
-from sw.node.node import File, Node
+from sw.node.file import File
+from sw.node.node import Node
 from sw.uapi.wire import BUFFER_ANSWER
 
 

@@ -24,8 +24,9 @@ from sw.audit import AuditUnavailable
 from sw.node.answer import answer
 from sw.node.boundary import failed
 from sw.node.connections import CONNECTIONS, Connection, Connections
+from sw.node.file import File
 from sw.node.lock import locked
-from sw.node.node import File, Node
+from sw.node.node import Node
 from sw.node.tasks import Task, pause
 from sw.run import run
 from sw.uapi.place import PlaceError, check_length, peer, private_folder

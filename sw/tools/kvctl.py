@@ -12,6 +12,7 @@ from sw.driver.ioctl import Hint
 from sw.driver.types import TIERS
 from sw.tools import kvviews
 from sw.tools.common import Parser, Session, Tool, counted, kv_address, main, number
+from sw.tools.control import Control
 
 U32 = (1 << 32) - 1
 HINTS = {
@@ -23,6 +24,8 @@ HINTS = {
     Hint.RELEASE: "one reference less",
 }
 WEIGHTS = {"w_r": 255, "w_f": 255, "w_s": 255, "w_d": 255, "evict_thresh": 65535, "prefetch_thresh": 65535}
+ON_BLOCKS = {"insert", "lookup", "remove", "migrate", "free"}
+"""Calls that act on blocks: they carry the token of the administrator whose files are beside the socket."""
 Command = Callable[[argparse.Namespace, Session], None]
 
 
@@ -102,7 +105,7 @@ def _hint_arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _hint(options: argparse.Namespace, session: Session) -> None:
-    result = session.client.call("hint", **_hint_arguments(options))
+    result = session.client.call("hint", **_hint_arguments(options), **Control(session).for_blocks())
     missed = result.get("not_bound", result.get("not_in_directory", 0))
     why = "not bound" if "not_bound" in result else "not in the directory"
     session.show(
@@ -151,7 +154,8 @@ def _plain(name: str, show: Callable[[Session, dict[str, Any]], None], *argument
         given = {key: getattr(options, key) for key in arguments}
         if "kv" in given:
             given["kv"] = str(given["kv"])
-        result = session.client.call(name, **_without_none(**given))
+        token = Control(session).for_blocks() if name in ON_BLOCKS else {}
+        result = session.client.call(name, **_without_none(**given), **token)
         session.show(result, lambda: show(session, result))
 
     return command

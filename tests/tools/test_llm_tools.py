@@ -110,7 +110,7 @@ def test_keys_and_capabilities(ctl: Runner, tool: Callable[[Tool], Runner], tmp_
     assert infer.good_stdout("--token-file", str(token), PROMPT) == SUMMARY + "\n"
     none = tmp_path / "none.token"
     assert ctl.refused("status", "--token-file", str(none)) == f"{none}: no such file or directory"
-    assert ctl.refused("unload", "--token-file", str(token)).startswith("LLM_UNLOAD: AuthFailed (5); use")
+    assert ctl.refused("unload", "--token-file", str(token)).startswith("LLM_UNLOAD: AuthFailed (5): no capability for this; use")
     assert ctl.refused("audit", "--token-file", str(token)).startswith("AuthFailed (5): no capability for this; ")
     assert ctl.refused("keys", "--token-file", str(token)).startswith("AuthFailed (5): no capability for this; ")
     assert ctl.refused("grant", "eve", "--write", str(tmp_path / "e"), "--token-file", str(token)).startswith(
@@ -212,7 +212,7 @@ def test_the_gate_refuses(infer: Runner, ctl: Runner, arguments: list[str], mess
 
 
 def test_no_model(tool: Callable[[Tool], Runner]) -> None:
-    assert tool(llminfer.TOOL).refused(PROMPT).startswith("LLM_INFER_START: NoModel (30); load a model (`llmctl load`)")
+    assert tool(llminfer.TOOL).refused(PROMPT).startswith("LLM_INFER_START: NoModel (30): 0 models: name one; load a model (`llmctl load`)")
 
 
 def test_interrupted_inference_is_cancelled(
@@ -311,11 +311,13 @@ MISUSES = [
     (llmctl.TOOL, ["budget", "4", "1", "1"], "4: 0 to 3"),
     (llmctl.TOOL, ["budget", "0"], "budget_ns, period_ns"),
     (llmctl.TOOL, ["status", "now"], "unrecognized arguments: now"),
-    (llmctl.TOOL, ["audit", "--last", "0"], "0: 1 to 1,000,000"),
+    (llmctl.TOOL, ["audit", "--last", "0"], "0: 1 to 10,000"),
     (llmctl.TOOL, ["keys", "all"], "unrecognized arguments: all"),
     (llmctl.TOOL, ["grant", "alice"], "--write"),
     (llmctl.TOOL, ["grant", "alice", "--write", "f", "--rights", "root"], "invalid choice: 'root'"),
     (llmctl.TOOL, ["revoke"], "id"),
+    (llmctl.TOOL, ["list", "all"], "unrecognized arguments: all"),
+    (llmctl.TOOL, ["cancel"], "infer_id"),
     (llminfer.TOOL, [], "prompt"),
     (llminfer.TOOL, ["a", "b"], "unrecognized arguments: b"),
     (llminfer.TOOL, ["a", "--max-tokens", "0"], "0: 1 to 65,535"),
