@@ -49,6 +49,7 @@ class Driver(Commands, Monitoring):
         """Use `probe`."""
         Commands.__init__(self, registers, caps)
         self.last_step = 0
+        Monitoring.__init__(self, registers, caps)
 
     @classmethod
     async def probe(cls, transport: Transport, timeout_ns: int = DEFAULT_TIMEOUT_NS) -> Driver:

@@ -13,9 +13,11 @@ from typing import Any
 
 from sw.codes import Refusal
 from sw.driver import Driver
+from sw.driver.binding import Bindings
 from sw.driver.ioctl import Ioctl, Tally
 from sw.kernel.slices import Between, uninterrupted
 from sw.llm.system import System
+from sw.node.events import Events
 from sw.node.file import File
 from sw.node.home import Home
 from sw.node.owners import Owners
@@ -44,6 +46,8 @@ class Node:
         service_key: verifies the head record of its audit log.
         total: accepted calls of all open files, closed ones included.
         files: those that are open.
+        bindings: of files that have none of their own.
+        events: delivers what the device reports.
         about: what `info` says beside the device's own sizes.
         ending: set from outside, at any time.
         aside: held while a thread does what needs no device.
@@ -67,6 +71,8 @@ class Node:
         self.ending = ending
         self.total = Tally()
         self.files: list[File] = []
+        self.bindings = Bindings(system.driver.caps.block_tokens)
+        self.events = Events(system.driver)
         self.about = about
         self.aside = threading.Lock()
 
@@ -77,7 +83,7 @@ class Node:
 
     def open(self, pid: int = 0) -> File:
         """A new open file."""
-        file = File(Ioctl(self.driver, self.total), self.system.plane.open_stream(), pid)
+        file = File(Ioctl(self.driver, self.total, self.bindings), self.system.plane.open_stream(), pid)
         self.files.append(file)
         return file
 
