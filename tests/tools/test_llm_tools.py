@@ -110,7 +110,8 @@ def test_keys_and_capabilities(ctl: Runner, tool: Callable[[Tool], Runner], tmp_
     assert infer.good_stdout("--token-file", str(token), PROMPT) == SUMMARY + "\n"
     none = tmp_path / "none.token"
     assert ctl.refused("status", "--token-file", str(none)) == f"{none}: no such file or directory"
-    assert ctl.refused("unload", "--token-file", str(token)).startswith("LLM_UNLOAD: AuthFailed (5): no capability for this; use")
+    said = ctl.refused("unload", "--token-file", str(token))
+    assert said.startswith("LLM_UNLOAD: AuthFailed (5): no capability for this; use")
     assert ctl.refused("audit", "--token-file", str(token)).startswith("AuthFailed (5): no capability for this; ")
     assert ctl.refused("keys", "--token-file", str(token)).startswith("AuthFailed (5): no capability for this; ")
     assert ctl.refused("grant", "eve", "--write", str(tmp_path / "e"), "--token-file", str(token)).startswith(
@@ -212,19 +213,20 @@ def test_the_gate_refuses(infer: Runner, ctl: Runner, arguments: list[str], mess
 
 
 def test_no_model(tool: Callable[[Tool], Runner]) -> None:
-    assert tool(llminfer.TOOL).refused(PROMPT).startswith("LLM_INFER_START: NoModel (30): 0 models: name one; load a model (`llmctl load`)")
+    said = tool(llminfer.TOOL).refused(PROMPT)
+    assert said.startswith("LLM_INFER_START: NoModel (30): 0 models: name one; load a model (`llmctl load`)")
 
 
 def test_interrupted_inference_is_cancelled(
     server: Server, ctl: Runner, infer: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = frames._progress
+    real = frames.progress
 
     async def slowly(*arguments: Any) -> bool:
         time.sleep(0.2)
         return await real(*arguments)
 
-    monkeypatch.setattr(frames, "_progress", slowly)
+    monkeypatch.setattr(frames, "progress", slowly)
     command = [ROOT / "bin" / "llminfer", PROMPT, "--max-tokens", "96"]
     process = subprocess.Popen(command, env=environment(server.path), stderr=subprocess.PIPE)
     assert settled(lambda: ctl("status", "--json").json["accepted"] == 1)
