@@ -16,7 +16,7 @@ from sw.kernel.decision import AuditSink, decided
 from sw.kernel.failures import Failures
 
 TOKEN_BITS = 64
-_HOLDER = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
+HOLDER = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 
 
 class Object(IntFlag):
@@ -130,7 +130,7 @@ class Capabilities:
         counts = {"rights": int(rights), "objects": int(objects)}
         with decided(self._audit, by, "capability.issue", f"capability:{number}", **counts):
             _administers(by, objects)
-            if not _HOLDER.fullmatch(holder):
+            if not HOLDER.fullmatch(holder):
                 raise Refusal(Code.BAD_ARGUMENT, f"holder {holder!r}: 1 to 64 of letters, digits and . _ : / -")
             if not rights or not objects:
                 raise Refusal(Code.BAD_ARGUMENT, "a capability needs a right and an object")
