@@ -41,7 +41,7 @@ def _check(argv: list[str]) -> int:
     groups = _groups(options.only)
     run = check_all(load(options.project.resolve(), options.root.resolve()), groups, say)
     seconds = time.monotonic() - start
-    page = report.write(run.checks, run.facts, seconds, options.report)
+    page = report.write(run.checks, run.facts, seconds, options.report, sorted(groups) if options.only else None)
     for name, value in report.figures(run.facts).items():
         say(f"{name:<22}{value:>14,}")
     failed = [check for check in run.checks if check.problems]

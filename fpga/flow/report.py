@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -13,7 +12,9 @@ from typing import Any
 import jinja2
 
 from fpga.flow.step import Check
-from tb.run.paths import REPORT, ROOT
+from tb.run.artefacts import published, write_whole
+from tb.run.paths import REPORT
+from tb.run.provenance import provenance, shown_commit
 
 FIGURES = (
     "fmax_mhz",
@@ -36,27 +37,47 @@ BITSTREAM = "board.bit"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-
-
 def figures(facts: Mapping[str, Any]) -> dict[str, float]:
     """The figures of FIGURES that this run measured."""
     return {name: facts[name] for name in FIGURES if name in facts}
 
 
-def write(checks: Sequence[Check], facts: Mapping[str, Any], seconds: float, folder: Path = REPORT) -> Path:
-    """Write fpga.json, fpga.html and one line of the trend, copy the bitstream there. Returns the page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if "bitstream" in facts:
-        copyfile(facts["bitstream"], folder / BITSTREAM)
+def write(
+    checks: Sequence[Check],
+    facts: Mapping[str, Any],
+    seconds: float,
+    folder: Path = REPORT,
+    parts: Sequence[str] | None = None,
+) -> Path:
+    """Write fpga.json, fpga.html, the bitstream and one line of the trend. Returns the page.
+
+    With `parts` (only these were checked) the report is fpga-part.json and .html: that of the last whole run, with all
+    figures, stays as it is. Raises UsageError when it cannot be written.
+    """
     measured = figures(facts)
+    kind = "fpga" if parts is None else "fpga-part"
+    record = _record(checks, facts, seconds, {"parts": parts})
+    with published(folder, kind) as staged:
+        if "bitstream" in facts:
+            copyfile(facts["bitstream"], staged / (BITSTREAM if parts is None else f"part-{BITSTREAM}"))
+        (staged / f"{kind}.json").write_text(json.dumps(record, indent=1) + "\n")
+        trend = folder / "fpga-trend.jsonl"
+        history = _runs(trend) if parts else _trend(trend, record, measured)
+        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
+        environment.filters["commit"] = shown_commit
+        page = environment.get_template("fpga.html.j2").render(data=record, figures=measured, history=history)
+        (staged / f"{kind}.html").write_text(page)
+    return folder / f"{kind}.html"
+
+
+def _record(
+    checks: Sequence[Check], facts: Mapping[str, Any], seconds: float, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What fpga.json holds."""
     failed = [check for check in checks if check.problems]
-    record = {
-        **measured,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "commit": _commit(),
+    return {
+        **figures(facts),
+        **provenance(None, settings),
         "seconds": round(seconds, 1),
         "passed": len(checks) - len(failed),
         "failed": len(failed),
@@ -78,20 +99,23 @@ def write(checks: Sequence[Check], facts: Mapping[str, Any], seconds: float, fol
         "ecp5_instances": facts.get("ecp5_instances", {}),
         "u250_instances": facts.get("u250_instances", {}),
     }
-    (folder / "fpga.json").write_text(json.dumps(record, indent=1) + "\n")
-    history = _trend(folder / "fpga-trend.jsonl", record, measured)
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
-    page = folder / "fpga.html"
-    page.write_text(environment.get_template("fpga.html.j2").render(data=record, figures=measured, history=history))
-    return page
+
+
+def _runs(path: Path) -> list[dict[str, Any]]:
+    """The runs of the trend; lines that cannot be read are left out."""
+    found = []
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return [run for run in found if isinstance(run, dict) and {"commit", "failed", "figures"} <= run.keys()]
 
 
 def _trend(path: Path, record: Mapping[str, Any], measured: Mapping[str, float]) -> list[dict[str, Any]]:
     """Add this run to the trend, unless nothing but the time has changed; the last runs."""
-    runs = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    runs = _runs(path)
     entry = {"time": record["time"], "commit": record["commit"], "failed": record["failed"], "figures": dict(measured)}
     if not runs or any(runs[-1][key] != entry[key] for key in ("commit", "failed", "figures")):
         runs.append(entry)
     runs = runs[-TREND_LENGTH:]
-    path.write_text("".join(json.dumps(run) + "\n" for run in runs))
+    write_whole(path, "".join(json.dumps(run) + "\n" for run in runs))
     return runs
