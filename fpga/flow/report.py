@@ -11,10 +11,11 @@ from typing import Any
 
 import jinja2
 
+from fpga.flow.checks import GROUPS, Run
 from fpga.flow.step import Check
 from tb.run.artefacts import published, write_whole
 from tb.run.paths import REPORT
-from tb.run.provenance import provenance, shown_commit
+from tb.run.provenance import provenance
 
 FIGURES = (
     "fmax_mhz",
@@ -34,53 +35,34 @@ FIGURES = (
 )
 TREND_LENGTH = 50
 BITSTREAM = "board.bit"
+TREND = "fpga-trend.jsonl"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
+LISTS = {
+    "clocks": "clocks",
+    "resets": "resets",
+    "worst_paths": "paths",
+    "memories": "memories",
+    "ecp5_instances": "ecp5_instances",
+    "u250_instances": "u250_instances",
+}
+"""Tables of the report, by the fact that each is made from."""
+
+
 def figures(facts: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of FIGURES that this run measured."""
+    """The figures of FIGURES among `facts`, in that order."""
     return {name: facts[name] for name in FIGURES if name in facts}
 
 
-def write(
-    checks: Sequence[Check],
-    facts: Mapping[str, Any],
-    seconds: float,
-    folder: Path = REPORT,
-    parts: Sequence[str] | None = None,
-) -> Path:
-    """Write fpga.json, fpga.html, the bitstream and one line of the trend. Returns the page.
-
-    With `parts` (only these were checked) the report is fpga-part.json and .html: that of the last whole run, with all
-    figures, stays as it is. Raises UsageError when it cannot be written.
-    """
-    measured = figures(facts)
-    kind = "fpga" if parts is None else "fpga-part"
-    record = _record(checks, facts, seconds, {"parts": parts})
-    with published(folder, kind) as staged:
-        if "bitstream" in facts:
-            copyfile(facts["bitstream"], staged / (BITSTREAM if parts is None else f"part-{BITSTREAM}"))
-        (staged / f"{kind}.json").write_text(json.dumps(record, indent=1) + "\n")
-        trend = folder / "fpga-trend.jsonl"
-        history = _runs(trend) if parts else _trend(trend, record, measured)
-        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
-        environment.filters["commit"] = shown_commit
-        page = environment.get_template("fpga.html.j2").render(data=record, figures=measured, history=history)
-        (staged / f"{kind}.html").write_text(page)
-    return folder / f"{kind}.html"
-
-
-def _record(
-    checks: Sequence[Check], facts: Mapping[str, Any], seconds: float, settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What fpga.json holds."""
-    failed = [check for check in checks if check.problems]
+def part_record(checks: Sequence[Check], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of one part of a run, with its time and the commit that it was run at."""
+    found = provenance(None, {})
     return {
-        **figures(facts),
-        **provenance(None, settings),
-        "seconds": round(seconds, 1),
-        "passed": len(checks) - len(failed),
-        "failed": len(failed),
+        "time": found["time"],
+        "commit": found["commit"],
+        "clean": found["clean"],
+        "figures": figures(facts),
         "checks": [
             {
                 "name": check.name,
@@ -92,30 +74,68 @@ def _record(
             }
             for check in checks
         ],
-        "clocks": facts.get("clocks", []),
-        "resets": facts.get("resets", []),
-        "worst_paths": facts.get("paths", []),
-        "memories": facts.get("memories", {}),
-        "ecp5_instances": facts.get("ecp5_instances", {}),
-        "u250_instances": facts.get("u250_instances", {}),
+        **{name: facts[fact] for name, fact in LISTS.items() if fact in facts},
     }
 
 
-def _runs(path: Path) -> list[dict[str, Any]]:
-    """The runs of the trend; lines that cannot be read are left out."""
-    found = []
-    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
-        with suppress(ValueError):
-            found.append(json.loads(line))
-    return [run for run in found if isinstance(run, dict) and {"commit", "failed", "figures"} <= run.keys()]
+def merged(before: Mapping[str, Any], now: Mapping[str, Any], order: Sequence[str]) -> dict[str, Any]:
+    """The parts of this run in place of those of earlier runs, which otherwise stay as they are, and their sums."""
+    parts = {name: now.get(name) or before[name] for name in order if name in now or name in before}
+    checks = [{**check, "part": name} for name, part in parts.items() for check in part["checks"]]
+    newest = max(now.values(), key=lambda part: str(part["time"]))
+    record: dict[str, Any] = {
+        **figures({name: value for part in parts.values() for name, value in part["figures"].items()}),
+        **{key: newest[key] for key in ("time", "commit", "clean")},
+        "passed": sum(check["passed"] for check in checks),
+        "failed": sum(not check["passed"] for check in checks),
+        "parts": parts,
+        "checks": checks,
+    }
+    for name in LISTS:
+        record[name] = next((part[name] for part in parts.values() if name in part), {})
+    return record
+
+
+def _parts_before(path: Path) -> dict[str, Any]:
+    """The parts of an earlier report; none where there is no report of this form."""
+    try:
+        parts = json.loads(path.read_text())["parts"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return parts if isinstance(parts, dict) else {}
+
+
+def write(runs: Mapping[str, Run], seconds: float, folder: Path = REPORT) -> Path:
+    """Write fpga.json, fpga.html and the bitstream, together, and one line of the trend. Returns the page.
+
+    `runs` are the parts that were run; what the report had of other parts stays, with its time and commit. Raises
+    UsageError when they cannot be written; those of the last run stay then.
+    """
+    now = {name: part_record(run.checks, run.facts) for name, run in runs.items()}
+    record = merged(_parts_before(folder / "fpga.json"), now, GROUPS) | {"seconds": round(seconds, 1)}
+    record |= {"seed": None, "settings": {"parts": list(runs)}}
+    measured = figures(record)
+    history = _trend(folder / TREND, record, measured)
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
+    page = environment.get_template("fpga.html.j2").render(data=record, figures=measured, history=history)
+    bitstreams = [Path(run.facts["bitstream"]) for run in runs.values() if "bitstream" in run.facts]
+    with published(folder, "fpga") as staged:
+        for path in bitstreams or [path for path in [folder / BITSTREAM] if path.exists()]:
+            copyfile(path, staged / BITSTREAM)
+        (staged / "fpga.json").write_text(json.dumps(record, indent=1) + "\n")
+        (staged / "fpga.html").write_text(page)
+    write_whole(folder / TREND, "".join(json.dumps(run) + "\n" for run in history))
+    return folder / "fpga.html"
 
 
 def _trend(path: Path, record: Mapping[str, Any], measured: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Add this run to the trend, unless nothing but the time has changed; the last runs."""
-    runs = _runs(path)
+    """The last runs with this one, unless nothing but the time has changed."""
+    runs = []
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        with suppress(ValueError, KeyError, TypeError):  # one that cannot be read is left out
+            run = json.loads(line)
+            runs.append({key: run[key] for key in ("time", "commit", "failed", "figures")})
     entry = {"time": record["time"], "commit": record["commit"], "failed": record["failed"], "figures": dict(measured)}
     if not runs or any(runs[-1][key] != entry[key] for key in ("commit", "failed", "figures")):
         runs.append(entry)
-    runs = runs[-TREND_LENGTH:]
-    write_whole(path, "".join(json.dumps(run) + "\n" for run in runs))
-    return runs
+    return runs[-TREND_LENGTH:]

@@ -18,6 +18,7 @@ from tb.run.errors import CheckError, UsageError
 from tb.run.leg import Job, Outcome, explain, run_built
 from tb.run.manifest import LEVELS, Leg, Manifest
 from tb.run.results import Results
+from tb.run.selection import keep_failures
 from tb.run.waves import rerun_with_waves
 
 RERUNS_WITH_WAVES = 3  # the first failures tell the story; more would only cost time
@@ -108,6 +109,8 @@ def run_legs(legs: list[Leg], *, seeds: int | None, coverage: bool, workers: int
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+    broken = (job for name in results.broken for job in jobs[name])
+    keep_failures([*(outcome.job for outcome in results.failed), *broken])
     results.seconds = time.monotonic() - begin
     return results
 

@@ -163,9 +163,9 @@ def test_a_poll_that_nobody_waits_for_runs_nothing(user: Tenant, server: Server)
     infer_id = start(user)
     system = server.node.system
     now = system.clock.now()
-    assert not run(frames._progress(system, infer_id, unwanted))
+    assert not run(frames.progress(system, infer_id, unwanted))
     assert system.clock.now() == now
-    assert run(frames._progress(system, infer_id, uninterrupted))
+    assert run(frames.progress(system, infer_id, uninterrupted))
     assert system.clock.now() > now
 
 
