@@ -16,7 +16,7 @@ from sw.kernel.decision import AuditSink, decided
 from sw.kernel.failures import Failures
 
 TOKEN_BITS = 64
-_HOLDER = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
+HOLDER = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 
 
 class Object(IntFlag):
@@ -131,7 +131,7 @@ class Capabilities:
         counts = {"issued": number, "rights": int(rights), "objects": int(objects)}
         if expires_ns is not None:
             counts["expires_ns"] = expires_ns
-        named = bool(_HOLDER.fullmatch(holder))
+        named = bool(HOLDER.fullmatch(holder))
         with decided(self._audit, by, "capability.issue", holder if named else f"capability:{number}", **counts):
             _administers(by, objects)
             if not named:
