@@ -11,7 +11,7 @@ from sw.control.frames import POLL_TOKENS
 from sw.control.llm_commands import InferRequest, InferState, PollAnswer, StatusAnswer
 from sw.kernel.buffers import Buffers
 from sw.kernel.capability import Capability
-from sw.kernel.clock import Clock, cycles_to_ns
+from sw.kernel.clock import Clock
 from sw.kernel.decision import AuditSink, bounded, decided
 from sw.kernel.graph import ChannelStats
 from sw.kernel.scheduler import Scheduler
@@ -21,7 +21,7 @@ from sw.llm.classes import Classes
 from sw.llm.config import CLASSES, ClassBudget, LlmConfig
 from sw.llm.gate import Gate
 from sw.llm.inference import Book, Inference
-from sw.llm.loaded import Models
+from sw.llm.loaded import Models, chunk_bound_ns
 from sw.llm.waits import Waits
 from sw.metrics.registry import Metrics
 from sw.metrics.state import Inference as EndedInference
@@ -108,8 +108,7 @@ class LlmService:
             header = package.header
             counts |= {"verified": 1, "model": header.model_id, "revision": header.revision}
             graphs = self._models.check_place(package)
-            wcet_ns = cycles_to_ns(wcet_cycles or header.wcet_cycles, self._clock_hz)
-            counts["wcet_ns"] = wcet_ns
+            counts["wcet_ns"] = wcet_ns = chunk_bound_ns(wcet_cycles, header.wcet_cycles, self._clock_hz)
             model = await self._models.make(package, kind, wcet_ns, graphs)
             self.gate.capacity.check_chunk(model.backend)
             self._classes.set_chunk(max(self._models.wcet_ns, wcet_ns))

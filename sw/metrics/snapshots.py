@@ -55,6 +55,7 @@ def snapshot(metrics: Metrics) -> dict[str, Any]:
             for channel in state.channels
         ],
         "tiers": [{"slots": tier.slots, "free": tier.free} for tier in state.tiers],
+        "control_dropped_bytes": state.dropped_bytes,
         "migrations": state.migrations,
         "device": dict(sorted(state.device.items())),
         "inferences": [_inference(one) for one in metrics.inferences],

@@ -35,6 +35,7 @@ def _thousandths(limit: int) -> Any:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="llminfer", description=__doc__)
     add_token_option(parser)
+    parser.set_defaults(parser=parser)
     parser.add_argument("prompt", help="its text; `-`: from stdin")
     parser.add_argument("--max-tokens", type=number(U16, 1), default=64, help="of output (default 64)")
     parser.add_argument("--prio", type=number(CLASSES - 1), default=0, help="class, 0 (default) to 3")
@@ -77,6 +78,8 @@ class _Text:
 def _execute(options: argparse.Namespace, session: Session) -> int:
     control = Control(session, options.token_file)
     prompt = sys.stdin.buffer.read() if options.prompt == "-" else os.fsencode(options.prompt)
+    if not prompt:
+        options.parser.error("a prompt without a byte")
     token = control.user()
     handle = control.buffer(prompt)
     try:
