@@ -66,7 +66,7 @@ def test_good_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["entries"], found["lanes"], found["seed"]) == (2048, 4, 3)
     assert (found["trace"], found["requests"], found["mismatches"]) == ("generator", 25, 0)
     device = {"backend": "model", "entries": 2048, "lanes": 4, "ports": 3}
-    assert found["settings"] == {**device, "trace": "generator", "requests": 25}
+    assert found["settings"] == {**device, "trace": "generator", "requests": 25, "block_size": None, "time_unit": None}
     assert found["migrations"] == found["evictions"] + found["promotions"]  # type: ignore[operator]
     assert found["hit_rate"] == round(found["hits"] / found["references"], 6)  # type: ignore[operator]
     assert found["comparisons"] > 3000  # type: ignore[operator]
