@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -12,7 +13,7 @@ import jinja2
 
 from fpga.flow.checks import GROUPS, Run
 from fpga.flow.step import Check
-from tb.run.artefacts import write_whole
+from tb.run.artefacts import published, write_whole
 from tb.run.paths import REPORT
 from tb.run.provenance import provenance
 
@@ -34,6 +35,7 @@ FIGURES = (
 )
 TREND_LENGTH = 50
 BITSTREAM = "board.bit"
+TREND = "fpga-trend.jsonl"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -104,32 +106,36 @@ def _parts_before(path: Path) -> dict[str, Any]:
 
 
 def write(runs: Mapping[str, Run], seconds: float, folder: Path = REPORT) -> Path:
-    """Write fpga.json, fpga.html and one line of the trend, copy the bitstream there. Returns the page.
+    """Write fpga.json, fpga.html and the bitstream, together, and one line of the trend. Returns the page.
 
-    `runs` are the parts that were run; what the report had of other parts stays, with its time and commit.
+    `runs` are the parts that were run; what the report had of other parts stays, with its time and commit. Raises
+    UsageError when they cannot be written; those of the last run stay then.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for run in runs.values():
-        if "bitstream" in run.facts:
-            copyfile(run.facts["bitstream"], folder / BITSTREAM)
     now = {name: part_record(run.checks, run.facts) for name, run in runs.items()}
     record = merged(_parts_before(folder / "fpga.json"), now, GROUPS) | {"seconds": round(seconds, 1)}
-    write_whole(folder / "fpga.json", json.dumps(record, indent=1) + "\n")
+    record |= {"seed": None, "settings": {"parts": list(runs)}}
     measured = figures(record)
-    history = _trend(folder / "fpga-trend.jsonl", record, measured)
+    history = _trend(folder / TREND, record, measured)
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
-    page = folder / "fpga.html"
-    text = environment.get_template("fpga.html.j2").render(data=record, figures=measured, history=history)
-    write_whole(page, text)
-    return page
+    page = environment.get_template("fpga.html.j2").render(data=record, figures=measured, history=history)
+    bitstreams = [Path(run.facts["bitstream"]) for run in runs.values() if "bitstream" in run.facts]
+    with published(folder, "fpga") as staged:
+        for path in bitstreams or [path for path in [folder / BITSTREAM] if path.exists()]:
+            copyfile(path, staged / BITSTREAM)
+        (staged / "fpga.json").write_text(json.dumps(record, indent=1) + "\n")
+        (staged / "fpga.html").write_text(page)
+    write_whole(folder / TREND, "".join(json.dumps(run) + "\n" for run in history))
+    return folder / "fpga.html"
 
 
 def _trend(path: Path, record: Mapping[str, Any], measured: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Add this run to the trend, unless nothing but the time has changed; the last runs."""
-    runs = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """The last runs with this one, unless nothing but the time has changed."""
+    runs = []
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        with suppress(ValueError, KeyError, TypeError):  # one that cannot be read is left out
+            run = json.loads(line)
+            runs.append({key: run[key] for key in ("time", "commit", "failed", "figures")})
     entry = {"time": record["time"], "commit": record["commit"], "failed": record["failed"], "figures": dict(measured)}
     if not runs or any(runs[-1][key] != entry[key] for key in ("commit", "failed", "figures")):
         runs.append(entry)
-    runs = runs[-TREND_LENGTH:]
-    write_whole(path, "".join(json.dumps(run) + "\n" for run in runs))
-    return runs
+    return runs[-TREND_LENGTH:]

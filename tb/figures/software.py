@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tb.figures.measure import FULL_SIZE, Figure, Found, Workshop
+from tb.run.artefacts import published
 from tb.run.errors import CheckError
 from tb.run.paths import REPORT, ROOT
 from tb.run.regress import run_legs
@@ -70,12 +71,14 @@ def _start() -> float:
 @contextmanager
 def _reports_kept() -> Iterator[None]:
     """What `make sim` reports here is nobody's replay: put the user's last report back."""
-    kept = {path: path.read_bytes() for path in (REPORT / "sim.json", REPORT / "sim.html") if path.exists()}
+    kept = {path.name: path.read_bytes() for path in (REPORT / "sim.json", REPORT / "sim.html") if path.exists()}
     try:
         yield
     finally:
-        for path, content in kept.items():
-            path.write_bytes(content)
+        if kept:
+            with published(REPORT, "sim") as staged:
+                for name, content in kept.items():
+                    (staged / name).write_bytes(content)
 
 
 def scaling(shop: Workshop) -> Found:

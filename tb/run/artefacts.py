@@ -280,9 +280,10 @@ def _link(path: Path, target: str) -> None:
 
 
 def _tidy(folder: Path, kind: str, names: set[str]) -> None:
-    """Remove the links to files that the current run has not, and the oldest runs."""
+    """Remove what shows another run (links to files that this one has not, files from before links), and old runs."""
     for path in folder.iterdir():
-        if path.is_symlink() and os.readlink(path) == f"runs/{kind}/current/{path.name}" and path.name not in names:
+        mine = path.stem == kind if not path.is_symlink() else os.readlink(path) == f"runs/{kind}/current/{path.name}"
+        if mine and path.name not in names:
             path.unlink(missing_ok=True)
     runs = folder / "runs" / kind
     for number in sorted(_numbers(runs))[:-RUNS_KEPT]:

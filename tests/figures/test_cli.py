@@ -47,7 +47,9 @@ def test_all_rows_met(parts: dict[str, Part], tmp_path: Path) -> None:
     assert status == 0
     assert list(metrics) == [row.name for row in ROWS]
     assert all(set(metric) == {"value", "unit", "target", "how"} for metric in metrics.values())
-    assert set(json.loads((tmp_path / "bench.json").read_text())) == {"metrics"}
+    about = json.loads((tmp_path / "bench.json").read_text())
+    assert set(about) == {"metrics", "time", "commit", "clean", "seed", "settings"}
+    assert about["settings"] == {"rows": None, "debug": False}
     assert "<table>" in (tmp_path / "bench.html").read_text()
 
 

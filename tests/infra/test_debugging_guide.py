@@ -42,12 +42,12 @@ def test_a4_make_commands_of_the_guides(command: str) -> None:
         load().find_test(given["TEST"])
 
 
-@pytest.mark.parametrize("command", sorted({line for line in blocks("sh") if line.startswith("python ")}))
+@pytest.mark.parametrize("command", sorted({line for line in blocks("sh") if line.startswith(".venv/bin/python ")}))
 def test_a4_event_log_commands_of_the_guides(command: str, tmp_path: Path) -> None:
     log = tmp_path / "events.sqlite"
     EventLog(log, SIZES).close()
     words = [str(log) if word.endswith(".sqlite") else word for word in shlex.split(command)]
-    assert words[:3] == ["python", "-m", "tb.eventlog"]
+    assert words[:3] == [".venv/bin/python", "-m", "tb.eventlog"]
     assert eventlog.main(words[3:]) == 0
 
 
