@@ -8,8 +8,9 @@ from tb.events.records import DumpRecord, Tier
 from tb.harness.base_test import Context, Mismatch
 from tb.harness.bench import Bench
 from tb.harness.link import OKAY, READ
+from tb.scoreboard.counters import counter_values
 from tb.scoreboard.operations import Operations
-from tb.scoreboard.registers import RegisterCheck, counter_values
+from tb.scoreboard.registers import RegisterCheck
 
 SHOWN_ENTRIES = 8
 
@@ -37,7 +38,7 @@ class Final:
 
     def interrupts(self, seen: int, registers: RegisterCheck, level: int) -> None:
         """IRQ_STATUS is what the model has, and the output is its level."""
-        expected, settled = int(self._state.irq_status), registers.irq_settled()
+        expected, settled = int(self._state.irq_status), registers.interrupts.settled()
         fields = regs.BY_NAME["IRQ_STATUS"]
         want, got = fields.unpack(expected & settled), fields.unpack(seen & settled)
         self._ctx.compare_fields("IRQ_STATUS at the end", want, got)

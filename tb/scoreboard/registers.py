@@ -11,10 +11,13 @@ from model.types import CommandResult
 from sw.regs import registers as regs
 from sw.regs.kv_address import KvAddress
 from sw.regs.register import Register
-from tb.events.records import Cmd, ConfigField, ConfigRecord, IrqRecord, MmioRecord, Response
+from tb.events.records import Cmd, MmioRecord, Response
 from tb.harness.base_test import Context
 from tb.harness.link import OKAY, SLVERR
 from tb.scoreboard.commands import QUEUE_DEPTH, Command, CommandCheck
+from tb.scoreboard.configuration import ConfigCheck
+from tb.scoreboard.counters import counter_values
+from tb.scoreboard.interrupts import InterruptCheck
 
 U32 = 0xFFFF_FFFF
 SETTLE = 64  # cycles in which what an access depends on may change under it
@@ -37,59 +40,6 @@ _DIRECTORY = {
 _STEPS = ("STEP_ADVANCE", "STEP_ADVANCE_ALIAS")
 
 
-_CONFIG_REGISTERS = {
-    "CTRL": [("enable", "ENABLE"), ("demand", "DEMAND")],
-    "CONTEND_POLICY": [("contend_policy", "POLICY")],
-    "WEIGHT_R": [("w_r", "WEIGHT")],
-    "WEIGHT_F": [("w_f", "WEIGHT")],
-    "WEIGHT_S": [("w_s", "WEIGHT")],
-    "WEIGHT_D": [("w_d", "WEIGHT")],
-    "EVICT_THRESH": [("evict_thresh", "THRESHOLD")],
-    "PREFETCH_THRESH": [("prefetch_thresh", "THRESHOLD")],
-    "R_SHIFT": [("r_shift", "SHIFT")],
-    "F_AGE": [("f_age", "AGE")],
-    "LOOKAHEAD": [("lookahead", "STEPS")],
-    "HOLD": [("hold", "STEPS")],
-    "PROMOTE_TIER": [("promote_tier", "TIER")],
-    "EVICT_TIERS": [("evict_tiers", "MASK")],
-    "MAX_RETRY": [("max_retry", "TRIES")],
-    "BLOCK_BYTES": [("block_bytes", "BYTES")],
-}
-
-
-_IRQ = [field.name for field in regs.BY_NAME["IRQ_STATUS"].fields]
-
-
-_BITS = [[bit for bit in range(8) if mask >> bit & 1] for mask in range(256)]  # numbers of the bits that are set
-
-
-def counter_values(state: DeviceState) -> dict[str, int]:
-    """Every counter register and its value in the model."""
-    c = state.counters
-    return {
-        "RTBD_HIT_COUNT": c.hit,
-        "RTBD_MISS_COUNT": c.miss,
-        "DENIED_COUNT": c.denied,
-        "MISS_DROPPED_COUNT": c.miss_dropped,
-        "COMPLETION_DROPPED_COUNT": c.completion_dropped,
-        "EVICT_DROPPED_COUNT": c.dropped[0],
-        "PREFETCH_DROPPED_COUNT": c.dropped[1],
-        "SCAN_COUNT": c.scan_done,
-        "SCAN_COALESCED_COUNT": c.scan_coalesced,
-        "HINT_MISS_COUNT": c.hint_miss,
-        "REF_SATURATED_COUNT": c.ref_saturated,
-        "REF_UNDERFLOW_COUNT": c.ref_underflow,
-        "CMD_REFUSED_COUNT": c.cmd_refused,
-        "PARITY_COUNT": c.parity,
-        "EVICT_BYTES_MOVED": c.bytes_moved[0],
-        "PREFETCH_BYTES_MOVED": c.bytes_moved[1],
-        "EVICT_ERROR_COUNT": c.errors[0],
-        "PREFETCH_ERROR_COUNT": c.errors[1],
-        "EVICT_VOID_COUNT": c.voids[0],
-        "PREFETCH_VOID_COUNT": c.voids[1],
-    }
-
-
 class RegisterCheck:
     """Predicts BAR0. Where the moment decides (in use, queue full, not yet initialised) it accepts what was legal at
     some moment between request and response."""
@@ -106,14 +56,11 @@ class RegisterCheck:
         self.launches: deque[Command] = deque()  # seen to enter the queue, their write's response is due
         self.steps: deque[int] = deque()
         self.refusals: deque[int] = deque()  # cycles at which the device says that the command queue was full
-        self.config_due: dict[tuple[str, int], int] = {}  # seen to change, the write's response is due
         self.popped: dict[str, deque[int]] = {"MISS_ADDR": deque(), "COMPLETION_ADDR": deque()}
-        self.in_use_changed = [-SETTLE] * 4
         self.counter_floor: dict[str, int] = {}
         self.busy_until = 0
-        self.last_config = ""
-        self.irq_cycle = [-1] * 8
-        self.irq_clear = [(-1, -1)] * 8
+        self.configuration = ConfigCheck(ctx, state)
+        self.interrupts = InterruptCheck(ctx, state)
         self.counts: dict[str, int] = {}
         self.hard_reset(0)
 
@@ -123,7 +70,7 @@ class RegisterCheck:
         """All registers at their reset values; accesses under way are lost."""
         for register in regs.REGISTERS:
             self.values[register.name] = register.reset or 0
-        self.config_due.clear()
+        self.configuration.clear()
         self.launches.clear()
         self.steps.clear()
         self.soft_reset(cycle)
@@ -136,58 +83,7 @@ class RegisterCheck:
         for queue in self.popped.values():
             queue.clear()
         self.counter_floor.clear()
-        self.irq_cycle = [-1] * 8
-        self.irq_clear = [(-1, -1)] * 8
-
-    # ------------------------------------------------------------------ what monitors see inside
-
-    def config(self, r: ConfigRecord) -> None:
-        """A configuration field has a new value. The model takes it here, where the device does."""
-        name, index, value = ConfigField(r.field).name, r.instance_no, r.value
-        self.last_config = name
-        s = self._s
-        if r.cycle - self.reset_cycle <= 1:
-            register, _ = self._register_of(name, index)
-            self._compare(f"reset value of {register.name}", self._reset_value(name, index), value, r.cycle)
-        else:
-            self.config_due[name, index] = value
-        if name == "slots":
-            s.set_slots(index, value)
-        elif name == "block_bytes":
-            s.set_block_bytes(value)
-        elif isinstance(getattr(s.config, name), list):
-            getattr(s.config, name)[index] = value
-        else:
-            kind = type(getattr(s.config, name))
-            setattr(s.config, name, kind(value))
-
-    def _reset_value(self, name: str, index: int) -> int:
-        register, field = self._register_of(name, index)
-        return register[field].reset or 0
-
-    @staticmethod
-    def _register_of(name: str, index: int) -> tuple[Register, str]:
-        if name.startswith("req_"):
-            return regs.BY_NAME[f"PORT{index}_{name.upper()}"], "REQUEST_ID"
-        if name in ("base", "slots", "reserve", "low", "high"):
-            return regs.BY_NAME[f"TIER{index}_{name.upper()}"], "ADDR" if name == "base" else "COUNT"
-        for register, pairs in _CONFIG_REGISTERS.items():
-            for config_name, field in pairs:
-                if config_name == name:
-                    return regs.BY_NAME[register], field
-        raise KeyError(name)
-
-    def irq(self, r: IrqRecord) -> None:
-        """Event pulses."""
-        for bit in _BITS[r.events]:
-            self.irq_cycle[bit] = r.cycle
-
-    def irq_settled(self) -> int:
-        """Bits of IRQ_STATUS whose last event and last clear did not meet."""
-        met = [
-            first - 2 <= event <= last + 2 for event, (first, last) in zip(self.irq_cycle, self.irq_clear, strict=True)
-        ]
-        return sum(1 << bit for bit in range(8) if not met[bit] or self.irq_cycle[bit] < 0)
+        self.interrupts.reset()
 
     # ------------------------------------------------------------------ accesses
 
@@ -232,7 +128,7 @@ class RegisterCheck:
             return {SLVERR}
         tiers = tiers_to_be_unused(register)
         if tiers:
-            return self._unused(tiers, asked)
+            return self._unused(tiers)
         if name in _STEPS or name in _RANGES or name == "DIR_COMMAND":
             return self._launch_legal(name, asked, cycle)
         return {OKAY}
@@ -240,11 +136,8 @@ class RegisterCheck:
     def _value(self, register: Register) -> int:
         return self.values[register.name]
 
-    def _unused(self, tiers: Sequence[int], asked: int) -> set[int]:
-        legal = {SLVERR if any(self._s.pools[t].in_use for t in tiers) else OKAY}
-        if any(self.in_use_changed[t] >= asked - SETTLE for t in tiers):
-            return {OKAY, SLVERR}
-        return legal
+    def _unused(self, tiers: Sequence[int]) -> set[int]:
+        return {SLVERR if any(self._s.pools[t].in_use for t in tiers) else OKAY}
 
     def _launch_legal(self, name: str, asked: int, cycle: int) -> set[int]:
         legal = {OKAY}
@@ -275,11 +168,7 @@ class RegisterCheck:
         """An accepted write has done what it says, and nothing else."""
         name = register.name
         if name == "IRQ_STATUS":
-            for bit in range(8):
-                if data >> bit & 1:
-                    self.irq_clear[bit] = (asked, cycle)
-            kept = sum(1 << b for b in range(8) if data >> b & 1 and self.irq_cycle[b] >= asked)
-            self._s.clear_irq(data & 0xFF & ~kept)
+            self.interrupts.cleared(data, asked, cycle)
             return
         if name in ("DMA_ERROR_INFO", "PARITY_INFO"):
             return
@@ -313,35 +202,11 @@ class RegisterCheck:
                 ),
                 cycle,
             )
-        self._config_written(name, cycle)
+        self.configuration.written(name, self.values, cycle)
 
     def _launched(self, expected: Command, cycle: int) -> None:
         seen = self.launches.popleft() if self.launches else None
         self._compare_fields("command launched", expected.named(), seen.named() if seen else {}, cycle)
-
-    def _config_written(self, name: str, cycle: int) -> None:
-        """Configuration that the write names holds the new value."""
-        pairs: list[tuple[str, int, int]] = []
-        if name == "THRESHOLDS":
-            pairs = [
-                ("evict_thresh", 0, self.values["EVICT_THRESH"]),
-                ("prefetch_thresh", 0, self.values["PREFETCH_THRESH"]),
-            ]
-        elif name in _CONFIG_REGISTERS:
-            pairs = [(n, 0, regs.BY_NAME[name][f].get(self.values[name])) for n, f in _CONFIG_REGISTERS[name]]
-        elif name.startswith(("PORT", "TIER")):
-            pairs = [(name[6:].lower(), int(name[4]), self.values[name])]
-        for config_name, index, value in pairs:
-            self.config_due.pop((config_name, index), None)
-            held = self._held(config_name, index)
-            if held is not None:
-                self._compare(f"{name} holds the value written", value, held, cycle)
-
-    def _held(self, name: str, index: int) -> int | None:
-        if name == "slots":
-            return self._s.pools[index].slots
-        held = getattr(self._s.config, name)
-        return int(held[index] if isinstance(held, list) else held)
 
     # ------------------------------------------------------------------ reads
 
@@ -361,7 +226,7 @@ class RegisterCheck:
         if name in counters:
             self._counter(name, counters[name], data, cycle)
         elif name == "IRQ_STATUS":
-            self._irq_status(data, asked, cycle)
+            self.interrupts.read(data, asked, cycle)
         elif name in self.popped:
             self._compare(f"read of {name}", self.popped[name].popleft() if self.popped[name] else 0, data, cycle)
         elif name in ("DIR_STATUS", "DIR_PHYS_ADDR", "DIR_FREED"):
@@ -376,7 +241,15 @@ class RegisterCheck:
         elif all(f.access == "rw" for f in register.fields) or (
             register.reset is not None and not name.endswith("_INFO")
         ):
-            self._compare(f"read of {name}", self.values[name], data, cycle)
+            self._holds(register, self.values[name], data, cycle)
+
+    def _holds(self, register: Register, expected: int, data: int, cycle: int) -> None:
+        """A read gives the value that the register holds, field by field."""
+        if expected == data or len(register.fields) < 2:
+            self._compare(f"read of {register.name}", expected, data, cycle)
+        else:
+            self._compare_fields(f"read of {register.name}", register.unpack(expected), register.unpack(data), cycle)
+            self._compare(f"read of {register.name}: bits without a field", expected, data, cycle)
 
     def _counter(self, name: str, now: int, data: int, cycle: int) -> None:
         """A counter read under way lies between its last value read and the model's (which is a little late)."""
@@ -385,18 +258,6 @@ class RegisterCheck:
             self._compare(f"read of {name}", f"{floor} to {now}", data, cycle)
         self._ctx.comparisons += 1
         self.counter_floor[name] = data
-
-    def _irq_status(self, data: int, asked: int, cycle: int) -> None:
-        for bit in range(8):
-            last, (clear_from, clear_to) = self.irq_cycle[bit], self.irq_clear[bit]
-            if last < 0 or last < clear_from - 2:
-                expected: int | None = 0
-            elif last > clear_to + 2:
-                expected = 1 if last < asked - 2 else None
-            else:
-                expected = None
-            if expected is not None:
-                self._compare(f"read of IRQ_STATUS.{_IRQ[bit]}", expected, data >> bit & 1, cycle)
 
     def _directory_result(self, register: Register, data: int, cycle: int) -> None:
         result: CommandResult | None = self._commands.last_result
@@ -422,5 +283,4 @@ class RegisterCheck:
         launched = [f"{Cmd(c.cmd).name} of {KvAddress.unpack(c.kv_addr)}" for c in self.launches]
         self._ctx.compare("commands that entered the queue without a launching write", [], launched)
         self._ctx.compare("steps that were set without a write of STEP_ADVANCE", [], list(self.steps))
-        changed = {self._register_of(*key)[0].name: value for key, value in self.config_due.items()}
-        self._ctx.compare("registers that changed without a write", {}, changed)
+        self.configuration.finish()

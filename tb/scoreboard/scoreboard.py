@@ -39,10 +39,11 @@ from tb.harness.base_test import Context
 from tb.harness.bench import Bench
 from tb.harness.link import Array
 from tb.scoreboard.commands import CommandCheck
+from tb.scoreboard.counters import counter_values
 from tb.scoreboard.final import Final
 from tb.scoreboard.operations import Operations
 from tb.scoreboard.ports import PortCheck
-from tb.scoreboard.registers import RegisterCheck, counter_values
+from tb.scoreboard.registers import RegisterCheck
 from tb.scoreboard.scan import ScanCheck
 from tb.scoreboard.starts import ScanStarts
 
@@ -118,7 +119,7 @@ class Scoreboard:
             Kind.Command: lambda r: self.registers.launches.append(self.commands.launched(r)),
             Kind.CmdDone: self._command_done,
             Kind.Result: self.commands.result,
-            Kind.Irq: self.registers.irq,
+            Kind.Irq: self.registers.interrupts.events,
             Kind.IrqLevel: self._irq_level,
             Kind.Mmio: self._mmio,
             Kind.Dump: self._dump.append,
@@ -210,8 +211,9 @@ class Scoreboard:
         self.operations.count("reset.hard" if r.hard else "reset.soft")
 
     def _config(self, r: ConfigRecord) -> None:
-        self.registers.config(r)
-        if self.registers.last_config.startswith("req_"):
+        configuration = self.registers.configuration
+        configuration.changed(r, self.registers.reset_cycle)
+        if configuration.last.startswith("req_"):
             self.operations.window_changed = r.cycle
 
     def _free(self, r: FreeRecord) -> None:
