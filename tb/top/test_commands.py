@@ -263,8 +263,8 @@ class test_threshold_rule(DirectoryTest):
         await self.r.write(THRESHOLDS=500 << 16 | 400)
         rows = [("EVICT_THRESH", 501, SLVERR), ("EVICT_THRESH", 500, OKAY), ("PREFETCH_THRESH", 499, SLVERR)]
         rows += [
-            ("THRESHOLDS read back", 7 << 16 | 8, SLVERR),
-            ("THRESHOLDS read back", 8 << 16 | 8, OKAY),
+            ("THRESHOLDS", 7 << 16 | 8, SLVERR),
+            ("THRESHOLDS", 8 << 16 | 8, OKAY),
             ("PREFETCH_THRESH", 9, OKAY),
         ]
         for name, value, expected in rows:

@@ -204,7 +204,7 @@ class Lane:
             ctx.compare("counted in the histogram", int(want.counted[i]), got["hist"], by=rules, **about)
             decided = int(want.decision[i] != Decision.NONE)
             ctx.compare("entry in flight", entry.in_flight | decided, after["in_flight"], **about)
-            changed = {"prio", "r", "f", "epoch of the entry", "in_flight"}
+            changed = {"prio", "r", "f", "epoch", "in_flight"}
             ctx.compare("epoch of the entry", self.epoch, after["epoch"], **about)
             for name in self.meta.fields.keys() - changed:
                 ctx.compare(f"field {name} stays", before[i][name], after[name], **about)
