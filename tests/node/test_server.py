@@ -254,8 +254,8 @@ def test_b4_idle_connections_lock_nobody_out(server: Server, monkeypatch: pytest
 def test_b4_work_is_not_dropped_for_a_new_client(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sw.node.server.peer", OneProcessEach())
     bound = [Client(server.path) for _ in range(CONNECTIONS)]
-    for one in bound:
-        one.call("bind", va=4096, len=1, kv="1:0:0:0")
+    for request, one in enumerate(bound, start=1):
+        one.call("bind", va=4096, len=1, kv=f"{request}:0:0:0")
     with Client(server.path) as late, pytest.raises(NodeError, match="256 connections to this node are open and at wo"):
         late.call("info")
     bound[7].call("unbind", va=4096)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
 
@@ -23,12 +25,12 @@ class Directory:
         self.dut = ctx.dut
         self.delays = delays
         self.count = ctx.parameters["ENTRIES"]
-        self.entries = [ctx.rng.getrandbits(ENTRY_BITS) for _ in range(self.count)]
+        self.entries: defaultdict[int, int] = defaultdict(lambda: ctx.rng.getrandbits(ENTRY_BITS))
         self.op = struct("op_t")
 
     def change(self) -> None:
         """Give every entry another content."""
-        self.entries = [self.ctx.rng.getrandbits(ENTRY_BITS) for _ in range(self.count)]
+        self.entries.clear()
 
     async def serve(self) -> None:
         """Accept and answer, for ever."""
@@ -93,15 +95,33 @@ async def test_other_index_reads_afresh(ctx: Context) -> None:
 
 
 @kv_test(timeout_cycles=100_000)
+async def test_g3_every_bit_of_the_index(ctx: Context) -> None:
+    """Each bit of the index names another entry, for the directory and for the latch, which answers its own only."""
+    bus, directory = await _start(ctx)
+    bits = [1 << bit for bit in range(directory.count.bit_length() - 1)]
+    for index in (0, directory.count - 1, ctx.rng.randrange(directory.count)):
+        for bit in bits:
+            latched = [directory.word(index, word) for word in range(ENTRY_WORDS)]
+            await bus.read(index * ENTRY_STRIDE)
+            word = ctx.rng.randrange(1, ENTRY_WORDS)
+            directory.change()
+            data, _ = await bus.read(index * ENTRY_STRIDE + 8 * word)
+            ctx.compare("word of the latched index", hex(latched[word]), hex(data), index=index, word=word)
+            other = index ^ bit
+            data, _ = await bus.read(other * ENTRY_STRIDE + 8 * word)
+            expected = hex(directory.word(other, word))
+            ctx.compare("word of another index", expected, hex(data), index=other, latched=index)
+
+
+@kv_test(timeout_cycles=100_000)
 async def test_bad_accesses(ctx: Context) -> None:
     """Writes, unaligned reads and reads past the last entry get SLVERR, and ask nothing of the directory."""
     bus, directory = await _start(ctx)
     limit = directory.count * ENTRY_STRIDE
     rng = ctx.rng
     for offset in (
-        limit,
+        *(limit << bit for bit in range(12) if limit << bit < 1 << 22),
         limit + 8,
-        2 * limit,
         (1 << 22) - 8,
         *(rng.randrange(limit, 1 << 22) & ~7 for _ in range(40)),
     ):

@@ -14,7 +14,7 @@ from tb.block.structs import struct
 from tb.harness.base_test import Context, kv_test
 
 U32 = 0xFFFFFFFF
-DISTANCES = (0, 1, 127, 128, 253, 254, 255, 256, 257, 511, 512, 65535, 65536, (1 << 31) - 1, 1 << 31)
+DISTANCES = sorted({0, 253, 254, *((1 << n) + d for n in range(1, 31) for d in (-1, 0, 1)), (1 << 31) - 1, 1 << 31})
 LATENCY = 3  # S2 to S5
 
 PLAIN = ScanConfig(
