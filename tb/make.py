@@ -17,6 +17,7 @@ from tb.run.errors import UsageError
 PREFIX = "KVCPU_MAKE_"
 GOALS = f"{PREFIX}GOALS"
 TOOLS = ("VERILATOR", "CXX")
+REPLAY = ("TRACE", "REQUESTS", "BLOCK_SIZE", "TIME_UNIT")
 DEVICE = ("SEED", "ENTRIES", "LANES", "PORTS", "BACKEND", *TOOLS)
 
 Values = Mapping[str, str]
@@ -63,16 +64,16 @@ def _testbench(given: Values, command: str, *arguments: str) -> list[Step]:
 
 def _sim(given: Values) -> list[Step]:
     if "TEST" in given:
-        _no_effect(given, "TRACE", "REQUESTS", "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
+        _no_effect(given, *REPLAY, "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
         return _testbench(
             given, "run", "--waves=failure", *options(given, ("TEST", "SEED", "SEEDS")), *flag(given, "DEBUG")
         )
     _no_effect(given, "SEEDS", "DEBUG", why="without TEST")
     steps = []
     if "PROMPT" in given:
-        _no_effect(given, "TRACE", "REQUESTS", why="with PROMPT, which is served alone")
+        _no_effect(given, *REPLAY, why="with PROMPT, which is served alone")
     else:
-        steps.append(Step("tb.replay", (*options(given, ("TRACE", "REQUESTS", *DEVICE)),)))
+        steps.append(Step("tb.replay", (*options(given, (*REPLAY, *DEVICE)),)))
     if not {"TRACE", "REQUESTS"} & given.keys():
         steps.append(Step("tb.llm", (*options(given, ("PROMPT", *DEVICE)),)))
     return steps
@@ -112,7 +113,7 @@ def _bench(given: Values) -> list[Step]:
 
 
 TARGETS = {
-    "sim": Target(("TRACE", "REQUESTS", "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG"), _sim),
+    "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG"), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE), _serve),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),

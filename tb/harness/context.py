@@ -91,6 +91,7 @@ class Context:
         key = zlib.crc32(f"{module}.{name}".encode())
         self.rng = random.Random(f"{self.seed}/{key}")
         self.np_rng = np.random.default_rng([self.seed, key])
+        np.random.seed([self.seed, key])  # NumPy's global generator, which a test or a library may use
         self.transactions = 0
         self.comparisons = 0
         self.mismatches = 0
