@@ -213,6 +213,7 @@ def _run_step(
     """One tool call of a build; raises CheckError with the tool's own first errors."""
     log = folder / f"{what}.log"
     ended = process.run(command, env=process.clean_env(extra_env), cwd=job.root, log=log)
+    artefacts.require_space(folder)  # tools do not always notice
     if ended.status == 0:
         return
     kept = CACHE / f"failed-{job.spec.name}-{what}.log"

@@ -125,7 +125,9 @@ def tell(results: Results) -> None:
     for number, outcome in enumerate(results.failed):
         say(explain(outcome))
         if number < RERUNS_WITH_WAVES:
-            rerun_with_waves(outcome, replace(outcome.job.leg.spec, coverage=results.coverage), say)
+            waves = rerun_with_waves(outcome, replace(outcome.job.leg.spec, coverage=results.coverage), say)
+            if waves is not None:
+                results.waves[outcome.job.title] = waves
 
 
 def regress(

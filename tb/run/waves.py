@@ -27,14 +27,14 @@ def window_start_ps(outcome: Outcome) -> int:
     return max(0, end_ps - WINDOW_CYCLES * outcome.job.leg.top.clock_ps)
 
 
-def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say) -> None:
-    """Repeat a failed run with waves of the cycles before the failure; says where they are."""
+def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say) -> Path | None:
+    """Repeat a failed run with waves of the cycles before the failure; says where they are, and returns it."""
     if outcome.verdict.failure_ps is None and any("wall clock" in reason for reason in outcome.verdict.reasons):
         say("  waves  none: the run hung without simulated time, its Python stacks are at the end of the log")
-        return
+        return None
     if outcome.verdict.killed:
         say("  waves  none: the run was killed from outside")
-        return
+        return None
     built = build(replace(spec, waves=True), say)
     from_ps = window_start_ps(outcome)
     to_ps = from_ps + (WINDOW_CYCLES + AFTER_CYCLES) * outcome.job.leg.top.clock_ps
@@ -42,6 +42,7 @@ def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say) -> None:
     if again.verdict.passed or again.verdict.failure_ps != outcome.verdict.failure_ps:
         say("  waves  the second run did not fail in the same way: the test depends on something besides its seed")
     show_waves(again, say)
+    return again.waves
 
 
 def show_waves(outcome: Outcome, say: Say) -> None:
@@ -51,7 +52,7 @@ def show_waves(outcome: Outcome, say: Say) -> None:
         return
     gtkw, sucl = _sessions(outcome.waves, outcome.job, outcome.verdict.failure_ps)
     say(f"  waves  {shown(outcome.waves)}")
-    say(f"         cd {shown(gtkw.parent)}; gtkwave {gtkw.name}   or   surfer --command-file {sucl.name}")
+    say(f"         gtkwave {shown(gtkw)}   or, in its folder, surfer --command-file {sucl.name}")
     if outcome.waves.suffix == ".vcd":
         say(f"         {FST_HINT}")
 
