@@ -16,7 +16,7 @@ async def _default_bind(asker: Asker, asked: Json) -> Json:
     if len(asker.node.bindings) >= BINDINGS:
         raise CallError(errno.ENOSPC, f"{BINDINGS:,} ranges are bound by default; unbind one")
     first = parsed_kv(asked["kv"])
-    asker.may_act(asked, first.request_id)
+    asker.may_act(asked, first.request_id, claims=True)
     block_bytes = await asker.node.driver.registers.read(regs.BLOCK_BYTES)
     asker.node.bindings.bind(asked["va"], asked["len"], first, block_bytes)
     return {"blocks": -(-asked["len"] // block_bytes)}

@@ -97,13 +97,13 @@ class Asker:
             raise CallError(errno.EINTR, "nobody waits for it any more")
         return future.result()
 
-    def may_act(self, asked: Json, request_id: int) -> None:
-        """Whether the asker may act on blocks of a request.
+    def may_act(self, asked: Json, request_id: int, *, claims: bool = False) -> None:
+        """Whether the asker may act on blocks of a request; `claims`: blocks, or hints on them, may come of it.
 
         Raises:
             AuthFailed: they are another's, and no capability that is shown allows it.
         """
-        self.node.owners.check(self.file, asked.get("token"), request_id, f"device.{asked['call']}")
+        self.node.owners.check(self.file, asked.get("token"), request_id, f"device.{asked['call']}", claims=claims)
 
     @property
     def unwanted(self) -> bool:

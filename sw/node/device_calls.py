@@ -45,7 +45,7 @@ async def _bind(asker: Asker, asked: Json) -> Json:
     if len(asker.file.ioctl.bindings) >= BINDINGS:
         raise CallError(errno.ENOSPC, f"{BINDINGS:,} ranges of this file are bound; unbind one")
     first = parsed_kv(asked["kv"])
-    asker.may_act(asked, first.request_id)
+    asker.may_act(asked, first.request_id, claims=True)
     try:
         await asker.file.ioctl.bind(asked["va"], asked["len"], first)
     except OSError as error:

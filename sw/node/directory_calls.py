@@ -105,7 +105,7 @@ async def _insert(asker: Asker, asked: Json) -> Json:
     end = kv_addr.token + asked.get("tokens", driver.caps.block_tokens) - 1
     flags = {name: asked.get(name, False) for name in ("prefix", "hot")}
     asker.node.owners.check_insert(kv_addr.request_id)
-    asker.may_act(asked, kv_addr.request_id)
+    asker.may_act(asked, kv_addr.request_id, claims=True)
     place = await driver.insert(InsertRequest(kv_addr, end, asked.get("tier", 0), **flags))
     return asdict(place)
 

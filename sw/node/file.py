@@ -18,6 +18,7 @@ class File:
         stream: its control frames.
         pid: the process that opened it.
         inferences: numbers of those that it has started or was the last to poll; they end with it.
+        requests: ids of blocks that are its own; they are freed with it.
         buffers: handles of the shared buffers that it has made; they are released with it.
         failures: calls and buffers that were refused with AuthFailed.
     """
@@ -26,6 +27,7 @@ class File:
     stream: ControlStream
     pid: int = 0
     inferences: set[int] = field(default_factory=set)
+    requests: set[int] = field(default_factory=set)
     buffers: dict[int, Capability] = field(default_factory=dict)
     failures: int = 0
 
@@ -37,4 +39,4 @@ class File:
     @property
     def holds_work(self) -> bool:
         """Something would end with it."""
-        return bool(self.inferences or self.buffers or len(self.ioctl.bindings))
+        return bool(self.inferences or self.requests or self.buffers or len(self.ioctl.bindings))

@@ -90,13 +90,13 @@ class Node:
     def close(self, file: File) -> None:
         """The last holder of a file has closed it."""
         self.files.remove(file)
-        self.owners.closed(file)
 
     async def end_work(self, file: File) -> None:
-        """End what a file that is closed has left: nobody else reads its inferences or knows of its buffers.
+        """End what a file that is closed has left: nobody else has its inferences, buffers and blocks.
 
         Raises:
             AuditUnavailable: a decision could not be recorded; the node must end.
+            DriverError, TransportError: the device does not do its part.
         """
         for handle, cap in file.buffers.items():
             with suppress(Refusal):
@@ -105,6 +105,12 @@ class Node:
         for infer_id in sorted(file.inferences):
             if service and (inference := service.book.live.get(infer_id)):
                 await service.cancel(inference.cap, infer_id)
+        for request_id in sorted(file.requests):
+            freed = await self.driver.free_request(request_id)
+            if freed.stayed:
+                self.owners.leaves(file, request_id)
+            else:
+                self.owners.freed(request_id)
 
     def reads(self, file: File, infer_id: int) -> None:
         """A file has started an inference or polls it: it ends with this file, and with no other."""

@@ -1,7 +1,8 @@
 """Whose the blocks of a served device are, by request id, and who may act on them (docs/control-plane.md).
 
-A capability with ADMIN on Device may act on every block. Without one a client may act on the request ids that it was
-the first to name, as long as it is connected. The ids of the LLM service are nobody else's.
+A capability with ADMIN on Device may act on every block. Without one a client has the request ids under which it was
+the first to insert or bind, and may act on their blocks; they are freed when it goes. The ids of the LLM service are
+nobody else's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from sw.llm.capacity import PREFIXES, SERVICE_REQUESTS, USER_REQUESTS
 from sw.llm.system import System
 from sw.node.file import File
 
+IDS_PER_FILE = 64
 _NEEDS = "acting on it needs a capability with ADMIN on Device (the administrator's tools present theirs)"
 
 
@@ -42,7 +44,7 @@ class Owners:
         self._files: dict[int, File] = {}
         self._kept: set[int] = set()
 
-    def check(self, file: File, token: int | None, request_id: int, op: str) -> None:
+    def check(self, file: File, token: int | None, request_id: int, op: str, *, claims: bool = False) -> None:
         """Whether a client may act on blocks of a request; of a capability's decision there is one audit entry.
 
         Args:
@@ -50,20 +52,23 @@ class Owners:
             token: of its capability; None: it shows none.
             request_id: of the blocks.
             op: what the audit log calls it.
+            claims: blocks may come of it: an id that is nobody's becomes the client's, or the administrator's.
 
         Raises:
             AuthFailed: it may not.
+            Refusal: NoRoom: it has IDS_PER_FILE ids without a capability.
         """
         if token is not None:
             cap = self._system.capabilities.check(token, Object.DEVICE, Rights.ADMIN, self._system.clock.now())
             audit = self._system.audit
             audit.record(holder=cap.holder, cap_id=cap.id, op=op, obj=f"request:{request_id}", code=Code.OK)
-            if not is_service(request_id) and self._files.get(request_id) is None:
+            if claims and not is_service(request_id) and self._files.get(request_id) is None:
                 self._kept.add(request_id)
             return
         why = self._against(file, request_id)
         if why is None:
-            self._files[request_id] = file
+            if claims and request_id not in file.requests:
+                self._claim(file, request_id)
             return
         if (more := self._system.capabilities.failures.entry()) is not None:
             self._system.audit.record(
@@ -82,15 +87,23 @@ class Owners:
             raise Refusal(Code.BAD_ARGUMENT, f"request {request_id}: {own}, take one of {_told(USER_REQUESTS)}")
 
     def freed(self, request_id: int) -> None:
-        """No block of a request is left: whoever names it next has it."""
+        """No block of a request is left: whoever inserts next has it."""
         self._kept.discard(request_id)
-        self._files.pop(request_id, None)
+        owner = self._files.pop(request_id, None)
+        if owner:
+            owner.requests.discard(request_id)
 
-    def closed(self, file: File) -> None:
-        """A client has gone; what it has left is the administrator's."""
-        for request_id in [number for number, owner in self._files.items() if owner is file]:
-            del self._files[request_id]
-            self._kept.add(request_id)
+    def leaves(self, file: File, request_id: int) -> None:
+        """A client has gone and could not be rid of all blocks of a request: they are the administrator's."""
+        file.requests.discard(request_id)
+        self._files.pop(request_id, None)
+        self._kept.add(request_id)
+
+    def _claim(self, file: File, request_id: int) -> None:
+        if len(file.requests) >= IDS_PER_FILE:
+            raise Refusal(Code.NO_ROOM, f"this client has blocks under {IDS_PER_FILE} request ids; free one")
+        self._files[request_id] = file
+        file.requests.add(request_id)
 
     def _against(self, file: File, request_id: int) -> str | None:
         if is_service(request_id):

@@ -62,15 +62,45 @@ def test_b5_without_a_capability_only_ones_own(server: Server, admin: Tenant, na
             admin.call(name, **ACTS[name])
 
 
-def test_b5_what_a_client_leaves_is_the_administrators(server: Server, admin: Tenant) -> None:
+def test_b5_what_a_client_leaves_is_freed(server: Server, admin: Tenant) -> None:
+    """But for what is referenced: that is the administrator's from then on."""
     with Client(server.path) as first:
         first.call("insert", kv=KV)
-    assert settled(lambda: len(server.node.files) == 1)
+        first.call("insert", kv="6:0:0:0")
+        first.call("hint", hint="share", kv="6:0:0:0", tokens=1)
+    assert settled(lambda: [e["kv"] for e in admin.client.call("dump")["entries"]] == ["6:0:0:0"])
     with Client(server.path) as second:
-        assert "is another client's" in denied(second, "remove", kv=KV)
-        assert admin.call("free", request=5) == {"removed": 1, "stayed": 0}
         second.call("insert", kv=KV)
-        second.call("remove", kv=KV)
+        assert "request 6 is another client's" in denied(second, "insert", kv="6:0:0:16")
+        admin.call("hint", hint="release", kv="6:0:0:0", tokens=1)
+        assert admin.call("free", request=6) == {"removed": 1, "stayed": 0}
+        second.call("insert", kv="6:0:0:0")
+
+
+def test_b5_what_the_administrator_inserts_stays(server: Server, admin: Tenant) -> None:
+    with Client(server.path) as tool:
+        Tenant(tool, admin.token).call("insert", kv=KV)
+    assert settled(lambda: len(server.node.files) == 1)
+    assert [e["kv"] for e in admin.client.call("dump")["entries"]] == [KV]
+    with Client(server.path) as other:
+        assert "request 5 is another client's" in denied(other, "remove", kv=KV)
+
+
+def test_b5_naming_an_id_does_not_make_it_ones_own(server: Server) -> None:
+    with Client(server.path) as greedy, Client(server.path) as owner:
+        for call, arguments in (("free", {"request": 5}), ("hint", {"hint": "hot", "kv": KV, "tokens": 1})):
+            greedy.call(call, **arguments)
+        owner.call("insert", kv=KV)
+        assert "another client's" in denied(greedy, "remove", kv=KV)
+
+
+def test_b5_ids_of_a_client_without_a_capability_are_limited(client: Client) -> None:
+    for request in range(1, 65):
+        client.call("insert", kv=f"{request}:0:0:0", tier=3)
+    with pytest.raises(CallRefused, match=r"NoRoom \(21\): this client has blocks under 64 request ids; free one"):
+        client.call("insert", kv="65:0:0:0", tier=3)
+    client.call("free", request=1)
+    client.call("insert", kv="65:0:0:0", tier=3)
 
 
 def test_b5_a_capability_for_something_else_is_none(server: Server, admin: Tenant, client: Client) -> None:

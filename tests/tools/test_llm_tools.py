@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sw.control.frames import Command, encode_request
 from sw.llm.models import PACKAGE
 from sw.llm.stub import summarize
 from sw.llm.system import System
@@ -91,6 +92,27 @@ def test_budget(ctl: Runner) -> None:
     assert ctl.good("budget", "0", "30000000", "100000000") == "class 0: admitted, 360,000 ppm used in all\n"
     assert ctl("budget", "3", "80000000", "800000000", "50", "--json").json == {"used_ppm": 450_000}
     assert ctl.refused("budget", "0", "90000000", "100000000").startswith("LLM_BUDGET: AdmissionRefused (22)")
+
+
+def test_a5_an_inference_that_waits_for_its_budget_says_so(ctl: Runner, infer: Runner) -> None:
+    quick = infer(PROMPT)
+    assert "computing" not in quick.err
+    ctl.good("budget", "0", "10000", "10000000")
+    slow = infer(PROMPT)
+    assert slow.status == 0
+    assert "ms of them computing: class 0 may use 0.01 ms in 10 ms (`llmctl budget`)" in slow.err
+
+
+def test_b3_inferences_are_listed_and_cancelled(ctl: Runner, infer: Runner, client: Client, server: Server) -> None:
+    assert ctl.good("list") == "no inferences\n"
+    token = int(Home(home_of(server.path)).user_token.read_text(), 16)
+    _, handle = client.buffer(token, b"a prompt")
+    client.frames(encode_request(Command.LLM_INFER_START, token, handle, 8, 1, 0))
+    (row,) = ctl("list", "--json").json["inferences"]
+    assert (row["infer_id"], row["holder"], row["class"], row["state"]) == (1, "admin", 1, "queued")
+    assert "queued" in ctl.good("list")
+    assert ctl.good("cancel", "1") == "inference 1: cancelled\n"
+    assert ctl.refused("cancel", "7").startswith("NotFound (17): no inference 7; check the number")
 
 
 def test_keys_and_capabilities(ctl: Runner, tool: Callable[[Tool], Runner], tmp_path: Path) -> None:
