@@ -36,7 +36,7 @@ def sized_job(leg_name: str, test: str, options: DeviceOptions, settings: dict[s
         settings={**leg.settings, **settings},
         timeout_s=LIMIT_S,
     )
-    return Job(mine, test, options.seed)
+    return Job(mine, test, options.seed, events=options.events)
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def _following(reader: Reader[T], take: Callable[[T], None]) -> Iterator[None]:
             take(update)
 
 
-def judged(outcome: Outcome, look_closer: Callable[[Callable[[str], None]], None] | None = None) -> Verdict:
+def judged(outcome: Outcome, look_closer: Callable[[Callable[[str], None]], object] | None = None) -> Verdict:
     """The verdict of a run that passes. Raises Difference, CheckError: the first reason why it does not."""
     verdict = outcome.verdict
     log = f"(log: {shown(outcome.log)})"
