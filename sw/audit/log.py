@@ -14,7 +14,6 @@ from sw.audit.store import FILE_BYTES, FileStore, MemoryStore, Store
 from sw.signing import PrivateKey
 
 NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
-OBJECT = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 COUNT = re.compile(r"[a-z][a-z0-9_]{0,31}")
 MAX_HOLDER = 64
 MAX_COUNTS = 32
@@ -68,7 +67,7 @@ class AuditLog:
             holder: whose capability; "" when nobody is known.
             cap_id: number of the capability, never its token; None: none was accepted.
             op: the operation, e.g. "infer.start": 1 to 64 letters, digits and . _ : / -.
-            obj: what it was done to, e.g. "infer:7"; 1 to 128 of the same characters.
+            obj: what it was done to, e.g. "infer:7"; the same characters.
             code: reason code (software.md 3), 0 OK.
             counts: sizes and token counts by name, at most 32. No text is recorded but the three above.
 
@@ -78,9 +77,9 @@ class AuditLog:
         """
         if len(holder) > MAX_HOLDER or (holder and not holder.isprintable()):
             raise BadEntry(f"a holder has at most {MAX_HOLDER} printable characters")
-        for what, name, pattern in (("operation", op, NAME), ("object", obj, OBJECT)):
-            if not pattern.fullmatch(name):
-                raise BadEntry(f"the {what} of an entry is letters, digits and . _ : / -, not {len(name)} of any kind")
+        for what, name in (("operation", op), ("object", obj)):
+            if not NAME.fullmatch(name):
+                raise BadEntry(f"the {what} of an entry is 1 to 64 letters, digits and . _ : / -")
         if len(counts) > MAX_COUNTS or not all(COUNT.fullmatch(name) and name not in FIELDS for name in counts):
             raise BadEntry(f"an entry has at most {MAX_COUNTS} counts, in lower case and none named as its fields")
         numbers = {**counts, "code": int(code), "time": self._clock.now()}
