@@ -10,7 +10,7 @@ from sw.codes import Code, Refusal
 from sw.kernel.growth import Growth, Resource
 from sw.llm.backend import Backend
 
-REQUEST_IDS = 0xFFFF
+SERVICE_IDS = range(0x8000, 0x10000)  # of inferences; those below are for whoever else uses the device
 FULL_SHARE = (15, 16)  # of the entries: below it INSERT never answers FULL, whose first comes at 98 % or more
 
 
@@ -93,12 +93,12 @@ class Capacity:
 
 
 class RequestIds:
-    """Request ids 1 to 65,535, the one unused for longest first."""
+    """The service's request ids, the one unused for longest first."""
 
-    def __init__(self, count: int = REQUEST_IDS) -> None:
-        """Ids 1 to `count`."""
-        self._count = count
-        self._fresh = 1
+    def __init__(self, ids: range = SERVICE_IDS) -> None:
+        """These ids, one after the other."""
+        self._ids = ids
+        self._taken = 0
         self._free: deque[int] = deque()
 
     def check(self) -> None:
@@ -107,14 +107,14 @@ class RequestIds:
         Raises:
             Refusal: NoRoom.
         """
-        if self._fresh > self._count and not self._free:
-            raise Refusal(Code.NO_ROOM, f"all {self._count} request ids are in use")
+        if self._taken == len(self._ids) and not self._free:
+            raise Refusal(Code.NO_ROOM, f"all {len(self._ids):,} request ids are in use")
 
     def take(self) -> int:
         """An id that names nothing in the device; `check` has found that there is one."""
-        if self._fresh <= self._count:
-            self._fresh += 1
-            return self._fresh - 1
+        if self._taken < len(self._ids):
+            self._taken += 1
+            return self._ids[self._taken - 1]
         return self._free.popleft()
 
     def give_back(self, request_id: int) -> None:
