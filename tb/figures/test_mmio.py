@@ -58,8 +58,8 @@ async def test_mmio(ctx: Context) -> None:
             done = await bench.run_accesses(mine)
             seconds += time.process_time() - begun
             ctx.compare("accesses made", len(mine), done)
-            ctx.compare_array("response", np.zeros(len(mine), np.uint8), mine["resp"], "access")
-            ctx.compare_array("data", expected, mine["data"], "access")
+            ctx.compare_array("responses of the accesses", np.zeros(len(mine), np.uint8), mine["resp"], "access")
+            ctx.compare_array("data of the accesses", expected, mine["data"], "access")
             bench.link.take_records(0)
         bench.pins = None
         return seconds / (repeats * len(accesses))

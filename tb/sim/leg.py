@@ -36,7 +36,7 @@ def sized_job(leg_name: str, test: str, options: DeviceOptions, settings: dict[s
         settings={**leg.settings, **settings},
         timeout_s=LIMIT_S,
     )
-    return Job(mine, test, options.seed)
+    return Job(mine, test, options.seed, events=options.events)
 
 
 @contextmanager
