@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from sw.codes import Code, Refusal
+from sw.codes import Code, Refusal, described
 from sw.control.frames import POLL_TOKENS
 from sw.control.llm_commands import InferRequest, InferState, PollAnswer, StatusAnswer
 from sw.kernel.buffers import Buffers
@@ -57,6 +57,7 @@ class LlmService:
         models: Models,
         capacity: Capacity,
         was_reset: Reset,
+        pace: Callable[[], int] | None = None,
     ) -> None:
         """No model, no inference; the classes of the configuration are admitted.
 
@@ -71,6 +72,7 @@ class LlmService:
             models: empty.
             capacity: blocks of the device.
             was_reset: asked after a fault of the device.
+            pace: ns of the clock that the tenants' windows count; None: `clock`.
 
         Raises:
             Refusal: AdmissionRefused, BadArgument: the configured classes.
@@ -88,7 +90,7 @@ class LlmService:
         self._classes = Classes(config, scheduler, clock)
         self._waits = Waits(scheduler, clock, self._classes, self.book)
         self.executor = self._waits.executor
-        self.gate = Gate(config.limits, models, self._classes, buffers, self.book, capacity)
+        self.gate = Gate(config.limits, models, self._classes, buffers, self.book, capacity, pace or clock.now)
         self._hits = 0
 
     # ------------------------------------------------------------------ models and classes
@@ -186,7 +188,7 @@ class LlmService:
             with bounded(f"inference {inference.infer_id}"):
                 self._submit(inference)
         except Refusal as refusal:
-            await self._fail(inference, refusal.code)
+            await self._fail(inference, refusal)
         self._metrics.queued(inference.cls, self.book.queue(inference.cls))
         return inference.infer_id
 
@@ -286,7 +288,7 @@ class LlmService:
                 if not await graph.step():
                     raise RuntimeError("a chunk without work or room")
         except Refusal as refusal:
-            await self._fail(inference, refusal.code)
+            await self._fail(inference, refusal)
             return False
         tokens = graph.sent - before
         if tokens:
@@ -330,7 +332,7 @@ class LlmService:
         now = self._clock.now()
         inference.ended = (state, now)
         self._hits += inference.usage.lookups - inference.usage.misses
-        self.gate.settle(inference, now, freed=freed)
+        self.gate.settle(inference, freed=freed)
         self.book.end(inference)
         self._metrics.ended(
             EndedInference(
@@ -343,6 +345,8 @@ class LlmService:
                 tokens=inference.produced,
                 missed=state is InferState.DONE and now > inference.deadline_ns,
                 usage=inference.usage,
+                holder=inference.cap.holder,
+                reason=inference.reason,
             )
         )
         op = "llm.infer.cancel" if state is InferState.CANCELLED else "llm.infer.end"
@@ -352,8 +356,10 @@ class LlmService:
             bytes_moved=usage.bytes_read + usage.bytes_written,
         )  # fmt: skip
 
-    async def _fail(self, inference: Inference, code: Code) -> None:
+    async def _fail(self, inference: Inference, refusal: Refusal) -> None:
         """An inference has failed; when the device was reset, all that run have."""
+        code = refusal.code
+        inference.reason = described(code, str(refusal))
         self.executor.cancel(inference.infer_id)
         hits = self._hits + sum(
             other.generation.usage.lookups - other.generation.usage.misses

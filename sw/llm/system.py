@@ -193,6 +193,7 @@ async def build_system(transport: Transport, config: SystemConfig) -> System:
             models=_models(config.llm, session, clock, growth),
             capacity=capacity,
             was_reset=_Watch(session).was_reset,
+            pace=config.pace,
         )
     executor = service.executor if service else Executor(scheduler, clock)
     failures = Failures(config.pace)

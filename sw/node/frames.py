@@ -11,7 +11,8 @@ from sw.control.plane import Patience
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability
 from sw.kernel.slices import Between
 from sw.llm.system import System
-from sw.node.node import File, Node
+from sw.node.file import File
+from sw.node.node import Node
 from sw.node.served import Stopping
 from sw.uapi.wire import BUFFER_ANSWER
 

@@ -44,8 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     budget.add_argument("period_ns", type=number(U64, 1), help="T in ns of device time")
     budget.add_argument("tokens", nargs="?", type=number(U32), default=0, help="most tokens in a period (0: no limit)")
     add("status", "counts of the service")
+    add("list", "inferences that have not ended, or were not read to their end")
+    add("cancel", "end an inference").add_argument("infer_id", type=number(U32, 1), help="its number (`llmctl list`)")
     audit = add("audit", "the last decisions, and whether the log is whole")
-    audit.add_argument("--last", type=number(1_000_000, 1), default=20, help="so many entries (default 20)")
+    audit.add_argument("--last", type=number(10_000, 1), default=20, help="so many entries (default 20)")
     add("keys", "keys that packages may be signed with, and capabilities")
     grant = add("grant", "issue a capability")
     grant.add_argument("holder", type=_holder, help="the tenant: 1 to 64 letters, digits and . _ : / -")
@@ -105,6 +107,20 @@ def status(control: Control) -> dict[str, int]:
 def _status(_: argparse.Namespace, session: Session, control: Control) -> int:
     result = status(control) | {"frame_bytes_dropped": control.client.call("info")["frame_bytes_dropped"]}
     session.show(result, lambda: session.pairs(result.items()))
+    return 0
+
+
+def _list(_: argparse.Namespace, session: Session, control: Control) -> int:
+    result = control.client.call("inferences", token=control.admin())
+    columns = ("infer_id", "holder", "class", "model", "state", "tokens", "max_tokens", "unread")
+    rows = [[one[name] for name in columns] for one in result["inferences"]]
+    session.show(result, lambda: session.table(columns, rows) if rows else session.line("no inferences"))
+    return 0
+
+
+def _cancel(options: argparse.Namespace, session: Session, control: Control) -> int:
+    result = control.client.call("cancel", token=control.admin(), infer_id=options.infer_id)
+    session.show(result, lambda: session.line(f"inference {options.infer_id}: {result['state']}"))
     return 0
 
 
@@ -170,6 +186,8 @@ COMMANDS = {
     "unload": _unload,
     "budget": _budget,
     "status": _status,
+    "list": _list,
+    "cancel": _cancel,
     "audit": _audit,
     "keys": _keys,
     "grant": _grant,
