@@ -19,18 +19,21 @@ from tb.run.paths import ROOT, RUNS, VENV, shown
 from tb.run.tools import find_libpython
 from tb.run.verdict import Evidence, Request, Verdict, judge
 
+EVENT_LOG = "events.sqlite"
 RECORDINGS_KEPT = 3  # waves of one test and seed
 
 
 @dataclass(frozen=True)
 class Job:
-    """One test to run: a leg's test with a seed; waves from `waves_from_ps` to `waves_to_ps` when they are set."""
+    """One test to run: a leg's test with a seed; waves from `waves_from_ps` to `waves_to_ps` when they are set; with
+    `events` the event log is written beside its sim.log."""
 
     leg: Leg
     test: str
     seed: int
     waves_from_ps: int | None = None
     waves_to_ps: int | None = None
+    events: bool = False
     recording: int = 0  # number of the waves among those of this test and seed; 0: not given yet
 
     @property
@@ -94,6 +97,7 @@ def _environment(job: Job, folder: Path) -> dict[str, str]:
             "KVCPU_SETTINGS": json.dumps(dict(leg.settings)),
             "KVCPU_CLOCK_PS": str(leg.top.clock_ps),
             "KVCPU_RUN_DIR": str(folder),
+            "KVCPU_EVENTLOG": str(folder / EVENT_LOG) if job.events else "",
         }
     )
 
