@@ -119,7 +119,7 @@ def verilate_flags(spec: BuildSpec, waves: str) -> list[str]:
     flags = ["--cc", "--exe", *events, "--assert", "-Wall", *WAIVED, "-O3", "--quiet-stats"]
     flags += ["--prefix", "Vtop", "-o", "Vtop", "--timescale", "1ns/1ps", "--default-language", "1800-2017"]
     flags += ["--x-assign", "unique", "--x-initial", "unique", "--output-split", "20000"]
-    flags += [f"--trace-{waves}"] if waves else []
+    flags += [f"--trace-{waves}", "--trace-structs"] if waves else []
     if not spec.main:
         flags += ["--public-flat-rw"] if spec.debug else ["--no-public-flat-rw", "--public-depth", "1"]
     flags += COVERAGE if spec.coverage else []

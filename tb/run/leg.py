@@ -3,6 +3,7 @@
 import fcntl
 import json
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,18 +19,21 @@ from tb.run.paths import ROOT, RUNS, VENV, shown
 from tb.run.tools import find_libpython
 from tb.run.verdict import Evidence, Request, Verdict, judge
 
+EVENT_LOG = "events.sqlite"
 RECORDINGS_KEPT = 3  # waves of one test and seed
 
 
 @dataclass(frozen=True)
 class Job:
-    """One test to run: a leg's test with a seed; waves from `waves_from_ps` to `waves_to_ps` when they are set."""
+    """One test to run: a leg's test with a seed; waves from `waves_from_ps` to `waves_to_ps` when they are set; with
+    `events` the event log is written beside its sim.log."""
 
     leg: Leg
     test: str
     seed: int
     waves_from_ps: int | None = None
     waves_to_ps: int | None = None
+    events: bool = False
     recording: int = 0  # number of the waves among those of this test and seed; 0: not given yet
 
     @property
@@ -40,7 +44,12 @@ class Job:
     @property
     def repeat(self) -> str:
         """The command that repeats this run exactly."""
-        return self.leg.repeated_by or f"make sim TEST={self.leg.name}.{self.test} SEED={self.seed}"
+        if self.leg.repeated_by:
+            return self.leg.repeated_by
+        spec = self.leg.top.spec
+        tools = {"VERILATOR": spec.verilator, "CXX": spec.cxx}
+        asked = "".join(f" {name}={shlex.quote(value)}" for name, value in tools.items() if value)
+        return f"make sim TEST={self.leg.name}.{self.test} SEED={self.seed}{asked}"
 
     @property
     def folder(self) -> Path:
@@ -88,6 +97,7 @@ def _environment(job: Job, folder: Path) -> dict[str, str]:
             "KVCPU_SETTINGS": json.dumps(dict(leg.settings)),
             "KVCPU_CLOCK_PS": str(leg.top.clock_ps),
             "KVCPU_RUN_DIR": str(folder),
+            "KVCPU_EVENTLOG": str(folder / EVENT_LOG) if job.events else "",
         }
     )
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -111,3 +112,29 @@ def test_c2_a_report_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> N
     assert done.returncode == 2
     assert done.stderr.count(b"\n") == 1
     assert b"Traceback" not in done.stderr
+
+
+def test_a0_in_a_terminal(tmp_path: Path) -> None:
+    """With a terminal a bar is drawn and taken away; without one (all other tests here) there are plain lines."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "tb.replay", "--backend=model", "--entries=1024", "--lanes=4", "--requests=30"]
+    command.append(f"--report={tmp_path / 'report'}")
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=theirs, stderr=subprocess.PIPE, env={**os.environ, "TERM": "xterm"}
+    ) as run:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other side is closed
+                break
+            if not part:
+                break
+            shown += part
+        errors = run.communicate()[1]
+    os.close(ours)
+    assert (run.returncode, errors) == (0, b"")
+    assert b"/30 requests" in shown
+    assert b"0/30 requests  starting" not in shown
+    assert b"\x1b[?25h" in shown, "the cursor is shown again"
