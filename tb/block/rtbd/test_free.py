@@ -105,9 +105,10 @@ async def walk(banks: Banks, rows: int, removing: float, staying: float) -> None
                 draw = rng.random()
                 removed |= (draw < removing) << bank
                 stayed |= (removing <= draw < removing + staying) << bank
-        done = sum(1 << b for b in range(lanes) if not left[b] and not banks.fifos[b])
-        all_done = done == (1 << lanes) - 1 and not removed
-        ended += await banks.cycle(removed, stayed, done if not all_done else 0, rng.random() < 0.2)
+        done = sum(1 << b for b in range(lanes) if not (left[b] or banks.fifos[b] or removed >> b & 1))
+        if done == (1 << lanes) - 1:
+            done = 0  # their ends come below
+        ended += await banks.cycle(removed, stayed, done, rng.random() < 0.2)
         ctx.compare("end before all banks are through", 0, ended)
     for missing in range(lanes):
         ended += await banks.cycle(done=((1 << lanes) - 1) ^ 1 << missing)
