@@ -58,7 +58,7 @@ NEXT_STEP: dict[Code, str] = {
     Code.AUTH_FAILED: "use the token of a living capability with this right: `llmctl keys` lists them, "
     "`llmctl grant` issues one",
     Code.BAD_ARGUMENT: "correct the arguments: `--help`, docs/llm.md, docs/control-plane.md",
-    Code.NOT_FOUND: "check the number; what belongs to another tenant is not found either",
+    Code.NOT_FOUND: "check the number (another tenant's is not found either)",
     Code.EXISTS: "use the one that exists, or another number",
     Code.BUSY: "end or cancel what uses it (`llmctl list`), then ask again",
     Code.SCHEMA_MISMATCH: "both ends of a channel need the same schema",

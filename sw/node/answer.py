@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
-from collections.abc import Callable
 from typing import Any
 
 from sw.audit import AuditUnavailable
-from sw.codes import Code, described
 from sw.driver import DriverError
 from sw.node import frames
-from sw.node.calls import CallError
+from sw.node.boundary import failed
+from sw.node.calls import Asker, CallError, Pause, at_once
 from sw.node.dispatch import dispatch
 from sw.node.node import File, Node
 from sw.transport.base import TransportError
 from sw.uapi.description import DIRECTION_SHIFT, SIZE_MASK, SIZE_SHIFT, Direction
 from sw.uapi.wire import Answer, Kind, Request
 
-log = logging.getLogger(__name__)
 
+async def answer(node: Node, file: File, request: Request, pause: Pause = at_once) -> Answer:
+    """Do what a request asks for, to its end, or until nobody waits for it any more.
 
-async def answer(node: Node, file: File, request: Request) -> Answer:
-    """Do what a request asks for, to its end.
+    Args:
+        node: who does it.
+        file: that it came through.
+        request: what is asked for.
+        pause: awaited between slices of long work: lets others be served.
 
     Raises:
         AuditUnavailable: a decision could not be recorded; the node must end.
     """
     try:
-        return Answer(request.kind, 0, await _do(node, file, request))
+        return Answer(request.kind, 0, await _do(Asker(node, file, request, pause)))
     except OSError as error:
         return Answer(request.kind, error.errno or errno.EIO)
     except CallError as error:
@@ -39,27 +41,20 @@ async def answer(node: Node, file: File, request: Request) -> Answer:
     except AuditUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary: one request's fault stays that request's
-        return Answer(request.kind, errno.EIO, _json({"error": _failed(node, request, error)}))
+        return Answer(request.kind, errno.EIO, _json({"error": failed(node, Kind(request.kind).name.lower(), error)}))
 
 
-def _failed(node: Node, request: Request, error: Exception) -> str:
-    """A defect met in one request: logged for developers, one audit entry, one line for whoever asked."""
-    what = Kind(request.kind).name.lower()
-    log.error("request of kind %s failed by a defect", what, exc_info=error)
-    node.system.audit.record(holder="", cap_id=None, op="node.request", obj=what, code=Code.DEVICE_FAULT)
-    return described(Code.DEVICE_FAULT, f"a defect of the node in this request alone ({type(error).__name__})")
-
-
-async def _do(node: Node, file: File, request: Request) -> bytes:
+async def _do(asker: Asker) -> bytes:
+    request = asker.request
     match request.kind:
         case Kind.IOCTL:
-            return await _ioctl(file, request)
+            return await _ioctl(asker.file, request)
         case Kind.CALL:
-            return _json(await dispatch(node, file, request))
+            return _json(await dispatch(asker))
         case Kind.FRAME:
-            return await frames.feed(node.system, file.stream, request.payload, _unwanted(node, request))
+            return await frames.feed(asker.node, asker.file, request.payload, asker.between)
         case Kind.BUFFER:
-            return frames.buffer(node.system, request.value, request.payload)
+            return frames.buffer(asker.node.system, asker.file, request.value, request.payload)
     raise OSError(errno.EPROTO, "no such kind of request")
 
 
@@ -68,10 +63,6 @@ async def _ioctl(file: File, request: Request) -> bytes:
     reads = request.value >> DIRECTION_SHIFT == Direction.READ
     room = bytes(request.value >> SIZE_SHIFT & SIZE_MASK) if reads else request.payload
     return await file.ioctl.ioctl(request.value, room)
-
-
-def _unwanted(node: Node, request: Request) -> Callable[[], bool]:
-    return lambda: node.ending.now or request.abandoned()
 
 
 def _json(result: dict[str, Any]) -> bytes:

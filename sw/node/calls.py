@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from jsonschema import Draft202012Validator, validators
 
 from sw.node.node import File, Node
 from sw.regs.kv_address import TOKENS, KvAddress
+from sw.uapi.wire import Request
 
 Json = dict[str, Any]
 WORD: Json = {"type": "integer", "minimum": 0, "maximum": (1 << 64) - 1}
@@ -19,6 +21,7 @@ KV: Json = {"type": "string", "maxLength": 64}
 FLAG: Json = {"type": "boolean"}
 
 
+_POLL_S = 0.001
 _MESSAGE = 300  # characters: what was sent is quoted in a message, and may be as long as a packet
 
 
@@ -37,13 +40,34 @@ def shortened(message: str) -> str:
     return line if len(line) <= _MESSAGE else f"{line[: _MESSAGE // 2]} ... {line[-_MESSAGE // 2 :]}"
 
 
+Pause = Callable[[Callable[[], bool]], Awaitable[None]]
+"""Lets others be served, at least until what it is given says True."""
+
+
+async def at_once(ready: Callable[[], bool]) -> None:
+    """The pause of who has the node to himself."""
+    while not ready():
+        time.sleep(_POLL_S)
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: the node, the open file, and whether the answer is still waited for."""
+    """Who asks: the node, the open file, the request, and how others are let in meanwhile."""
 
     node: Node
     file: File
-    abandoned: Callable[[], bool]
+    request: Request
+    pause: Pause
+
+    async def between(self) -> bool:
+        """Let others be served; whether the answer is still waited for."""
+        await self.pause(lambda: True)
+        return not self.unwanted
+
+    @property
+    def unwanted(self) -> bool:
+        """Nobody waits for the answer any more, or the node is ending."""
+        return self.node.ending.now or self.request.abandoned()
 
 
 Handler = Callable[[Asker, Json], Awaitable[Json]]

@@ -10,6 +10,7 @@ from sw.driver.ioctl import Hint, send
 from sw.node.calls import KV, STEP, WORD, Asker, Call, CallError, Json, call, parsed_kv
 from sw.regs import registers as regs
 
+BINDINGS = 1024  # ranges of one open file
 _LENGTH = {**WORD, "minimum": 1}
 _WEIGHT = {**WORD, "maximum": 255}
 _THRESHOLD = {**WORD, "maximum": 65535}
@@ -34,12 +35,14 @@ async def _info(asker: Asker, _: Json) -> Json:
 
 async def _run(asker: Asker, asked: Json) -> Json:
     """Let device time pass."""
-    done = await asker.node.run(asked["cycles"], asker.abandoned)
+    done = await asker.node.run(asked["cycles"], asker.between)
     return {"cycles": done, "now_ns": asker.node.transport.now()}
 
 
 async def _bind(asker: Asker, asked: Json) -> Json:
     """Bind a range of the caller's memory to blocks."""
+    if len(asker.file.ioctl.bindings) >= BINDINGS:
+        raise CallError(errno.ENOSPC, f"{BINDINGS:,} ranges of this file are bound; unbind one")
     try:
         await asker.file.ioctl.bind(asked["va"], asked["len"], parsed_kv(asked["kv"]))
     except OSError as error:

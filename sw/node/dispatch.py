@@ -11,10 +11,8 @@ from sw.driver.errors import BadArgument, DirectoryError
 from sw.node.calls import Asker, Call, CallError, Json
 from sw.node.device_calls import DEVICE_CALLS
 from sw.node.directory_calls import DIRECTORY_CALLS
-from sw.node.node import File, Node
 from sw.node.service_calls import SERVICE_CALLS
 from sw.regs.registers import Status
-from sw.uapi.wire import Request
 
 CALLS: dict[str, Call] = {**DEVICE_CALLS, **DIRECTORY_CALLS, **SERVICE_CALLS}
 
@@ -37,7 +35,7 @@ _CODE_ERRNO = {
 }
 
 
-async def dispatch(node: Node, file: File, request: Request) -> Json:
+async def dispatch(asker: Asker) -> Json:
     """Do the call that the payload of a request describes.
 
     Raises:
@@ -45,18 +43,19 @@ async def dispatch(node: Node, file: File, request: Request) -> Json:
         DriverError, TransportError: the device does not do its part.
         AuditError: a decision could not be recorded.
     """
-    asked = parse(request.payload)
+    asked = parse(asker.request.payload)
     known = CALLS.get(asked["call"])
     if known is None:
         raise CallError(errno.ENOSYS, "no such call")
     known.check(asked)
     try:
-        return await known.handler(Asker(node, file, request.abandoned), asked)
+        return await known.handler(asker, asked)
     except BadArgument as error:
         raise CallError(errno.EINVAL, str(error)) from None
     except DirectoryError as error:
         raise CallError(_DEVICE_ERRNO.get(error.status, errno.EIO), str(error)) from None
     except Refusal as refusal:
+        asker.file.failures += refusal.code is Code.AUTH_FAILED
         raise CallError(_CODE_ERRNO.get(refusal.code, errno.EINVAL), described(refusal.code, str(refusal))) from None
 
 

@@ -167,7 +167,7 @@ SERVICE_CALLS: dict[str, Call] = {
     "audit": call(_audit, "token", token=WORD, last=_COUNT),
     "metrics": call(_metrics, "token", token=WORD, form={"enum": ["json", "prometheus"]}),
     "text": call(
-        _text, "token", "tokens", token=WORD, model=_U32, tokens={"type": "array", "items": _U32, "maxItems": 65536}
+        _text, "token", "tokens", token=WORD, model=_U32, tokens={"type": "array", "maxItems": 4096, "items": _U32}
     ),
     "graph": call(_graph, "token", token=WORD),
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sw.node.client import Client, NodeError
-from sw.node.server import refuse_second, remove_dead
+from sw.node.lock import refuse_second, remove_dead
 from tb.run.build import Built, build
 from tb.run.errors import CheckError
 from tb.run.leg import Job, Outcome, run_built

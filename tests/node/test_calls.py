@@ -274,13 +274,14 @@ def test_the_score_and_its_terms_are_the_models(data: st.DataObject) -> None:
     weights = Weights(draw(BYTE), draw(BYTE), draw(BYTE), draw(BYTE), evict, draw(st.integers(evict, 65535)))
     auto = (draw(U16), draw(U16), draw(U16))
     policy = Policy(
-        draw(STEPS), weights, draw(st.integers(0, 5)), draw(st.integers(0, 3)), draw(st.integers(0, 15)), auto
+        draw(STEPS), weights, draw(st.integers(0, 5)), draw(st.integers(0, 9)), draw(st.integers(0, 3)),
+        draw(st.integers(0, 15)), auto,
     )
     seen = score(entry, policy)
     config = ScanConfig(
         number=1, start_row=0, step=policy.step, w_r=weights.w_r, w_f=weights.w_f, w_s=weights.w_s, w_d=weights.w_d,
         evict_thresh=weights.evict_thresh, prefetch_thresh=weights.prefetch_thresh, r_shift=3, age=False,
-        lookahead=policy.lookahead, promote_tier=policy.promote_tier, evict_tiers=policy.evict_tiers,
+        lookahead=policy.lookahead, hold=policy.hold, promote_tier=policy.promote_tier, evict_tiers=policy.evict_tiers,
         pressure=(True, True, True), auto_thresh=auto,
     )  # fmt: skip
     expected = score_one(

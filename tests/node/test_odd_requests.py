@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sw.node import answer
+from sw.node import answer, boundary
 from sw.node.client import Client
 from sw.node.dispatch import CALLS
 from sw.node.server import Server
@@ -119,6 +119,6 @@ def test_b1_a_defect_fails_its_request_alone(
     assert told.startswith("DeviceFault (31): a defect of the node in this request alone (ZeroDivisionError); see ")
     (entry,) = audit.entries()[before:]
     assert (entry["operation"], entry["object"], entry["code"]) == ("node.request", kind.name.lower(), 31)
-    (line,) = [record for record in caplog.records if record.name == answer.__name__]
+    (line,) = [record for record in caplog.records if record.name == boundary.__name__]
     assert line.exc_info
     assert client.call("info")["entries"] == 1024
