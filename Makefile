@@ -47,7 +47,8 @@ sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micr
 ##   SEED=<n>        seed of the run (default 1)
 ##   ENTRIES=<n> LANES=4|8|16 PORTS=<n>   another size than the full one (65,536, 16, 3)
 ##   BACKEND=model   on the device model instead of the RTL
-##   TEST=<test>     run this test instead (<test> or <leg>.<test>, see `make list`)
+##   TEST=<test>     run this test instead: <test> or <leg>.<test> (see `make list`), <leg> for all tests of a leg,
+##                   a pattern over <leg>.<test> such as 'top_moves.*', or failed: what failed last, with its seeds
 ##   SEEDS=<n>       with TEST: n seeds from SEED on
 ##   DEBUG=1         with TEST: every signal of the hierarchy visible to Python
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own

@@ -44,6 +44,7 @@ class Driver(Commands, Monitoring):
     def __init__(self, registers: Registers, caps: Caps) -> None:
         """Use `probe`."""
         Commands.__init__(self, registers, caps)
+        Monitoring.__init__(self, registers, caps)
 
     @classmethod
     async def probe(cls, transport: Transport, timeout_ns: int = DEFAULT_TIMEOUT_NS) -> Driver:

@@ -30,6 +30,7 @@ async def _info(asker: Asker, _: Json) -> Json:
         "step": await driver.current_step(),
         "now_ns": asker.node.transport.now(),
         "open_files": len(asker.node.files),
+        "frame_bytes_dropped": asker.node.system.plane.dropped,
     }
 
 

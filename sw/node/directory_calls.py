@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 from dataclasses import asdict
 
+from sw.driver import Driver
 from sw.driver.score import Policy, score
 from sw.driver.types import TIERS, Entry, InsertRequest
 from sw.node.calls import FLAG, KV, STEP, WORD, Asker, Call, CallError, Json, call, parsed_kv
 from sw.regs import registers as regs
 
+_WINDOW = 4096  # entries read at once
 _TIER = {"type": "integer", "minimum": 0, "maximum": TIERS - 1}
 
 
@@ -18,17 +20,38 @@ def _shown(index: int, entry: Entry) -> Json:
 
 
 async def _dump(asker: Asker, asked: Json) -> Json:
-    """Valid entries through the directory window, of all indices or `count` from `first` on, filtered."""
+    """Valid entries through the directory window, from index `first` on, filtered, at most `count` of them.
+
+    `slots` tells what the slots of every tier are used for, where the whole directory was read.
+    """
     driver = asker.node.driver
-    first = asked.get("first", 0)
-    entries = await driver.directory(first, asked.get("count"))
+    first, count = asked.get("first", 0), asked.get("count")
+    if first >= driver.caps.entries:
+        raise CallError(errno.EINVAL, f"first {first:,}: the device has entries 0 to {driver.caps.entries - 1:,}")
     wanted = {"request_id": asked.get("request"), "tier": asked.get("tier")}
-    rows = [
-        _shown(index, entry)
-        for index, entry in entries.items()
-        if all(value is None or getattr(entry, name) == value for name, value in wanted.items())
+    rows: list[Json] = []
+    blocks = [0] * TIERS
+    while first < driver.caps.entries and (count is None or len(rows) < count) and await asker.between():
+        some = min(_WINDOW, driver.caps.entries - first)
+        for index, entry in (await driver.directory(first, some)).items():
+            blocks[entry.tier] += 1
+            if all(value is None or getattr(entry, name) == value for name, value in wanted.items()):
+                rows.append(_shown(index, entry))
+        first += some
+    whole = asked.get("first", 0) == 0 and first >= driver.caps.entries
+    return {"entries": rows[:count], "now_ns": asker.node.transport.now(), "slots": await _use(driver, blocks, whole)}
+
+
+async def _use(driver: Driver, blocks: list[int], whole: bool) -> list[Json] | None:
+    """Of every tier: its slots, the free ones, those with a block, and the rest: held ones, or a move's target."""
+    if not whole:
+        return None
+    slots, free = await driver.registers.read_all(regs.TIER_SLOTS), await driver.free_slots()
+    idle = bool((await driver.status())["IDLE"])
+    return [
+        {"slots": of, "free": unused, "blocks": used, "quarantined": of - unused - used, "moving": not idle}
+        for of, unused, used in zip(slots, free, blocks, strict=True)
     ]
-    return {"entries": rows, "now_ns": asker.node.transport.now()}
 
 
 async def _stats(asker: Asker, _: Json) -> Json:

@@ -13,10 +13,12 @@ from typing import Any
 from sw.codes import Refusal
 from sw.control.plane import ControlStream
 from sw.driver import Driver
+from sw.driver.binding import Bindings
 from sw.driver.ioctl import Ioctl, Tally
 from sw.kernel.capability import Capability
 from sw.kernel.slices import Between, uninterrupted
 from sw.llm.system import System
+from sw.node.events import Events
 from sw.node.home import Home
 from sw.node.served import ServedTransport
 from sw.signing import PublicKey
@@ -73,6 +75,8 @@ class Node:
         service_key: verifies the head record of its audit log.
         total: accepted calls of all open files, closed ones included.
         files: those that are open.
+        bindings: of files that have none of their own.
+        events: delivers what the device reports.
         about: what `info` says beside the device's own sizes.
         ending: set from outside, at any time.
     """
@@ -93,6 +97,8 @@ class Node:
         self.ending = ending
         self.total = Tally()
         self.files: list[File] = []
+        self.bindings = Bindings(system.driver.caps.block_tokens)
+        self.events = Events(system.driver)
         self.about = about
 
     @property
@@ -102,7 +108,7 @@ class Node:
 
     def open(self, pid: int = 0) -> File:
         """A new open file."""
-        file = File(Ioctl(self.driver, self.total), self.system.plane.open_stream(), pid)
+        file = File(Ioctl(self.driver, self.total, self.bindings), self.system.plane.open_stream(), pid)
         self.files.append(file)
         return file
 

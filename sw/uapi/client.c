@@ -68,7 +68,7 @@ static int default_path(char *out, size_t size) {
 /* ------------------------------------------------------------------ the mark of an open file */
 
 /* A connection's own name, abstract: a NUL, MARK, the access mode, and what makes it the only one of its name. */
-#define MARK KVCPU_WIRE_NAME ":"
+#define MARK KVCPU_WIRE_MARK
 enum { MODE_AT = sizeof MARK, NAMES_TRIED = 16 };
 
 static int mark(int fd, int flags) {

@@ -16,6 +16,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tb.run.errors import UsageError
+from tb.run.paths import shown
+
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE)
 NO_LOCKS = (
     errno.EBADF,
     errno.ENOLCK,
@@ -133,6 +137,15 @@ def write_whole(path: Path, content: str) -> None:
     _replace(path, content.encode(), sync=True)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a log, after the end of one that was cut short. Raises OSError."""
+    with path.open("ab+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(-1 if file.seek(0, os.SEEK_END) else 0, os.SEEK_END)
+        cut = file.read(1) not in (b"", b"\n")
+        file.write((b"\n" if cut else b"") + line.encode() + b"\n")
+
+
 # ---------------------------------------------------------------- digests
 
 
@@ -219,8 +232,20 @@ def published(folder: Path, kind: str) -> Iterator[Path]:
     """A folder for the files of one run: at the end all of them appear in `folder`, in place of the last run's.
 
     Each is a link through `runs/<kind>/current`, which names the run: one rename changes them all. When anything fails
-    before that rename, what was there before stays. Raises OSError.
+    before that rename, what was there before stays. Raises UsageError when the machine refuses to write.
     """
+    try:
+        with _published(folder, kind) as staged:
+            yield staged
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        why = f"{error.strerror}: {error.filename or folder}"
+        raise UsageError(f"the report was not written ({why}); what {shown(folder)} had before is unchanged") from None
+
+
+@contextmanager
+def _published(folder: Path, kind: str) -> Iterator[Path]:
     runs = folder / "runs" / kind
     runs.mkdir(parents=True, exist_ok=True)
     sweep(runs)

@@ -7,7 +7,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tb.run.command import MAX_COUNT, Parser, checked_seed, run_command, whole
+from tb.run.command import MAX_COUNT, Parser, run_command, whole
 from tb.run.manifest import Leg, Manifest, load
 from tb.run.paths import MANIFEST, SIM_BUILD, shown
 
@@ -19,10 +19,9 @@ def _parser() -> Parser:
     parser.add_argument("--cxx", help="a C++ compiler to use instead of c++, g++ or clang++")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    run = commands.add_parser("run", help="run one test, or every test of a leg")
-    run.add_argument("--leg", help="the leg")
-    run.add_argument("--test", help="the test, or <leg>.<test>")
-    run.add_argument("--seed", default="1", help="the first seed (default 1)")
+    run = commands.add_parser("run", help="run one test, a leg, the tests of a pattern, or what failed last")
+    run.add_argument("--test", help="<test>, <leg>.<test>, <leg>, a pattern over <leg>.<test>, or failed")
+    run.add_argument("--seed", help="the first seed (default 1; each failure's own with --test=failed)")
     run.add_argument("--seeds", default="1", help="how many seeds from there (default 1)")
     run.add_argument("--debug", action="store_true", help="every signal visible to Python")
     run.add_argument(
@@ -82,15 +81,8 @@ def _command(options: argparse.Namespace) -> int:  # each command imports what i
     if options.command == "run":
         from tb.run.commands import run_tests
 
-        return run_tests(
-            manifest,
-            options.leg,
-            options.test,
-            checked_seed(options.seed),
-            whole(options.seeds, "SEEDS", 1, MAX_COUNT),
-            options.debug,
-            options.waves,
-        )
+        number = whole(options.seeds, "SEEDS", 1, MAX_COUNT)
+        return run_tests(manifest, options.test, options.seed, number, options.debug, options.waves)
     if options.command == "list":
         from tb.run.commands import list_tests
 

@@ -10,6 +10,7 @@ from tb.run.errors import UsageError
 from tb.run.leg import Job, Outcome, explain, run_built
 from tb.run.manifest import Manifest, audit
 from tb.run.paths import shown
+from tb.run.selection import FAILED, chosen, keep_failures
 
 console = new_console()
 
@@ -32,45 +33,37 @@ def with_parameters(spec: BuildSpec, assignments: list[str]) -> BuildSpec:
     return replace(spec, parameters=parameters)
 
 
-def select(manifest: Manifest, leg_name: str | None, test_name: str | None) -> list[tuple[str, str]]:
-    """(leg, test) pairs that the options name. Raises UsageError."""
-    if leg_name and test_name:
-        leg, test = manifest.find_test(f"{leg_name}.{test_name}")
-        return [(leg.name, test)]
-    if test_name:
-        leg, test = manifest.find_test(test_name)
-        return [(leg.name, test)]
-    if leg_name:
-        return [(leg_name, test) for test in manifest.leg(leg_name).tests]
-    raise UsageError("name a test (TEST=...) or a leg; `make list` shows all")
+def run_tests(manifest: Manifest, text: str | None, seed: str | None, seeds: int, debug: bool, waves: str) -> int:
+    """Run the tests that TEST, SEED and SEEDS name (`tb.run.selection`) one after the other.
 
-
-def run_tests(
-    manifest: Manifest, leg_name: str | None, test_name: str | None, seed: int, seeds: int, debug: bool, waves: str
-) -> int:
-    """Run the named tests one after the other; `waves` is "never", "failure" (of a second run) or "always"."""
-    failed = 0
-    selected = select(manifest, leg_name, test_name)
-    for name, test in selected:
-        leg = manifest.leg(name)
-        spec = replace(leg.spec, debug=debug, waves=waves == "always")
-        built = build(spec, say)
-        for number in range(seed, seed + seeds):
-            job = Job(leg, test, number, 0 if waves == "always" else None)
-            outcome = run_built(job, built)
-            failed += not outcome.verdict.passed
+    `waves` is "never", "failure" (of a second run) or "always". Returns the exit status. Raises UsageError, CheckError.
+    """
+    waiting = chosen(manifest, text, seed, seeds)
+    total, failed = len(waiting), list[Job]()
+    try:
+        while waiting:
+            job = waiting[0]
+            spec = replace(job.leg.spec, debug=debug, waves=waves == "always")
+            job = replace(job, waves_from_ps=0) if waves == "always" else job
+            outcome = run_built(job, build(spec, say))
+            waiting.pop(0)
             show(outcome)
-            if waves == "always":
-                from tb.run.waves import show_waves
-
-                show_waves(outcome, say)
-            elif waves == "failure" and not outcome.verdict.passed:
-                from tb.run.waves import rerun_with_waves
-
-                rerun_with_waves(outcome, spec, say)
-    total = len(selected) * seeds
-    say(f"{total - failed} passed, {failed} failed")
+            if not outcome.verdict.passed:
+                failed.append(job)
+            _show_waves(outcome, spec, waves)
+    finally:
+        keep_failures([*failed, *waiting] if text == FAILED else failed)
+    say(f"{total - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0
+
+
+def _show_waves(outcome: Outcome, spec: BuildSpec, waves: str) -> None:
+    from tb.run.waves import rerun_with_waves, show_waves  # only some runs need it
+
+    if waves == "always":
+        show_waves(outcome, say)
+    elif waves == "failure" and not outcome.verdict.passed:
+        rerun_with_waves(outcome, spec, say)
 
 
 def show(outcome: Outcome) -> None:

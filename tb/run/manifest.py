@@ -135,7 +135,7 @@ class Manifest:
             return leg, test
         having = [leg for leg in self.legs if text in leg.tests]
         if not having:
-            near = _nearest(text, [test for leg in self.legs for test in leg.tests])
+            near = _nearest(text, [*self.by_name, *(test for leg in self.legs for test in leg.tests)])
             raise UsageError(f"unknown test `{text}`{near}; `make list` shows all")
         if len(having) > 1:
             raise UsageError(

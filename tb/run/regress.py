@@ -1,7 +1,6 @@
 """Run many jobs over the local cores: build once per configuration, run while the next one builds."""
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from tb.run.errors import CheckError, UsageError
 from tb.run.leg import Job, Outcome, explain, run_built
 from tb.run.manifest import LEVELS, Leg, Manifest
 from tb.run.results import Results
+from tb.run.selection import keep_failures
 from tb.run.waves import rerun_with_waves
 
 RERUNS_WITH_WAVES = 3  # the first failures tell the story; more would only cost time
@@ -109,6 +109,8 @@ def run_legs(legs: list[Leg], *, seeds: int | None, coverage: bool, workers: int
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+    broken = (job for name in results.broken for job in jobs[name])
+    keep_failures([*(outcome.job for outcome in results.failed), *broken])
     results.seconds = time.monotonic() - begin
     return results
 
@@ -133,18 +135,16 @@ def regress(
     results = run_legs(legs, seeds=seeds, coverage=coverage, workers=workers or os.cpu_count() or 1)
     tell(results)
     passed, failed = results.counts
-    page, data = write_reports(results, seeds)
+    report = write_reports(results, {"level": level, "quick": quick, "seeds": seeds, "coverage": coverage})
     if coverage:
-        say("code coverage: " + ", ".join(f"{kind} {percent} %" for kind, percent in data["code_coverage"].items()))
-    say(f"report: {page}")
+        percent = report.data["code_coverage"].items()
+        say("code coverage: " + (", ".join(f"{kind} {value} %" for kind, value in percent) or "none"))
+    for problem in report.data["problems"]:
+        say(f"FAILED {problem}")
+    say(f"report: {report.page}")
     say(f"{passed} passed, {failed} failed")
-    # A part of the legs cannot show the whole plan.
-    plan_holds = quick or level is not None or _plan_holds()
-    return 1 if failed or not passed or not plan_holds else 0
-
-
-def _plan_holds() -> bool:
-    """Whether every row of the test plan holds. It belongs to the testbench: a process of its own says."""
-    status, text = process.output([sys.executable, "-m", "tb.plan"])
-    say(text.rstrip())
-    return status == 0
+    whole = not quick and level is None  # a part of the legs cannot show the whole plan
+    if whole:
+        say(report.plan_text)
+    good = passed and not failed and not report.data["problems"] and (report.plan_holds or not whole)
+    return 0 if good else 1

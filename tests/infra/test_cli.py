@@ -110,7 +110,7 @@ def test_a_failing_test_tells_everything(planted_manifest: Path) -> None:
     [
         (["run", "--test", "countz"], "unknown test `countz` (did you mean `counts`?)"),
         (["run", "--test", "counter.nope"], "leg `counter` has no test `nope`"),
-        (["run", "--leg", "count"], "unknown leg `count` (did you mean `counter`?)"),
+        (["run", "--test", "count.x"], "unknown leg `count` (did you mean `counter`?)"),
         (["run"], "name a test"),
         (["run", "--test", "counts", "--seed", "0"], "SEED=0"),
         (["run", "--test", "counts", "--seed", "x"], "SEED=x"),

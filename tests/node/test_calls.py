@@ -274,8 +274,13 @@ def test_the_score_and_its_terms_are_the_models(data: st.DataObject) -> None:
     weights = Weights(draw(BYTE), draw(BYTE), draw(BYTE), draw(BYTE), evict, draw(st.integers(evict, 65535)))
     auto = (draw(U16), draw(U16), draw(U16))
     policy = Policy(
-        draw(STEPS), weights, draw(st.integers(0, 5)), draw(st.integers(0, 9)), draw(st.integers(0, 3)),
-        draw(st.integers(0, 15)), auto,
+        draw(STEPS),
+        weights,
+        draw(st.integers(0, 5)),
+        draw(st.integers(0, 9)),
+        draw(st.integers(0, 3)),
+        draw(st.integers(0, 15)),
+        auto,
     )
     seen = score(entry, policy)
     config = ScanConfig(

@@ -81,7 +81,7 @@ def test_c4_tables_are_ascii_where_the_encoding_is(server: Server) -> None:
         ("kvctl info --json > /dev/full", 1, b"error: output: no space left on device\n"),
         ("metrics --prometheus > /dev/full", 1, b"error: output: no space left on device\n"),
         ("metrics --prometheus | true", 1, b""),
-        ("kvctl watch --interval 0.01 --count 500 | head -1 > /dev/null", 1, b""),
+        ("kvctl watch --json --interval 0.01 --count 500 | head -1 > /dev/null", 1, b""),
         ("kvctl stats | true", 1, b""),
         ("kvctl --help | true", 1, b""),
         ("TERM=dumb kvctl stats > /dev/null", 0, b""),
