@@ -187,7 +187,7 @@ module kvcpu_moveq
   end
 
   for (genvar t = 0; t < TierCount; t++) begin : g_departures
-    `KVCPU_ASSERT(departures_not_negative, !(departures_q[t] == '0 && change[t] == 3'b111),
+    `KVCPU_ASSERT(departures_not_negative, departures_o[t] <= CountW'(MaxEntries),
                   "no more items of a tier end than entered a queue")
   end
 
