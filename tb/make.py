@@ -18,7 +18,9 @@ PREFIX = "KVCPU_MAKE_"
 GOALS = f"{PREFIX}GOALS"
 OUTPUT = "sim_build"
 TOOLS = ("VERILATOR", "CXX")
+REPLAY = ("TRACE", "REQUESTS", "BLOCK_SIZE", "TIME_UNIT")
 DEVICE = ("SEED", "ENTRIES", "LANES", "PORTS", "BACKEND", *TOOLS)
+EVENTS = "EVENTS"  # 1: the run leaves its event log
 
 Values = Mapping[str, str]
 """What was given on make's command line: values by variable."""
@@ -64,18 +66,23 @@ def _testbench(given: Values, command: str, *arguments: str) -> list[Step]:
 
 def _sim(given: Values) -> list[Step]:
     if "TEST" in given:
-        _no_effect(given, "TRACE", "REQUESTS", "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
+        _no_effect(given, *REPLAY, "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
         return _testbench(
-            given, "run", "--waves=failure", *options(given, ("TEST", "SEED", "SEEDS")), *flag(given, "DEBUG")
+            given,
+            "run",
+            "--waves=failure",
+            *options(given, ("TEST", "SEED", "SEEDS")),
+            *flag(given, "DEBUG"),
+            *flag(given, EVENTS),
         )
     _no_effect(given, "SEEDS", "DEBUG", why="without TEST")
     steps = []
     if "PROMPT" in given:
-        _no_effect(given, "TRACE", "REQUESTS", why="with PROMPT, which is served alone")
+        _no_effect(given, *REPLAY, why="with PROMPT, which is served alone")
     else:
-        steps.append(Step("tb.replay", (*options(given, ("TRACE", "REQUESTS", *DEVICE)),)))
+        steps.append(Step("tb.replay", (*options(given, (*REPLAY, *DEVICE)), *flag(given, EVENTS))))
     if not {"TRACE", "REQUESTS"} & given.keys():
-        steps.append(Step("tb.llm", (*options(given, ("PROMPT", *DEVICE)),)))
+        steps.append(Step("tb.llm", (*options(given, ("PROMPT", *DEVICE)), *flag(given, EVENTS))))
     return steps
 
 
@@ -86,15 +93,16 @@ def _no_effect(given: Values, *names: str, why: str) -> None:
 
 
 def _serve(given: Values) -> list[Step]:
-    return [Step("tb.serve", (*options(given, ("SOCKET", *DEVICE)), *flag(given, "FREE_RUN")))]
+    return [Step("tb.serve", (*options(given, ("SOCKET", *DEVICE)), *flag(given, "FREE_RUN"), *flag(given, EVENTS)))]
 
 
 def _regress(given: Values) -> list[Step]:
-    return _testbench(given, "regress", *options(given, ("SEEDS", "LEVEL", "WORKERS")), *flag(given, "COVERAGE"))
+    flags = (*flag(given, "COVERAGE"), *flag(given, EVENTS))
+    return _testbench(given, "regress", *options(given, ("SEEDS", "LEVEL", "WORKERS")), *flags)
 
 
 def _waves(given: Values) -> list[Step]:
-    return _testbench(given, "run", "--waves=always", *options(given, ("TEST", "SEED")))
+    return _testbench(given, "run", "--waves=always", *options(given, ("TEST", "SEED")), *flag(given, EVENTS))
 
 
 def _pytest(given: Values) -> list[Step]:
@@ -126,19 +134,21 @@ def _exports(_given: Values) -> list[Step]:
 
 
 TARGETS = {
-    "sim": Target(("TRACE", "REQUESTS", "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG"), _sim),
-    "serve": Target(("SOCKET", "FREE_RUN", *DEVICE), _serve),
+    "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
+    "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
     "pytest": Target(("ARGS",), _pytest),
     "lint": Target(TOOLS, lambda given: _testbench(given, "check", "--only=lint")),
-    "regs": Target((), lambda _: [Step("sw.regs.generate"), Step("sw.uapi", ("generate",))]),
-    "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", *TOOLS), _regress),
+    "regs": Target(
+        (), lambda _: [Step("sw.regs.generate"), Step("sw.uapi", ("generate",)), Step("tb.events.generate")]
+    ),
+    "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", EVENTS, *TOOLS), _regress),
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
     "docs": Target((), _docs),
     "exports": Target((), _exports),
-    "waves": Target(("TEST", "SEED", *TOOLS), _waves),
+    "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
     "defects": Target(("ONLY",), lambda given: [Step("tb.defects", ("--", *words(given.get("ONLY", ""))))]),
     "mutate": Target(("ONLY", "COUNT", "SEED"), _mutate),
     "list": Target((), lambda given: _testbench(given, "list")),

@@ -25,6 +25,7 @@ NO_LOCKS = (
     errno.ENOLCK,
     errno.EOPNOTSUPP,
 )  # of a file system that locks no folders: nothing is swept there
+SPACE_BYTES = 1 << 20
 WORK = "work-"  # names of what is not finished
 DIGESTS = "digests.json"
 SUM = ".sha256"
@@ -135,6 +136,12 @@ def _replace(path: Path, data: bytes, *, sync: bool) -> None:
 def write_whole(path: Path, content: str) -> None:
     """Replace `path`, or leave it as it is: no reader and no crash finds a part. Raises OSError."""
     _replace(path, content.encode(), sync=True)
+
+
+def require_space(folder: Path) -> None:
+    """Raise UsageError when the disk is full: what a tool or a test has written there is then a part of it."""
+    if shutil.disk_usage(folder).free < SPACE_BYTES:
+        raise UsageError(f"no space left on device: {shown(folder)}; free some and call again")
 
 
 def append_line(path: Path, line: str) -> None:
@@ -280,9 +287,10 @@ def _link(path: Path, target: str) -> None:
 
 
 def _tidy(folder: Path, kind: str, names: set[str]) -> None:
-    """Remove the links to files that the current run has not, and the oldest runs."""
+    """Remove what shows another run (links to files that this one has not, files from before links), and old runs."""
     for path in folder.iterdir():
-        if path.is_symlink() and os.readlink(path) == f"runs/{kind}/current/{path.name}" and path.name not in names:
+        mine = path.stem == kind if not path.is_symlink() else os.readlink(path) == f"runs/{kind}/current/{path.name}"
+        if mine and path.name not in names:
             path.unlink(missing_ok=True)
     runs = folder / "runs" / kind
     for number in sorted(_numbers(runs))[:-RUNS_KEPT]:
