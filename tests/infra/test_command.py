@@ -35,7 +35,8 @@ def raising(error: BaseException) -> int:
          "error: a/b: no space left on device; free some and call again"),
         (PermissionError(errno.EROFS, os.strerror(errno.EROFS), "a/b"), 2,
          "error: a/b: read-only file system; it must be writable"),
-        (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), 2, "error: too many open files; raise the limit of open files (ulimit -n)"),
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), 2,
+         "error: too many open files; raise the limit of open files (ulimit -n)"),
     ],
 )  # fmt: skip
 def test_every_ending_is_one_line_and_a_status(
