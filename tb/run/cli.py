@@ -110,8 +110,8 @@ def _command(options: argparse.Namespace) -> int:  # each command imports what i
         return check(manifest, options.only)
     from tb.run.regress import regress
 
-    seeds = whole(options.seeds, "SEEDS", 1, MAX_COUNT) if options.seeds else None
-    workers = whole(options.workers, "WORKERS", 1, MAX_COUNT) if options.workers else None
+    seeds = None if options.seeds is None else whole(options.seeds, "SEEDS", 1, MAX_COUNT)
+    workers = None if options.workers is None else whole(options.workers, "WORKERS", 1, MAX_COUNT)
     return regress(
         manifest,
         seeds=seeds,
