@@ -422,6 +422,23 @@ def test_b3_a_run_without_end_holds_up_nobody(server: Server, client: Client) ->
     assert sorted(waits)[-2] < 0.5, f"of 100 steps beside a run the slowest took {sorted(waits)[-3:]} s"
 
 
+def test_b8_a_hint_on_a_terabyte_holds_up_nobody(server: Server, client: Client) -> None:
+    """2^40 bytes of a program, all bound: others are answered while its ioctl runs, and it ends with the program."""
+    mine, reply_to = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with mine, Client(server.path) as greedy:
+        greedy.call("bind", va=0, len=2**40, kv="5:0:0:0")
+        with reply_to:
+            Request(Kind.IOCTL, CALLS[1].request, struct.pack("<3Q", 0, 2**40, 0), reply_to).send(greedy._socket)
+        waits = []
+        for step in range(1, 51):
+            begun = time.monotonic()
+            client.call("step", step=step)
+            waits.append(time.monotonic() - begun)
+        assert sorted(waits)[-2] < 0.5, f"of 50 steps beside the hint the slowest took {sorted(waits)[-3:]} s"
+    assert settled(lambda: len(server.node.files) == 1)
+    client.call("info")
+
+
 def test_a_signal_ends_a_long_command(tmp_path: Path) -> None:
     path = tmp_path / "node" / NAME
     with started(path) as process, Client(path) as client:

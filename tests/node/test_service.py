@@ -19,7 +19,6 @@ from sw.control.frames import Command, Reply, decode_reply, encode_request
 from sw.control.llm_commands import InferState
 from sw.driver import Driver
 from sw.driver.registers import Event
-from sw.kernel.slices import uninterrupted
 from sw.llm.models import PACKAGE
 from sw.llm.stub import summarize
 from sw.metrics import schema
@@ -31,6 +30,7 @@ from sw.node.served import SLICE_NS, ServedTransport, Stopping
 from sw.node.server import Server
 from sw.regs import registers as regs
 from sw.run import run
+from sw.slices import uninterrupted
 from sw.tools.control import read_token
 from sw.transport.base import WaitIrq, Write
 from sw.transport.model import ModelTransport
