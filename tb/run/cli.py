@@ -51,9 +51,7 @@ def _parser() -> Parser:
     regress.add_argument("--workers", help="tests at the same time (default: the cores)")
 
     check = commands.add_parser("check", help="everything a change must pass (`make test`)")
-    check.add_argument(
-        "--only", choices=["generated files", "manifest", "lint", "pytest", "legs", "fpga"], help="one part of it"
-    )
+    check.add_argument("--only", help="one part of it, see tb/run/check.py")
     commands.add_parser("audit", help="do the manifest and the test modules agree")
     commands.add_parser("doctor", help="what this machine has and lacks")
     return parser
