@@ -8,7 +8,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS ONLY COUNT ROWS
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS ONLY COUNT ROWS EVENTS
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -23,9 +23,9 @@ export KVCPU_MAKE_GOALS = $(MAKECMDGOALS)
 unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS MFLAGS MAKEOVERRIDES CXXFLAGS CFLAGS CPPFLAGS LDFLAGS
 
 PY := .venv/bin/python
-SETUP := "$${KVCPU_MAKE_PYTHON-python3}" tb/run/setup_env.py
+SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga sim serve llm-quick test pytest lint regs regress bench waves defects mutate fpga-check list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs sim serve llm-quick test pytest lint regs regress bench waves defects mutate fpga-check docs exports list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -37,8 +37,12 @@ setup: ## install the pinned tools into .venv (every other target does it by its
 setup-fpga: ## the same, and the FPGA and formal tools
 	@$(SETUP) --fpga
 
+setup-docs: ## the same, and the tools of `make docs` and `make exports`
+	@$(SETUP) --docs
+
 sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
-##   TRACE=<file>    replay only: a Mooncake-format trace (default: a seeded generator)
+##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
+##   BLOCK_SIZE=<n> TIME_UNIT=ms|s   of the trace: tokens behind a hash id, where it does not say (512); its times (ms)
 ##   REQUESTS=<n>    replay only: the first n requests
 ##   PROMPT="..."    serve this prompt only
 ##   SEED=<n>        seed of the run (default 1)
@@ -48,6 +52,7 @@ sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micr
 ##                   a pattern over <leg>.<test> such as 'top_moves.*', or failed: what failed last, with its seeds
 ##   SEEDS=<n>       with TEST: n seeds from SEED on
 ##   DEBUG=1         with TEST: every signal of the hierarchy visible to Python
+##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
@@ -56,6 +61,7 @@ serve: setup ## keep a simulation of the RTL open for kvctl, the shell and C pro
 ##   FREE_RUN=1      time passes also while no command needs it
 ##   ENTRIES=<n> LANES=4|8|16 PORTS=<n> SEED=<n>   as for sim
 ##   BACKEND=model   the device model instead of the RTL
+##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
@@ -76,7 +82,7 @@ lint: setup ## Verilator -Wall, slang, ruff, mypy
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
-regs: setup ## regenerate RTL, Python, C and docs from the descriptions of registers and kernel interface
+regs: setup ## regenerate RTL, Python, C and docs from the descriptions of registers, kernel interface and events
 	@$(PY) -m tb.make $@
 
 regress: setup ## all legs with all their seeds over the local cores, reports in sim_build/report
@@ -84,6 +90,7 @@ regress: setup ## all legs with all their seeds over the local cores, reports in
 ##   LEVEL=block|top|system
 ##   COVERAGE=1      collect code coverage
 ##   WORKERS=<n>     tests at the same time (default: the cores)
+##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
@@ -97,8 +104,16 @@ fpga-check: setup-fpga ## would this RTL make a good bitstream: lint, synthesis,
 ##   ONLY=<parts>    of lint, u250, ecp5, place, netlist (with commas between)
 	@$(PY) -m tb.make $@
 
+docs: setup-docs ## the documentation as a site in sim_build/site, with search, without network
+	@$(PY) -m tb.make $@
+
+exports: setup-docs ## the registers as IP-XACT, UVM, pyuvm and HTML in sim_build/exports
+	@mkdir -p sim_build/exports
+	@$(PY) -m tb.make $@
+
 waves: setup ## run one test with waves from time 0
 ##   TEST=<test> SEED=<n>
+##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 

@@ -16,8 +16,11 @@ from tb.run.errors import UsageError
 
 PREFIX = "KVCPU_MAKE_"
 GOALS = f"{PREFIX}GOALS"
+OUTPUT = "sim_build"
 TOOLS = ("VERILATOR", "CXX")
+REPLAY = ("TRACE", "REQUESTS", "BLOCK_SIZE", "TIME_UNIT")
 DEVICE = ("SEED", "ENTRIES", "LANES", "PORTS", "BACKEND", *TOOLS)
+EVENTS = "EVENTS"  # 1: the run leaves its event log
 
 Values = Mapping[str, str]
 """What was given on make's command line: values by variable."""
@@ -47,7 +50,7 @@ def options(given: Values, names: Iterable[str]) -> list[str]:
 def flag(given: Values, name: str) -> list[str]:
     """A variable that is 1, or 0 as if it was not given. Raises UsageError."""
     value = given.get(name, "0")
-    if value not in {"0", "1", ""}:
+    if value not in {"0", "1"}:
         raise UsageError(f"{name}={value}: 1 or 0 is needed")
     return [f"--{name.lower().replace('_', '-')}"] if value == "1" else []
 
@@ -63,18 +66,23 @@ def _testbench(given: Values, command: str, *arguments: str) -> list[Step]:
 
 def _sim(given: Values) -> list[Step]:
     if "TEST" in given:
-        _no_effect(given, "TRACE", "REQUESTS", "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
+        _no_effect(given, *REPLAY, "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
         return _testbench(
-            given, "run", "--waves=failure", *options(given, ("TEST", "SEED", "SEEDS")), *flag(given, "DEBUG")
+            given,
+            "run",
+            "--waves=failure",
+            *options(given, ("TEST", "SEED", "SEEDS")),
+            *flag(given, "DEBUG"),
+            *flag(given, EVENTS),
         )
     _no_effect(given, "SEEDS", "DEBUG", why="without TEST")
     steps = []
     if "PROMPT" in given:
-        _no_effect(given, "TRACE", "REQUESTS", why="with PROMPT, which is served alone")
+        _no_effect(given, *REPLAY, why="with PROMPT, which is served alone")
     else:
-        steps.append(Step("tb.replay", (*options(given, ("TRACE", "REQUESTS", *DEVICE)),)))
+        steps.append(Step("tb.replay", (*options(given, (*REPLAY, *DEVICE)), *flag(given, EVENTS))))
     if not {"TRACE", "REQUESTS"} & given.keys():
-        steps.append(Step("tb.llm", (*options(given, ("PROMPT", *DEVICE)),)))
+        steps.append(Step("tb.llm", (*options(given, ("PROMPT", *DEVICE)), *flag(given, EVENTS))))
     return steps
 
 
@@ -85,15 +93,16 @@ def _no_effect(given: Values, *names: str, why: str) -> None:
 
 
 def _serve(given: Values) -> list[Step]:
-    return [Step("tb.serve", (*options(given, ("SOCKET", *DEVICE)), *flag(given, "FREE_RUN")))]
+    return [Step("tb.serve", (*options(given, ("SOCKET", *DEVICE)), *flag(given, "FREE_RUN"), *flag(given, EVENTS)))]
 
 
 def _regress(given: Values) -> list[Step]:
-    return _testbench(given, "regress", *options(given, ("SEEDS", "LEVEL", "WORKERS")), *flag(given, "COVERAGE"))
+    flags = (*flag(given, "COVERAGE"), *flag(given, EVENTS))
+    return _testbench(given, "regress", *options(given, ("SEEDS", "LEVEL", "WORKERS")), *flags)
 
 
 def _waves(given: Values) -> list[Step]:
-    return _testbench(given, "run", "--waves=always", *options(given, ("TEST", "SEED")))
+    return _testbench(given, "run", "--waves=always", *options(given, ("TEST", "SEED")), *flag(given, EVENTS))
 
 
 def _pytest(given: Values) -> list[Step]:
@@ -111,18 +120,35 @@ def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
 
 
+def _docs(_given: Values) -> list[Step]:
+    return [Step("sphinx", ("-q", "-W", "--keep-going", "-b", "html", "docs", f"{OUTPUT}/site"))]
+
+
+def _exports(_given: Values) -> list[Step]:
+    """Register maps for other tools, each from the one description."""
+    return [
+        Step("peakrdl", (form, "--top", top, "-o", f"{OUTPUT}/exports/{top}{suffix}", "rtl/regs/kvcpu.rdl"))
+        for top in ("kvcpu_regs", "kvcpu_bar2")
+        for form, suffix in (("ip-xact", ".xml"), ("html", "_html"), ("uvm", "_uvm_pkg.sv"), ("pyuvm", "_pyuvm.py"))
+    ]
+
+
 TARGETS = {
-    "sim": Target(("TRACE", "REQUESTS", "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG"), _sim),
-    "serve": Target(("SOCKET", "FREE_RUN", *DEVICE), _serve),
+    "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
+    "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
     "pytest": Target(("ARGS",), _pytest),
     "lint": Target(TOOLS, lambda given: _testbench(given, "check", "--only=lint")),
-    "regs": Target((), lambda _: [Step("sw.regs.generate"), Step("sw.uapi", ("generate",))]),
-    "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", *TOOLS), _regress),
+    "regs": Target(
+        (), lambda _: [Step("sw.regs.generate"), Step("sw.uapi", ("generate",)), Step("tb.events.generate")]
+    ),
+    "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", EVENTS, *TOOLS), _regress),
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
-    "waves": Target(("TEST", "SEED", *TOOLS), _waves),
+    "docs": Target((), _docs),
+    "exports": Target((), _exports),
+    "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
     "defects": Target(("ONLY",), lambda given: [Step("tb.defects", ("--", *words(given.get("ONLY", ""))))]),
     "mutate": Target(("ONLY", "COUNT", "SEED"), _mutate),
     "list": Target((), lambda given: _testbench(given, "list")),
@@ -133,10 +159,15 @@ EVERYWHERE = {"PYTHON"}  # read by the target `setup`, which all others need
 
 
 def plan(name: str, given: Values, goals: Sequence[str] = ()) -> list[Step]:
-    """What the target runs. Raises UsageError for a variable that none of the `goals` of make's command line takes."""
+    """What the target runs.
+
+    Raises UsageError for a variable that none of the `goals` of make's command line takes, or that is empty.
+    """
     takers = {name, *goals} & TARGETS.keys()
     known = EVERYWHERE.union(*(TARGETS[taker].variables for taker in takers))
-    for variable in given:
+    for variable, value in given.items():
+        if not value:
+            raise UsageError(f"{variable} is empty: give it a value, or leave it out")
         if variable not in known:
             raise UsageError(f"{variable} has no effect on `make {name}`: `make help` lists what has")
     return TARGETS[name].steps({key: value for key, value in given.items() if key in TARGETS[name].variables})

@@ -4,14 +4,16 @@
 // AW and W of a burst are queued together and neither waits for the other's ready (AXI forbids it);
 // AW is valid no later than the burst's first beat.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_dma_write
   import kvcpu_pkg::tier_e;
 #(
   /// Data width of the memory port in bits: 64, 128, 256, 512 (contract 1).
   parameter int unsigned AXI_DATA_WIDTH = 512,
-  /// Moves at the same time, power of two.
+  /// Moves at the same time, power of two, 16 to 64.
   parameter int unsigned MOVES = 64,
-  /// Bursts at the same time, power of two.
+  /// Bursts at the same time, power of two, 2 to 256.
   parameter int unsigned BURSTS = 64,
   /// Beats of a full burst, power of two.
   parameter int unsigned BURST_BEATS = 16,
@@ -299,5 +301,16 @@ module kvcpu_dma_write
       wlast_o    <= buf_last_q;
     end
   end
+
+
+  // ---------------------------------------------------------------- AXI write channels (device.md 6, 10)
+  `KVCPU_ASSERT(aw_holds, awvalid_o && !awready_i && !clear_i |=>
+                awvalid_o && $stable({awid_o, awaddr_o, awlen_o, awtier_o}),
+                "a write address holds until it is accepted")
+  `KVCPU_ASSERT(aw_inside_page,
+                awvalid_o |-> 32'(awaddr_o[11:0]) + (32'(awlen_o) + 1) * (AXI_DATA_WIDTH / 8) <= 4096,
+                "no write burst crosses a 4 KiB boundary")
+  `KVCPU_ASSERT(w_holds, wvalid_o && !wready_i && !clear_i |=> wvalid_o && $stable({wdata_o, wlast_o}),
+                "write data hold until they are accepted")
 
 endmodule

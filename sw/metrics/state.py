@@ -102,6 +102,8 @@ class Inference:
         tokens: that it produced.
         missed: whether it finished after its deadline.
         usage: what it has cost.
+        holder: whose it was; not shown.
+        reason: why it has failed.
     """
 
     infer_id: int
@@ -113,3 +115,5 @@ class Inference:
     tokens: int
     missed: bool
     usage: Usage
+    holder: str = ""
+    reason: str = ""

@@ -11,7 +11,7 @@ from sw.driver.types import TIERS, Entry, InsertRequest
 from sw.node.calls import FLAG, KV, STEP, WORD, Asker, Call, CallError, Json, call, parsed_kv
 from sw.regs import registers as regs
 
-_WINDOW = 4096  # entries read at once
+_WINDOW = 1024  # entries read at once
 _TIER = {"type": "integer", "minimum": 0, "maximum": TIERS - 1}
 
 
@@ -104,6 +104,8 @@ async def _insert(asker: Asker, asked: Json) -> Json:
     driver, kv_addr = asker.node.driver, parsed_kv(asked["kv"])
     end = kv_addr.token + asked.get("tokens", driver.caps.block_tokens) - 1
     flags = {name: asked.get(name, False) for name in ("prefix", "hot")}
+    asker.node.owners.check_insert(kv_addr.request_id)
+    asker.may_act(asked, kv_addr.request_id, claims=True)
     place = await driver.insert(InsertRequest(kv_addr, end, asked.get("tier", 0), **flags))
     return asdict(place)
 
@@ -111,7 +113,10 @@ async def _insert(asker: Asker, asked: Json) -> Json:
 async def _lookup(asker: Asker, asked: Json) -> Json:
     """Where a token's block is; with `touch` as a port's lookup."""
     kv_addr = parsed_kv(asked["kv"])
-    place = await asker.node.driver.lookup(kv_addr, touch=asked.get("touch", False))
+    touch = asked.get("touch", False)
+    if touch:
+        asker.may_act(asked, kv_addr.request_id)
+    place = await asker.node.driver.lookup(kv_addr, touch=touch)
     if place is None:
         raise CallError(errno.ENOENT, f"{kv_addr} is not in the directory")
     return asdict(place)
@@ -119,19 +124,28 @@ async def _lookup(asker: Asker, asked: Json) -> Json:
 
 async def _remove(asker: Asker, asked: Json) -> Json:
     """REMOVE a block."""
-    await asker.node.driver.remove(parsed_kv(asked["kv"]))
+    kv_addr = parsed_kv(asked["kv"])
+    asker.may_act(asked, kv_addr.request_id)
+    await asker.node.driver.remove(kv_addr)
     return {}
 
 
 async def _migrate(asker: Asker, asked: Json) -> Json:
     """MIGRATE: queue a move."""
-    await asker.node.driver.migrate(parsed_kv(asked["kv"]), asked["tier"])
+    kv_addr = parsed_kv(asked["kv"])
+    asker.may_act(asked, kv_addr.request_id)
+    await asker.node.driver.migrate(kv_addr, asked["tier"])
     return {}
 
 
 async def _free(asker: Asker, asked: Json) -> Json:
     """FREE_REQUEST."""
-    return asdict(await asker.node.driver.free_request(asked["request"]))
+    request = asked["request"]
+    asker.may_act(asked, request)
+    freed = await asker.node.driver.free_request(request)
+    if not freed.stayed:
+        asker.node.owners.freed(request)
+    return asdict(freed)
 
 
 DIRECTORY_CALLS: dict[str, Call] = {
@@ -139,10 +153,17 @@ DIRECTORY_CALLS: dict[str, Call] = {
     "stats": call(_stats),
     "explain": call(_explain, "kv", kv=KV),
     "insert": call(
-        _insert, "kv", kv=KV, tokens={**WORD, "minimum": 1, "maximum": 256}, tier=_TIER, prefix=FLAG, hot=FLAG
+        _insert,
+        "kv",
+        kv=KV,
+        tokens={**WORD, "minimum": 1, "maximum": 256},
+        tier=_TIER,
+        prefix=FLAG,
+        hot=FLAG,
+        token=WORD,
     ),
-    "lookup": call(_lookup, "kv", kv=KV, touch=FLAG),
-    "remove": call(_remove, "kv", kv=KV),
-    "migrate": call(_migrate, "kv", "tier", kv=KV, tier=_TIER),
-    "free": call(_free, "request", request={**WORD, "maximum": 65535}),
+    "lookup": call(_lookup, "kv", kv=KV, touch=FLAG, token=WORD),
+    "remove": call(_remove, "kv", kv=KV, token=WORD),
+    "migrate": call(_migrate, "kv", "tier", kv=KV, tier=_TIER, token=WORD),
+    "free": call(_free, "request", request={**WORD, "maximum": 65535}, token=WORD),
 }

@@ -12,10 +12,17 @@ from sw.node.binding_calls import BINDING_CALLS
 from sw.node.calls import Asker, Call, CallError, Json
 from sw.node.device_calls import DEVICE_CALLS
 from sw.node.directory_calls import DIRECTORY_CALLS
+from sw.node.inference_calls import INFERENCE_CALLS
 from sw.node.service_calls import SERVICE_CALLS
 from sw.regs.registers import Status
 
-CALLS: dict[str, Call] = {**DEVICE_CALLS, **BINDING_CALLS, **DIRECTORY_CALLS, **SERVICE_CALLS}
+CALLS: dict[str, Call] = {
+    **DEVICE_CALLS,
+    **BINDING_CALLS,
+    **DIRECTORY_CALLS,
+    **SERVICE_CALLS,
+    **INFERENCE_CALLS,
+}
 
 _DEVICE_ERRNO = {
     Status.MISS: errno.ENOENT,
@@ -42,7 +49,7 @@ async def dispatch(asker: Asker) -> Json:
     Raises:
         CallError: it is none, an argument is wrong, or the device refuses it.
         DriverError, TransportError: the device does not do its part.
-        AuditError: a decision could not be recorded.
+        AuditUnavailable: a decision could not be recorded; the node must end.
     """
     asked = parse(asker.request.payload)
     known = CALLS.get(asked["call"])

@@ -25,8 +25,9 @@ from sw.driver import DriverError
 from sw.node.answer import answer
 from sw.node.boundary import failed
 from sw.node.connections import CONNECTIONS, Connection, Connections
+from sw.node.file import File
 from sw.node.lock import locked
-from sw.node.node import File, Node
+from sw.node.node import Node
 from sw.node.tasks import Task, pause
 from sw.run import run
 from sw.transport.base import TransportError

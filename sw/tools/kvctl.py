@@ -13,6 +13,7 @@ from sw.driver.types import TIERS
 from sw.regs.kv_address import TOKENS
 from sw.tools import kvviews
 from sw.tools.common import U64, Parser, Session, Tool, counted, kv_address, main, number
+from sw.tools.control import Control
 
 U32 = (1 << 32) - 1
 HINTS = {
@@ -24,6 +25,8 @@ HINTS = {
     Hint.RELEASE: "one reference less",
 }
 WEIGHTS = {"w_r": 255, "w_f": 255, "w_s": 255, "w_d": 255, "evict_thresh": 65535, "prefetch_thresh": 65535}
+ON_BLOCKS = {"insert", "lookup", "remove", "migrate", "free", "default_unbind"}
+"""Calls that act on blocks: they carry the token of the administrator whose files are beside the socket."""
 Command = Callable[[argparse.Namespace, Session], None]
 
 
@@ -116,7 +119,7 @@ def _hint_arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _hint(options: argparse.Namespace, session: Session) -> None:
-    result = session.client.call("hint", **_hint_arguments(options))
+    result = session.client.call("hint", **_hint_arguments(options), **Control(session).for_blocks())
     missed = result.get("not_bound", result.get("not_in_directory", 0))
     why = "not bound" if "not_bound" in result else "not in the directory"
     session.show(
@@ -134,7 +137,9 @@ def _bind(options: argparse.Namespace, session: Session) -> None:
         options.parser.error("VA LEN REQ:LAYER:HEAD:TOKEN are needed, or none of them")
     if options.va + options.len - 1 > U64:
         options.parser.error(f"{options.va:#x} + {options.len:,} bytes run past 2^64")
-    result = session.client.call("default_bind", va=options.va, len=options.len, kv=str(options.kv))
+    result = session.client.call(
+        "default_bind", va=options.va, len=options.len, kv=str(options.kv), **Control(session).for_blocks()
+    )
     session.show(result, lambda: session.line(f"bound: {counted(result['blocks'], 'block')} from {options.kv} on"))
 
 
@@ -181,7 +186,8 @@ def _plain(name: str, show: Callable[[Session, dict[str, Any]], None], *argument
         given = {key: getattr(options, key) for key in arguments}
         if "kv" in given:
             given["kv"] = str(given["kv"])
-        result = session.client.call(name, **_without_none(**given))
+        token = Control(session).for_blocks() if name in ON_BLOCKS else {}
+        result = session.client.call(name, **_without_none(**given), **token)
         session.show(result, lambda: show(session, result))
 
     return command

@@ -10,7 +10,7 @@ from typing import Any
 from sw.control.frames import Command
 from sw.kernel.capability import HOLDER, Object, Rights
 from sw.llm.config import CLASSES
-from sw.llm.loaded import BackendKind
+from sw.llm.loaded import OLDER, BackendKind
 from sw.tools.common import U64, Parser, Session, Tool, ToolError, main, number
 from sw.tools.control import Control, add_token_option, write_token
 from sw.tools.models import choose
@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument(
         "--backend", choices=[kind.name.lower() for kind in BackendKind], default="micro", help="who computes"
     )
+    load.add_argument("--older", action="store_true", help="also a revision older than the newest that was loaded")
     unload = add("unload", "unload a model")
     unload.add_argument("model", nargs="?", type=number(U32), default=0, help="its id (default: the only one)")
     budget = add("budget", "admit or change the server of a class")
@@ -44,8 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     budget.add_argument("period_ns", type=number(U64, 1), help="T in ns of device time")
     budget.add_argument("tokens", nargs="?", type=number(U32), default=0, help="most tokens in a period (0: no limit)")
     add("status", "counts of the service")
+    add("list", "inferences that have not ended, or were not read to their end")
+    add("cancel", "end an inference").add_argument("infer_id", type=number(U32, 1), help="its number (`llmctl list`)")
     audit = add("audit", "the last decisions, and whether the log is whole")
-    audit.add_argument("--last", type=number(1_000_000, 1), default=20, help="so many entries (default 20)")
+    audit.add_argument("--last", type=number(10_000, 1), default=20, help="so many entries (default 20)")
     add("keys", "keys that packages may be signed with, and capabilities")
     grant = add("grant", "issue a capability")
     grant.add_argument("holder", type=_holder, help="the tenant: 1 to 64 letters, digits and . _ : / -")
@@ -71,7 +74,7 @@ def _load(options: argparse.Namespace, session: Session, control: Control) -> in
     model = choose(options.package, options.model, options.ctx)
     handle = control.buffer(model.data)
     try:
-        flags = BackendKind[options.backend.upper()]
+        flags = BackendKind[options.backend.upper()] | (OLDER if options.older else 0)
         reply = control.ask(Command.LLM_LOAD, control.admin(), handle, options.wcet_cycles, flags)
     finally:
         control.release(handle)
@@ -105,6 +108,20 @@ def status(control: Control) -> dict[str, int]:
 def _status(_: argparse.Namespace, session: Session, control: Control) -> int:
     result = status(control) | {"frame_bytes_dropped": control.client.call("info")["frame_bytes_dropped"]}
     session.show(result, lambda: session.pairs(result.items()))
+    return 0
+
+
+def _list(_: argparse.Namespace, session: Session, control: Control) -> int:
+    result = control.client.call("inferences", token=control.admin())
+    columns = ("infer_id", "holder", "class", "model", "state", "tokens", "max_tokens", "unread")
+    rows = [[one[name] for name in columns] for one in result["inferences"]]
+    session.show(result, lambda: session.table(columns, rows) if rows else session.line("no inferences"))
+    return 0
+
+
+def _cancel(options: argparse.Namespace, session: Session, control: Control) -> int:
+    result = control.client.call("cancel", token=control.admin(), infer_id=options.infer_id)
+    session.show(result, lambda: session.line(f"inference {options.infer_id}: {result['state']}"))
     return 0
 
 
@@ -170,6 +187,8 @@ COMMANDS = {
     "unload": _unload,
     "budget": _budget,
     "status": _status,
+    "list": _list,
+    "cancel": _cancel,
     "audit": _audit,
     "keys": _keys,
     "grant": _grant,

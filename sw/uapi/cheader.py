@@ -61,7 +61,7 @@ def emit_wire() -> str:
     """The text of `sw/uapi/wire.h`."""
     constants: dict[str, str] = {"MAGIC": f"{wire.MAGIC:#010x}u"}
     constants |= {kind.name: f"{kind.value}u" for kind in (wire.Kind.IOCTL, wire.Kind.CALL)}
-    for name in ("VARIABLE", "RUNTIME_VARIABLE", "FOLDER", "NAME", "MARK"):
+    for name in ("VARIABLE", "RUNTIME_VARIABLE", "FOLDER", "NAME", "MARK", "TOKEN"):
         constants[name] = f'"{getattr(place, name)}"'
     constants["REQUESTS"] = ", ".join(f"{call.request:#010x}u" for call in description.CALLS)
     lines = "\n".join(f"#define KVCPU_WIRE_{name} {value}" for name, value in constants.items())

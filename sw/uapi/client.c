@@ -134,6 +134,35 @@ int kvcpu_client_open(const char *path, int flags) {
     return fd;
 }
 
+/* The token that the local owner's tools present: in a file beside the socket, which only its owner may read. */
+uint64_t kvcpu_client_token(int fd) {
+    const int before = errno;
+    struct sockaddr_un peer;
+    char path[sizeof peer.sun_path + sizeof KVCPU_WIRE_TOKEN + 4];
+    char text[32];
+    socklen_t size = sizeof peer;
+    uint64_t token = 0;
+    memset(&peer, 0, sizeof peer);
+    if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && peer.sun_family == AF_UNIX &&
+        memchr(peer.sun_path, '\0', sizeof peer.sun_path) != NULL) {
+        char *slash = strrchr(peer.sun_path, '/');
+        char *dot = strrchr(peer.sun_path, '.');
+        const int suffix = dot != NULL && dot > (slash != NULL ? slash + 1 : peer.sun_path);
+        int file;
+        if (suffix) *dot = '\0';
+        snprintf(path, sizeof path, "%s%s/%s", peer.sun_path, suffix ? "" : ".d", KVCPU_WIRE_TOKEN);
+        file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (file >= 0) {
+            const ssize_t got = read(file, text, sizeof text - 1);
+            text[got > 0 ? got : 0] = '\0';
+            token = strtoull(text, NULL, 16);
+            close(file);
+        }
+    }
+    errno = before;
+    return token;
+}
+
 /* ------------------------------------------------------------------ one exchange */
 
 /* Send a packet whose answer goes to `reply`. The kernel copies the payload, so a bad pointer is EFAULT here. */

@@ -67,10 +67,13 @@ EXPORT int kvcpu_get_telemetry(int fd, struct kvcpu_telemetry *telemetry) {
 
 EXPORT int kvcpu_bind(int fd, const void *va, uint64_t len, uint16_t request, uint8_t layer, uint8_t head,
                       uint32_t token) {
+    const uint64_t right = kvcpu_client_token(fd);
     char call[CALL_SIZE];
-    snprintf(call, sizeof call,
-             "{\"call\":\"bind\",\"va\":%" PRIuPTR ",\"len\":%" PRIu64 ",\"kv\":\"%u:%u:%u:%" PRIu32 "\"}", (uintptr_t)va,
-             len, (unsigned)request, (unsigned)layer, (unsigned)head, token);
+    int length = snprintf(call, sizeof call,
+                          "{\"call\":\"bind\",\"va\":%" PRIuPTR ",\"len\":%" PRIu64 ",\"kv\":\"%u:%u:%u:%" PRIu32 "\"",
+                          (uintptr_t)va, len, (unsigned)request, (unsigned)layer, (unsigned)head, token);
+    if (right != 0) length += snprintf(call + length, sizeof call - (size_t)length, ",\"token\":%" PRIu64, right);
+    snprintf(call + length, sizeof call - (size_t)length, "}");
     return check(fd) == 0 ? kvcpu_client_call(fd, call) : -1;
 }
 

@@ -12,6 +12,7 @@ VARIABLE = "KVCPU_SOCKET"
 RUNTIME_VARIABLE = "XDG_RUNTIME_DIR"
 FOLDER = "kvcpu"
 NAME = "kvcpu0.sock"
+TOKEN = "admin.token"  # in the folder beside the socket: what the local owner's tools present
 MARK = f"{NAME}:"  # how the own name of a connection begins that is a program's open file, after a NUL
 LONGEST = 107  # bytes of a path that sockaddr_un takes
 

@@ -110,6 +110,8 @@ def _bench(argv: list[str], console: Console) -> int:
     wrong = report.missed(figures)
     if wrong:
         tell(f"error: missed: {', '.join(wrong)}")
+    if not wrong and all(figure.value is None for figure in figures.values()):
+        raise UsageError(f"nothing was measured: {next(iter(figures.values())).how.removeprefix('not measured: ')}")
     return 1 if wrong else 0
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sw.replay.config import TooLarge
 from sw.replay.trace import TraceError, TraceRequest
 from sw.terminal import new_console
 from tb.replay import outcome as results
@@ -23,11 +24,12 @@ KIND = "sim"  # of the reports: sim.json, sim.html
 
 def _replay(options: Options, begun: float) -> int:
     try:
-        workload = load(options.trace, options.requests, options.seed)
-    except TraceError as error:
+        trace = load(options, options.seed)
+        config = plan(trace, options.entries)
+    except (TraceError, TooLarge) as error:
         raise UsageError(f"trace {error}") from None
-    console = new_console()
-    outcome = Outcome(options=options, config=plan(workload, options.entries), requested=len(workload), begun=begun)
+    workload, console = trace.requests, new_console()
+    outcome = Outcome(options=options, config=config, requested=len(workload), begun=begun)
 
     def differed() -> None:
         outcome.mismatches = max(outcome.mismatches, 1)
@@ -68,7 +70,7 @@ def _report(outcome: Outcome, console: Console) -> None:
     if outcome.samples:
         results.show(console, outcome)
     options = outcome.options
-    own = {"trace": outcome.trace, "requests": options.requests}
+    own = {"trace": outcome.trace} | {name: getattr(options, name) for name in ("requests", "block_size", "time_unit")}
     page = None if outcome.state == STOPPED else lambda path: _write_page(outcome, path)
     where = write_reports(KIND, options.report, outcome.figures(), options, page, **own)
     sayer(console)(f"report: {where}")

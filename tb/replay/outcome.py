@@ -59,6 +59,7 @@ class Outcome(Ending):
             "failure": self.failure,
             **options.sizes,
             "trace": self.trace,
+            "trace_block_tokens": self.config.trace_block,
             "requests": tally.requests,
             "requests_asked": self.requested,
             "seed": options.seed,
@@ -107,6 +108,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
     return [
         ("device", options.device),
         ("trace", f"{outcome.trace}, seed {options.seed}"),
+        ("block size", f"{outcome.config.trace_block:,} tokens"),
         ("requests", f"{tally.requests:,} of {outcome.requested:,} in {tally.steps:,} steps"),
         ("slots", ", ".join(slots)),
         ("references", f"{tally.references:,}"),

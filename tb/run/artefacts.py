@@ -25,6 +25,7 @@ NO_LOCKS = (
     errno.ENOLCK,
     errno.EOPNOTSUPP,
 )  # of a file system that locks no folders: nothing is swept there
+SPACE_BYTES = 1 << 20
 WORK = "work-"  # names of what is not finished
 DIGESTS = "digests.json"
 SUM = ".sha256"
@@ -135,6 +136,12 @@ def _replace(path: Path, data: bytes, *, sync: bool) -> None:
 def write_whole(path: Path, content: str) -> None:
     """Replace `path`, or leave it as it is: no reader and no crash finds a part. Raises OSError."""
     _replace(path, content.encode(), sync=True)
+
+
+def require_space(folder: Path) -> None:
+    """Raise UsageError when the disk is full: what a tool or a test has written there is then a part of it."""
+    if shutil.disk_usage(folder).free < SPACE_BYTES:
+        raise UsageError(f"no space left on device: {shown(folder)}; free some and call again")
 
 
 def append_line(path: Path, line: str) -> None:

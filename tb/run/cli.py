@@ -11,6 +11,8 @@ from tb.run.command import MAX_COUNT, Parser, run_command, whole
 from tb.run.manifest import Leg, Manifest, load
 from tb.run.paths import MANIFEST, SIM_BUILD, shown
 
+EVENTS = "write the event log (events.sqlite) beside sim.log"
+
 
 def _parser() -> Parser:
     parser = Parser("python -m tb.run", __doc__)
@@ -30,6 +32,7 @@ def _parser() -> Parser:
         default="never",
         help="always: from time 0; failure: run a failing test again with waves of its last cycles",
     )
+    run.add_argument("--events", action="store_true", help=EVENTS)
 
     commands.add_parser("list", help="all legs and tests")
     for name, text in (("build", "build one top"), ("lint", "Verilator -Wall and slang on one top, or on all")):
@@ -44,12 +47,11 @@ def _parser() -> Parser:
     regress.add_argument("--quick", action="store_true", help="quick legs only")
     regress.add_argument("--level", help="block, top or system only")
     regress.add_argument("--coverage", action="store_true", help="collect code coverage")
+    regress.add_argument("--events", action="store_true", help=EVENTS)
     regress.add_argument("--workers", help="tests at the same time (default: the cores)")
 
     check = commands.add_parser("check", help="everything a change must pass (`make test`)")
-    check.add_argument(
-        "--only", choices=["generated files", "manifest", "lint", "pytest", "legs", "fpga"], help="one part of it"
-    )
+    check.add_argument("--only", help="one part of it, see tb/run/check.py")
     commands.add_parser("audit", help="do the manifest and the test modules agree")
     commands.add_parser("doctor", help="what this machine has and lacks")
     return parser
@@ -79,10 +81,11 @@ def _command(options: argparse.Namespace) -> int:  # each command imports what i
         return doctor()
     manifest = _manifest(options)
     if options.command == "run":
-        from tb.run.commands import run_tests
+        from tb.run.commands import Wanted, run_tests
 
         number = whole(options.seeds, "SEEDS", 1, MAX_COUNT)
-        return run_tests(manifest, options.test, options.seed, number, options.debug, options.waves)
+        wanted = Wanted(debug=options.debug, waves=options.waves, events=options.events)
+        return run_tests(manifest, options.test, options.seed, number, wanted)
     if options.command == "list":
         from tb.run.commands import list_tests
 
@@ -105,10 +108,16 @@ def _command(options: argparse.Namespace) -> int:  # each command imports what i
         return check(manifest, options.only)
     from tb.run.regress import regress
 
-    seeds = whole(options.seeds, "SEEDS", 1, MAX_COUNT) if options.seeds else None
-    workers = whole(options.workers, "WORKERS", 1, MAX_COUNT) if options.workers else None
+    seeds = None if options.seeds is None else whole(options.seeds, "SEEDS", 1, MAX_COUNT)
+    workers = None if options.workers is None else whole(options.workers, "WORKERS", 1, MAX_COUNT)
     return regress(
-        manifest, seeds=seeds, quick=options.quick, level=options.level, coverage=options.coverage, workers=workers
+        manifest,
+        seeds=seeds,
+        quick=options.quick,
+        level=options.level,
+        coverage=options.coverage,
+        workers=workers,
+        events=options.events,
     )
 
 

@@ -1,13 +1,13 @@
 """The commands that are short: run a few tests, list, build, audit."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
 from sw.terminal import LAYOUT, new_console, visible
 from tb.run.build import BuildSpec, build
 from tb.run.errors import UsageError
-from tb.run.leg import Job, Outcome, explain, run_built
+from tb.run.leg import EVENT_LOG, Job, Outcome, explain, run_built
 from tb.run.manifest import Manifest, audit
 from tb.run.paths import shown
 from tb.run.selection import FAILED, chosen, keep_failures
@@ -33,28 +33,46 @@ def with_parameters(spec: BuildSpec, assignments: list[str]) -> BuildSpec:
     return replace(spec, parameters=parameters)
 
 
-def run_tests(manifest: Manifest, text: str | None, seed: str | None, seeds: int, debug: bool, waves: str) -> int:
+@dataclass(frozen=True)
+class Wanted:
+    """What runs leave besides their verdict: `waves` is "never", "failure" (of a second run) or "always"."""
+
+    debug: bool = False
+    waves: str = "never"
+    events: bool = False
+
+
+def run_tests(manifest: Manifest, text: str | None, seed: str | None, seeds: int, wanted: Wanted) -> int:
     """Run the tests that TEST, SEED and SEEDS name (`tb.run.selection`) one after the other.
 
-    `waves` is "never", "failure" (of a second run) or "always". Returns the exit status. Raises UsageError, CheckError.
+    Returns the exit status. Raises UsageError, CheckError.
     """
     waiting = chosen(manifest, text, seed, seeds)
     total, failed = len(waiting), list[Job]()
     try:
         while waiting:
-            job = waiting[0]
-            spec = replace(job.leg.spec, debug=debug, waves=waves == "always")
-            job = replace(job, waves_from_ps=0) if waves == "always" else job
+            always = wanted.waves == "always"
+            job = replace(waiting[0], events=wanted.events)
+            spec = replace(job.leg.spec, debug=wanted.debug, waves=always)
+            job = replace(job, waves_from_ps=0) if always else job
             outcome = run_built(job, build(spec, say))
             waiting.pop(0)
             show(outcome)
+            if job.events:
+                say(f"  events {shown_events(outcome)}")
             if not outcome.verdict.passed:
                 failed.append(job)
-            _show_waves(outcome, spec, waves)
+            _show_waves(outcome, spec, wanted.waves)
     finally:
         keep_failures([*failed, *waiting] if text == FAILED else failed)
     say(f"{total - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0
+
+
+def shown_events(outcome: Outcome) -> str:
+    """Where the event log of a run is."""
+    path = outcome.log.parent / EVENT_LOG
+    return shown(path) if path.is_file() else "none: this test has no scoreboard of the whole device"
 
 
 def _show_waves(outcome: Outcome, spec: BuildSpec, waves: str) -> None:

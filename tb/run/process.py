@@ -8,6 +8,7 @@ no simulator, make or compiler outlives the command that started it. When the co
 import contextlib
 import errno
 import os
+import resource
 import secrets
 import signal
 import subprocess
@@ -21,11 +22,12 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import IO
 
-from tb.run.errors import CheckError
+from tb.run.errors import CheckError, UsageError
 from tb.run.paths import ROOT
 
 PASSED_ON = ("HOME", "TMPDIR", "LD_LIBRARY_PATH", "CPATH", "LIBRARY_PATH", "SSL_CERT_FILE")
 GRACE_S = 2.0
+DESCRIPTORS = 256  # open files that a command and its tools may need
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 MARK = "KVCPU_RUNNER"  # variable that all children of one runner have, and theirs
 NOT_A_PROGRAM = (errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ETXTBSY)
@@ -41,14 +43,14 @@ class _Watchdog:
     """A process that ends this one's children when this one can no longer do it."""
 
     def __init__(self) -> None:
-        self.word = f"{MARK}={os.getpid()}.{secrets.token_hex(8)}"
+        self.mark = f"{os.getpid()}.{secrets.token_hex(8)}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def watch(self) -> None:
         """Start it, or start it again; the caller has `_lock`."""
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(WATCHDOG), self.word],
+                [sys.executable, "-I", "-S", str(WATCHDOG), f"{MARK}={self.mark}"],
                 env={"LC_ALL": "C.UTF-8"},
                 cwd="/",
                 stdin=subprocess.PIPE,
@@ -83,7 +85,7 @@ def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     PYTHONPATH, VERILATOR_ROOT, MAKEFLAGS, COCOTB_* and all the rest stay outside, so that a run
     does not depend on the shell it was started from.
     """
-    env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    env = {name: os.environ[name] for name in (*PASSED_ON, MARK) if name in os.environ}
     env["PATH"] = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
     env["LC_ALL"] = "C.UTF-8"
     env.update(extra or {})
@@ -127,9 +129,27 @@ def _group_exists(pid: int) -> bool:
     return True
 
 
+def _enough_descriptors() -> None:
+    """Raise the limit of open files where that is allowed: tools that run out of them say all kinds of things."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= DESCRIPTORS:
+        return
+    try:
+        most = hard if hard == resource.RLIM_INFINITY else max(hard, DESCRIPTORS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, most))
+    except (ValueError, OSError):
+        raise UsageError(
+            f"a process may open only {soft} files: call `ulimit -n {DESCRIPTORS}` or more first"
+        ) from None
+
+
 @contextlib.contextmanager
 def no_process_left() -> Iterator[None]:
-    """Whatever way the block ends (Ctrl-C, SIGTERM, SIGHUP, error), its children end with it."""
+    """Whatever way the block ends (Ctrl-C, SIGTERM, SIGHUP, error), its children end with it.
+
+    Raises UsageError where a process may open too few files.
+    """
+    _enough_descriptors()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         if _starting.is_set():
@@ -141,7 +161,11 @@ def no_process_left() -> Iterator[None]:
     _stopping.clear()
     _late.clear()
     interrupted = False
+    outer = os.environ.get(MARK)
+    os.environ[MARK] = _watchdog.mark  # for children that are started in other ways than by `run`
     try:
+        with _lock:
+            _watchdog.watch()
         yield
     except KeyboardInterrupt:
         interrupted = True
@@ -151,6 +175,8 @@ def no_process_left() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
         kill_all()
         _watchdog.dismiss()
+        os.environ.pop(MARK)
+        os.environ.update({} if outer is None else {MARK: outer})
         if not interrupted:  # else threads that are still there must not start anything more
             _stopping.clear()
         for number, handler in previous.items():
@@ -208,11 +234,10 @@ def run(
 
 
 def _start(command: Sequence[str], env: Mapping[str, str], cwd: Path, out: IO[bytes]) -> "subprocess.Popen[bytes]":
-    name, _, value = _watchdog.word.partition("=")
     try:
         return subprocess.Popen(
             command,
-            env={**env, name: value},
+            env={**env, MARK: _watchdog.mark},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=out,

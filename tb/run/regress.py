@@ -76,11 +76,14 @@ def select_legs(manifest: Manifest, *, quick: bool, level: str | None) -> list[L
     return legs
 
 
-def run_legs(legs: list[Leg], *, seeds: int | None, coverage: bool, workers: int) -> Results:
+def run_legs(legs: list[Leg], *, seeds: int | None, coverage: bool, workers: int, events: bool = False) -> Results:
     """Build and run every test of `legs` with its seeds. Raises KeyboardInterrupt with nothing left running."""
     begin = time.monotonic()
     results = Results(coverage=coverage)
-    jobs = {leg.name: [Job(leg, t, s + 1) for t in leg.tests for s in range(seeds or leg.seeds)] for leg in legs}
+    jobs = {
+        leg.name: [Job(leg, t, s + 1, events=events) for t in leg.tests for s in range(seeds or leg.seeds)]
+        for leg in legs
+    }
     screen = _Screen(sum(map(len, jobs.values())))
 
     def one(job: Job, built: Built) -> Outcome:
@@ -122,17 +125,26 @@ def tell(results: Results) -> None:
     for number, outcome in enumerate(results.failed):
         say(explain(outcome))
         if number < RERUNS_WITH_WAVES:
-            rerun_with_waves(outcome, replace(outcome.job.leg.spec, coverage=results.coverage), say)
+            waves = rerun_with_waves(outcome, replace(outcome.job.leg.spec, coverage=results.coverage), say)
+            if waves is not None:
+                results.waves[outcome.job.title] = waves
 
 
 def regress(
-    manifest: Manifest, *, seeds: int | None, quick: bool, level: str | None, coverage: bool, workers: int | None
+    manifest: Manifest,
+    *,
+    seeds: int | None,
+    quick: bool,
+    level: str | None,
+    coverage: bool,
+    workers: int | None,
+    events: bool = False,
 ) -> int:
     """`make regress`: run, tell, report. Returns the exit status."""
     from tb.run.report import write_reports  # jinja2 costs time that no other command needs
 
     legs = select_legs(manifest, quick=quick, level=level)
-    results = run_legs(legs, seeds=seeds, coverage=coverage, workers=workers or os.cpu_count() or 1)
+    results = run_legs(legs, seeds=seeds, coverage=coverage, workers=workers or os.cpu_count() or 1, events=events)
     tell(results)
     passed, failed = results.counts
     report = write_reports(results, {"level": level, "quick": quick, "seeds": seeds, "coverage": coverage})

@@ -34,7 +34,7 @@ class Report:
     plan_holds: bool
 
 
-def _row(outcome: Outcome) -> Record:
+def _row(outcome: Outcome, waves: Path | None) -> Record:
     verdict, job = outcome.verdict, outcome.job
     reasons = [printable(reason) for reason in verdict.reasons]
     failure = printable(verdict.failure_text)
@@ -53,14 +53,8 @@ def _row(outcome: Outcome) -> Record:
         "cycle": verdict.failure_cycle,
         "repeat": job.repeat,
         "log": shown(outcome.log),
-        "waves": _waves_of(outcome),
+        "waves": shown(waves) if waves else None,
     }
-
-
-def _waves_of(outcome: Outcome) -> str | None:
-    """The waves that the automatic re-run left beside a failed run's log."""
-    found = sorted((outcome.log.parent / "waves").glob("waves.[fv][sc][td]"))
-    return shown(found[0]) if found else None
 
 
 def buckets(rows: list[Record]) -> list[Record]:
@@ -82,7 +76,8 @@ def buckets(rows: list[Record]) -> list[Record]:
 def record(results: Results, settings: Mapping[str, Any], files: Mapping[str, FileCoverage]) -> Record:
     """The one record that every report is made from."""
     passed, failed = results.counts
-    rows = sorted(map(_row, results.outcomes), key=lambda row: (row["leg"], row["test"], row["seed"]))
+    rows = [_row(outcome, results.waves.get(outcome.job.title)) for outcome in results.outcomes]
+    rows.sort(key=lambda row: (row["leg"], row["test"], row["seed"]))
     return {
         **provenance(None, settings),
         "passed": passed,

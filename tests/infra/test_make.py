@@ -116,6 +116,7 @@ def test_c1_nothing_is_run_without_running_the_target(checkout: Path, value: str
 def test_c1_python_is_one_program(checkout: Path, value: str) -> None:
     done = call(checkout, "setup", f"PYTHON={value}")
     assert done.returncode == 2
+    assert done.stderr.startswith(f"error: PYTHON={value}: no such program\nmake: ")
     assert "set up" not in done.stdout
     assert not (checkout / "ran").exists()
 
@@ -150,6 +151,11 @@ def test_c2_python_variables_of_the_shell_have_no_effect(checkout: Path) -> None
         ("sim", {"TRACE": "-x", "SEED": "4"}, ["tb.replay --trace=-x --seed=4"]),
         ("sim", {"REQUESTS": "5", "BACKEND": "model"}, ["tb.replay --requests=5 --backend=model"]),
         ("sim", {"PROMPT": "x", "LANES": "4"}, ["tb.llm --prompt=x --lanes=4"]),
+        ("sim", {"TEST": "x", "EVENTS": "1"}, ["tb.run run --waves=failure --test=x --events"]),
+        ("sim", {"EVENTS": "1"}, ["tb.replay --events", "tb.llm --events"]),
+        ("waves", {"TEST": "x", "EVENTS": "1"}, ["tb.run run --waves=always --test=x --events"]),
+        ("regress", {"EVENTS": "1"}, ["tb.run regress --events"]),
+        ("serve", {"EVENTS": "1"}, ["tb.serve --events"]),
         ("sim", {"TEST": "x", "DEBUG": "1", "CXX": "c++"}, ["tb.run --cxx=c++ run --waves=failure --test=x --debug"]),
         ("waves", {"TEST": "x", "SEED": "2"}, ["tb.run run --waves=always --test=x --seed=2"]),
         ("serve", {"SOCKET": "s", "FREE_RUN": "1"}, ["tb.serve --socket=s --free-run"]),
@@ -159,7 +165,7 @@ def test_c2_python_variables_of_the_shell_have_no_effect(checkout: Path) -> None
         ("mutate", {"ONLY": "rtl/cmd,rtl/csr", "COUNT": "9"}, ["tb.mutation --count=9 -- rtl/cmd rtl/csr"]),
         ("defects", {"ONLY": "-x y"}, ["tb.defects -- -x y"]),
         ("fpga-check", {"ONLY": "lint,u250"}, ["fpga.flow --only=lint,u250"]),
-        ("regs", {}, ["sw.regs.generate", "sw.uapi generate"]),
+        ("regs", {}, ["sw.regs.generate", "sw.uapi generate", "tb.events.generate"]),
     ],
 )
 def test_what_a_target_runs(target: str, given: dict[str, str], steps: list[str]) -> None:
@@ -173,6 +179,7 @@ def test_what_a_target_runs(target: str, given: dict[str, str], steps: list[str]
         ("sim", {"PROMPT": "x", "TRACE": "t"}, "TRACE has no effect with PROMPT"),
         ("sim", {"SEEDS": "3"}, "SEEDS has no effect without TEST"),
         ("sim", {"TEST": "x", "DEBUG": "yes"}, "DEBUG=yes: 1 or 0 is needed"),
+        ("regress", {"SEEDS": ""}, "SEEDS is empty: give it a value, or leave it out"),
         ("lint", {"SEED": "3"}, "SEED has no effect on `make lint`"),
         ("pytest", {"ARGS": "-k 'x"}, "ARGS=-k 'x: no closing quotation"),
     ],

@@ -143,7 +143,7 @@ def test_refusals(client: Client) -> None:
     client.call("hint", hint="share", kv=KV, tokens=1)
     assert refused(client, "remove", kv=KV)[0] == errno.EBUSY
     assert refused(client, "migrate", kv=KV, tier=3)[0] == errno.EBUSY
-    assert refused(client, "free", request=0)[0] == errno.EINVAL
+    assert refused(client, "free", request=0)[0] == errno.EACCES
     assert refused(client, "dump", first=1024, count=1)[0] == errno.EINVAL
     assert refused(client, "hint", hint="hot", kv=KV, tokens=(1 << 32) - 1)[0] == errno.EINVAL
     assert refused(client, "hint", hint="hot", va=(1 << 64) - 1, len=2)[0] == errno.EINVAL

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sw.control.frames import Command, encode_request
 from sw.llm.models import PACKAGE
 from sw.llm.stub import summarize
 from sw.llm.system import System
@@ -93,6 +94,27 @@ def test_budget(ctl: Runner) -> None:
     assert ctl.refused("budget", "0", "90000000", "100000000").startswith("LLM_BUDGET: AdmissionRefused (22)")
 
 
+def test_a5_an_inference_that_waits_for_its_budget_says_so(ctl: Runner, infer: Runner) -> None:
+    quick = infer(PROMPT)
+    assert "computing" not in quick.err
+    ctl.good("budget", "0", "10000", "10000000")
+    slow = infer(PROMPT)
+    assert slow.status == 0
+    assert "ms of them computing: class 0 may use 0.01 ms in 10 ms (`llmctl budget`)" in slow.err
+
+
+def test_b3_inferences_are_listed_and_cancelled(ctl: Runner, infer: Runner, client: Client, server: Server) -> None:
+    assert ctl.good("list") == "no inferences\n"
+    token = int(Home(home_of(server.path)).user_token.read_text(), 16)
+    _, handle = client.buffer(token, b"a prompt")
+    client.frames(encode_request(Command.LLM_INFER_START, token, handle, 8, 1, 0))
+    (row,) = ctl("list", "--json").json["inferences"]
+    assert (row["infer_id"], row["holder"], row["class"], row["state"]) == (1, "admin", 1, "queued")
+    assert "queued" in ctl.good("list")
+    assert ctl.good("cancel", "1") == "inference 1: cancelled\n"
+    assert ctl.refused("cancel", "7").startswith("NotFound (17): no inference 7; check the number")
+
+
 def test_keys_and_capabilities(ctl: Runner, tool: Callable[[Tool], Runner], tmp_path: Path) -> None:
     ctl.good(*STUB)
     found = ctl("keys", "--json").json
@@ -110,7 +132,8 @@ def test_keys_and_capabilities(ctl: Runner, tool: Callable[[Tool], Runner], tmp_
     assert infer.good_stdout("--token-file", str(token), PROMPT) == SUMMARY + "\n"
     none = tmp_path / "none.token"
     assert ctl.refused("status", "--token-file", str(none)) == f"{none}: no such file or directory"
-    assert ctl.refused("unload", "--token-file", str(token)).startswith("LLM_UNLOAD: AuthFailed (5); use")
+    said = ctl.refused("unload", "--token-file", str(token))
+    assert said.startswith("LLM_UNLOAD: AuthFailed (5): no capability for this; use")
     assert ctl.refused("audit", "--token-file", str(token)).startswith("AuthFailed (5): no capability for this; ")
     assert ctl.refused("keys", "--token-file", str(token)).startswith("AuthFailed (5): no capability for this; ")
     assert ctl.refused("grant", "eve", "--write", str(tmp_path / "e"), "--token-file", str(token)).startswith(
@@ -207,7 +230,8 @@ def test_the_gate_refuses(infer: Runner, ctl: Runner, arguments: list[str], mess
 
 
 def test_no_model(tool: Callable[[Tool], Runner]) -> None:
-    assert tool(llminfer.TOOL).refused(PROMPT).startswith("LLM_INFER_START: NoModel (30); load a model (`llmctl load`)")
+    said = tool(llminfer.TOOL).refused(PROMPT)
+    assert said.startswith("LLM_INFER_START: NoModel (30): 0 models: name one; load a model (`llmctl load`)")
 
 
 def test_interrupted_inference_is_cancelled(
@@ -316,7 +340,7 @@ MISUSES = [
     (llmctl.TOOL, ["budget", "0", "1", "0"], "0: 1 to 18,446,744,073,709,551,615"),
     (llmctl.TOOL, ["budget", "0", "1", "1", "4294967296"], "4294967296: 0 to 4,294,967,295"),
     (llmctl.TOOL, ["status", "now"], "unrecognized arguments: now"),
-    (llmctl.TOOL, ["audit", "--last", "0"], "0: 1 to 1,000,000"),
+    (llmctl.TOOL, ["audit", "--last", "0"], "0: 1 to 10,000"),
     (llmctl.TOOL, ["keys", "all"], "unrecognized arguments: all"),
     (llmctl.TOOL, ["grant", "alice"], "--write"),
     (llmctl.TOOL, ["grant", "alice", "--write", "f", "--rights", "root"], "invalid choice: 'root'"),
@@ -324,6 +348,8 @@ MISUSES = [
     (llmctl.TOOL, ["grant", "", "--write", "f"], "'' is not 1 to 64 letters"),
     (llmctl.TOOL, ["grant", "alice", "--write", "f", "--objects"], "expected at least one argument"),
     (llmctl.TOOL, ["revoke"], "id"),
+    (llmctl.TOOL, ["list", "all"], "unrecognized arguments: all"),
+    (llmctl.TOOL, ["cancel"], "infer_id"),
     (llmctl.TOOL, ["revoke", "0"], "0: 1 to 4,294,967,295"),
     (llminfer.TOOL, [], "prompt"),
     (llminfer.TOOL, [""], "a prompt without a byte"),

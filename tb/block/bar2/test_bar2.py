@@ -73,10 +73,10 @@ async def test_words_come_from_one_instant(ctx: Context) -> None:
         words = [0, *(ctx.rng.randrange(1, ENTRY_WORDS) for _ in range(4))]
         for word in words:
             data, response = await bus.read(index * ENTRY_STRIDE + 8 * word, r_delay=ctx.rng.choice((-1, 0, 5)))
-            ctx.compare("RRESP", response_name(OKAY), response_name(response), index=index, word=word)
-            ctx.compare("RDATA", hex(latched[word]), hex(data), index=index, word=word)
+            ctx.compare("read of BAR2: RRESP", response_name(OKAY), response_name(response), index=index, word=word)
+            ctx.compare("read of BAR2: RDATA", hex(latched[word]), hex(data), index=index, word=word)
             directory.change()
-    ctx.compare("one OpRead for each word 0", 150, int(ctx.dut.ops_seen.value))
+    ctx.compare("one entry read of the directory for each word 0", 150, int(ctx.dut.ops_seen.value))
 
 
 @kv_test(timeout_cycles=100_000)
@@ -89,8 +89,8 @@ async def test_other_index_reads_afresh(ctx: Context) -> None:
         if word == 0 or index != latched_index:
             latched_index, latched = index, [directory.word(index, w) for w in range(ENTRY_WORDS)]
         data, response = await bus.read(index * ENTRY_STRIDE + 8 * word)
-        ctx.compare("RRESP", response_name(OKAY), response_name(response), index=index, word=word)
-        ctx.compare("RDATA", hex(latched[word]), hex(data), index=index, word=word)
+        ctx.compare("read of BAR2: RRESP", response_name(OKAY), response_name(response), index=index, word=word)
+        ctx.compare("read of BAR2: RDATA", hex(latched[word]), hex(data), index=index, word=word)
         directory.change()
 
 
@@ -125,13 +125,13 @@ async def test_bad_accesses(ctx: Context) -> None:
         (1 << 22) - 8,
         *(rng.randrange(limit, 1 << 22) & ~7 for _ in range(40)),
     ):
-        ctx.compare("read past the last entry", (0, SLVERR), await bus.read(offset), offset=hex(offset))
+        ctx.compare("read past the last entry: RDATA, RRESP", (0, SLVERR), await bus.read(offset), offset=hex(offset))
     for offset in (rng.randrange(limit) & ~7 | rng.randrange(1, 8) for _ in range(40)):
-        ctx.compare("unaligned read", (0, SLVERR), await bus.read(offset), offset=hex(offset))
+        ctx.compare("unaligned read of BAR2: RDATA, RRESP", (0, SLVERR), await bus.read(offset), offset=hex(offset))
     writes = [WriteAccess(rng.randrange(limit) & ~7, rng.getrandbits(64), rng.choice((0, 255)), rng.randrange(4),
                           rng.randrange(4), rng.randrange(-1, 4)) for _ in range(60)]  # fmt: skip
-    ctx.compare("writes", [SLVERR] * len(writes), await bus.writes(writes))
-    ctx.compare("OpReads", 0, int(ctx.dut.ops_seen.value))
+    ctx.compare("writes of BAR2: BRESP", [SLVERR] * len(writes), await bus.writes(writes))
+    ctx.compare("entry reads asked of the directory", 0, int(ctx.dut.ops_seen.value))
 
 
 @kv_test(timeout_cycles=100_000)
@@ -145,8 +145,8 @@ async def test_reads_pending(ctx: Context) -> None:
     answers = await bus.reads(reads)
     expected = [(directory.word(access.addr // ENTRY_STRIDE, 0), OKAY) for access in reads]
     for access, wanted, seen in zip(reads, expected, answers, strict=True):
-        ctx.compare("read", wanted, seen, offset=hex(access.addr))
-    ctx.compare("writes", [SLVERR] * 300, await writing)
+        ctx.compare("read of BAR2: RDATA, RRESP", wanted, seen, offset=hex(access.addr))
+    ctx.compare("writes of BAR2: BRESP", [SLVERR] * 300, await writing)
 
 
 @kv_test(timeout_cycles=100_000)
@@ -176,8 +176,14 @@ async def test_clear_and_initialising(ctx: Context) -> None:
         dut.clear.value = 0
         with ctx.waiting("BAR2 read across a clear", "rvalid"):
             data, response = await reading
-        ctx.compare("RRESP", response_name(OKAY), response_name(response), clear_cycle=cycle)
-        ctx.compare("RDATA is the entry or 0", True, data in (0, expected), clear_cycle=cycle, data=hex(data))
+        ctx.compare("read of BAR2: RRESP", response_name(OKAY), response_name(response), clear_cycle=cycle)
+        ctx.compare(
+            "read of BAR2: RDATA is the entry's word or 0",
+            True,
+            data in (0, expected),
+            clear_cycle=cycle,
+            data=hex(data),
+        )
         zeros += data == 0
         await ClockCycles(dut.clk, 12)
     ctx.compare("some reads met the clear, some did not", True, 0 < zeros < 12)

@@ -176,11 +176,11 @@ async def test_timeline(ctx: Context) -> None:
         await bench.cycle(decision=int(scan > 0))  # cycle 3
         waited = await bench.until("scan_done", 100)
         ctx.compare("cycles from scan start to scan done", 22, waited + 2)  # the cycle after the last bank's end
-        ctx.compare("scan_cycles", 3 + waited, int(ctx.dut.scan_cycles.value))
+        ctx.compare("SCAN_CYCLES of the scan", 3 + waited, int(ctx.dut.scan_cycles.value))
         first = {0: 0, 1: 4, 2: 5}[scan]  # decision at S5 in cycle 2 or 3, in the queue two cycles later
         ctx.compare("cycles to the first decision", first, int(ctx.dut.first_decision_cycles.value))
         idle = await bench.cycle()
-        ctx.compare("scan_busy after the scan", 0, idle["scan_busy"])
+        ctx.compare("scan busy after its end", 0, idle["scan_busy"])
         bench.configure(**weights, **others)
         await bench.until("hist_ready", MAX_SUM_CYCLES)
 
@@ -318,11 +318,11 @@ async def test_numbering(ctx: Context) -> None:
             bench.configure(f_age=f_age)
             row = int(ctx.dut.scan_row.value)
             await bench.scan(step=n)
-            ctx.compare("start row", (n - 1) * (bench.rows // 8) % bench.rows, row, scan=n)
+            ctx.compare("first row of the scan", (n - 1) * (bench.rows // 8) % bench.rows, row, scan=n)
             cfg = bench.used
             ctx.compare("scan halves F", int(f_age > 0 and n % (1 << f_age) == 0), cfg["age"], scan=n, f_age=f_age)
             epoch ^= 1
-            ctx.compare("epoch", epoch, cfg["epoch"], scan=n)
+            ctx.compare("epoch of the scan", epoch, cfg["epoch"], scan=n)
         if restart == 0:
             ctx.dut.clear.value = 1
             await bench.cycle()
