@@ -136,8 +136,8 @@ module tb_dma_top #(
         seen_dst_slot <= op.dst_slot;
         kv_checked(1);
         if (op.client != ClDma || (op.op != OpStart && op.op != OpEnd)) begin
-          kv_violation($sformatf("DMA operation: expected OpStart or OpEnd of client DMA, seen op %0d of client %0d",
-                                 op.op, op.client));
+          kv_violation($sformatf("DMA operation: expected the start or the end of a move, of the DMA, seen %s of %s",
+                                 op.op.name(), op.client.name()));
         end
       end
     end
@@ -255,7 +255,7 @@ module tb_dma_top #(
           - 64'(axi_rvalid && axi_rlast) - 64'(axi_bvalid);
       kv_checked(1);
       if (idle && (quiet_bursts != 0 || axi_arvalid || axi_awvalid || axi_wvalid)) begin
-        kv_violation("DMA idle_o: expected it only without an AXI transaction offered or outstanding, seen one");
+        kv_violation("DMA idle: expected no AXI transaction requested or outstanding meanwhile, seen one");
       end
     end
   end
