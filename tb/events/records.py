@@ -183,7 +183,7 @@ class OpRecord(NamedTuple):
 
     cycle: int
     op: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     step: int
     kv_addr: int
     phys_addr: int
@@ -251,7 +251,7 @@ class RelocRecord(NamedTuple):
     """A relocation writes an entry to another of its places."""
 
     cycle: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     key: int
 
 
@@ -260,7 +260,7 @@ class FreeRecord(NamedTuple):
 
     cycle: int
     removed: bool
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     request_id: int
 
 
@@ -424,7 +424,7 @@ class ResultRecord(NamedTuple):
 
     cycle: int
     status: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     removed: int
     phys_addr: int
     stayed: int
@@ -478,7 +478,7 @@ class ParityRecord(NamedTuple):
 
     cycle: int
     entries: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
 
 
 class InsertFullRecord(NamedTuple):
@@ -495,7 +495,7 @@ class EntryReadRecord(NamedTuple):
 
     cycle: int
     ref_count: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     token_start: int
     phys_addr: int
     token_end: int
@@ -519,7 +519,7 @@ class DumpRecord(NamedTuple):
 
     cycle: int
     tag_valid: bool
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     entry_access_step: int
     entry_key: int
     generation: int
@@ -551,7 +551,7 @@ class ScoreRecord(NamedTuple):
 
     cycle: int
     access_step: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     prio: int
     request_id: int
     r: int
@@ -584,7 +584,7 @@ class LookupAnswerRecord(NamedTuple):
 
     cycle: int
     port_no: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     hit: bool
     denied: bool
     tier: int

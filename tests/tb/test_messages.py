@@ -82,7 +82,7 @@ def test_g4_subjects_can_be_placed(folder: str) -> None:
     assert not found, "subjects that a stranger cannot place:\n" + "\n".join(found)
 
 
-VIOLATION = re.compile(r'violation\((?:\$sformatf\()?\{?(?:Name, )?"([^"]*)"')
+VIOLATION = re.compile(r'violation\((?:\$sformatf\()?\s*\{?(?:Name, )?"([^"]*)"')
 
 
 @pytest.mark.parametrize("folder", ["tb/hdl", "tb/monitors", "tb/block", "tb/dpi"])

@@ -29,7 +29,7 @@ def _enum(enum: Enumeration) -> str:
 
 def _member(field: Field) -> str:
     kind = "bool" if field.format == "?" else "int"
-    clash = "  # type: ignore[assignment]  # nobody calls tuple.index" if field.name == "index" else ""
+    clash = "  # type: ignore[assignment]  # tuple.index is not called" if field.name == "index" else ""
     return f"    {field.name}: {kind}{clash}"
 
 
