@@ -18,7 +18,7 @@ import numpy as np
 from tb.events import records as generated
 from tb.events.decode import KIND_BYTE, SIGNED_LAYOUTS, Array, as_records, kinds
 from tb.events.fields import Field, Record, description
-from tb.events.records import DTYPES, STREAM_MAIN, STREAM_PORT, STREAM_WORDS, Kind
+from tb.events.records import DTYPES, STREAM_MAIN, STREAM_PORT, STREAM_WORDS
 from tb.events.text import EXPRESSIONS
 
 
@@ -138,11 +138,32 @@ def load(db: sqlite3.Connection, stream: int) -> Array:
     return words
 
 
+def at(words: Array, stream: int, place: int) -> tuple[Record, dict[str, int]]:
+    """The record at a place of a stream's words: (its description, values by field name)."""
+    one = words[place : place + 1]
+    codes = {r.code: r for r in description().logged if r.stream.number == stream}
+    record = codes[None] if None in codes else codes[int(kinds(one)[0])]
+    typed = as_records(one, record_type(record))[0]
+    return record, {name: int(typed[name]) for name in typed.dtype.names}
+
+
+def first_divergence(left: Array, right: Array) -> int | None:
+    """The first place at which two streams differ, None when they are equal; where one ends, its length."""
+    common = min(len(left), len(right))
+    different = np.flatnonzero((left[:common] != right[:common]).any(axis=1))
+    if different.size:
+        return int(different[0])
+    return None if len(left) == len(right) else common
+
+
 def read(
-    db: sqlite3.Connection, kind: Kind | None = None, first: int = 0, last: int = 2**62
+    db: sqlite3.Connection, kind: str | None = None, first: int = 0, last: int = 2**62
 ) -> Iterator[tuple[Record, dict[str, int]]]:
-    """Records of the main stream (or of one kind) in a window of cycles, in order: (record, values by field name)."""
-    wanted = [r for r in description().logged if r.stream.number == STREAM_MAIN and (kind is None or r.code == kind)]
+    """Records of the main stream, or of one kind of any, in a window of cycles, in order.
+
+    Yields the record's description and its values by field name.
+    """
+    wanted = [r for r in description().logged if (r.stream.number == STREAM_MAIN if kind is None else r.name == kind)]
     cursors = [_cursor(db, record, first, last) for record in wanted]
     for _, record, values in heapq.merge(*cursors, key=lambda found: found[0]):
         yield record, values
