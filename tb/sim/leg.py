@@ -64,9 +64,13 @@ def run_followed(
     with folder_of_its_own(job, folder) as mine:
         path = mine.folder / feed
         path.unlink(missing_ok=True)
-        with _following(Reader(path, parse), take):
+        reader = Reader(path, parse)
+        with _following(reader, take):
             outcome = run_built(mine, built)
-        return judged(outcome, lambda say: rerun_with_waves(outcome, outcome.job.leg.spec, say))
+        verdict = judged(outcome, lambda say: rerun_with_waves(outcome, outcome.job.leg.spec, say))
+        if reader.damaged:
+            raise CheckError(f"the progress of the run is not whole, and so would be its report: {reader.damaged}")
+        return verdict
 
 
 @contextmanager

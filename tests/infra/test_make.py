@@ -116,6 +116,7 @@ def test_c1_nothing_is_run_without_running_the_target(checkout: Path, value: str
 def test_c1_python_is_one_program(checkout: Path, value: str) -> None:
     done = call(checkout, "setup", f"PYTHON={value}")
     assert done.returncode == 2
+    assert done.stderr.startswith(f"error: PYTHON={value}: no such program\nmake: ")
     assert "set up" not in done.stdout
     assert not (checkout / "ran").exists()
 

@@ -42,8 +42,9 @@ LONG = 10**16  # cycles: hours on the model
 
 
 def left(folder: Path) -> list[str]:
-    """What a server leaves besides the folder with its key and its audit log."""
-    return [path.name for path in folder.iterdir() if path.name != home_of(folder / NAME).name]
+    """What a server leaves besides the folder with its key and its audit log, and the anchor of that."""
+    home = home_of(folder / NAME).name
+    return [path.name for path in folder.iterdir() if path.name not in {home, f"{home}.anchor"}]
 
 
 # ---------------------------------------------------------------- rights and place

@@ -295,3 +295,14 @@ def test_verdict_of_a_fake_simulator() -> None:
     job = on_rtl.job_for(Options(seed=int(LAST_SEED)))
     with pytest.raises(CheckError):
         on_rtl.replay(job, Built(Path("/bin/true"), "vcd", True, "fake"), lambda _: None)
+
+
+@pytest.mark.parametrize("line", [b"{", b"[]", b"{}", b"\xff", b'{"sample": 1}'])
+def test_d1_a_damaged_line_of_the_feed_is_named_and_left_out(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / NAME
+    update = Update(None, Tally(), 1, 0)
+    good = update.line().encode()
+    path.write_bytes(good + b"\n" + line + b"\n" + good + b"\n")
+    reader = Reader(path, Update.parse)
+    assert list(reader.new()) == [update, update]
+    assert reader.damaged == f"{path}:2 is damaged"
