@@ -1,6 +1,9 @@
 """Words of a stream as typed records: whole arrays where a check is vectorised, one record each where it is not."""
 
+import gc
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from functools import partial
 from typing import Any
@@ -55,10 +58,23 @@ def decoded(words: Array, of_stream: type[IntEnum] = Kind) -> list[Any]:
     """Every record of a stream (the main one, or that of another enumeration) as its `...Record`, in order."""
     found: list[Any] = [None] * len(words)
     of = kinds(words)
-    for code in np.unique(of).tolist():
-        record = RECORDS_OF[of_stream][of_stream(code)]
-        places = np.flatnonzero(of == code)
-        records = map(partial(tuple.__new__, record), LAYOUTS[record].iter_unpack(words[places].tobytes()))
-        for place, one in zip(places.tolist(), records, strict=True):
-            found[place] = one
+    with _no_collection():
+        for code in np.unique(of).tolist():
+            record = RECORDS_OF[of_stream][of_stream(code)]
+            places = np.flatnonzero(of == code)
+            records = map(partial(tuple.__new__, record), LAYOUTS[record].iter_unpack(words[places].tobytes()))
+            for place, one in zip(places.tolist(), records, strict=True):
+                found[place] = one
     return found
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Many records are made at once, none of them in a cycle: a search for garbage meanwhile would find none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
