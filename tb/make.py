@@ -16,6 +16,7 @@ from tb.run.errors import UsageError
 
 PREFIX = "KVCPU_MAKE_"
 GOALS = f"{PREFIX}GOALS"
+OUTPUT = "sim_build"
 TOOLS = ("VERILATOR", "CXX")
 REPLAY = ("TRACE", "REQUESTS", "BLOCK_SIZE", "TIME_UNIT")
 DEVICE = ("SEED", "ENTRIES", "LANES", "PORTS", "BACKEND", *TOOLS)
@@ -49,7 +50,7 @@ def options(given: Values, names: Iterable[str]) -> list[str]:
 def flag(given: Values, name: str) -> list[str]:
     """A variable that is 1, or 0 as if it was not given. Raises UsageError."""
     value = given.get(name, "0")
-    if value not in {"0", "1", ""}:
+    if value not in {"0", "1"}:
         raise UsageError(f"{name}={value}: 1 or 0 is needed")
     return [f"--{name.lower().replace('_', '-')}"] if value == "1" else []
 
@@ -119,6 +120,19 @@ def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
 
 
+def _docs(_given: Values) -> list[Step]:
+    return [Step("sphinx", ("-q", "-W", "--keep-going", "-b", "html", "docs", f"{OUTPUT}/site"))]
+
+
+def _exports(_given: Values) -> list[Step]:
+    """Register maps for other tools, each from the one description."""
+    return [
+        Step("peakrdl", (form, "--top", top, "-o", f"{OUTPUT}/exports/{top}{suffix}", "rtl/regs/kvcpu.rdl"))
+        for top in ("kvcpu_regs", "kvcpu_bar2")
+        for form, suffix in (("ip-xact", ".xml"), ("html", "_html"), ("uvm", "_uvm_pkg.sv"), ("pyuvm", "_pyuvm.py"))
+    ]
+
+
 TARGETS = {
     "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
@@ -132,6 +146,8 @@ TARGETS = {
     "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", EVENTS, *TOOLS), _regress),
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
+    "docs": Target((), _docs),
+    "exports": Target((), _exports),
     "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
     "defects": Target(("ONLY",), lambda given: [Step("tb.defects", ("--", *words(given.get("ONLY", ""))))]),
     "mutate": Target(("ONLY", "COUNT", "SEED"), _mutate),
@@ -143,10 +159,15 @@ EVERYWHERE = {"PYTHON"}  # read by the target `setup`, which all others need
 
 
 def plan(name: str, given: Values, goals: Sequence[str] = ()) -> list[Step]:
-    """What the target runs. Raises UsageError for a variable that none of the `goals` of make's command line takes."""
+    """What the target runs.
+
+    Raises UsageError for a variable that none of the `goals` of make's command line takes, or that is empty.
+    """
     takers = {name, *goals} & TARGETS.keys()
     known = EVERYWHERE.union(*(TARGETS[taker].variables for taker in takers))
-    for variable in given:
+    for variable, value in given.items():
+        if not value:
+            raise UsageError(f"{variable} is empty: give it a value, or leave it out")
         if variable not in known:
             raise UsageError(f"{variable} has no effect on `make {name}`: `make help` lists what has")
     return TARGETS[name].steps({key: value for key, value in given.items() if key in TARGETS[name].variables})

@@ -1,6 +1,7 @@
 """A4: what the guides name exists, and what they tell a user to type is accepted.
 
-Run for real are the sessions (`$ ` lines: tests/tools/test_sessions.py). Every other command is only checked, as most
+Run for real are the sessions (`$ ` lines: tests/tools/test_sessions.py) and the scripts of packages and metrics
+(test_guide_scripts.py). Every other command is only checked, as most
 of them take minutes, need the network or a file of the user's:
 
 - `make TARGET NAME=...`: the target and its variables, and that each program which it runs knows its options;

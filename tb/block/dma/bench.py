@@ -30,8 +30,14 @@ EVICT, PREFETCH = 0, 1
 NAMES = ("evict", "prefetch")
 QUEUE_DEPTH = 64
 ANSWER_CYCLES = 8
-# Bases with carries in all places; multiples of 4,096 (device.md 5).
-BASES = (0x0000_0000_0000_0000, 0x0000_0001_FFFF_F000, 0x0000_7FFF_FFFF_E000, 0xFFFF_FF00_0000_1000)
+# Bases whose first slots run over 2^33, 2^52 and 2^63, so that a block's addresses carry into every bit; multiples
+# of 4,096 (device.md 5).
+BASES = (0x0000_0000_0000_0000, 0x0000_0001_FFFF_F000, 0x000F_FFFF_FFFF_F000, 0x7FFF_FFFF_FFFF_F000)
+
+
+def slot_number(slot: int) -> int:
+    """What the directory calls a slot: all 16 bits are used, no two slots have the same number."""
+    return (slot * 0x9E37 + 0x8001) & 0xFFFF
 
 
 class Bench:
@@ -224,7 +230,8 @@ class Bench:
         dut.answer_phys_addr.value = self.address(item.block.tier, item.block.slot)
         known = result is Result.OK and item.slot is not None
         dut.answer_dst_tier.value = item.chosen if known and item.chosen is not None else self.rng.randrange(4)
-        dut.answer_dst_slot.value = item.slot if known and item.slot is not None else self.rng.randrange(1 << 16)
+        named = known and item.slot is not None
+        dut.answer_dst_slot.value = slot_number(item.slot or 0) if named else self.rng.randrange(1 << 16)
         dst = self.address(item.chosen, item.slot) if known and item.chosen is not None and item.slot is not None else 0
         dut.answer_dst_phys.value = dst
 
@@ -304,7 +311,8 @@ class Bench:
         assert item is not None
         self._check_item(item)
         place = (int(dut.seen_dst_tier.value), int(dut.seen_dst_slot.value))
-        ctx.compare("target place at the end of a try", (item.chosen, item.slot), place, move=move)
+        reserved = (item.chosen, None if item.slot is None else slot_number(item.slot))
+        ctx.compare("target place at the end of a try", reserved, place, move=move)
         error = bool(self._failed(move))
         where = {"move": move, "tries": item.tries, "max_retry": self.max_retry}
         ctx.compare("AXI error reported at the end of a try", error, bool(dut.seen_error.value), **where)
