@@ -9,6 +9,8 @@
 // A burst owns its burst id, which is its AXI ID on both sides and its place in the data buffer,
 // from its AR to its B (or to the drop of its chunk). R and B are always ready.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_dma
   import kvcpu_pkg::*;
 #(
@@ -162,24 +164,16 @@ module kvcpu_dma
   input  logic                        m_axi_rlast_i
 );
 
-  if (AXI_DATA_WIDTH != 64 && AXI_DATA_WIDTH != 128 && AXI_DATA_WIDTH != 256
-      && AXI_DATA_WIDTH != 512) begin : g_check_width
-    $error("kvcpu_dma: AXI_DATA_WIDTH must be 64, 128, 256 or 512");
-  end
-  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 || (BLOCK_TOKENS & (BLOCK_TOKENS - 1)) != 0)
-  begin : g_check_tokens
-    $error("kvcpu_dma: BLOCK_TOKENS must be a power of two from 1 to 256");
-  end
-  if (MOVES < 16 || MOVES > 64 || (MOVES & (MOVES - 1)) != 0) begin : g_check_moves
-    $error("kvcpu_dma: MOVES must be a power of two from 16 to 64");
-  end
-  if (BURSTS < 2 || BURSTS > 256 || (BURSTS & (BURSTS - 1)) != 0) begin : g_check_bursts
-    $error("kvcpu_dma: BURSTS must be a power of two from 2 to 256");
-  end
-  if (BURST_BEATS < 2 || BURST_BEATS > 16 || (BURST_BEATS & (BURST_BEATS - 1)) != 0)
-  begin : g_check_beats
-    $error("kvcpu_dma: BURST_BEATS must be a power of two from 2 to 16");
-  end
+  `KVCPU_CHECK_PARAM(axi_data_width, AXI_DATA_WIDTH inside {64, 128, 256, 512},
+                     "AXI_DATA_WIDTH must be 64, 128, 256 or 512")
+  `KVCPU_CHECK_PARAM(tokens, BLOCK_TOKENS >= 1 && BLOCK_TOKENS <= 256 && $onehot(BLOCK_TOKENS),
+                     "BLOCK_TOKENS must be a power of two from 1 to 256")
+  `KVCPU_CHECK_PARAM(moves, MOVES >= 16 && MOVES <= 64 && $onehot(MOVES),
+                     "MOVES must be a power of two from 16 to 64")
+  `KVCPU_CHECK_PARAM(bursts, BURSTS >= 2 && BURSTS <= 256 && $onehot(BURSTS),
+                     "BURSTS must be a power of two from 2 to 256")
+  `KVCPU_CHECK_PARAM(beats, BURST_BEATS >= 2 && BURST_BEATS <= 16 && $onehot(BURST_BEATS),
+                     "BURST_BEATS must be a power of two from 2 to 16")
 
   localparam int unsigned BeatShift = $clog2(AXI_DATA_WIDTH / 8);
   localparam int unsigned MoveW = $clog2(MOVES);

@@ -4,6 +4,8 @@
 // a 4 KiB page and larger ones begin on one (stride and BASE, contract 5), and BURST_BEATS beats
 // divide 4 KiB, so no burst crosses a page.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_dma_issue
   import kvcpu_pkg::tier_e;
 #(
@@ -274,5 +276,14 @@ module kvcpu_dma_issue
   assign fin_valid_o = fin_valid_q;
   assign fin_move_o  = fin_move_q;
   assign fin_neg_o   = fin_neg_q;
+
+
+  // ---------------------------------------------------------------- AXI read address (device.md 6, 10)
+  `KVCPU_ASSERT(ar_holds, arvalid_o && !arready_i && !clear_i |=>
+                arvalid_o && $stable({arid_o, araddr_o, arlen_o, artier_o}),
+                "a read address holds until it is accepted")
+  `KVCPU_ASSERT(ar_inside_page,
+                arvalid_o |-> 32'(araddr_o[11:0]) + (32'(arlen_o) + 1) * (AXI_DATA_WIDTH / 8) <= 4096,
+                "no read burst crosses a 4 KiB boundary")
 
 endmodule

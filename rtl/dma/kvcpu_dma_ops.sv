@@ -5,6 +5,8 @@
 // kept in two small memories: the item itself with the number of tries begun, and the target that
 // the last passed start check reserved.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_dma_ops
   import kvcpu_pkg::*;
 #(
@@ -478,5 +480,11 @@ module kvcpu_dma_ops
     err_channel_o <= op_channel_q;
     err_write_o   <= op_write_q;
   end
+
+
+  // ---------------------------------------------------------------- invariants
+  `KVCPU_ASSERT(one_operation, !(fetched_q && op_valid_q), "one operation at a time waits for the directory")
+  `KVCPU_ASSERT(active_not_negative, ans_ends |-> active_o != '0, "no more moves end than have begun")
+  `KVCPU_ASSERT(pop_finds_item, (q_pop_o & ~q_valid_i) == '0, "an item is taken only from a queue that has one")
 
 endmodule

@@ -16,6 +16,8 @@
 // `take_i` and `put_i` come late in their cycle: they reach a few flags only. Whether enough slots are
 // free is worked out for each of their cases, and they choose.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_slot_pool
   import kvcpu_pkg::CountW, kvcpu_pkg::SlotW;
 #(
@@ -71,9 +73,8 @@ module kvcpu_slot_pool
   output logic              unused_o
 );
 
-  if (ENTRIES < 1024 || ENTRIES > 65536 || (ENTRIES & (ENTRIES - 1)) != 0) begin : g_check_entries
-    $error("kvcpu_slot_pool: ENTRIES must be a power of two from 1,024 to 65,536");
-  end
+  `KVCPU_CHECK_PARAM(entries, ENTRIES >= 1024 && ENTRIES <= 65536 && $onehot(ENTRIES),
+                     "ENTRIES must be a power of two from 1,024 to 65,536")
 
   localparam int unsigned AddrW = $clog2(ENTRIES);
   localparam int unsigned NumW = AddrW + 1;  // 0 to ENTRIES; of a pointer the upper bit counts the laps
@@ -328,5 +329,14 @@ module kvcpu_slot_pool
   assign at_high_o   = chosen(high_q, step_q);
   assign held_o      = CountW'(held_now);
   assign unused_o    = unused_q;
+
+
+  // ---------------------------------------------------------------- invariants (device.md 5)
+  `KVCPU_ASSERT(take_finds_slot, take_i |-> avail_q, "a slot is allocated only while one is at the head")
+  `KVCPU_ASSERT(no_slot_twice, !restart |-> 32'(free_o) + 32'(held_o) <= 32'(slots_i),
+                "free and quarantined slots are never more than SLOTS")
+  `KVCPU_ASSERT(freed_slot_was_allocated, put_i && !restart |-> 32'(free_o) + 32'(held_o) < 32'(slots_i),
+                "a slot is freed only after it was allocated")
+  `KVCPU_ASSERT(freed_slot_in_range, put_i |-> CountW'(put_slot_i) < slots_i, "a freed slot is below SLOTS")
 
 endmodule

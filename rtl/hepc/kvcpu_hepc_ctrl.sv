@@ -8,6 +8,8 @@
 //
 // After a scan the histogram is summed up; a scan asked for meanwhile waits for it.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_hepc_ctrl
   import kvcpu_pkg::*;
 #(
@@ -97,13 +99,9 @@ module kvcpu_hepc_ctrl
   input  logic [2:0][7:0]                  search_bin_i
 );
 
-  if (!(LANES inside {4, 8, 16})) begin : g_check_lanes
-    $error("kvcpu_hepc_ctrl: LANES must be 4, 8 or 16");
-  end
-  if (ENTRIES < 1024 || ENTRIES > MaxEntries || (ENTRIES & (ENTRIES - 1)) != 0)
-  begin : g_check_entries
-    $error("kvcpu_hepc_ctrl: ENTRIES must be a power of two, 1,024 to 65,536");
-  end
+  `KVCPU_CHECK_PARAM(lanes, LANES inside {4, 8, 16}, "LANES must be 4, 8 or 16")
+  `KVCPU_CHECK_PARAM(entries, ENTRIES >= 1024 && ENTRIES <= MaxEntries && $onehot(ENTRIES),
+                     "ENTRIES must be a power of two, 1,024 to 65,536")
 
   localparam int unsigned EighthW = $clog2(ENTRIES / LANES) - 3;  // log2 of ROWS / 8
   localparam int unsigned QueueCycles = 1;  // from the cycle after a decision's S5 to its being in the queue
@@ -351,5 +349,12 @@ module kvcpu_hepc_ctrl
 
   assign scan_cycles_o           = scan_cycles_q;
   assign first_decision_cycles_o = decided_q ? first_decision_q : '0;
+
+
+  // ------------------------------------------------------------------ invariants
+  `KVCPU_ASSERT(one_phase, $onehot0({idle_q, need_q, search_q}), "a scan is in one phase")
+  `KVCPU_ASSERT(done_ends_a_walk, scan_done_q |-> walked_q, "only a scan that has walked is done")
+  `KVCPU_ASSERT(scan_keeps_configuration, !idle_q && !$past(idle_q) |-> $stable(follow_q),
+                "a scan uses the configuration as it was at its start")
 
 endmodule

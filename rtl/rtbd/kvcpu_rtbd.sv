@@ -1,6 +1,8 @@
 // RTBD, the directory: one operation a cycle through T0..T3 (find the entry) and S0..S5 (change it),
 // one scan step a cycle and bank beside it. docs/microarchitecture.md 2 has the stages.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_rtbd #(
   /// Entries (device.md 1). Power of two, 1,024 to 65,536.
   parameter int unsigned ENTRIES = 65536,
@@ -204,19 +206,12 @@ module kvcpu_rtbd #(
   localparam int unsigned BankBits = $clog2(LANES);
   localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
 
-  if (ENTRIES < 1024 || ENTRIES > MaxEntries || (ENTRIES & (ENTRIES - 1)) != 0) begin : gen_entries
-    $error("ENTRIES must be a power of two from 1,024 to 65,536");
-  end
-  if (LANES != 4 && LANES != 8 && LANES != 16) begin : gen_lanes
-    $error("LANES must be 4, 8 or 16");
-  end
-  if (PORTS < 1 || PORTS > MaxPorts) begin : gen_ports
-    $error("PORTS must be 1 to 8");
-  end
-  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 || (BLOCK_TOKENS & (BLOCK_TOKENS - 1)) != 0)
-  begin : gen_block_tokens
-    $error("BLOCK_TOKENS must be a power of two from 1 to 256");
-  end
+  `KVCPU_CHECK_PARAM(entries, ENTRIES >= 1024 && ENTRIES <= MaxEntries && $onehot(ENTRIES),
+                     "ENTRIES must be a power of two from 1,024 to 65,536")
+  `KVCPU_CHECK_PARAM(lanes, LANES inside {4, 8, 16}, "LANES must be 4, 8 or 16")
+  `KVCPU_CHECK_PARAM(ports, PORTS >= 1 && PORTS <= MaxPorts, "PORTS must be 1 to 8")
+  `KVCPU_CHECK_PARAM(block_tokens, BLOCK_TOKENS >= 1 && BLOCK_TOKENS <= 256 && $onehot(BLOCK_TOKENS),
+                     "BLOCK_TOKENS must be a power of two from 1 to 256")
 
   typedef logic [LANES-1:0] banks_t;
   typedef logic [TierCount-1:0] tiers_t;

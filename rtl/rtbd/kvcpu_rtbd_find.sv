@@ -1,6 +1,8 @@
 // T1 to S0: an operation finds its entry. T1 hashes its key, T2 reads the tags, T3 names the bank, S0 waits for that
 // bank and enters it. docs/microarchitecture.md 2 has the stages.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_rtbd_find #(
   /// Rows of a bank, ENTRIES / LANES. Power of two, 64 to 16,384.
   parameter int unsigned ROWS = 4096,
@@ -119,16 +121,11 @@ module kvcpu_rtbd_find #(
   localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
   localparam int unsigned TakeGap = 4;  // the slot pools refill their heads meanwhile
 
-  if (ROWS < 64 || ROWS > 16384 || (ROWS & (ROWS - 1)) != 0) begin : gen_rows
-    $error("ROWS must be a power of two from 64 to 16,384");
-  end
-  if (LANES != 4 && LANES != 8 && LANES != 16) begin : gen_lanes
-    $error("LANES must be 4, 8 or 16");
-  end
-  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 || (BLOCK_TOKENS & (BLOCK_TOKENS - 1)) != 0)
-  begin : gen_block_tokens
-    $error("BLOCK_TOKENS must be a power of two from 1 to 256");
-  end
+  `KVCPU_CHECK_PARAM(rows, ROWS >= 64 && ROWS <= 16384 && $onehot(ROWS),
+                     "ROWS must be a power of two from 64 to 16,384")
+  `KVCPU_CHECK_PARAM(lanes, LANES inside {4, 8, 16}, "LANES must be 4, 8 or 16")
+  `KVCPU_CHECK_PARAM(block_tokens, BLOCK_TOKENS >= 1 && BLOCK_TOKENS <= 256 && $onehot(BLOCK_TOKENS),
+                     "BLOCK_TOKENS must be a power of two from 1 to 256")
 
   typedef logic [LANES-1:0] banks_t;
   typedef logic [LANES-1:0][RowW-1:0] rows_t;
@@ -436,5 +433,11 @@ module kvcpu_rtbd_find #(
   assign takes_o = (t1_valid_q && takes(t1_op_q.op)) || (t1_spare_valid_q && takes(t1_spare_op_q.op)) ||
                    (t2_valid_q && takes(t2_op_q.op)) || (t3_valid_q && takes(t3_op_q.op)) ||
                    (s0_spare_valid_q && takes(s0_spare_q.op.op)) || (s0_valid_q && takes(s0_q.op.op));
+
+
+  // ------------------------------------------------------------------ invariants
+  `KVCPU_ASSERT(one_bank, $onehot0(s0_q.target) || !s0_valid_q, "an operation has at most one entry")
+  `KVCPU_ASSERT(no_operation_lost, enter_valid_i |-> open_o, "an operation enters only while there is a place")
+  `KVCPU_ASSERT(advance_is_no_skid, advance_o == !s0_spare_valid_q, "T1 to T3 advance unless the skid register is full")
 
 endmodule

@@ -2,6 +2,8 @@
 // way, and reads its tags anew meanwhile. Whether it waits is compared a cycle before, in the cycle of the
 // read. Keys are told apart by a signature; a false alarm only costs time.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_rtbd_interlock #(
   /// Tokens per block (device.md 1). Power of two, 1 to 256.
   parameter int unsigned BLOCK_TOKENS = 16
@@ -41,10 +43,8 @@ module kvcpu_rtbd_interlock #(
 
   localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
 
-  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 || (BLOCK_TOKENS & (BLOCK_TOKENS - 1)) != 0)
-  begin : gen_block_tokens
-    $error("BLOCK_TOKENS must be a power of two from 1 to 256");
-  end
+  `KVCPU_CHECK_PARAM(block_tokens, BLOCK_TOKENS >= 1 && BLOCK_TOKENS <= 256 && $onehot(BLOCK_TOKENS),
+                     "BLOCK_TOKENS must be a power of two from 1 to 256")
 
   typedef struct packed {
     logic        writes;

@@ -5,6 +5,8 @@
 // The turn of a cycle is chosen in the cycle before, from who asks then: everybody's ready comes from
 // registers. While nobody asks it is the commands' turn, so that an idle device loses no cycle.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_rtbd_issue #(
   /// Lookup ports (device.md 1). Legal: 1 to 8.
   parameter int unsigned PORTS = 3
@@ -173,6 +175,12 @@ module kvcpu_rtbd_issue #(
       port_fixed_q <= cfg_i.contend_policy != '0;
     end
   end
+
+  `KVCPU_ASSERT(one_grant, $onehot0({turn_probe_q, turn_dma_q, turn_cmd_q, turn_bar2_q, turn_port_q}),
+                "at most one client has the grant of a cycle")
+  `KVCPU_ASSERT(nothing_while_halted, halt_i |-> !valid_o, "no operation enters while the directory is halted")
+  `KVCPU_ASSERT(only_probes_while_frozen, freeze_i && valid_o |-> go_probe,
+                "only probes enter while an entry is relocated")
 
   // ------------------------------------------------------------------ lookups
   op_t [PORTS-1:0] port_op;
