@@ -16,6 +16,7 @@ from typing import Any
 from rich.table import Table
 
 from sw.terminal import new_console
+from tb.contract import CONTRACTS, words
 from tb.run.artefacts import write_whole
 from tb.run.command import Parser, run_command
 from tb.run.errors import CheckError, UsageError
@@ -23,7 +24,6 @@ from tb.run.manifest import Manifest, load
 from tb.run.paths import REPORT, ROOT, RUNS, shown
 
 PLAN = ROOT / "docs" / "testplan.toml"
-CONTRACTS = {name: ROOT / "docs" / f"{name}.md" for name in ("device", "software")}
 RESULTS = REPORT / "regress.json"
 RECORD = REPORT / "testplan.json"
 _KEYS = {"id": str, "section": int, "sentence": str, "tests": list, "coverage": list}
@@ -66,20 +66,16 @@ def read_plan(path: Path = PLAN) -> list[Row]:
     return rows
 
 
-def _words(text: str) -> str:
-    return " ".join(text.split())
-
-
 def name_problems(rows: list[Row], manifest: Manifest, contracts: dict[str, str], goals: set[str]) -> Iterator[str]:
     """What is wrong with the plan itself."""
     known = {f"{leg.name}.{test}" for leg in manifest.legs for test in leg.tests}
-    texts = {name: _words(text) for name, text in contracts.items()}
+    texts = {name: words(text) for name, text in contracts.items()}
     seen: set[str] = set()
     for row in rows:
         if row.id in seen:
             yield f"row {row.id}: the id is used twice"
         seen.add(row.id)
-        if _words(row.sentence) not in texts[row.contract]:
+        if words(row.sentence) not in texts[row.contract]:
             yield f"row {row.id}: the {row.contract} contract has no sentence `{row.sentence}`"
         if not row.tests:
             yield f"row {row.id}: no test shows it"
