@@ -80,9 +80,9 @@ module kvcpu_cmd
   localparam logic [31:0] OffsetMask = 32'(BLOCK_TOKENS - 1);
 
   typedef enum logic [2:0] {
-    StIdle,      // a directory command's only operation is offered from the queue's head
+    StIdle,      // a directory command's only operation is requested from the queue's head
     StRange,     // the walker issues the blocks' operations
-    StDir,       // the operation is still offered
+    StDir,       // the operation is still requested
     StDirWait,   // and answered
     StFreeWait,  // FREE_REQUEST walks the directory
     StDone
@@ -131,7 +131,7 @@ module kvcpu_cmd
   endfunction
 
   // INSERT: block-aligned, TOKEN_END inside the same block (and so not before TOKEN_START). Judged on
-  // the way into the queue, so that an operation is offered straight from the queue's head.
+  // the way into the queue, so that an operation is requested straight from the queue's head.
   always_comb begin
     kind = '0;
     unique case (cmd_i.cmd)

@@ -2,7 +2,7 @@
 //
 //   kvcpu_dma_ops    items, start checks, ends, retries, completions, counters
 //   kvcpu_dma_issue  cuts the moves into read bursts (AR)
-//   kvcpu_dma_read   puts read data into the buffer, finds complete chunks (R)
+//   kvcpu_dma_read   writes read data into the buffer, finds complete chunks (R)
 //   kvcpu_dma_write  writes chunks to the target slots (AW, W)
 //   kvcpu_dma_track  counts what is outstanding per move (B), frees burst ids
 //
@@ -34,7 +34,7 @@ module kvcpu_dma
   input  logic                        clear_i,
   /// Start nothing, issue no new burst.
   input  logic                        halt_i,
-  /// No AXI transaction is outstanding or offered.
+  /// No AXI transaction is outstanding or requested.
   output logic                        idle_o,
   /// Items that have left their queue and not ended, 0 to MOVES.
   output logic [MoveIdW-1:0]          active_o,
@@ -55,13 +55,13 @@ module kvcpu_dma
   output logic                        op_valid_o,
   /// The directory accepts `op_o` in this cycle; never in the first cycle of an `op_valid_o`.
   input  logic                        op_ready_i,
-  /// The operation; stands from the second cycle of its `op_valid_o` on.
+  /// The operation; stable from the second cycle of its `op_valid_o` on.
   output op_t                         op_o,
   /// Answer to an operation of the DMA, in their order.
   input  logic                        rsp_valid_i,
   /// The answer.
   input  rsp_t                        rsp_i,
-  /// Pulse per move: the directory will end it VOID or CANCELLED, the rest of its copy is in vain.
+  /// Pulse per move: the directory will end it VOID or CANCELLED, the rest of its copy is not needed.
   /// Not before the answer to its OpStart, not after the answer to its OpEnd.
   input  logic [MOVES-1:0]            abort_i,
 

@@ -253,7 +253,7 @@ module kvcpu_dma_issue
     src_next_q  <= src_sum;
     dst_next_q  <= dst_sum;
     last_next_q <= left_q[12:LenW] == (13 - LenW)'(1);
-    // Held with their valid; what stands there without one means nothing.
+    // Held with their valid; without one they mean nothing.
     if (fin_empty_q) begin
       fin_move_q <= move_q;
       fin_neg_q  <= stopped ? neg_q : neg_q - 1'b1;

@@ -62,7 +62,7 @@ module kvcpu_hepc_ctrl
   output logic                             walk_start_o,
   /// Pulse, for the banks, a cycle later: it must; stop.
   output logic                             walk_stop_o,
-  /// What the scan uses: everything but auto_thresh stands from the cycle after scan_begin_o,
+  /// What the scan uses: everything but auto_thresh is stable from the cycle after scan_begin_o,
   /// auto_thresh from the cycle after scan_start_o; all hold until scan_done_o, pressure, auto_thresh
   /// and epoch until the next scan_begin_o.
   output scan_cfg_t                        scan_cfg_o,
@@ -236,7 +236,7 @@ module kvcpu_hepc_ctrl
     for (int t = 0; t < 3; t++) begin
       need[t] = short_q[t] - {1'b0, free_q[t]};
       wanted[t] = !n_q[t][CountW] && n_q[t] != '0;
-      // Bin 255 stands for 65,536 and for none at all: above every PREFETCH_THRESH.
+      // Bin 255 means 65,536 and for none at all: above every PREFETCH_THRESH.
       auto_thresh[t] = 17'(follow_q.prefetch_thresh);
       if (search_bin_i[t] < follow_q.prefetch_thresh[15:8]) begin
         auto_thresh[t] = {1'b0, search_bin_i[t] + 8'd1, 8'd0};
@@ -262,7 +262,7 @@ module kvcpu_hepc_ctrl
   assign search_start_o = search_start_q;
 
   // ------------------------------------------------------------------ what the scan uses
-  // Between scans nobody looks at the configuration: it is followed until the cycle of the begin, so that
+  // Between scans nothing reads the configuration: it is followed until the cycle of the begin, so that
   // the begin itself need not reach all of it.
   always_ff @(posedge clk_i) begin
     if (idle_q) begin

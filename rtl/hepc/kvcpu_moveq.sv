@@ -30,7 +30,7 @@ module kvcpu_moveq
 
   /// An operation at its commit point (S3) pushes an item. Comes late in the cycle.
   input  logic                             op_valid_i,
-  /// An operation at its commit point may push: op_channel_i and op_item_i stand, no decision that
+  /// An operation at its commit point may push: op_channel_i and op_item_i are valid, no decision that
   /// waits enters a queue. Comes early; always high with op_valid_i.
   input  logic                             op_may_i,
   /// Its queue: ChEvict or ChPrefetch.
@@ -135,7 +135,7 @@ module kvcpu_moveq
       .level_o(q_level_o[q])
     );
 
-    // Counted one cycle after they are dropped, told in the next.
+    // Counted one cycle after they are dropped, reported in the next.
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) begin
         drop_q[q]    <= '0;

@@ -153,7 +153,7 @@ module kvcpu_moveq_wait
     else turn_next = turn_of(lane_accept_o);
   end
 
-  // The place at twptr_q is free: what stands there counts once the pointer has gone past it.
+  // The place at twptr_q is free: what is there counts once the pointer has gone past it.
   always_ff @(posedge clk_i) turns[twptr_q] <= lane_accept_o;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

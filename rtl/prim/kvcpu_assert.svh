@@ -1,6 +1,6 @@
 // Assertions and parameter contracts of the RTL.
 //
-// An assertion stands next to the code whose invariant it states, on `clk_i`, outside reset. Its name and its text
+// An assertion is next to the code whose invariant it states, on `clk_i`, outside reset. Its name and its text
 // are what a failing test prints, so the text says what must hold in words that need no waveform. Synthesis (SYNTHESIS is
 // defined) sees empty bodies: nothing here costs a gate. Parameter contracts are checked by every tool at elaboration.
 

@@ -48,7 +48,7 @@ module kvcpu_ram_2p #(
   end
 
   // Write or read in one branch each: the port's output does not change in a write cycle, which
-  // every block RAM offers.
+  // every block RAM has.
   always_ff @(posedge clk_i) begin
     if (b_we_i) g_mem.mem[b_addr_i] <= b_wdata_i;
     else if (b_re_i) b_rdata_o <= g_mem.mem[b_addr_i];

@@ -29,7 +29,7 @@ module kvcpu_rtbd_find #(
 
   /// Slot pools: the slot that would be taken.
   input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::SlotW-1:0]  slot_i,
-  /// Slot pools: number of that offer.
+  /// Slot pools: number of that head slot.
   input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::OfferW-1:0] offer_i,
   /// log2 of the bytes from slot to slot (device.md 5).
   input  logic [4:0]                               stride_shift_i,
@@ -63,7 +63,7 @@ module kvcpu_rtbd_find #(
 
   /// Banks: T1 or T2 reads the tags, through port A.
   output logic                                     t1_read_o,
-  /// Banks: nobody here may need port A in this cycle.
+  /// Banks: no operation here may need port A in this cycle.
   output logic                                     port_a_idle_o,
   /// Banks: the rows are those of the hash.
   output logic                                     t1_hashed_o,
@@ -71,7 +71,7 @@ module kvcpu_rtbd_find #(
   output logic [LANES-1:0][kvcpu_pkg::RowW-1:0]    t1_hash_row_o,
   /// Banks: the rows otherwise.
   output logic [LANES-1:0][kvcpu_pkg::RowW-1:0]    t1_other_row_o,
-  /// Banks: T1..T3 advance. From a register: it has much to drive.
+  /// Banks: T1..T3 advance. From a register: high-fan-out net.
   output logic                                     advance_o,
   /// Banks: KV address in T2.
   output kvcpu_pkg::kv_addr_t                      t2_kv_addr_o,
@@ -91,13 +91,13 @@ module kvcpu_rtbd_find #(
   input  logic [LANES-1:0]                         t3_same_key_i,
   /// Banks: tags read with bad parity, counted once.
   output logic [LANES-1:0]                         t3_bad_o,
-  /// Banks: S0 takes what comes next.
+  /// Banks: S0 loads the next operation.
   output logic                                     s0_load_o,
-  /// Banks: that is what waits beside it; from T3 otherwise.
+  /// Banks: from the S0 skid register; from T3 otherwise.
   output logic                                     s0_from_spare_o,
-  /// Banks: rows of what waits beside S0.
+  /// Banks: rows of the operation in the S0 skid register.
   output logic [LANES-1:0][kvcpu_pkg::RowW-1:0]    s0_spare_row_o,
-  /// Banks: what waits there reads the tag, through port B.
+  /// Banks: the operation in the S0 skid register reads the tag, through port B.
   output logic                                     s0_spare_read_tag_o,
   /// Banks: the bank that the operation in S0 asks for, one-hot.
   output logic [LANES-1:0]                         s0_valid_o,
@@ -131,8 +131,8 @@ module kvcpu_rtbd_find #(
   typedef logic [LANES-1:0][RowW-1:0] rows_t;
 
   // ------------------------------------------------------------------ T1: hash
-  // Two operations fit before T2: what is accepted while T1 holds its operation waits beside it. So
-  // that nobody's ready depends on the interlock.
+  // Two operations fit before T2: what is accepted while T1 holds its operation waits in the T1 skid register.
+  // So no client's ready depends on the interlock.
   logic t1_valid_q, t1_spare_valid_q, t1_free, t1_leave, t2_valid_q, t2_hold, t3_valid_q;
   logic s0_spare_valid_q, s0_valid_q, s0_free;
   op_t t1_op_q, t1_spare_op_q, t2_op_q, t3_op_q;
@@ -241,7 +241,7 @@ module kvcpu_rtbd_find #(
     logic [LANES-1:0][7:0]        token_end;
     logic [LANES-1:0][1:0]        tier;
     logic [LANES-1:0][SlotW-1:0]  slot;
-    logic [OfferW-1:0]            ins_offer;   // OpInsert: the offer that it may take, the slot, its place
+    logic [OfferW-1:0]            ins_offer;   // OpInsert: the head slot that it may allocate: number, slot, address
     logic [SlotW-1:0]             ins_slot;
     logic [31:0]                  ins_offset;
   } head_t;
@@ -317,7 +317,7 @@ module kvcpu_rtbd_find #(
     end
   end
 
-  // T1..T3 advance unless the place before S0 is taken: nobody there waits for a bank's decision. So
+  // T1..T3 advance unless the S0 skid register is occupied: no stage there waits for a bank's decision. So
   // advance_o is !s0_spare_valid_q, in a register of its own.
   logic s0_spare_valid;
   always_comb begin

@@ -85,8 +85,8 @@ module kvcpu_rtbd_free #(
   end
   assign done_o = run_q && started_q && (&bank_done_i);
 
-  // Banks take turns: one that waits too long would finish its walk alone, at a fraction of the pace. The
-  // turn of a cycle is chosen in the cycle before.
+  // Round-robin over the banks: one that waits too long would finish its walk alone, at a fraction of the pace.
+  // The grant of a cycle is chosen in the cycle before.
   banks_t turn_q, others, later;
   assign others = freed_valid_i & ~turn_q;
   always_comb begin

@@ -77,7 +77,7 @@ module kvcpu_rtbd_result #(
                      "BLOCK_TOKENS must be a power of two from 1 to 256")
 
   // ------------------------------------------------------------------ addresses
-  // PHYS_ADDR = BASE + slot * stride. The stride has much to drive: a register of its own for a part of that.
+  // PHYS_ADDR = BASE + slot * stride. The stride is a high-fan-out net: this is a duplicate register.
   logic [4:0] stride_shift_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) stride_shift_q <= '0;

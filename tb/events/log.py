@@ -6,6 +6,7 @@ KV addresses by their parts (docs/events.md). `seq` is the order in which a stre
 
 import heapq
 import sqlite3
+import struct
 import zlib
 from collections.abc import Iterator
 from functools import cache
@@ -121,7 +122,7 @@ def sizes(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def load(db: sqlite3.Connection, stream: int) -> Array:
-    """All records of a stream as the words that the monitors wrote, shape (n, words)."""
+    """All records of a stream as the words that the monitors wrote, shape (n, words). Raises EventLogError."""
     records = [r for r in description().logged if r.stream.number == stream]
     total = sum(db.execute(f"SELECT count(*) FROM {r.table}_raw").fetchone()[0] for r in records)
     words = np.zeros((total, STREAM_WORDS[stream]), np.uint64)
@@ -130,7 +131,10 @@ def load(db: sqlite3.Connection, stream: int) -> Array:
         names = ", ".join(f'"{name}"' for name in kind._fields)
         seq = [row[0] for row in db.execute(f"SELECT seq FROM {record.table}_raw ORDER BY seq")]
         rows = db.execute(f"SELECT {names} FROM {record.table}_raw ORDER BY seq")
-        packed = bytearray().join(starmap(SIGNED_LAYOUTS[kind].pack, rows))
+        try:
+            packed = bytearray().join(starmap(SIGNED_LAYOUTS[kind].pack, rows))
+        except struct.error as error:
+            raise EventLogError(f"table {record.table}_raw holds a value that no field can have: {error}") from None
         lines = np.frombuffer(packed, np.uint8).reshape(-1, words.shape[1] * 8)
         if record.code is not None:
             lines[:, KIND_BYTE] = record.code

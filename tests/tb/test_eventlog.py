@@ -164,3 +164,11 @@ def test_logs_of_different_devices(tmp_path: Path, capsys: pytest.CaptureFixture
     EventLog(tmp_path / "b", {**SIZES, "LANES": 8}).close()
     assert eventlog.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 1
     assert "the devices differ" in capsys.readouterr().out
+
+
+def test_a_value_that_no_field_can_have_ends_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = log(tmp_path / "a", RESET, INSERT)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE op_raw SET entry_r = 256")
+    assert eventlog.main(["replay", str(path)]) == 2
+    assert "table op_raw holds a value that no field can have" in capsys.readouterr().err

@@ -397,9 +397,9 @@ def test_every_command_has_a_wrong_use() -> None:
         assert commands <= {arguments[0] for tool, arguments, _ in MISUSES if tool is which and arguments}
 
 
-def test_nobody_serves(tool: Callable[[Tool], Runner], tmp_path: Path) -> None:
+def test_no_server(tool: Callable[[Tool], Runner], tmp_path: Path) -> None:
     for which, arguments in (
         (llmctl.TOOL, ["status"]), (llminfer.TOOL, ["x"]), (llmstats.TOOL, []), (graphctl.TOOL, ["show"]),
         (det.TOOL, ["status"]), (metrics.TOOL, []),
     ):  # fmt: skip
-        assert "nobody serves a device here" in tool(which).refused(*arguments, "--socket", str(tmp_path / "none.sock"))
+        assert "no device is served here" in tool(which).refused(*arguments, "--socket", str(tmp_path / "none.sock"))

@@ -86,7 +86,7 @@ module tb_dma_top #(
   op_t         op;
   logic        rsp_valid;
   rsp_t        rsp;
-  logic        op_asked_q;  // in the cycle before: a turn comes after it was asked for
+  logic        op_asked_q;  // in the cycle before: a grant follows its request
   logic [31:0] noise_q;
   logic [2:0]  since_op_q, since_start_q;  // cycles since the last operation, since the last OpStart
 
