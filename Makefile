@@ -82,7 +82,7 @@ lint: setup ## Verilator -Wall, slang, ruff, mypy
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
-regs: setup ## regenerate RTL, Python, C and docs from the descriptions of registers, kernel interface and events
+regs: setup ## regenerate RTL, Python, C and docs from the descriptions of registers, kernel interface, events, and the index of sentences
 	@$(PY) -m tb.make $@
 
 regress: setup ## all legs with all their seeds over the local cores, reports in sim_build/report

@@ -120,6 +120,10 @@ def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
 
 
+def _regs(_given: Values) -> list[Step]:
+    return [Step("sw.regs.generate"), Step("sw.uapi", ("generate",)), Step("tb.events.generate"), Step("tb.where")]
+
+
 def _docs(_given: Values) -> list[Step]:
     return [Step("sphinx", ("-q", "-W", "--keep-going", "-b", "html", "docs", f"{OUTPUT}/site"))]
 
@@ -140,9 +144,7 @@ TARGETS = {
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
     "pytest": Target(("ARGS",), _pytest),
     "lint": Target(TOOLS, lambda given: _testbench(given, "check", "--only=lint")),
-    "regs": Target(
-        (), lambda _: [Step("sw.regs.generate"), Step("sw.uapi", ("generate",)), Step("tb.events.generate")]
-    ),
+    "regs": Target((), _regs),
     "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", EVENTS, *TOOLS), _regress),
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),

@@ -165,7 +165,7 @@ def test_c2_python_variables_of_the_shell_have_no_effect(checkout: Path) -> None
         ("mutate", {"ONLY": "rtl/cmd,rtl/csr", "COUNT": "9"}, ["tb.mutation --count=9 -- rtl/cmd rtl/csr"]),
         ("defects", {"ONLY": "-x y"}, ["tb.defects -- -x y"]),
         ("fpga-check", {"ONLY": "lint,u250"}, ["fpga.flow --only=lint,u250"]),
-        ("regs", {}, ["sw.regs.generate", "sw.uapi generate", "tb.events.generate"]),
+        ("regs", {}, ["sw.regs.generate", "sw.uapi generate", "tb.events.generate", "tb.where"]),
     ],
 )
 def test_what_a_target_runs(target: str, given: dict[str, str], steps: list[str]) -> None:
