@@ -76,7 +76,8 @@ llm-quick: setup ## one prompt by control frames on the device model, with the s
 	@$(PY) -m sw.tools.quick $(call option,PROMPT,--prompt)
 
 test: setup ## everything a change must pass: Python tests, lint, generated files, quick legs
-	@$(RUN) check
+##   ONLY=<part>     "generated files", manifest, lint, pytest, legs, or fpga: the tests that need `make setup-fpga`
+	@$(RUN) check $(call option,ONLY,--only)
 
 pytest: setup ## Python tests only
 ##   ARGS=<pytest arguments>

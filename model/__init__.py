@@ -3,8 +3,9 @@
 `DeviceState` is the device transaction by transaction; `DeviceModel` is the same behind MMIO.
 """
 
-from model.device import DeviceModel, PortNotReady, Slverr
+from model.device import DeviceModel
 from model.directory import DeviceState
+from model.errors import PortNotReady, Slverr
 from model.types import Mismatch
 
 __all__ = ["DeviceModel", "DeviceState", "Mismatch", "PortNotReady", "Slverr"]

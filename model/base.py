@@ -14,6 +14,7 @@ from model.types import (
     QUEUE_DEPTH,
     TIER_COUNT,
     U32,
+    U64,
     BadParity,
     Channel,
     Completion,
@@ -130,8 +131,8 @@ class StateBase:
         return self._placement.places(self.key_of(kv_addr))
 
     def phys_addr(self, tier: int, slot: int) -> int:
-        """Byte address of a slot inside its tier (device.md 5)."""
-        return self.config.base[tier] + slot * self.stride
+        """Byte address of a slot inside its tier, modulo 2^64 (device.md 5)."""
+        return self.config.base[tier] + slot * self.stride & U64
 
     def set_slots(self, tier: int, slots: int) -> None:
         """SLOTS of an unused tier; Mismatch when the register would have refused."""

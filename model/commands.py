@@ -98,8 +98,7 @@ class CommandOps(StateBase):
             self._push(index, Channel.PREFETCH, config.promote_tier, pushed)
         elif pushed:
             raise Mismatch(f"promotion of {kv_addr:#018x}", "none", "queued")
-        phys_addr = config.base[tier] + e.slot[index] * self.stride
-        return LookupResponse(True, False, tier, phys_addr, index)
+        return LookupResponse(True, False, tier, self.phys_addr(tier, e.slot[index]), index)
 
     def _find_token(self, kv_addr: int, offset: int, write: bool) -> int | None:
         """Index of the entry that a lookup of a token hits; a write may be one past TOKEN_END."""

@@ -14,16 +14,11 @@ from model.clock import Clock
 from model.command_queue import CommandQueue
 from model.directory import DeviceState
 from model.dma_engine import DmaEngine
+from model.errors import PortNotReady, Slverr
 from model.memory import TierMemory
-from model.mmio import Bar0, Slverr
+from model.mmio import Bar0
 from model.timing import Timing
 from model.types import BadParity, LookupResponse
-
-__all__ = ["DeviceModel", "PortNotReady", "Slverr"]
-
-
-class PortNotReady(Exception):
-    """A lookup port is not ready: CTRL.ENABLE is 0, or the directory is not initialised."""
 
 
 class DeviceModel:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from model.command_queue import Command, Kind
-from model.types import TIER_COUNT, U32, CommandResult, Status
+from model.command_queue import Command, CommandQueue, Kind
+from model.directory import DeviceState
+from model.errors import Slverr
+from model.register_rules import RegisterRules, range_of, tiers_to_be_unused
+from model.timing import Timing
+from model.types import TIER_COUNT, CommandResult, Status
 from sw.regs import registers as regs
 from sw.regs.register import Register
-
-if TYPE_CHECKING:
-    from model.device import DeviceModel
 
 # registers of one field that the device takes as they are: register -> Config attribute
 _SCALARS = {
@@ -24,6 +25,7 @@ _SCALARS = {
     regs.R_SHIFT: "r_shift",
     regs.F_AGE: "f_age",
     regs.LOOKAHEAD: "lookahead",
+    regs.HOLD: "hold",
     regs.PROMOTE_TIER: "promote_tier",
     regs.EVICT_TIERS: "evict_tiers",
     regs.WEIGHT_R: "w_r",
@@ -64,14 +66,13 @@ _CHANNEL_COUNTERS = {
     regs.EVICT_VOID_COUNT: ("voids", 0),
     regs.PREFETCH_VOID_COUNT: ("voids", 1),
 }
-# range commands: launching register -> command, its ADDR register
 _RANGES = {
-    regs.BOOST_LEN: (Kind.BOOST, regs.BOOST_ADDR),
-    regs.IMEVICT_LEN: (Kind.IMEVICT, regs.IMEVICT_ADDR),
-    regs.COOL_LEN: (Kind.COOL, regs.COOL_ADDR),
-    regs.PREFETCH_STEP: (Kind.PREFETCH, regs.PREFETCH_ADDR),
-    regs.SHARE_LEN: (Kind.SHARE, regs.SHARE_ADDR),
-    regs.RELEASE_LEN: (Kind.RELEASE, regs.RELEASE_ADDR),
+    regs.BOOST_LEN: Kind.BOOST,
+    regs.IMEVICT_LEN: Kind.IMEVICT,
+    regs.COOL_LEN: Kind.COOL,
+    regs.PREFETCH_STEP: Kind.PREFETCH,
+    regs.SHARE_LEN: Kind.SHARE,
+    regs.RELEASE_LEN: Kind.RELEASE,
 }
 _DIRECTORY = {
     regs.Command.INSERT: Kind.INSERT,
@@ -82,26 +83,45 @@ _DIRECTORY = {
 }
 
 
-class Slverr(Exception):
-    """The device answers SLVERR: a refused access has no effect (device.md 10)."""
-
-    def __init__(self, offset: int, *, write: bool) -> None:
-        register = regs.BY_OFFSET.get(offset)
-        name = f" ({register.name})" if register else ""
-        super().__init__(f"{'write' if write else 'read'} of {offset:#06x}{name} refused: SLVERR")
-        self.offset = offset
-        self.write = write
-
-
 class _Refused(Exception):
     """A write handler's verdict; Bar0.write turns it into Slverr."""
+
+
+class BehindBar0(Protocol):
+    """What the registers need of the device behind them."""
+
+    axi_data_width: int
+    timing: Timing
+    state: DeviceState
+    commands: CommandQueue
+    scan_cycles: int
+    first_decision_cycles: int
+
+    @property
+    def initialised(self) -> bool:
+        """The directory is empty and ready."""
+
+    @property
+    def scanning(self) -> bool:
+        """A scan runs or waits for its start."""
+
+    @property
+    def idle(self) -> bool:
+        """STATUS.IDLE."""
+
+    def soft_reset(self) -> None:
+        """CTRL.SOFT_RESET is written."""
+
+    def step_advance(self, step: int) -> None:
+        """STEP_ADVANCE is written."""
 
 
 class Bar0:
     """The registers: what software wrote (`values`, by offset) and what the device shows."""
 
-    def __init__(self, device: DeviceModel) -> None:
+    def __init__(self, device: BehindBar0) -> None:
         self._device = device
+        self._rules = RegisterRules(device.state.entry_count, device.state.block_tokens)
         ports = device.state.ports
         absent = regs.PORT_REQ_LO[ports:] + regs.PORT_REQ_HI[ports:]
         self._absent = {register.offset for register in absent}
@@ -137,6 +157,9 @@ class Bar0:
         if register is None or not register.writable or refused:
             raise Slverr(offset, write=True)
         value &= register.write_mask
+        in_use = any(self._device.state.pools[tier].in_use for tier in tiers_to_be_unused(register))
+        if in_use or self._rules.problem(register, value, self._held):
+            raise Slverr(offset, write=True)
         try:
             writer = self._writers.get(offset)
             if writer is not None:
@@ -144,6 +167,11 @@ class Bar0:
         except _Refused:
             raise Slverr(offset, write=True) from None
         self.values[offset] = value
+
+    def _held(self, register: Register) -> int:
+        """The value of a register whose reads change nothing."""
+        reader = self._readers.get(register.offset)
+        return self.values[register.offset] if reader is None else reader()
 
     # ------------------------------------------------------------------ reading
 
@@ -262,7 +290,7 @@ class Bar0:
             regs.STEP_ADVANCE_ALIAS: self._step,
             regs.CTRL: self._ctrl,
             regs.IRQ_STATUS: state.clear_irq,
-            regs.BLOCK_BYTES: self._block_bytes,
+            regs.BLOCK_BYTES: state.set_block_bytes,
             regs.PARITY_INFO: lambda v: state.clear_parity_latch() if v & 1 else None,
             regs.DMA_ERROR_INFO: lambda v: state.clear_dma_error() if v & 1 else None,
             regs.EVICT_THRESH: lambda v: self._thresholds(v, state.config.prefetch_thresh),
@@ -278,10 +306,10 @@ class Bar0:
             for index, register in enumerate(registers):
                 writers[register] = partial(self._set_item, name, index)
         for tier in range(TIER_COUNT):
-            writers[regs.TIER_BASE[tier]] = partial(self._base, tier)
-            writers[regs.TIER_SLOTS[tier]] = partial(self._slots, tier)
-        for register, (kind, addr) in _RANGES.items():
-            writers[register] = partial(self._range, kind, addr)
+            writers[regs.TIER_BASE[tier]] = partial(self._set_item, "base", tier)
+            writers[regs.TIER_SLOTS[tier]] = partial(state.set_slots, tier)
+        for register, kind in _RANGES.items():
+            writers[register] = partial(self._range, register, kind)
         return writers
 
     def _set(self, name: str, value: int) -> None:
@@ -304,30 +332,9 @@ class Bar0:
         self._device.step_advance(value)
 
     def _thresholds(self, evict: int, prefetch: int) -> None:
-        if evict > prefetch:
-            raise _Refused
         config = self._device.state.config
         config.evict_thresh = evict
         config.prefetch_thresh = prefetch
-
-    def _block_bytes(self, value: int) -> None:
-        state = self._device.state
-        legal = 256 <= value <= 65536 and value % 64 == 0
-        if not legal or any(pool.in_use for pool in state.pools):
-            raise _Refused
-        state.set_block_bytes(value)
-
-    def _base(self, tier: int, value: int) -> None:
-        state = self._device.state
-        if value % 4096 or state.pools[tier].in_use:
-            raise _Refused
-        state.config.base[tier] = value
-
-    def _slots(self, tier: int, value: int) -> None:
-        state = self._device.state
-        if value > state.entry_count or state.pools[tier].in_use:
-            raise _Refused
-        state.set_slots(tier, value)
 
     # ------------------------------------------------------------------ launches
 
@@ -342,29 +349,14 @@ class Bar0:
             raise _Refused
         device.commands.push(command)
 
-    def _range(self, kind: Kind, addr: Register, value: int) -> None:
-        kv_addr = self.values[addr.offset]
-        prefetch = kind is Kind.PREFETCH
-        length = self.values[regs.PREFETCH_LEN.offset] if prefetch else value
-        span = regs.CMD_SPAN.unpack(self.values[regs.CMD_SPAN.offset])
-        layers, heads = span["LAYERS"] or 1, span["HEADS"] or 1
-        token = kv_addr & U32
-        tokens = self._device.state.block_tokens
-        blocks = (token + length - 1) // tokens - token // tokens + 1
-        if (
-            length == 0
-            or token + length > 1 << 32
-            or blocks > self._device.state.entry_count
-            or (kv_addr >> 40 & 0xFF) + layers > 256
-            or (kv_addr >> 32 & 0xFF) + heads > 256
-        ):
-            raise _Refused
-        step = value if prefetch else 0
-        self._launch(Command(kind, kv_addr, length, step, span_layers=layers, span_heads=heads))
+    def _range(self, launch: Register, kind: Kind, value: int) -> None:
+        asked = range_of(launch, value, self._held)
+        step = value if kind is Kind.PREFETCH else 0
+        self._launch(
+            Command(kind, asked.kv_addr, asked.length, step, span_layers=asked.layers, span_heads=asked.heads)
+        )
 
     def _dir_command(self, value: int) -> None:
-        if value not in _DIRECTORY:
-            raise _Refused
         arg = regs.DIR_ARG.unpack(self.values[regs.DIR_ARG.offset])
         self._launch(
             Command(

@@ -114,6 +114,7 @@ class ScanOps(StateBase):
             r_shift=c.r_shift,
             age=c.f_age > 0 and n % (1 << c.f_age) == 0,
             lookahead=c.lookahead,
+            hold=c.hold,
             promote_tier=c.promote_tier,
             evict_tiers=c.evict_tiers,
             pressure=(self.pressure[0], self.pressure[1], self.pressure[2]),
@@ -304,7 +305,7 @@ class ScanOps(StateBase):
         return item
 
     def _before_relocation(self, index: int) -> None:
-        if self.scan is not None:
+        if self.scan is not None and index not in self.bad:  # of a bad one the relocation counts the read
             self.scan_one(index)
 
     # ------------------------------------------------------------------ end

@@ -43,6 +43,12 @@ class ScanConfig:
     evict_tiers: int
     pressure: tuple[bool, bool, bool] = (False, False, False)
     auto_thresh: tuple[int, int, int] = (0, 0, 0)
+    hold: int = 0
+
+    @property
+    def kept_ahead(self) -> int:
+        """Steps ahead of its need that a hint keeps its block from eviction."""
+        return max(self.lookahead, self.hold)
 
     def threshold(self, tier: int) -> int:
         """Least P that is safe from eviction in `tier`, 0 when the tier may not be evicted."""
@@ -114,10 +120,12 @@ def score(cfg: ScanConfig, x: Fields) -> Scores:
     f: U8Array = x.f >> np.uint8(1) if cfg.age else x.f.copy()
 
     ahead = np.negative(diff)  # ACCESS_STEP - step; a negative one is above every LOOKAHEAD
-    needed = x.hint.view(np.bool_) & (ahead <= np.uint32(cfg.lookahead))
+    hinted = x.hint.view(np.bool_)
+    needed = hinted & (ahead <= np.uint32(cfg.lookahead))
+    held = hinted & (ahead <= np.uint32(cfg.kept_ahead))
     still = x.in_flight == 0
     prefetch = (x.tier > cfg.promote_tier) & still & (needed | (prio > cfg.prefetch_thresh))
-    free = still & (x.ref_count == 0) & ~(prefetch | x.hot.view(np.bool_) | needed)
+    free = still & (x.ref_count == 0) & ~(prefetch | x.hot.view(np.bool_) | held)
     counted = np.zeros(len(free), np.bool_)
     evict = np.zeros(len(free), np.bool_)
     for tier in range(3):
@@ -158,7 +166,8 @@ def score_one(
     needed = bool(hint) and ahead <= cfg.lookahead
     if not in_flight and tier > cfg.promote_tier and (needed or prio > cfg.prefetch_thresh):
         return Score(prio, new_r, new_f, Decision.PREFETCH, False)
-    counted = not (in_flight or ref_count or hot or needed) and tier < 3 and bool(cfg.evict_tiers >> tier & 1)
+    held = bool(hint) and ahead <= cfg.kept_ahead
+    counted = not (in_flight or ref_count or hot or held) and tier < 3 and bool(cfg.evict_tiers >> tier & 1)
     evict = counted and prio < cfg.threshold(tier)
     return Score(prio, new_r, new_f, Decision.EVICT if evict else Decision.NONE, counted)
 

@@ -227,6 +227,7 @@ class Config:
     r_shift: int = 3
     f_age: int = 0
     lookahead: int = 1
+    hold: int = 0
     promote_tier: int = 1
     evict_tiers: int = 0b0010
     max_retry: int = 3

@@ -363,6 +363,7 @@ package kvcpu_pkg;
     logic [2:0]                          r_shift;
     logic [4:0]                          f_age;
     logic [30:0]                         lookahead;
+    logic [30:0]                         hold;
     tier_e                               promote_tier;
     logic [TierCount-1:0]                evict_tiers;
     logic [7:0]                          max_retry;
@@ -389,6 +390,7 @@ package kvcpu_pkg;
     logic [2:0]                  r_shift;
     logic                        age;       // this scan halves F
     logic [30:0]                 lookahead;
+    logic [30:0]                 hold;      // the larger of LOOKAHEAD and HOLD
     tier_e                       promote_tier;
     logic [TierCount-1:0]        evict_tiers;
     logic [2:0]                  pressure;  // tiers 0 to 2

@@ -50,6 +50,49 @@ class Code(IntEnum):
         return "".join(part.capitalize() for part in self.name.split("_"))
 
 
+NEXT_STEP: dict[Code, str] = {
+    Code.BAD_FRAME: "send whole frames, laid out as docs/control-plane.md says",
+    Code.UNSUPPORTED: "this node does not offer it (docs/control-plane.md)",
+    Code.NO_GRAPH: "make the graph first: `graphctl create`",
+    Code.OVERSIZE: "a payload has at most 64 bytes; prompts and packages travel in shared buffers",
+    Code.AUTH_FAILED: "use the token of a living capability with this right: `llmctl keys` lists them, "
+    "`llmctl grant` issues one",
+    Code.BAD_ARGUMENT: "correct the arguments: `--help`, docs/llm.md, docs/control-plane.md",
+    Code.NOT_FOUND: "check the number (another tenant's is not found either)",
+    Code.EXISTS: "use the one that exists, or another number",
+    Code.BUSY: "end or cancel what uses it (`llmctl list`), then ask again",
+    Code.SCHEMA_MISMATCH: "both ends of a channel need the same schema",
+    Code.NO_ROOM: "end, release or unload something (`llmctl list`, `llmctl unload`), then ask again",
+    Code.ADMISSION_REFUSED: "ask for a smaller share, or reduce another (`det status` shows all)",
+    Code.QUEUE_FULL: "ask again when an inference of the class has begun, or use another class",
+    Code.TOO_MANY_IN_FLIGHT: "read to the end or cancel an inference: `llmctl list`, `llmctl cancel`",
+    Code.RATE_LIMITED: "ask again in the next window",
+    Code.QUOTA_EXCEEDED: "ask for fewer tokens, or again in the next window",
+    Code.PROMPT_TOO_LONG: "shorten the prompt",
+    Code.TOO_MANY_TOKENS: "ask for fewer tokens (`--max-tokens`)",
+    Code.CONTEXT_EXCEEDED: "shorten the prompt, or ask for fewer tokens",
+    Code.NO_MODEL: "load a model (`llmctl load`), or name one of several (`--model`)",
+    Code.DEVICE_FAULT: "see the node's log; `kvctl info` tells whether the device answers",
+    Code.UNSIGNED: "sign the package (docs/model-packages.md)",
+    Code.ALTERED: "get the package again: its bytes are not those that were signed",
+    Code.WRONG_KEY: "add the signer's key to the trust store, or use a package that a trusted key has signed "
+    "(`llmctl keys`)",
+    Code.EXPIRED_KEY: "have the package signed with a key that has not expired",
+    Code.BAD_SIGNATURE: "get the package again from its signer",
+    Code.MALFORMED: "inspect the package (docs/model-packages.md)",
+    Code.MODEL_TOO_LARGE: "use a smaller model, or raise the limit (docs/llm.md)",
+    Code.MODEL_UNSUPPORTED: "use another model or backend (docs/model-packages.md)",
+}
+"""What whoever was refused can do about it."""
+
+
+def described(code: Code, reason: str = "") -> str:
+    """Code, reason and next step in one line: `NoGraph (3): there is no graph; make the graph first: ...`."""
+    reason = "" if reason == code.label else reason
+    parts = [f"{code.label} ({code.value})" + (f": {reason}" if reason else "")]
+    return "; ".join([*parts, *([NEXT_STEP[code]] if code in NEXT_STEP else [])])
+
+
 class Refusal(Exception):
     """Something was asked for and is not done; nothing has changed.
 

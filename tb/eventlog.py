@@ -7,7 +7,6 @@
 A test writes one when it runs with KVCPU_EVENTLOG=1 (or the setting `eventlog`), beside its sim.log.
 """
 
-import argparse
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ import numpy as np
 from tb.events import records as ev
 from tb.events.records import Kind, Op
 from tb.harness.link import STREAM_WORDS, Array
+from tb.run.command import Parser, run_command
+from tb.run.errors import CheckError
 
 NAME = "events.sqlite"
 _TABLES = {ev.STREAM_MAIN: "main", ev.STREAM_SCAN: "scan", ev.STREAM_PORT: "port"}
@@ -118,9 +119,8 @@ def replay(path: Path) -> int:
     return 0
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; errors end in one line."""
-    parser = argparse.ArgumentParser(prog="python -m tb.eventlog", description="Look into an event log.")
+def _command(arguments: list[str]) -> int:
+    parser = Parser("python -m tb.eventlog", "Look into an event log.")
     commands = parser.add_subparsers(dest="command", required=True)
     shown = commands.add_parser("show", help="print records")
     shown.add_argument("file", type=Path)
@@ -141,9 +141,13 @@ def main(arguments: list[str] | None = None) -> int:
             return compare(options.file, options.other)
         return replay(options.file)
     except (EventLogError, AssertionError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        raise CheckError(str(error)) from None
+
+
+def main(arguments: list[str]) -> int:
+    """Command line; errors end in one line."""
+    return run_command(lambda: _command(arguments))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

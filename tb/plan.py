@@ -5,7 +5,6 @@ exist; and, unless only `--names` is asked for, every test that it names must ha
 every coverage point been hit. Exit status 1 when a row does not hold, 2 for wrong use.
 """
 
-import argparse
 import json
 import sys
 import tomllib
@@ -14,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from sw.terminal import new_console
+from tb.run.command import Parser, run_command
 from tb.run.errors import CheckError, UsageError
 from tb.run.manifest import Manifest, load
 from tb.run.paths import REPORT, ROOT, RUNS, shown
@@ -135,7 +135,7 @@ def check(results: Path, names_only: bool) -> int:
             table.add_row(row.id, row.sentence[:60], problem)
     holding = sum(not p for p in failing.values())
     if holding < len(rows):
-        Console().print(table)
+        new_console().print(table)
     REPORT.mkdir(parents=True, exist_ok=True)
     record = {"rows": len(rows), "holding": holding, "problems": {k: v for k, v in failing.items() if v}, "bins": bins}
     (REPORT / "testplan.json").write_text(json.dumps(record, indent=1))
@@ -143,21 +143,18 @@ def check(results: Path, names_only: bool) -> int:
     return 0 if holding == len(rows) else 1
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; errors end in one line."""
-    parser = argparse.ArgumentParser(prog="python -m tb.plan", description="Check the test plan.")
+def _command(arguments: list[str]) -> int:
+    parser = Parser("python -m tb.plan", "Check the test plan.")
     parser.add_argument("--names", action="store_true", help="check the plan itself, not the results")
     parser.add_argument("--results", type=Path, default=RESULTS, help="results of a regression (regress.json)")
     options = parser.parse_args(arguments)
-    try:
-        return check(options.results, options.names)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except CheckError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return check(options.results, options.names)
+
+
+def main(arguments: list[str]) -> int:
+    """Command line; errors end in one line."""
+    return run_command(lambda: _command(arguments))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

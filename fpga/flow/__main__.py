@@ -5,7 +5,6 @@ Exit status: 0 all checks hold, 1 a check failed, 2 wrong use or tools missing, 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -14,10 +13,10 @@ from fpga.flow import report
 from fpga.flow.checks import GROUPS, check_all
 from fpga.flow.project import load
 from fpga.flow.step import tool_versions
+from tb.run.command import Parser, run_command, tell
 from tb.run.commands import say
 from tb.run.errors import UsageError
 from tb.run.paths import REPORT, ROOT, shown
-from tb.run.process import no_process_left
 
 PROJECT = ROOT / "fpga" / "project.toml"
 
@@ -29,27 +28,18 @@ def _groups(text: str | None) -> set[str]:
     return groups
 
 
-def main(argv: list[str]) -> int:
+def _check(argv: list[str]) -> int:
     """Run the checks, print the figures, write the reports."""
-    parser = argparse.ArgumentParser(prog="python -m fpga.flow", description=__doc__)
+    parser = Parser("python -m fpga.flow", __doc__)
     parser.add_argument("--project", type=Path, default=PROJECT, help="another project than fpga/project.toml")
     parser.add_argument("--root", type=Path, default=ROOT, help="what paths in the project are relative to")
     parser.add_argument("--report", type=Path, default=REPORT, help="folder of the reports")
     parser.add_argument("--only", help=f"parts of it, of {', '.join(GROUPS)}")
     options = parser.parse_args(argv)
     start = time.monotonic()
-    try:
-        tool_versions()
-        groups = _groups(options.only)
-        project = load(options.project.resolve(), options.root.resolve())
-        with no_process_left():
-            run = check_all(project, groups, say)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: no process left behind, finished steps stay in sim_build/fpga", file=sys.stderr)
-        return 130
+    tool_versions()
+    groups = _groups(options.only)
+    run = check_all(load(options.project.resolve(), options.root.resolve()), groups, say)
     seconds = time.monotonic() - start
     page = report.write(run.checks, run.facts, seconds, options.report)
     for name, value in report.figures(run.facts).items():
@@ -59,8 +49,14 @@ def main(argv: list[str]) -> int:
     if failed:
         first = f"{failed[0].name}: {failed[0].problems[0]}"
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        print(f"error: {first}{more}", file=sys.stderr)
+        tell(f"error: {first}{more}")
     return 1 if failed else 0
+
+
+def main(argv: list[str]) -> int:
+    """Run the checks; every foreseeable error is one line and a status."""
+    finished = "interrupted: no process left behind, finished steps stay in sim_build/fpga"
+    return run_command(lambda: _check(argv), finished)
 
 
 if __name__ == "__main__":

@@ -565,6 +565,7 @@ module kvcpu_csr
     cfg.r_shift = hwif_out.R_SHIFT.SHIFT.value;
     cfg.f_age = hwif_out.F_AGE.AGE.value;
     cfg.lookahead = hwif_out.LOOKAHEAD.STEPS.value;
+    cfg.hold = hwif_out.HOLD.STEPS.value;
     cfg.promote_tier = tier_e'(hwif_out.PROMOTE_TIER.TIER.value);
     cfg.evict_tiers = hwif_out.EVICT_TIERS.MASK.value;
     cfg.max_retry = hwif_out.MAX_RETRY.TRIES.value;

@@ -279,6 +279,7 @@ module kvcpu_hepc_ctrl
         r_shift:         cfg_i.r_shift,
         age:             age,
         lookahead:       cfg_i.lookahead,
+        hold:            (cfg_i.hold > cfg_i.lookahead) ? cfg_i.hold : cfg_i.lookahead,
         promote_tier:    cfg_i.promote_tier,
         evict_tiers:     cfg_i.evict_tiers,
         default:         '0

@@ -135,13 +135,15 @@ module kvcpu_hepc_lane
   logic [15:0]        s4_prod_s_q;
   logic [SumW-1:0]    s4_part_q;
   logic signed [DiffW-1:0] s4_part_evict_q, s4_part_prefetch_q;
-  logic               s4_needed_q, s4_slower_q, s4_may_evict_q;
+  logic               s4_needed_q, s4_held_q, s4_slower_q, s4_may_evict_q;
 
   logic [16:0]     s3_part_rf;
   logic [7:0]      s3_r, s3_f, s3_s;
-  logic [31:0]     s3_slack;  // LOOKAHEAD less the distance to the hinted step, signed
+  logic [31:0]     s3_slack;       // LOOKAHEAD less the distance to the hinted step, signed
+  logic [31:0]     s3_hold_slack;  // the same of the larger of LOOKAHEAD and HOLD
 
-  assign s3_slack = {1'b0, cfg_i.lookahead} - {1'b0, s3_ahead_q[30:0]};
+  assign s3_slack      = {1'b0, cfg_i.lookahead} - {1'b0, s3_ahead_q[30:0]};
+  assign s3_hold_slack = {1'b0, cfg_i.hold} - {1'b0, s3_ahead_q[30:0]};
 
   always_comb begin
     s3_s = '0;
@@ -171,6 +173,7 @@ module kvcpu_hepc_lane
     s4_part_evict_q    <= $signed({2'b0, s3_part_rf}) + DiffW'(s3_d_evict_q);
     s4_part_prefetch_q <= $signed({2'b0, s3_part_rf}) + DiffW'(s3_d_prefetch_q);
     s4_needed_q        <= s3_meta_q.hint && !s3_ahead_q[31] && !s3_slack[31];
+    s4_held_q          <= s3_meta_q.hint && !s3_ahead_q[31] && !s3_hold_slack[31];
     s4_slower_q        <= s3_slower_q;
     s4_may_evict_q     <= s3_may_evict_q;
   end
@@ -202,7 +205,7 @@ module kvcpu_hepc_lane
     end
     s4_prefetch = !s4_meta_q.in_flight && s4_slower_q && (s4_above || s4_needed_q);
     s4_leave    = !s4_meta_q.in_flight && !s4_prefetch && (s4_meta_q.ref_count == '0) && !s4_hot &&
-                  !s4_needed_q && s4_may_evict_q;
+                  !s4_held_q && s4_may_evict_q;
   end
 
   // ------------------------------------------------------------------ S5

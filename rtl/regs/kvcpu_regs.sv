@@ -97,6 +97,7 @@ module kvcpu_regs (
         logic CMD_SPAN;
         logic BLOCK_BYTES;
         logic PARITY_INFO;
+        logic HOLD;
         logic STEP_ADVANCE;
         logic SCAN_CYCLES;
         logic FIRST_DECISION_CYCLES;
@@ -197,6 +198,7 @@ module kvcpu_regs (
         decoded_reg_strb_c.CMD_SPAN = (cpuif_addr == 13'h70);
         decoded_reg_strb_c.BLOCK_BYTES = (cpuif_addr == 13'h78);
         decoded_reg_strb_c.PARITY_INFO = (cpuif_addr == 13'h80);
+        decoded_reg_strb_c.HOLD = (cpuif_addr == 13'h88);
         decoded_reg_strb_c.STEP_ADVANCE = (cpuif_addr == 13'h100);
         decoded_reg_strb_c.SCAN_CYCLES = (cpuif_addr == 13'h108);
         decoded_reg_strb_c.FIRST_DECISION_CYCLES = (cpuif_addr == 13'h110);
@@ -410,6 +412,12 @@ module kvcpu_regs (
                 logic load_next;
             } VALID;
         } PARITY_INFO;
+        struct {
+            struct {
+                logic [30:0] next;
+                logic load_next;
+            } STEPS;
+        } HOLD;
         struct {
             struct {
                 logic [31:0] next;
@@ -815,6 +823,11 @@ module kvcpu_regs (
                 logic value;
             } VALID;
         } PARITY_INFO;
+        struct {
+            struct {
+                logic [30:0] value;
+            } STEPS;
+        } HOLD;
         struct {
             struct {
                 logic [31:0] value;
@@ -1651,6 +1664,29 @@ module kvcpu_regs (
         end
     end
     assign hwif_out.PARITY_INFO.VALID.value = field_storage.PARITY_INFO.VALID.value;
+    // Field: kvcpu_regs.HOLD.STEPS
+    always_comb begin
+        automatic logic [30:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.HOLD.STEPS.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.HOLD && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.HOLD.STEPS.value & ~decoded_wr_biten[30:0]) | (decoded_wr_data[30:0] & decoded_wr_biten[30:0]);
+            load_next_c = '1;
+        end
+        field_combo.HOLD.STEPS.next = next_c;
+        field_combo.HOLD.STEPS.load_next = load_next_c;
+    end
+    always_ff @(posedge clk or negedge arst_n) begin
+        if(~arst_n) begin
+            field_storage.HOLD.STEPS.value <= 31'h0;
+        end else begin
+            if(field_combo.HOLD.STEPS.load_next) begin
+                field_storage.HOLD.STEPS.value <= field_combo.HOLD.STEPS.next;
+            end
+        end
+    end
+    assign hwif_out.HOLD.STEPS.value = field_storage.HOLD.STEPS.value;
     // Field: kvcpu_regs.STEP_ADVANCE.STEP
     always_comb begin
         automatic logic [31:0] next_c;
@@ -3133,6 +3169,9 @@ module kvcpu_regs (
         if(decoded_low[5'(ad_low(13'h80) >> 3)]) begin
             readback_data_var[ad_hi(13'h80)][0] |= field_storage.PARITY_INFO.VALID.value;
             readback_data_var[ad_hi(13'h80)][31:16] |= hwif_in.PARITY_INFO.INDEX.next;
+        end
+        if(decoded_low[5'(ad_low(13'h88) >> 3)]) begin
+            readback_data_var[ad_hi(13'h88)][30:0] |= field_storage.HOLD.STEPS.value;
         end
         if(decoded_low[5'(ad_low(13'h100) >> 3)]) begin
             readback_data_var[ad_hi(13'h100)][31:0] |= field_storage.STEP_ADVANCE.STEP.value;

@@ -769,6 +769,14 @@ package kvcpu_regs_pkg;
     } kvcpu_regs__PARITY_INFO__out_t;
 
     typedef struct {
+        logic [30:0] value;
+    } kvcpu_regs__HOLD__STEPS__out_t;
+
+    typedef struct {
+        kvcpu_regs__HOLD__STEPS__out_t STEPS;
+    } kvcpu_regs__HOLD__out_t;
+
+    typedef struct {
         logic [31:0] value;
     } kvcpu_regs__BOOST_ADDR__TOKEN__out_t;
 
@@ -1168,6 +1176,7 @@ package kvcpu_regs_pkg;
         kvcpu_regs__CMD_SPAN__out_t CMD_SPAN;
         kvcpu_regs__BLOCK_BYTES__out_t BLOCK_BYTES;
         kvcpu_regs__PARITY_INFO__out_t PARITY_INFO;
+        kvcpu_regs__HOLD__out_t HOLD;
         kvcpu_regs__BOOST_ADDR__out_t BOOST_ADDR;
         kvcpu_regs__BOOST_LEN__out_t BOOST_LEN;
         kvcpu_regs__IMEVICT_ADDR__out_t IMEVICT_ADDR;

@@ -1055,8 +1055,11 @@ module kvcpu_rtbd #(
   end
 
   // ------------------------------------------------------------------ parity
-  // Counted and named a cycle after they are seen.
-  banks_t t3_bad_q, s2_bad_q;
+  // Counted and named a cycle after they are seen. The search's writes read nothing: a relocated entry
+  // with bad parity counts where it is read, not where another one is written over the place it left.
+  banks_t t3_bad_q, s2_bad_q, s2_overwrites;
+  assign s2_overwrites = (s2_valid_q && (s2_q.eng_write || s2_q.eng_final)) ? s2_bank_q : '0;
+
   logic [LANES-1:0][RowW-1:0] t3_bad_row_q, s2_bad_row_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -1066,7 +1069,7 @@ module kvcpu_rtbd #(
       count_parity_o <= '0;
     end else begin
       t3_bad_q       <= sweep_q ? '0 : t3_bad;
-      s2_bad_q       <= sweep_q ? '0 : bank_s2_bad;
+      s2_bad_q       <= sweep_q ? '0 : bank_s2_bad & ~s2_overwrites;
       count_parity_o <= 6'($countones(t3_bad_q)) + 6'($countones(s2_bad_q));
     end
   end

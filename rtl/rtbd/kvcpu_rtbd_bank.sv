@@ -166,7 +166,8 @@ module kvcpu_rtbd_bank #(
   /// FREE_REQUEST: the freed slot is taken over.
   input  logic                              freed_pop_i,
 
-  /// Parity: the meta word or port B tag of the S2 step is bad.
+  /// Parity: the meta word or port B tag of the S2 step is bad (a forced step's is not looked at: the
+  /// relocation that follows it reads the entry).
   output logic                              s2_bad_o,
   /// Parity: row of the S2 step.
   output logic [kvcpu_pkg::RowW-1:0]        s2_row_o
@@ -581,7 +582,8 @@ module kvcpu_rtbd_bank #(
   assign s2_tag_o = unpack_tag(tag_b_q);
   assign s2_tag_ok = !(^(!s2_q.via_a ? s2_parity_b_q : s2_beside_q ? s2_parity_beside_q : s2_parity_a_q));
   assign s2_row_o = s2_q.row;
-  assign s2_bad_o = s2_q.kind != StepNone && (!s2_meta_ok_o || (s2_q.reads_tag && !s2_tag_ok));
+  assign s2_bad_o = s2_q.kind != StepNone && !(s2_q.kind == StepScan && s2_q.forced) &&
+                    (!s2_meta_ok_o || (s2_q.reads_tag && !s2_tag_ok));
 
   // ------------------------------------------------------------------ scan lane, S2..S5
   logic lane_score, lane_evict, lane_prefetch, lane_hist;

@@ -35,7 +35,8 @@ module kvcpu_rtbd_decide (
   // ------------------------------------------------------------------ conditions
   logic grows, commits, end_referenced, free_to_move, promotable, generation_ok, target_slower, kept_hot, keeps_ref;
 
-  assign grows         = op_i.write && (token_offset_i == token_end_i + 8'd1);  // the token after the last
+  // The token after the last. Nine bits: with 256 tokens the last offset is 255, and no token follows it.
+  assign grows         = op_i.write && ({1'b0, token_offset_i} == {1'b0, token_end_i} + 9'd1);
   assign free_to_move  = !meta_i.in_flight;
   assign promotable    = free_to_move && meta_i.tier > cfg_i.promote_tier;
   assign generation_ok       = same_generation_i && meta_i.in_flight;

@@ -16,6 +16,7 @@ from sw.audit.reseal import reseal
 from sw.audit.store import head_path
 from sw.audit.verifier import Report, verify
 from sw.signing import KeyFileError, PrivateKey, PublicKey
+from sw.terminal import command_line, complain, visible
 
 USE = 2
 FAILED = 1
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"audit: {message}", file=sys.stderr)
+    complain(f"audit: {message}")
     return status
 
 
@@ -74,7 +75,7 @@ def _verify(options: argparse.Namespace) -> int:
     if report.findings or (report.unverified and not options.no_head):
         return _fail(f"{options.log}: {report.summary()}", FAILED)
     if not options.json:
-        print(f"{options.log}: {report.summary()}")
+        print(f"{visible(str(options.log))}: {report.summary()}")
     return 0
 
 
@@ -101,4 +102,4 @@ def _reseal(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(main))

@@ -1,7 +1,9 @@
 """What can go wrong with an audit log; every message is one line."""
 
+from sw.kernel.decision import NotRecorded
 
-class AuditError(Exception):
+
+class AuditError(NotRecorded):
     """Base of the audit log's errors. What is to be recorded must not happen."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -165,6 +166,20 @@ def decode_reply(data: bytes) -> Reply:
     if command not in LAYOUTS:
         raise FrameError(f"OK to the unknown command {command:#04x}")
     return Reply(command, flags, code, _fields(command, fields))
+
+
+def decode_replies(data: bytes) -> Iterator[Reply]:
+    """Whole replies, one behind the other.
+
+    Raises:
+        FrameError: as `decode_reply`.
+    """
+    while data:
+        if len(data) < HEADER_BYTES:
+            raise FrameError(f"a reply cut short: {data.hex()}")
+        end = HEADER_BYTES + int(_HEADER.unpack_from(data)[-1])
+        yield decode_reply(data[:end])
+        data = data[end:]
 
 
 def _fields(command: int, data: bytes) -> tuple[int, ...]:

@@ -11,8 +11,10 @@ from sw.kernel.admission import AdmissionRefused, BadArgument, ServerParams
 from sw.kernel.executor import Executor
 from sw.kernel.graph import Graph, OperatorKind
 from sw.kernel.growth import Growth
+from sw.kernel.slices import Between, uninterrupted
 
 GRAPH_SERVER = 4  # classes 0 to 3 of the LLM service have the servers 0 to 3
+SLICE_STEPS = 256
 _FIRST_JOB = 1 << 32  # above every infer_id
 
 
@@ -60,18 +62,18 @@ class GraphService:
             raise Refusal(Code.NO_GRAPH, "there is no graph")
         return self.graph
 
-    async def start(self, steps: int) -> int:
-        """Run up to `steps` steps; in deterministic mode as one job of the graph's server.
+    async def start(self, steps: int, between: Between = uninterrupted) -> int:
+        """Run up to `steps` steps in slices; in deterministic mode as one job of the graph's server.
 
         Returns:
-            Steps run; fewer when nothing was runnable any more.
+            Steps run; fewer when nothing was runnable any more, or the result not wanted.
 
         Raises:
             Refusal: NoGraph, and what an operator raised.
         """
         graph = self.need()
         if not self.deterministic or not steps:
-            return await graph.run_steps(steps)
+            return await _in_slices(graph, steps, between)
         run = 0
         ended = False
 
@@ -86,7 +88,7 @@ class GraphService:
         deadline = self._executor.clock.now() + self._deadline_ns
         self._executor.add(GRAPH_SERVER, job, deadline, one_step)
         try:
-            while not ended:
+            while not ended and await between():
                 await self._executor.run_one()
         finally:
             self._executor.cancel(job)
@@ -117,6 +119,17 @@ class GraphService:
         self._deadline_ns = params.relative_deadline_ns
         self._growth.freeze()
         return used
+
+
+async def _in_slices(graph: Graph, steps: int, between: Between) -> int:
+    run = 0
+    while run < steps and await between():
+        some = min(SLICE_STEPS, steps - run)
+        ran = await graph.run_steps(some)
+        run += ran
+        if ran < some:
+            break
+    return run
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from sw.control.frames import LAYOUTS, TOKEN_BYTES, Command, encode_reply
 from sw.control.graph_service import GraphService
 from sw.control.llm_commands import LlmCommands
 from sw.control.stream import Fault, Request, StreamParser, parse
-from sw.driver.errors import DriverError
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capabilities, Capability, Object, Rights
-from sw.kernel.decision import AuditSink, decided
-from sw.transport.base import TransportError
+from sw.kernel.decision import AuditSink, bounded, decided
+from sw.kernel.failures import Failures
+from sw.kernel.slices import Between, uninterrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,9 @@ class Now(Protocol):
 class ControlPlane:
     """Frames to graph and LLM service.
 
-    A refusal of the audit log itself (`sw.audit.AuditError`) is answered to nobody: it reaches the
-    caller, who must stop, because what is not recorded must not happen.
+    A refusal of the audit log itself (`NotRecorded`) is not answered: it reaches the caller, who must
+    stop, because what is not recorded must not happen. Anything else that goes wrong in a request fails
+    that request alone.
 
     Attributes:
         replies: how many replies had which code.
@@ -71,8 +72,13 @@ class ControlPlane:
         capabilities: Capabilities,
         clock: Now,
         audit: AuditSink,
+        failures: Failures | None = None,
     ) -> None:
-        """Answer frames; without an LLM service 0x10 to 0x16 are Unsupported."""
+        """Answer frames; without an LLM service 0x10 to 0x16 are Unsupported.
+
+        `failures` bounds the audit entries of what is refused before anybody was asked.
+        """
+        self._failures = failures or Failures()
         self.replies: Counter[Code] = Counter()
         self.dropped = 0
         self._graph = graph
@@ -86,30 +92,41 @@ class ControlPlane:
 
         Bytes that do not fill the frame, or go on behind it, are BadFrame.
         """
-        return await self._answer(parse(frame))
+        reply, _ = await self._answer(parse(frame), uninterrupted)
+        return reply
 
     def open_stream(self) -> ControlStream:
         """A stream of a new client."""
         return ControlStream(self)
 
-    async def serve(self, parser: StreamParser, data: bytes) -> bytes:
-        """Answer what the bytes complete in a stream, and what was not whole in time by now."""
-        before = parser.dropped
-        items = parser.feed(data, self._clock.now())
-        self.dropped += parser.dropped - before
-        return b"".join([await self._answer(item) for item in items])
+    async def serve(self, stream: ControlStream, data: bytes, between: Between) -> bytes:
+        """Answer what the bytes complete in a stream, and what was not whole in time by now.
 
-    async def _answer(self, item: Request | Fault) -> bytes:
-        fields = b""
-        code = Code.OK
+        `between` is awaited between frames, and between slices of one that takes long.
+        """
+        before = stream.dropped
+        items = stream.parser.feed(data, self._clock.now())
+        self.dropped += stream.dropped - before
+        replies: list[bytes] = []
+        for item in items:
+            if replies and not await between():
+                break
+            reply, refused = await self._answer(item, between)
+            stream.tell(refused)
+            replies.append(reply)
+        return b"".join(replies)
+
+    async def _answer(self, item: Request | Fault, between: Between) -> tuple[bytes, Refusal | None]:
+        fields, refused = b"", None
         try:
-            fields = await self._do(item)
+            fields = await self._do(item, between)
         except Refusal as refusal:
-            code = refusal.code
+            refused = refusal
+        code = refused.code if refused else Code.OK
         self.replies[code] += 1
-        return encode_reply(item.command, item.flags, code, fields)
+        return encode_reply(item.command, item.flags, code, fields), refused
 
-    async def _do(self, item: Request | Fault) -> bytes:
+    async def _do(self, item: Request | Fault, between: Between) -> bytes:
         if isinstance(item, Fault):
             raise self._refuse(None, "frame", "frame", Refusal(item.code))
         number, payload = item.command, item.payload
@@ -128,12 +145,11 @@ class ControlPlane:
         if command in _LLM:
             return await self._llm_command(cap, command, arguments)
         with decided(self._audit, cap, rule.op, "graph") as counts:
-            try:
-                return await self._graph_command(command, arguments, counts)
-            except (TransportError, DriverError) as error:
-                raise Refusal(Code.DEVICE_FAULT, str(error)) from error
+            return await self._graph_command(command, arguments, counts, between)
 
-    async def _graph_command(self, command: Command, arguments: tuple[int, ...], counts: dict[str, int]) -> bytes:
+    async def _graph_command(
+        self, command: Command, arguments: tuple[int, ...], counts: dict[str, int], between: Between
+    ) -> bytes:
         reply = LAYOUTS[command].reply
         match command:
             case Command.CREATE_GRAPH:
@@ -148,7 +164,7 @@ class ControlPlane:
                 return b""
             case Command.START_GRAPH:
                 counts["asked"] = arguments[0]
-                counts["steps"] = await self._graph.start(*arguments)
+                counts["steps"] = await self._graph.start(arguments[0], between)
                 return reply.pack(counts["steps"])
             case Command.ENABLE_DETERMINISTIC:
                 counts |= dict(zip(("wcet_ns", "period_ns", "deadline_ns"), arguments, strict=True))
@@ -165,39 +181,52 @@ class ControlPlane:
             llm_frames.check_reserved(command, arguments)
         except Refusal as refusal:
             raise self._refuse(cap, op, "llm", refusal) from None
-        try:
+        with bounded(op, lambda refusal: self._refuse(cap, op, "llm", refusal)):
             return await llm_frames.call(self._llm, cap, command, arguments)
-        except (TransportError, DriverError) as error:
-            raise self._refuse(cap, op, "llm", Refusal(Code.DEVICE_FAULT, str(error))) from error
 
     def _refuse(self, cap: Capability | None, op: str, obj: str, refusal: Refusal, **counts: int) -> Refusal:
         """Record a refusal of the control plane's own and give it back to be raised."""
-        holder, number = (cap.holder, cap.id) if cap else ("", None)
-        self._audit.record(holder=holder, cap_id=number, op=op, obj=obj, code=refusal.code, **counts)
+        if cap:
+            self._audit.record(holder=cap.holder, cap_id=cap.id, op=op, obj=obj, code=refusal.code, **counts)
+        elif (more := self._failures.entry()) is not None:
+            self._audit.record(holder="", cap_id=None, op=op, obj=obj, code=refusal.code, **counts, **more)
         return refusal
 
 
 class ControlStream:
-    """One client's stream of bytes. Made by `ControlPlane.open_stream`."""
+    """One client's stream of bytes. Made by `ControlPlane.open_stream`.
+
+    Attributes:
+        parser: cuts it into frames.
+        refused: the last refusal, with its reason, which a reply has no room for; None after a command that was done.
+        failures: replies with AuthFailed so far.
+    """
 
     def __init__(self, plane: ControlPlane) -> None:
+        self.parser = StreamParser()
+        self.refused: Refusal | None = None
+        self.failures = 0
         self._plane = plane
-        self._parser = StreamParser()
 
     @property
     def dropped(self) -> int:
         """Bytes that belonged to no frame."""
-        return self._parser.dropped
+        return self.parser.dropped
 
     @property
     def deadline_ns(self) -> int | None:
         """Time at which `expire` has something to answer; None when no frame is under way."""
-        return self._parser.deadline_ns
+        return self.parser.deadline_ns
 
-    async def feed(self, data: bytes) -> bytes:
+    async def feed(self, data: bytes, between: Between = uninterrupted) -> bytes:
         """Take bytes as they come; the replies they cause, in order, one behind the other."""
-        return await self._plane.serve(self._parser, data)
+        return await self._plane.serve(self, data, between)
 
     async def expire(self) -> bytes:
         """The replies to what was not whole in time."""
-        return await self._plane.serve(self._parser, b"")
+        return await self._plane.serve(self, b"", uninterrupted)
+
+    def tell(self, refused: Refusal | None) -> None:
+        """How the last frame ended."""
+        self.refused = refused
+        self.failures += refused is not None and refused.code is Code.AUTH_FAILED

@@ -42,6 +42,10 @@ class Bindings:
         self.block_tokens = block_tokens
         self._ranges: list[Binding] = []
 
+    def __len__(self) -> int:
+        """Ranges."""
+        return len(self._ranges)
+
     def bind(self, va: int, length: int, first: KvAddress, block_bytes: int) -> None:
         """Map each `block_bytes` of the range to one block, `first` and those after it.
 

@@ -29,6 +29,7 @@ class Policy:
     step: int
     weights: Weights
     lookahead: int
+    hold: int
     promote_tier: int
     evict_tiers: int
     auto_thresh: tuple[int, int, int]
@@ -36,9 +37,9 @@ class Policy:
     @classmethod
     async def read(cls, driver: Driver) -> Policy:
         """As the device has it now; automatic thresholds are those of the last scan."""
-        registers = (regs.STEP_ADVANCE, regs.LOOKAHEAD, regs.PROMOTE_TIER, regs.EVICT_TIERS, *regs.TIER_AUTO_THRESH)
-        step, lookahead, promote, evict, *auto = await driver.registers.read_all(registers)
-        return cls(step, await driver.weights(), lookahead, promote, evict, (auto[0], auto[1], auto[2]))
+        plain = (regs.STEP_ADVANCE, regs.LOOKAHEAD, regs.HOLD, regs.PROMOTE_TIER, regs.EVICT_TIERS)
+        step, lookahead, hold, promote, evict, *auto = await driver.registers.read_all((*plain, *regs.TIER_AUTO_THRESH))
+        return cls(step, await driver.weights(), lookahead, hold, promote, evict, (auto[0], auto[1], auto[2]))
 
     def threshold(self, tier: int) -> int:
         """Least score that is safe from eviction in `tier`; 0 where nothing is evicted."""
@@ -86,15 +87,15 @@ def score(entry: Entry, policy: Policy) -> Score:
         weights.w_d * _FULL if entry.prefix else 0,
     )
     priority = _MOST if entry.hot else 0 if entry.evictable else min(_MOST, sum(terms))
-    needed = entry.hint and ahead <= policy.lookahead
-    decision, reason = _decide(entry, policy, priority, ahead if needed else None)
+    decision, reason = _decide(entry, policy, priority, ahead if entry.hint else None)
     return Score(*terms, away, priority, decision, reason)
 
 
 def _decide(entry: Entry, policy: Policy, priority: int, needed_in: int | None) -> tuple[Decision, str]:
-    """The decision and its reason; `needed_in` steps the hint is due, None without one that counts."""
+    """The decision and its reason; `needed_in` steps modulo 2^32 the hint is due, None without one."""
+    due = needed_in is not None and needed_in <= policy.lookahead
     if entry.tier > policy.promote_tier:
-        if needed_in is not None:
+        if due:
             return Decision.PREFETCH, f"hinted, needed in {needed_in} steps (LOOKAHEAD {policy.lookahead})"
         if priority > policy.weights.prefetch_thresh:
             return Decision.PREFETCH, f"P {priority} > PREFETCH_THRESH {policy.weights.prefetch_thresh}"
@@ -109,6 +110,7 @@ def _decide(entry: Entry, policy: Policy, priority: int, needed_in: int | None) 
         return Decision.NONE, f"referenced {entry.ref_count} times"
     if entry.hot:
         return Decision.NONE, "HOT"
-    if needed_in is not None:
-        return Decision.NONE, f"hinted, needed in {needed_in} steps (LOOKAHEAD {policy.lookahead})"
+    if needed_in is not None and needed_in <= max(policy.lookahead, policy.hold):
+        name, steps = ("LOOKAHEAD", policy.lookahead) if due else ("HOLD", policy.hold)
+        return Decision.NONE, f"hinted, needed in {needed_in} steps ({name} {steps})"
     return Decision.EVICT, f"P {priority} < threshold {threshold}"

@@ -202,6 +202,12 @@ extern "C" {
 #define KVCPU_REGS__PARITY_INFO__INDEX_bp 16
 #define KVCPU_REGS__PARITY_INFO__INDEX_bw 16
 
+// reg - kvcpu_regs::HOLD
+#define KVCPU_REGS__HOLD__STEPS_bm 0x7fffffff
+#define KVCPU_REGS__HOLD__STEPS_bp 0
+#define KVCPU_REGS__HOLD__STEPS_bw 31
+#define KVCPU_REGS__HOLD__STEPS_reset 0x0
+
 // reg - kvcpu_regs::STEP_ADVANCE
 #define KVCPU_REGS__STEP_ADVANCE__STEP_bm 0xffffffff
 #define KVCPU_REGS__STEP_ADVANCE__STEP_bp 0
@@ -761,7 +767,8 @@ typedef struct __attribute__ ((__packed__)) {
     uint64_t CMD_SPAN;
     uint64_t BLOCK_BYTES;
     uint64_t PARITY_INFO;
-    uint8_t RESERVED_88_ff[0x78];
+    uint64_t HOLD;
+    uint8_t RESERVED_90_ff[0x70];
     uint64_t STEP_ADVANCE;
     uint64_t SCAN_CYCLES;
     uint64_t FIRST_DECISION_CYCLES;

@@ -13,6 +13,7 @@ from pathlib import Path
 from sw import ownerfile
 from sw.codes import Code, Refusal
 from sw.kernel.decision import AuditSink, decided
+from sw.kernel.failures import Failures
 
 TOKEN_BITS = 64
 _HOLDER = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
@@ -71,11 +72,27 @@ class Capability:
 
 
 class Capabilities:
-    """All capabilities of a system; empty at first, so that everything is refused."""
+    """All capabilities of a system; empty at first, so that everything is refused.
 
-    def __init__(self, audit: AuditSink, random: Callable[[int], int] = secrets.randbits) -> None:
-        """Nobody may do anything. `random` gives that many random bits."""
+    Attributes:
+        failures: checks that have failed.
+    """
+
+    def __init__(
+        self,
+        audit: AuditSink,
+        random: Callable[[int], int] = secrets.randbits,
+        failures: Failures | None = None,
+    ) -> None:
+        """Nobody may do anything.
+
+        Args:
+            audit: gets every decision.
+            random: gives that many random bits.
+            failures: bounds the entries of checks that fail; None: each has one.
+        """
         self._audit = audit
+        self.failures = failures or Failures()
         self._random = random
         self._all: list[Capability] = []
         self._tokens: list[bytes] = []  # of the capability in the same place
@@ -150,7 +167,7 @@ class Capabilities:
         self._revoked.add(capability_id)
 
     def check(self, token: int, objects: Object, rights: Rights, now_ns: int) -> Capability:
-        """Whether the token allows all of `rights` on all of `objects`; one audit entry.
+        """Whether the token allows all of `rights` on all of `objects`; one audit entry (see `Failures`).
 
         ANY_OBJECT and ANY_RIGHT ask for nothing but a capability that is alive. All tokens are
         compared, each in constant time, whichever of them it is.
@@ -160,10 +177,17 @@ class Capabilities:
         """
         number = self._find(token) if 0 <= token < 1 << TOKEN_BITS else 0
         capability = self._all[number - 1] if number else None
-        with decided(self._audit, capability, "capability.check", _name(objects), rights=int(rights)):
-            if capability is None or not self._alive(capability, now_ns):
-                raise AuthFailed(number)
-            if objects & ~capability.objects or rights & ~capability.rights:
+        allowed = (
+            capability is not None
+            and self._alive(capability, now_ns)
+            and not objects & ~capability.objects
+            and not rights & ~capability.rights
+        )
+        counts = {} if allowed else self.failures.entry()
+        if counts is None:
+            raise AuthFailed(number)
+        with decided(self._audit, capability, "capability.check", _name(objects), rights=int(rights), **counts):
+            if capability is None or not allowed:
                 raise AuthFailed(number)
         return capability
 

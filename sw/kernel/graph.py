@@ -210,6 +210,11 @@ class Graph:
             raise Refusal(Code.BUSY, f"operator {end.consumer:#x} drains channel {channel}")
         return end.ring.pop()
 
+    def clear(self) -> None:
+        """Drop every message of every channel, whoever feeds or drains it; operators, schemas and counters stay."""
+        for end in self._channels:
+            end.ring.clear()
+
     async def run_steps(self, steps: int) -> int:
         """Run up to `steps` steps.
 

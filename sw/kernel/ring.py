@@ -66,3 +66,8 @@ class Ring(Generic[T]):
         item, self._slots[index] = self._slots[index], None  # a slot keeps nothing alive
         self._tail = (self._tail + 1) & _COUNTER
         return item
+
+    def clear(self) -> None:
+        """Drop every item; the counters stay."""
+        while self.pop() is not None:
+            pass

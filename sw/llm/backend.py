@@ -10,19 +10,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sw.codes import Code, Refusal
 from sw.kernel.clock import Clock, cycles_to_ns
+from sw.metrics.usage import Usage
 
 U16 = (1 << 16) - 1
 U64 = (1 << 64) - 1
 THOUSANDTHS = 1000
 
 
-class InferenceFailed(Exception):
-    """An inference cannot go on; one line."""
+class InferenceFailed(Refusal):
+    """An inference cannot go on, because of its model (ModelUnsupported); one line."""
+
+    def __init__(self, message: str, code: Code = Code.MODEL_UNSUPPORTED) -> None:
+        """Say why in one line."""
+        super().__init__(code, message)
 
 
 class DeviceFault(InferenceFailed):
     """The device lost, refused or did not answer what an inference needs: that is never replaced by a guess."""
+
+    def __init__(self, message: str) -> None:
+        """Say why in one line."""
+        super().__init__(message, Code.DEVICE_FAULT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +120,6 @@ class Need:
     prompt_tokens: int
     context_tokens: int
     blocks: int
-
-
-@dataclass(slots=True)
-class Usage:
-    """What one inference has cost so far (metrics: per inference).
-
-    Attributes:
-        computed: tokens that went through the model.
-        cycles: compute cycles charged for them.
-        lookups: lookups sent to the device's ports.
-        misses: of them, those without a hit.
-        bytes_read: K/V bytes read from tier memory.
-        bytes_written: K/V bytes written to tier memory.
-        inserts: blocks inserted.
-        shared_tokens: prompt tokens whose K/V were found in blocks of an earlier prompt.
-    """
-
-    computed: int = 0
-    cycles: int = 0
-    lookups: int = 0
-    misses: int = 0
-    bytes_read: int = 0
-    bytes_written: int = 0
-    inserts: int = 0
-    shared_tokens: int = 0
 
 
 class Generation(Protocol):

@@ -17,10 +17,10 @@ from sw.llm.backend import (
     ModelInfo,
     Need,
     Sampling,
-    Usage,
     check_request,
 )
 from sw.llm.micro.session import faults
+from sw.metrics.usage import Usage
 from sw.regs.queue import (
     DESCRIPTOR_BYTES,
     DONE_IRQ,

@@ -9,10 +9,11 @@ from enum import Flag, auto
 from sw.codes import Code, Refusal
 from sw.control.llm_commands import InferState
 from sw.kernel.capability import Capability
-from sw.llm.backend import Generation, Need, Sampling, Usage
+from sw.llm.backend import Generation, Need, Sampling
 from sw.llm.loaded import LoadedModel
 from sw.llm.operator import LlmGraph
 from sw.llm.windows import Reservation
+from sw.metrics.usage import Usage
 
 ENDED_KEPT = 64
 

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from sw.control.graph_service import GraphService
+from sw.driver import Driver
+from sw.kernel.clock import Clock
+from sw.kernel.growth import Growth
 from sw.kernel.scheduler import Scheduler
+from sw.llm.service import LlmService
 from sw.metrics.state import Admissions, ChannelState, ServerState, State, TierState
 from sw.regs import registers as regs
 
-if TYPE_CHECKING:
-    from sw.llm.system import System
+
+class Observed(Protocol):
+    """What is looked at: the parts of a `System`."""
+
+    @property
+    def driver(self) -> Driver:
+        """The device."""
+
+    @property
+    def clock(self) -> Clock:
+        """The one clock."""
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """Servers and admission."""
+
+    @property
+    def growth(self) -> Growth:
+        """What has grown."""
+
+    @property
+    def graph(self) -> GraphService:
+        """The control plane's graph."""
+
+    @property
+    def service(self) -> LlmService | None:
+        """The LLM service; None when it is off."""
 
 
-async def observation(system: System) -> State:
+async def observation(system: Observed) -> State:
     """Read the device's counters and free slots, and look at everything else.
 
     Raises:
@@ -60,7 +90,7 @@ def _server(scheduler: Scheduler, number: int) -> ServerState:
     )
 
 
-def _channels(system: System) -> tuple[ChannelState, ...]:
+def _channels(system: Observed) -> tuple[ChannelState, ...]:
     """Channel 0: prompts, 1: tokens, each over all LLM graphs; behind them those of the control plane's graph."""
     channels = []
     if system.service:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Awaitable, Callable
 
+from sw.codes import Code, Refusal
 from sw.kernel.arena import ALIGNMENT, Arena
 from sw.kernel.graph import ChannelStats, Graph, Message, OperatorIo, OperatorKind
 from sw.kernel.growth import Growth
@@ -68,6 +69,11 @@ class LlmOperator:
             io.put(Message(store(self._arena, tokens(len(ids), self.sent), data), Schema.TOKENS))
             self.sent += len(ids)
 
+    def reset(self) -> None:
+        """Forget the prompt taken last."""
+        self.sent = 0
+        self.generation = None
+
 
 class LlmGraph:
     """A graph for one inference after another: prompt channel, LLM operator, token channel, arena."""
@@ -103,14 +109,17 @@ class LlmGraph:
         return self._graph.stats()[self._tokens].depth == SLOTS
 
     def submit(self, prompt: bytes, begin: Begin) -> None:
-        """Put a prompt in; `begin` starts its generation in the first step.
+        """Put a prompt into a clean graph; `begin` starts its generation in the first step.
 
         Raises:
-            Refusal: NoRoom: the arena is too small.
+            Refusal: NoRoom: the arena is too small, or the prompt channel is full; Busy: another prompt is there.
         """
-        self._begin = begin
+        if not self.clean:
+            raise Refusal(Code.BUSY, "the graph has another inference's prompt or output")
         handle = store(self._arena, text(prompt), prompt)
-        assert self._graph.push(self._prompts, Message(handle, Schema.TEXT))
+        if not self._graph.push(self._prompts, Message(handle, Schema.TEXT)):
+            raise Refusal(Code.NO_ROOM, "the prompt channel is full")
+        self._begin = begin
 
     async def step(self) -> int:
         """Run the operator once; 0 when it could not run.
@@ -128,13 +137,17 @@ class LlmGraph:
         header, data = load(self._arena, message.handle)
         return list(struct.unpack(f"<{header.count}I", data))
 
+    @property
+    def clean(self) -> bool:
+        """Whether nothing of an inference is left: no message, no generation, no byte of the arena."""
+        waiting = any(channel.depth for channel in self._graph.stats())
+        return not waiting and self.generation is None and self._begin is None and not self._arena.used
+
     def reset(self) -> None:
-        """Forget the prompt and everything in arena and channels; the next may come."""
-        while self._graph.pop(self._tokens):
-            pass
+        """Forget the prompt, whether it was taken or not, and everything in arena and channels; the next may come."""
+        self._graph.clear()
+        self._operator.reset()
         self._begin = None
-        self._operator.generation = None
-        self._operator.sent = 0
         self._arena.reset()
 
     def stats(self) -> list[ChannelStats]:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sw.codes import Code, Refusal
 from sw.control.frames import POLL_TOKENS
 from sw.control.llm_commands import InferRequest, InferState, PollAnswer, StatusAnswer
-from sw.driver import DriverError
 from sw.kernel.buffers import Buffers
 from sw.kernel.capability import Capability
 from sw.kernel.clock import Clock, cycles_to_ns
-from sw.kernel.decision import AuditSink, decided
+from sw.kernel.decision import AuditSink, bounded, decided
 from sw.kernel.graph import ChannelStats
 from sw.kernel.scheduler import Scheduler
-from sw.llm.backend import Backend, DeviceFault, Generation, InferenceFailed
+from sw.llm.backend import Backend, Generation
 from sw.llm.capacity import Capacity
 from sw.llm.classes import Classes
 from sw.llm.config import CLASSES, ClassBudget, LlmConfig
@@ -26,23 +25,10 @@ from sw.llm.loaded import Models
 from sw.llm.waits import Waits
 from sw.metrics.registry import Metrics
 from sw.metrics.state import Inference as EndedInference
-from sw.transport.base import TransportError
 
 ANNOUNCE_TOKENS = 1  # left to emit: PREFETCH goes out before the last chunk, and its moves run meanwhile
-FAILURES = (InferenceFailed, DriverError, TransportError, Refusal)
-"""What ends an inference in its chunk; anything else is a defect of this program."""
-
 Reset = Callable[[int], Awaitable[bool]]
 """Whether the device was reset: it has counted fewer lookup hits than so many. Called after a fault."""
-
-
-def failure_code(error: Exception) -> Code:
-    """The reason code of an inference that has failed."""
-    if isinstance(error, Refusal):
-        return error.code
-    if isinstance(error, InferenceFailed) and not isinstance(error, DeviceFault):
-        return Code.MODEL_UNSUPPORTED
-    return Code.DEVICE_FAULT
 
 
 class LlmService:
@@ -124,8 +110,7 @@ class LlmService:
             graphs = self._models.check_place(package)
             wcet_ns = cycles_to_ns(wcet_cycles or header.wcet_cycles, self._clock_hz)
             counts["wcet_ns"] = wcet_ns
-            with self._device_faults():
-                model = await self._models.make(package, kind, wcet_ns, graphs)
+            model = await self._models.make(package, kind, wcet_ns, graphs)
             self.gate.capacity.check_chunk(model.backend)
             self._classes.set_chunk(max(self._models.wcet_ns, wcet_ns))
         self._models.add(model)
@@ -141,8 +126,7 @@ class LlmService:
             model = self._models.find(model_id)
             if model.in_use:
                 raise Refusal(Code.BUSY, f"inferences of model {model.model_id} have not ended")
-            with self._device_faults():
-                await model.backend.unload()
+            await model.backend.unload()
         self._models.remove(model)
         self._classes.set_chunk(self._models.wcet_ns)
 
@@ -199,7 +183,11 @@ class LlmService:
         inference = self.gate.take(cap, request, passed, now)
         self.book.add(inference)
         self.accepted += 1
-        self._submit(inference)
+        try:
+            with bounded(f"inference {inference.infer_id}"):
+                self._submit(inference)
+        except Refusal as refusal:
+            await self._fail(inference, refusal.code)
         self._metrics.queued(inference.cls, self.book.queue(inference.cls))
         return inference.infer_id
 
@@ -292,13 +280,14 @@ class LlmService:
         if inference.started_ns is None:
             inference.started_ns = self._clock.now()
             inference.prompt = b""
+        before = graph.sent
         try:
-            await self._announce(inference)
-            before = graph.sent
-            if not await graph.step():
-                raise RuntimeError(f"inference {inference.infer_id} was run without work or room")
-        except FAILURES as error:
-            await self._fail(inference, failure_code(error))
+            with bounded(f"inference {inference.infer_id}"):
+                await self._announce(inference)
+                if not await graph.step():
+                    raise RuntimeError("a chunk without work or room")
+        except Refusal as refusal:
+            await self._fail(inference, refusal.code)
             return False
         tokens = graph.sent - before
         if tokens:
@@ -318,7 +307,9 @@ class LlmService:
         following = self.book.next_queued(inference.cls)
         if following is not None and not following.announced:
             following.announced = True
-            await following.model.backend.announce(following.prompt)
+            with suppress(Refusal), bounded(f"the announcement of inference {following.infer_id}"):
+                # a hint for another inference: this one does not depend on it
+                await following.model.backend.announce(following.prompt)
 
     # ------------------------------------------------------------------ ends
 
@@ -329,9 +320,10 @@ class LlmService:
         freed = True
         if inference.generation is not None:
             try:
-                await inference.generation.close()
-            except DeviceFault:
-                freed, code = False, Code.DEVICE_FAULT
+                with bounded(f"the end of inference {inference.infer_id}"):
+                    await inference.generation.close()
+            except Refusal as refusal:
+                freed, code = False, refusal.code
                 if state is InferState.DONE:
                     state = InferState.FAILED
                     self.executor.cancel(inference.infer_id)
@@ -362,7 +354,7 @@ class LlmService:
         )  # fmt: skip
 
     async def _fail(self, inference: Inference, code: Code) -> None:
-        """An inference has failed in its chunk; when the device was reset, all that run have."""
+        """An inference has failed; when the device was reset, all that run have."""
         self.executor.cancel(inference.infer_id)
         hits = self._hits + sum(
             other.generation.usage.lookups - other.generation.usage.misses
@@ -405,12 +397,3 @@ class LlmService:
     def _record(self, cap: Capability, op: str, infer_id: int, code: Code, **counts: int) -> None:
         obj = f"infer:{infer_id}"
         self._audit.record(holder=cap.holder, cap_id=cap.id, op=op, obj=obj, code=code, **counts)
-
-    @staticmethod
-    @contextmanager
-    def _device_faults() -> Iterator[None]:
-        """A fault of the device is a refusal of what was asked for."""
-        try:
-            yield
-        except DeviceFault as error:
-            raise Refusal(Code.DEVICE_FAULT, str(error)) from error

@@ -9,7 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from sw.llm.backend import Compute, ModelInfo, Need, Sampling, Usage, check_request
+from sw.llm.backend import Compute, ModelInfo, Need, Sampling, check_request
+from sw.metrics.usage import Usage
 
 CONTEXT = 65_536
 VOCABULARY = 256

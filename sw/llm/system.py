@@ -15,6 +15,7 @@ from sw.kernel.buffers import Buffers
 from sw.kernel.capability import Capabilities
 from sw.kernel.clock import Clock, DeviceClock
 from sw.kernel.executor import Executor
+from sw.kernel.failures import Failures
 from sw.kernel.growth import Growth
 from sw.kernel.operators import BUILT_IN
 from sw.kernel.scheduler import Scheduler
@@ -76,6 +77,9 @@ class SystemConfig:
         random: random bits for capability tokens.
         bound_ppm: utilisation that admission may give away.
         trace: whether the scheduler keeps its decisions.
+        pace: ns of the clock that windows count on which protect a service from its users, where device time may
+            stand still between requests (a served device); None: they count device time, and every refusal of an
+            unknown caller has an audit entry.
     """
 
     key: PrivateKey
@@ -84,6 +88,7 @@ class SystemConfig:
     random: Callable[[int], int] = secrets.randbits
     bound_ppm: int = 850_000
     trace: bool = False
+    pace: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,8 @@ async def build_system(transport: Transport, config: SystemConfig) -> System:
             was_reset=_Watch(session).was_reset,
         )
     executor = service.executor if service else Executor(scheduler, clock)
-    capabilities = Capabilities(audit, config.random)
+    failures = Failures(config.pace)
+    capabilities = Capabilities(audit, config.random, failures)
     graph = GraphService(BUILT_IN, growth, executor)
     return System(
         transport=transport,
@@ -188,7 +194,7 @@ async def build_system(transport: Transport, config: SystemConfig) -> System:
         capabilities=capabilities,
         buffers=buffers,
         graph=graph,
-        plane=ControlPlane(graph, service, capabilities, clock, audit),
+        plane=ControlPlane(graph, service, capabilities, clock, audit, failures),
         session=session,
         service=service,
         audit=audit,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sw.metrics.prometheus import exposition
 from sw.metrics.schema import SnapshotError, load
+from sw.terminal import command_line, complain, visible
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"metrics: {message}", file=sys.stderr)
+    complain(f"metrics: {message}")
     return status
 
 
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(options: argparse.Namespace) -> None:
     load(options.snapshot)
-    print(f"{options.snapshot}: valid")
+    print(f"{visible(str(options.snapshot))}: valid")
 
 
 def _prometheus(options: argparse.Namespace) -> None:
@@ -63,8 +64,8 @@ def _page(options: argparse.Namespace) -> None:
     from sw.metrics.page import write_page  # matplotlib takes a second to import
 
     write_page(load(options.snapshot), options.page)
-    print(f"{options.page}: written")
+    print(f"{visible(str(options.page))}: written")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(main))

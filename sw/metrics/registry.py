@@ -1,19 +1,16 @@
 """The metrics of the LLM service under the contract's names (software.md 4).
 
 The service reports events (`queued`, `rejected`, `token`, `ended`) as they happen and the state of the
-stack (`observe`) at the moments that the report page shall show; `snapshot` and `prometheus` tell both.
+stack (`observe`) at the moments that the report page shall show; `sw/metrics/snapshots.py` shows both.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import Any
 
 from sw.codes import Code
 from sw.kernel.statistics import Histogram
-from sw.metrics import snapshots
-from sw.metrics.prometheus import exposition
 from sw.metrics.series import Series
 from sw.metrics.state import CLASSES, ENDED, Inference, State
 
@@ -126,14 +123,6 @@ class Metrics:
         """Tokens per second of device time, from the first acceptance to the last token; None without both."""
         span = self._last_token_ns - (self._first_ns or 0)
         return self.tokens_out * 1e9 / span if self.tokens_out and span > 0 else None
-
-    def snapshot(self) -> dict[str, Any]:
-        """Everything, as docs/schemas/kvcpu-metrics-v1.schema.json describes it."""
-        return snapshots.snapshot(self)
-
-    def prometheus(self) -> str:
-        """The same in Prometheus' text format 0.0.4 (without the tables of inferences and of time)."""
-        return exposition(self.snapshot())
 
     def _begin(self, now_ns: int) -> None:
         self._first_ns = now_ns if self._first_ns is None else min(self._first_ns, now_ns)

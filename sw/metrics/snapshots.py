@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sw.kernel.statistics import Histogram
+from sw.metrics.prometheus import exposition
+from sw.metrics.registry import Metrics
 from sw.metrics.state import Inference, ServerState, State
-
-if TYPE_CHECKING:
-    from sw.metrics.registry import Metrics
 
 SCHEMA_NAME = "kvcpu-metrics-v1"
 BUCKETS_US = tuple(step * 10**power for power in range(1, 8) for step in (1, 2, 5))
@@ -17,7 +16,10 @@ BUCKETS_US = tuple(step * 10**power for power in range(1, 8) for step in (1, 2, 
 
 
 def snapshot(metrics: Metrics) -> dict[str, Any]:
-    """Everything that the metrics know; lists of inferences and observations are bounded."""
+    """Everything that the metrics know, as docs/schemas/kvcpu-metrics-v1.schema.json describes it.
+
+    Lists of inferences and observations are bounded.
+    """
     state = metrics.state
     return {
         "schema": SCHEMA_NAME,
@@ -58,6 +60,11 @@ def snapshot(metrics: Metrics) -> dict[str, Any]:
         "inferences": [_inference(one) for one in metrics.inferences],
         "series": metrics.series.columns(),
     }
+
+
+def prometheus(metrics: Metrics) -> str:
+    """The same in Prometheus' text format 0.0.4 (without the tables of inferences and of time)."""
+    return exposition(snapshot(metrics))
 
 
 def _deterministic(state: State) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sw.kernel.statistics import ServerStats
-from sw.llm.backend import Usage
+from sw.metrics.usage import Usage
 
 CLASSES = 4
 ENDED = ("done", "cancelled", "failed")

@@ -1,43 +1,28 @@
-"""Calls beside the published ioctls, for tools: JSON in, JSON out, every argument checked before anything is done."""
+"""What a call beside the published ioctls is: JSON in, JSON out, every argument checked before anything is done."""
 
 from __future__ import annotations
 
 import errno
-import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import jsonschema
+from jsonschema import Draft202012Validator, validators
 
-from sw.codes import Code, Refusal
-from sw.driver.errors import BadArgument, DirectoryError
-from sw.regs.registers import Status
+from sw.node.node import File, Node
+from sw.regs.kv_address import TOKENS, KvAddress
 from sw.uapi.wire import Request
-
-if TYPE_CHECKING:
-    from sw.node.node import File, Node
 
 Json = dict[str, Any]
 WORD: Json = {"type": "integer", "minimum": 0, "maximum": (1 << 64) - 1}
+STEP: Json = {**WORD, "maximum": TOKENS - 1}
+KV: Json = {"type": "string", "maxLength": 64}
+FLAG: Json = {"type": "boolean"}
 
-_DEVICE_ERRNO = {
-    Status.MISS: errno.ENOENT,
-    Status.EXISTS: errno.EEXIST,
-    Status.BAD_ARG: errno.EINVAL,
-    Status.NO_SLOT: errno.ENOSPC,
-    Status.FULL: errno.ENOSPC,
-    Status.REFERENCED: errno.EBUSY,
-    Status.BUSY: errno.EBUSY,
-}
-_CODE_ERRNO = {
-    Code.AUTH_FAILED: errno.EACCES,
-    Code.NOT_FOUND: errno.ENOENT,
-    Code.EXISTS: errno.EEXIST,
-    Code.BUSY: errno.EBUSY,
-    Code.NO_ROOM: errno.ENOSPC,
-    Code.UNSUPPORTED: errno.EOPNOTSUPP,
-}
+
+_POLL_S = 0.001
+_MESSAGE = 300  # characters: what was sent is quoted in a message, and may be as long as a packet
 
 
 class CallError(Exception):
@@ -49,16 +34,53 @@ class CallError(Exception):
         self.errno = number
 
 
+def shortened(message: str) -> str:
+    """A message as one line of bounded length."""
+    line = " ".join(message.split())
+    return line if len(line) <= _MESSAGE else f"{line[: _MESSAGE // 2]} ... {line[-_MESSAGE // 2 :]}"
+
+
+Pause = Callable[[Callable[[], bool]], Awaitable[None]]
+"""Lets others be served, at least until what it is given says True."""
+
+
+async def at_once(ready: Callable[[], bool]) -> None:
+    """The pause of who has the node to himself."""
+    while not ready():
+        time.sleep(_POLL_S)
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: the node, the open file, and whether the answer is still waited for."""
+    """Who asks: the node, the open file, the request, and how others are let in meanwhile."""
 
     node: Node
     file: File
-    abandoned: Callable[[], bool]
+    request: Request
+    pause: Pause
+
+    async def between(self) -> bool:
+        """Let others be served; whether the answer is still waited for."""
+        await self.pause(lambda: True)
+        return not self.unwanted
+
+    @property
+    def unwanted(self) -> bool:
+        """Nobody waits for the answer any more, or the node is ending."""
+        return self.node.ending.now or self.request.abandoned()
 
 
 Handler = Callable[[Asker, Json], Awaitable[Json]]
+
+
+def _is_integer(_: Any, value: object) -> bool:
+    return type(value) is int
+
+
+# jsonschema's own "integer" takes 1.0 as well, which is no Python integer: it would travel on and fail far from here
+_Checker = validators.extend(
+    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,52 +90,35 @@ class Call:
     schema: Json
     handler: Handler
 
+    def check(self, asked: Json) -> None:
+        """Whether these are its arguments.
 
-CALLS: dict[str, Call] = {}
+        Raises:
+            CallError: one is missing, unknown, or not what it must be.
+        """
+        for error in _Checker(self.schema).iter_errors(asked):
+            place = ".".join(map(str, error.absolute_path))
+            raise CallError(errno.EINVAL, shortened(f"{place}: {error.message}" if place else error.message))
 
 
-def call(*needed: str, **properties: Json) -> Callable[[Handler], Handler]:
-    """Register a handler under its function's name, with the schemas of its arguments."""
+def call(handler: Handler, *needed: str, **properties: Json) -> Call:
+    """A call with the schemas of its arguments, of which those `needed` must be given."""
     schema = {
         "type": "object",
         "properties": {"call": {}, **properties},
         "required": list(needed),
         "additionalProperties": False,
     }
-
-    def register(handler: Handler) -> Handler:
-        CALLS[handler.__name__.strip("_")] = Call(schema, handler)
-        return handler
-
-    return register
+    return Call(schema, handler)
 
 
-async def dispatch(node: Node, file: File, request: Request) -> Json:
-    """Do the call that the payload of a request describes.
+def parsed_kv(text: str) -> KvAddress:
+    """The block address that an argument names.
 
     Raises:
-        CallError: it is none, an argument is wrong, or the device refuses it.
-        DriverError, TransportError: the device does not do its part.
-        AuditError: a decision could not be recorded.
+        CallError: it names none.
     """
     try:
-        asked = json.loads(request.payload)
-        known = CALLS[asked["call"]]
-        jsonschema.validate(asked, known.schema)
-    except (ValueError, TypeError, RecursionError):
-        raise CallError(errno.EINVAL, "not a call") from None
-    except KeyError:
-        raise CallError(errno.ENOSYS, "no such call") from None
-    except jsonschema.ValidationError as error:
-        place = ".".join(map(str, error.absolute_path))
-        raise CallError(errno.EINVAL, f"{place}: {error.message}" if place else error.message) from None
-    try:
-        return await known.handler(Asker(node, file, request.abandoned), asked)
-    except BadArgument as error:
+        return KvAddress.parse(text)
+    except ValueError as error:
         raise CallError(errno.EINVAL, str(error)) from None
-    except DirectoryError as error:
-        raise CallError(_DEVICE_ERRNO.get(error.status, errno.EIO), str(error)) from None
-    except Refusal as refusal:
-        message = str(refusal)
-        label = refusal.code.label if message == refusal.code.label else f"{refusal.code.label}: {message}"
-        raise CallError(_CODE_ERRNO.get(refusal.code, errno.EINVAL), label) from None

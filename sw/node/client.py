@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import socket
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -47,18 +48,24 @@ class Client:
             check_length(self.path)
         except PlaceError as error:
             raise NodeError(str(error)) from None
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._lock = threading.Lock()
+        self._farewell: Answer | None = None
+        self._socket, self.pid = self._connected()
+
+    def _connected(self) -> tuple[socket.socket, int]:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self._socket.connect(str(self.path))
-            self.pid, uid = peer(self._socket)
+            connection.connect(str(self.path))
+            pid, uid = peer(connection)
         except OSError as error:
-            self.close()
+            connection.close()
             if error.errno in (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR):
                 raise NodeError(f"{self.path}: nobody serves a device here (`make serve` does)") from None
             raise NodeError(f"{self.path}: {(error.strerror or str(error)).lower()}") from None
         if uid != os.geteuid():
-            self.close()
+            connection.close()
             raise NodeError(f"{self.path}: served by another user")
+        return connection, pid
 
     def close(self) -> None:
         """Close the file."""
@@ -81,10 +88,10 @@ class Client:
         mine, reply_to = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with reply_to:
-                Request(kind, value, payload, reply_to).send(self._socket)
+                self._send(Request(kind, value, payload, reply_to))
             answer = Answer.receive(mine)
         except (Closed, OSError):
-            raise NodeError("the node has ended without an answer") from None
+            raise NodeError(self._why_closed()) from None
         except Malformed as error:
             raise NodeError(f"the node's answer is none: {error}") from None
         finally:
@@ -93,6 +100,34 @@ class Client:
         if answer.kind != kind:
             raise NodeError(f"the node's answer is to another request ({answer.kind})")
         return answer
+
+    def _send(self, request: Request) -> None:
+        """Send a request; over a new connection if the node has closed this one, which was idle, for another's."""
+        try:
+            request.send(self._socket)
+        except (BrokenPipeError, ConnectionResetError):
+            with self._lock:
+                if self._said():
+                    raise
+                try:
+                    fresh, self.pid = self._connected()
+                except NodeError:
+                    raise Closed from None
+                self._socket.close()
+                self._socket = fresh
+            request.send(self._socket)
+
+    def _why_closed(self) -> str:
+        said = self._said()
+        return f"the node refuses: {_reason(said)}" if said else "the node has ended without an answer"
+
+    def _said(self) -> Answer | None:
+        """What a node says that refuses a connection; None: nothing."""
+        for _ in range(2):  # what was not read at the other end is told first, as ECONNRESET
+            with suppress(OSError, Closed, Malformed):
+                self._socket.setblocking(False)
+                self._farewell = self._farewell or Answer.receive(self._socket)
+        return self._farewell
 
     def ioctl(self, request: int, argument: bytes = b"") -> bytes:
         """One ioctl, as the device node answers.
@@ -107,7 +142,7 @@ class Client:
         return answer.payload
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """One call beside the published ones (sw/node/calls.py).
+        """One call beside the published ones (sw/node/dispatch.py).
 
         Raises:
             CallRefused: the node or its device refuses it.
@@ -120,7 +155,7 @@ class Client:
         except ValueError:
             raise NodeError("the node's answer is none") from None
         if answer.value:
-            raise CallRefused(answer.value, result["error"])
+            raise CallRefused(answer.value, _reason(answer))
         return result
 
     def frames(self, data: bytes) -> bytes:
@@ -147,5 +182,12 @@ class Client:
     @staticmethod
     def _need(answer: Answer) -> bytes:
         if answer.value:
-            raise NodeError(f"the node fails: {os.strerror(answer.value).lower()}")
+            raise NodeError(f"the node fails: {_reason(answer)}")
         return answer.payload
+
+
+def _reason(answer: Answer) -> str:
+    """Why a request failed: the node's line, or the name of its errno."""
+    with suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(answer.payload)["error"])
+    return os.strerror(answer.value).lower()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 
 from sw.codes import Code, Refusal
-from sw.control.frames import TOKEN_BYTES, Command, FrameError, decode_reply
+from sw.control.frames import TOKEN_BYTES, Command, FrameError, Reply, decode_replies, decode_reply
 from sw.control.llm_commands import InferState
-from sw.control.plane import ControlStream
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability
+from sw.kernel.slices import Between
 from sw.llm.system import System
+from sw.node.node import File, Node
 from sw.uapi.wire import BUFFER_ANSWER
 
 
-async def feed(system: System, stream: ControlStream, data: bytes, unwanted: Callable[[], bool]) -> bytes:
+async def feed(node: Node, file: File, data: bytes, between: Between) -> bytes:
     """The replies to bytes of a client's stream.
 
     A poll that finds nothing yet lets the service run until that inference has something: that is the command that
@@ -23,11 +23,27 @@ async def feed(system: System, stream: ControlStream, data: bytes, unwanted: Cal
     Raises:
         AuditError: a decision could not be recorded.
     """
-    replies = await stream.feed(data)
+    replies = await file.stream.feed(data, between)
     waits_for = _empty_poll(replies)
-    if waits_for is None or not await _progress(system, waits_for, unwanted):
-        return replies
-    return await stream.feed(data)
+    if waits_for is not None and await _progress(node.system, waits_for, between):
+        replies = await file.stream.feed(data, between)
+    for reply in decode_replies(replies):
+        _note(node, file, reply)
+    return replies
+
+
+def _note(node: Node, file: File, reply: Reply) -> None:
+    """Keep who reads an inference, as long as it lives or has something to read."""
+    if reply.code is not Code.OK:
+        return
+    if reply.command == Command.LLM_INFER_START:
+        node.reads(file, reply.fields[0])
+    elif reply.command == Command.LLM_INFER_POLL:
+        infer_id, state, *_ = reply.fields
+        if state < InferState.DONE:
+            node.reads(file, infer_id)
+        else:
+            file.inferences.discard(infer_id)
 
 
 def _empty_poll(replies: bytes) -> int | None:
@@ -42,17 +58,17 @@ def _empty_poll(replies: bytes) -> int | None:
     return None if count or state >= InferState.DONE else infer_id
 
 
-async def _progress(system: System, infer_id: int, unwanted: Callable[[], bool]) -> bool:
+async def _progress(system: System, infer_id: int, between: Between) -> bool:
     """Run chunks until an inference has tokens to read or has ended; False when it cannot go on by itself."""
     assert system.service is not None
     live = system.service.book.live
     while infer_id in live and live[infer_id].produced == live[infer_id].read:
-        if unwanted() or not await system.run_one():
+        if not await between() or not await system.run_one():
             return False
     return True
 
 
-def buffer(system: System, handle: int, payload: bytes) -> bytes:
+def buffer(system: System, file: File, handle: int, payload: bytes) -> bytes:
     """Keep bytes in a shared buffer (handle 0), or give one back: the payload begins with the token.
 
     Returns:
@@ -64,14 +80,16 @@ def buffer(system: System, handle: int, payload: bytes) -> bytes:
     """
     if len(payload) < TOKEN_BYTES:
         raise OSError(errno.EINVAL, "no token")
-    token, data = int.from_bytes(payload[:TOKEN_BYTES], "little"), payload[TOKEN_BYTES:]
     try:
-        cap = anybody(system, token)
+        cap = anybody(system, int.from_bytes(payload[:TOKEN_BYTES], "little"))
         if handle:
             system.buffers.release(cap, handle)
+            file.buffers.pop(handle, None)
         else:
-            handle = system.buffers.make(cap, data)
+            handle = system.buffers.make(cap, payload[TOKEN_BYTES:])
+            file.buffers[handle] = cap
     except Refusal as refusal:
+        file.failures += refusal.code is Code.AUTH_FAILED
         return BUFFER_ANSWER.pack(refusal.code, 0)
     return BUFFER_ANSWER.pack(Code.OK, handle)
 

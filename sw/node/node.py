@@ -1,39 +1,59 @@
-"""One device with the stack on it, and its open files: answers requests, whoever carries them (software.md 1, 5).
+"""One device with the stack on it, and its open files (software.md 1, 5); sw/node/answer.py answers requests.
 
 Device time passes only while a request is answered.
 """
 
 from __future__ import annotations
 
-import errno
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
+from sw.codes import Refusal
 from sw.control.plane import ControlStream
-from sw.driver import Driver, DriverError
+from sw.driver import Driver
 from sw.driver.ioctl import Ioctl, Tally
+from sw.kernel.capability import Capability
+from sw.kernel.slices import Between, uninterrupted
 from sw.llm.system import System
-from sw.node import device_calls, frames, service_calls
-from sw.node.calls import CallError, dispatch
 from sw.node.home import Home
+from sw.node.served import ServedTransport
 from sw.signing import PublicKey
-from sw.transport.base import Transport, TransportError
-from sw.uapi.description import DIRECTION_SHIFT, SIZE_MASK, SIZE_SHIFT, Direction
-from sw.uapi.wire import Answer, Kind, Request
 
-CALLS = (device_calls, service_calls)  # importing them registers what they offer
-SLICE_CYCLES = 100_000  # between two looks at whether a run is still wanted
+SLICE_S = 0.02  # of wall time between two looks at who else asks
+FIRST_SLICE, LAST_SLICE = 10_000, 10_000_000  # cycles: a simulator does some ten thousand a second, a model millions
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class File:
-    """One open file: its calls, its stream of frames, the process that opened it."""
+    """One open file.
+
+    Attributes:
+        ioctl: its published calls.
+        stream: its control frames.
+        pid: the process that opened it.
+        inferences: numbers of those that it has started or was the last to poll; they end with it.
+        buffers: handles of the shared buffers that it has made; they are released with it.
+        failures: calls and buffers that were refused with AuthFailed.
+    """
 
     ioctl: Ioctl
     stream: ControlStream
     pid: int = 0
+    inferences: set[int] = field(default_factory=set)
+    buffers: dict[int, Capability] = field(default_factory=dict)
+    failures: int = 0
+
+    @property
+    def failed(self) -> int:
+        """Requests and frames that were refused with AuthFailed."""
+        return self.failures + self.stream.failures
+
+    @property
+    def holds_work(self) -> bool:
+        """Something would end with it."""
+        return bool(self.inferences or self.buffers or len(self.ioctl.bindings))
 
 
 @dataclass(slots=True)
@@ -48,6 +68,7 @@ class Node:
 
     Attributes:
         system: the stack.
+        transport: who answers its driver.
         home: its files.
         service_key: verifies the head record of its audit log.
         total: accepted calls of all open files, closed ones included.
@@ -57,9 +78,16 @@ class Node:
     """
 
     def __init__(
-        self, system: System, home: Home, service_key: PublicKey, ending: Ending, about: dict[str, Any]
+        self,
+        system: System,
+        transport: ServedTransport,
+        home: Home,
+        service_key: PublicKey,
+        ending: Ending,
+        about: dict[str, Any],
     ) -> None:
         self.system = system
+        self.transport = transport
         self.home = home
         self.service_key = service_key
         self.ending = ending
@@ -72,11 +100,6 @@ class Node:
         """The device."""
         return self.system.driver
 
-    @property
-    def transport(self) -> Transport:
-        """Who answers the driver."""
-        return self.system.transport
-
     def open(self, pid: int = 0) -> File:
         """A new open file."""
         file = File(Ioctl(self.driver, self.total), self.system.plane.open_stream(), pid)
@@ -87,65 +110,48 @@ class Node:
         """The last holder of a file has closed it."""
         self.files.remove(file)
 
+    async def end_work(self, file: File) -> None:
+        """End what a file that is closed has left: nobody else reads its inferences or knows of its buffers.
+
+        Raises:
+            AuditUnavailable: a decision could not be recorded; the node must end.
+        """
+        for handle, cap in file.buffers.items():
+            with suppress(Refusal):
+                self.system.buffers.release(cap, handle)
+        service = self.system.service
+        for infer_id in sorted(file.inferences):
+            if service and (inference := service.book.live.get(infer_id)):
+                await service.cancel(inference.cap, infer_id)
+
+    def reads(self, file: File, infer_id: int) -> None:
+        """A file has started an inference or polls it: it ends with this file, and with no other."""
+        for other in self.files:
+            other.inferences.discard(infer_id)
+        file.inferences.add(infer_id)
+
     def end(self) -> None:
         """The node is served no more: its tokens and its audit log are put away."""
         self.home.forget_tokens()
         self.system.audit.close()
 
-    async def answer(self, file: File, request: Request) -> Answer:
-        """Do what a request asks for, to its end.
-
-        Raises:
-            AuditError: a decision could not be recorded; the node must end.
-        """
-        try:
-            return Answer(request.kind, 0, await self._do(file, request))
-        except OSError as error:
-            return Answer(request.kind, error.errno or errno.EIO)
-        except CallError as error:
-            return Answer(request.kind, error.errno, _json({"error": str(error)}))
-        except (DriverError, TransportError) as error:
-            return Answer(request.kind, errno.EIO, _json({"error": str(error)}))
-
-    async def _do(self, file: File, request: Request) -> bytes:
-        match request.kind:
-            case Kind.IOCTL:
-                return await self._ioctl(file, request)
-            case Kind.CALL:
-                return _json(await dispatch(self, file, request))
-            case Kind.FRAME:
-                return await frames.feed(self.system, file.stream, request.payload, self._unwanted(request))
-            case Kind.BUFFER:
-                return frames.buffer(self.system, request.value, request.payload)
-        raise OSError(errno.EPROTO, "no such kind of request")
-
-    async def _ioctl(self, file: File, request: Request) -> bytes:
-        # Where the device writes, the client's memory stays with the client: the kernel checks its pointer.
-        reads = request.value >> DIRECTION_SHIFT == Direction.READ
-        room = bytes(request.value >> SIZE_SHIFT & SIZE_MASK) if reads else request.payload
-        return await file.ioctl.ioctl(request.value, room)
-
-    def _unwanted(self, request: Request) -> Callable[[], bool]:
-        return lambda: self.ending.now or request.abandoned()
-
-    async def run(self, cycles: int, abandoned: Callable[[], bool]) -> int:
-        """Let device time pass; ends early when nobody waits for it any more, or the node stops.
+    async def run(self, cycles: int, between: Between) -> int:
+        """Let device time pass, in slices of about SLICE_S of wall time; ends early when it is not wanted any more.
 
         Returns:
             Cycles that have passed.
         """
-        done = 0
-        while done < cycles and not (self.ending.now or abandoned()):
-            some = min(SLICE_CYCLES, cycles - done)
-            await self.transport.sleep(-(-some * 1000 // self.driver.caps.clock_mhz))
+        done, some = 0, FIRST_SLICE
+        while done < cycles and await between():
+            some = min(some, cycles - done)
+            begun = time.monotonic()
+            await self.transport.simulate(-(-some * 1000 // self.driver.caps.clock_mhz))
             done += some
+            took = time.monotonic() - begun
+            some = min(some * 2, LAST_SLICE) if took < SLICE_S / 2 else max(1, some // 2) if took > SLICE_S else some
         return done
 
     async def free_run(self) -> None:
         """A short while of device time that nobody has asked for: a chunk of the service, or only time."""
         if not await self.system.run_one():
-            await self.run(SLICE_CYCLES // 10, lambda: False)
-
-
-def _json(result: dict[str, Any]) -> bytes:
-    return json.dumps(result, separators=(",", ":")).encode()
+            await self.run(FIRST_SLICE, uninterrupted)

@@ -1,4 +1,4 @@
-"""The node's socket: one thread, one command at a time to its end (software.md 5).
+"""The node's socket: one thread, requests in slices, one of each connection at a time (software.md 5).
 
 Only this user's processes are let in: the socket is in a folder that nobody else may enter, and the kernel tells whose
 process is at the other end. A client that sends what is no packet is dropped; the others never notice.
@@ -6,37 +6,42 @@ process is at the other end. A client that sends what is no packet is dropped; t
 
 from __future__ import annotations
 
-import fcntl
+import errno
+import json
 import os
 import selectors
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import IO, Self
+from typing import IO, Any, Self
 
+from sw.audit import AuditUnavailable
+from sw.node.answer import answer
+from sw.node.boundary import failed
+from sw.node.connections import CONNECTIONS, Connection, Connections
+from sw.node.lock import locked
 from sw.node.node import File, Node
+from sw.node.tasks import Task, pause
 from sw.run import run
 from sw.uapi.place import PlaceError, check_length, peer, private_folder
-from sw.uapi.wire import Closed, Malformed, Request
+from sw.uapi.wire import Answer, Closed, Kind, Malformed, Request, TooLong
 
-CONNECTIONS = 256
 WATCH_S = 2.0
+FAILURES_PER_S = 16  # requests of one connection with a token that is nobody's
+THREAD_S = 0.01  # between two looks at whether a thread has ended that a request waits for
 _BACKLOG = 64
-
-
-class InUse(PlaceError):
-    """Another server serves this socket."""
 
 
 class Server:
     """Serves a node at a path until it is told to stop.
 
-    `check` is called after every command, before its answer is sent: what it raises ends the server, and the client
-    gets no answer. `wanted` is asked every WATCH_S seconds of waiting: False ends the server.
+    `check` is called after every slice of a command, so before its answer is sent: what it raises ends the server, and
+    the client gets no answer. `wanted` is asked every WATCH_S seconds of waiting: False ends the server.
     """
 
     def __init__(
@@ -56,7 +61,8 @@ class Server:
         self._lock: IO[str] | None = None
         self._listener: socket.socket | None = None
         self._selector = selectors.DefaultSelector()
-        self._files: dict[socket.socket, File] = {}
+        self._connections = Connections()
+        self._tasks: list[Task] = []
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
             end.setblocking(False)
@@ -80,7 +86,7 @@ class Server:
         return self
 
     def _take(self) -> None:
-        self._lock = _locked(self.path)
+        self._lock = locked(self.path)
         with suppress(FileNotFoundError):
             self.path.unlink()  # of a server that died: the lock says so
         listener = self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -106,8 +112,11 @@ class Server:
         self.node.end()
 
     def _release(self) -> None:
-        for connection in list(self._files):
+        for connection in self._connections:
             self._drop(connection)
+        for task in self._tasks:
+            task.close()
+        self._tasks.clear()
         if self._listener:
             self._listener.close()
             self._listener = None
@@ -149,96 +158,138 @@ class Server:
     # ------------------------------------------------------------------ loop
 
     async def serve(self) -> None:
-        """Answer requests until stopped. Waiting for them blocks the thread: device time stands still."""
+        """Answer requests until stopped. Waiting for them blocks the thread: device time stands still.
+
+        One request of each file is under way at a time; those of different files take turns where they pause.
+        """
         while not self.node.ending.now:
-            ready = self._selector.select(0 if self._free_run else WATCH_S)
-            if not (ready or self._wanted()):
+            ready = self._selector.select(self._patience())
+            if not (ready or self._tasks or self._wanted()):
                 return
             for key, _ in ready:
                 if key.fileobj is self._listener:
                     self._accept()
-                elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._files:
-                    await self._one(key.fileobj)
+                elif connection := self._connections.get(key.fileobj):
+                    await self._begin(connection)
+            for connection in self._connections.silent_too_long():
+                self._drop(connection)
+            await self._turn()
             if self._free_run and not self.node.ending.now:
                 await self.node.free_run()
                 self._check()
+        while self._tasks:  # each sees that the node is ending
+            await self._turn()
+
+    def _patience(self) -> float:
+        """Seconds to wait for requests."""
+        if self._free_run or any(task.runnable for task in self._tasks):
+            return 0
+        return THREAD_S if self._tasks else WATCH_S
+
+    async def _turn(self) -> None:
+        """A slice of every request that is under way."""
+        for task in [task for task in self._tasks if task.runnable]:
+            if await task.step():
+                self._tasks.remove(task)
+            self._check()
 
     def _accept(self) -> None:
         assert self._listener is not None
         try:
-            connection, _ = self._listener.accept()
+            opened, _ = self._listener.accept()
         except OSError:
             return  # it has gone again, or there is no descriptor left: others go on
-        connection.setblocking(False)
-        pid, uid = peer(connection)
-        if uid != os.geteuid() or len(self._files) >= CONNECTIONS:
-            connection.close()
+        opened.setblocking(False)
+        pid, uid = peer(opened)
+        if uid != os.geteuid():
+            opened.close()
             return
-        connection.shutdown(socket.SHUT_WR)  # answers go elsewhere; who reads here finds an end and does not wait
-        self._files[connection] = self.node.open(pid)
-        self._selector.register(connection, selectors.EVENT_READ)
+        if refusal := self._refusal(pid):
+            _say_why(opened, refusal)
+            return
+        opened.shutdown(socket.SHUT_WR)  # answers go elsewhere; who reads here finds an end and does not wait
+        self._connections.add(Connection(opened, self.node.open(pid)))
+        self._selector.register(opened, selectors.EVENT_READ)
 
-    async def _one(self, connection: socket.socket) -> None:
-        """Take one request and answer it."""
+    def _refusal(self, pid: int) -> str | None:
+        """Why a process may not come in; where all places are taken, the connection that is idle for longest goes."""
+        refusal = self._connections.refusal(pid)
+        if refusal or not self._connections.full:
+            return refusal
+        idlest = self._connections.idlest()
+        if idlest is None:
+            return f"{CONNECTIONS} connections to this node are open and at work; try again later"
+        self._drop(idlest)
+        return None
+
+    async def _begin(self, connection: Connection) -> None:
+        """Take one request and begin it; its connection's next one is taken when it is answered."""
         try:
-            request = Request.receive(connection)
+            request = Request.receive(connection.socket)
         except BlockingIOError:
+            return
+        except TooLong as error:
+            with error.request.reply_to:
+                _send(
+                    Answer(error.request.kind, errno.EMSGSIZE, json.dumps({"error": str(error)}).encode()),
+                    error.request,
+                )
+            connection.silent, connection.last = False, time.monotonic()
             return
         except (Closed, Malformed, OSError):
             self._drop(connection)
             return
+        self._selector.unregister(connection.socket)
+        connection.silent, connection.busy = False, True
+        await self._start(self._one(connection, request))
+
+    async def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = Task(work)
+        self._tasks.append(task)
+        if await task.step():
+            self._tasks.remove(task)
+        self._check()
+
+    async def _one(self, connection: Connection, request: Request) -> None:
+        file = connection.file
+        before = file.failed
         with request.reply_to:
-            answer = await self.node.answer(self._files[connection], request)
+            answered = await answer(self.node, file, request, pause)
             self._check()
-            with suppress(OSError):  # nobody waits for it any more
-                answer.send(request.reply_to)
+            _send(answered, request)
+        if file.failed > before and file.failed % FAILURES_PER_S == 0:
+            until = time.monotonic() + 1  # who guesses tokens waits; nobody else does
+            await pause(lambda: time.monotonic() >= until)
+        connection.busy, connection.last = False, time.monotonic()
+        self._selector.register(connection.socket, selectors.EVENT_READ)
 
-    def _drop(self, connection: socket.socket) -> None:
+    def _drop(self, connection: Connection) -> None:
         with suppress(KeyError, ValueError):
-            self._selector.unregister(connection)
-        self.node.close(self._files.pop(connection))
-        connection.close()
+            self._selector.unregister(connection.socket)
+        self._connections.remove(connection)
+        connection.socket.close()
+        self.node.close(connection.file)
+        if connection.file.holds_work and not self.node.ending.now:
+            self._tasks.append(Task(self._end_work(connection.file)))
 
-
-def _locked(path: Path) -> IO[str]:
-    """The lock of a socket's path, held until it is closed.
-
-    Raises:
-        InUse: another process holds it.
-    """
-    name = path.with_name(path.name + ".lock")
-    while True:
-        lock = name.open("a+")
+    async def _end_work(self, file: File) -> None:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(lock.fileno()).st_ino == name.stat().st_ino:
-                break
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip()
-            lock.close()
-            raise InUse(f"{path}: already served{f' by process {holder}' if holder else ''}") from None
-        except FileNotFoundError:
-            pass  # its holder has taken it away between our two looks
-        lock.close()
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
-    return lock
+            await self.node.end_work(file)
+        except AuditUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - of a client that has gone: the others go on
+            failed(self.node, "close", error)
 
 
-def refuse_second(path: Path) -> None:
-    """Raise InUse if somebody serves at a path; asked before a stack is built, whose files the other one uses."""
-    check_length(path)
-    private_folder(path.parent)
-    _locked(path).close()
+def _send(answered: Answer, request: Request) -> None:
+    with suppress(OSError):  # nobody waits for it any more
+        answered.send(request.reply_to)
 
 
-def remove_dead(path: Path) -> None:
-    """Take away the socket of a server that could not do it itself; one that lives keeps its own."""
-    with suppress(OSError, PlaceError), _locked(path) as lock:
-        path.unlink(missing_ok=True)
-        Path(lock.name).unlink(missing_ok=True)
+def _say_why(connection: socket.socket, why: str) -> None:
+    """Refuse a connection: an answer to no request, which its client finds when it is not answered."""
+    with connection, suppress(OSError):
+        Answer(Kind.CALL, errno.EUSERS, json.dumps({"error": why}).encode()).send(connection)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from sw.audit.store import head_path
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability, Object, Rights
 from sw.llm.package import TrustError, host_calendar
 from sw.llm.service import LlmService
-from sw.node.calls import WORD, Asker, CallError, Json, call
+from sw.metrics import snapshots
+from sw.node.calls import WORD, Asker, Call, CallError, Json, call
 
 _COUNT = {"type": "integer", "minimum": 1, "maximum": 1_000_000}
 _U32 = {"type": "integer", "minimum": 0, "maximum": (1 << 32) - 1}
@@ -49,10 +50,6 @@ def _shown(cap: Capability) -> Json:
     }
 
 
-@call(
-    "token", "holder", "rights", "objects",
-    token=WORD, holder={"type": "string"}, rights=_set_of(Rights), objects=_set_of(Object), lasts_ns=WORD,
-)  # fmt: skip
 async def _grant(asker: Asker, asked: Json) -> Json:
     """Issue a capability; the answer alone shows its token. `lasts_ns` of device time; without it for ever."""
     admin = _holder(asker, asked, ANY_OBJECT, Rights.ADMIN)
@@ -67,7 +64,6 @@ async def _grant(asker: Asker, asked: Json) -> Json:
     return {"token": token, **_shown(system.capabilities.list()[-1])}
 
 
-@call("token", "id", token=WORD, id=_U32)
 async def _revoke(asker: Asker, asked: Json) -> Json:
     """End a capability by its number."""
     admin = _holder(asker, asked, ANY_OBJECT, Rights.ADMIN)
@@ -75,7 +71,6 @@ async def _revoke(asker: Asker, asked: Json) -> Json:
     return {}
 
 
-@call("token", token=WORD)
 async def _keys(asker: Asker, asked: Json) -> Json:
     """The trust store of model packages, and the capabilities that are alive, without their tokens."""
     _holder(asker, asked, Object.MODEL, Rights.ADMIN)
@@ -104,7 +99,6 @@ async def _keys(asker: Asker, asked: Json) -> Json:
 # ---------------------------------------------------------------- audit and metrics
 
 
-@call("token", token=WORD, last=_COUNT)
 async def _audit(asker: Asker, asked: Json) -> Json:
     """The last entries of the audit log (20), and what its verifier says of all of it."""
     _holder(asker, asked, Object.LLM, Rights.ADMIN)
@@ -118,21 +112,19 @@ async def _audit(asker: Asker, asked: Json) -> Json:
     }
 
 
-@call("token", token=WORD, form={"enum": ["json", "prometheus"]})
 async def _metrics(asker: Asker, asked: Json) -> Json:
     """All metrics now: a snapshot (docs/schemas/kvcpu-metrics-v1.schema.json), or Prometheus text."""
     _holder(asker, asked, ANY_OBJECT, ANY_RIGHT)
     system = asker.node.system
     await system.observe()
     if asked.get("form") == "prometheus":
-        return {"text": system.metrics.prometheus()}
-    return {"snapshot": system.metrics.snapshot()}
+        return {"text": snapshots.prometheus(system.metrics)}
+    return {"snapshot": snapshots.snapshot(system.metrics)}
 
 
 # ---------------------------------------------------------------- models and graph
 
 
-@call("token", "tokens", token=WORD, model=_U32, tokens={"type": "array", "items": _U32, "maxItems": 65536})
 async def _text(asker: Asker, asked: Json) -> Json:
     """The bytes that token ids of a model stand for, in hex."""
     _holder(asker, asked, Object.LLM, Rights.STREAM)
@@ -143,7 +135,6 @@ async def _text(asker: Asker, asked: Json) -> Json:
         raise CallError(errno.EINVAL, str(error)) from None
 
 
-@call("token", token=WORD)
 async def _graph(asker: Asker, asked: Json) -> Json:
     """The graph of the control plane: operators, and its channels with depth and stalls."""
     _holder(asker, asked, Object.GRAPH, Rights.ADMIN)
@@ -156,3 +147,27 @@ async def _graph(asker: Asker, asked: Json) -> Json:
         "operators": [asdict(operator) for operator in operators],
         "channels": [asdict(channel) for channel in channels],
     }
+
+
+SERVICE_CALLS: dict[str, Call] = {
+    "grant": call(
+        _grant,
+        "token",
+        "holder",
+        "rights",
+        "objects",
+        token=WORD,
+        holder={"type": "string"},
+        rights=_set_of(Rights),
+        objects=_set_of(Object),
+        lasts_ns=WORD,
+    ),
+    "revoke": call(_revoke, "token", "id", token=WORD, id=_U32),
+    "keys": call(_keys, "token", token=WORD),
+    "audit": call(_audit, "token", token=WORD, last=_COUNT),
+    "metrics": call(_metrics, "token", token=WORD, form={"enum": ["json", "prometheus"]}),
+    "text": call(
+        _text, "token", "tokens", token=WORD, model=_U32, tokens={"type": "array", "maxItems": 4096, "items": _U32}
+    ),
+    "graph": call(_graph, "token", token=WORD),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from sw.llm.micro.plan import DevicePlan
 from sw.llm.system import LlmSetup, SystemConfig, build_system
 from sw.node.home import Home, home_of
 from sw.node.node import Ending, Node
-from sw.node.stoppable import StoppableTransport
+from sw.node.served import ServedTransport
 from sw.regs import registers as regs
 from sw.transport.base import Transport
 from sw.uapi.place import private_folder
@@ -39,11 +40,14 @@ async def start(transport: Transport, socket: Path, about: dict[str, Any]) -> No
     entries = (await Driver.probe(transport)).caps.entries
     first, second, third, fourth = (entries * eighths // 8 for eighths in _EIGHTHS)
     plan = DevicePlan((first, second, third, fourth), BLOCK_BYTES)
-    config = SystemConfig(key=key, llm=LlmSetup(plan=plan, trust=home.trust), audit_path=home.audit)
+    config = SystemConfig(
+        key=key, llm=LlmSetup(plan=plan, trust=home.trust), audit_path=home.audit, pace=time.monotonic_ns
+    )
     ending = Ending()
-    system = await build_system(StoppableTransport(transport, lambda: ending.now), config)
+    served = ServedTransport(transport, lambda: ending.now)
+    system = await build_system(served, config)
     system.capabilities.bootstrap(home.admin_token)
-    return Node(system, home, key.public, ending, about)
+    return Node(system, served, home, key.public, ending, about)
 
 
 async def settle(driver: Driver, limit_ns: int) -> None:

@@ -212,6 +212,14 @@ PARITY_INFO = Register(
         Field('INDEX', 16, 16, 'ro', None, 'Its index.'),
     ),
 )
+HOLD = Register(
+    name='HOLD', offset=0x0088, launches=False,
+    title='steps that a hint keeps its block from eviction ahead of its need',
+    description='',
+    fields=(
+        Field('STEPS', 0, 31, 'rw', 0x0, 'Steps. LOOKAHEAD counts where it is larger.'),
+    ),
+)
 STEP_ADVANCE = Register(
     name='STEP_ADVANCE', offset=0x0100, launches=True,
     title='the decode step',
@@ -1087,6 +1095,7 @@ REGISTERS: tuple[Register, ...] = (
     CMD_SPAN,
     BLOCK_BYTES,
     PARITY_INFO,
+    HOLD,
     STEP_ADVANCE,
     SCAN_CYCLES,
     FIRST_DECISION_CYCLES,

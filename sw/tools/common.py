@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rich.console import Console
-from rich.table import Table
 
 from sw.node.client import Client, NodeError
 from sw.regs.kv_address import KvAddress
+from sw.terminal import LAYOUT, command_line, complain, new_console, visible
+from sw.tools.tables import print_table
 
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+", re.ASCII)
 U64 = (1 << 64) - 1
-UNKNOWN_WIDTH = 160  # columns
 
 
 class ToolError(Exception):
@@ -67,13 +67,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Usage and message on stderr."""
         self.print_usage(sys.stderr)
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def new_console() -> Console:
-    """Where results go; wide enough for every table where no terminal says how wide it is."""
-    terminal = sys.stdout.isatty()
-    return Console(highlight=False, soft_wrap=True, width=None if terminal else UNKNOWN_WIDTH)
+        complain(f"{self.prog}: {message}")
+        self.exit(2)
 
 
 @dataclass
@@ -109,8 +104,12 @@ class Session:
             self._client = None
 
     def line(self, text: str) -> None:
-        """Print one line."""
-        self.console.print(text, markup=False)
+        """Print one line; what is not printable in it is escaped."""
+        self.console.print(visible(text))
+
+    def text(self, text: str) -> None:
+        """Print a text of several lines; a model must not be able to send control sequences to a terminal."""
+        self.console.print(visible(text, keep=LAYOUT))
 
     def show(self, result: Any, render: Callable[[], None]) -> None:
         """Print a result: as one line of JSON, or as `render` does for people."""
@@ -121,35 +120,16 @@ class Session:
 
     def pairs(self, rows: Iterable[tuple[str, Any]], title: str | None = None) -> None:
         """Print names and values as a table."""
-        table = Table(title=title, show_header=False, title_justify="left")
-        table.add_column(style="bold")
-        table.add_column(overflow="fold", justify="right")
-        for name, value in rows:
-            table.add_row(name, shown(value))
-        self.console.print(table)
+        print_table(self.console, None, list(rows), title)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-        """Print rows as a table; numbers stand right."""
-        rows = list(rows)
-        table = Table(title=title, title_justify="left")
-        for place, name in enumerate(columns):
-            numeric = all(isinstance(row[place], int) for row in rows)
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*map(shown, row))
-        self.console.print(table)
+        """Print rows as a table."""
+        print_table(self.console, columns, list(rows), title)
 
 
 def counted(count: int, what: str) -> str:
     """`1 block`, `2 blocks`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def shown(value: Any) -> str:
-    """A value as people read it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 @dataclass(frozen=True)
@@ -174,7 +154,7 @@ def invoke(tool: Tool, arguments: Sequence[str], session: Session) -> int:
     except SystemExit as ended:  # of argparse: help or wrong use
         return ended.code if isinstance(ended.code, int) else 2
     except (NodeError, ToolError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         return 1
     finally:
         session.as_json = before
@@ -182,14 +162,12 @@ def invoke(tool: Tool, arguments: Sequence[str], session: Session) -> int:
 
 def main(tool: Tool, arguments: Sequence[str] | None = None) -> int:
     """Entry of a tool that runs by itself."""
-    session = Session()
-    try:
-        return invoke(tool, sys.argv[1:] if arguments is None else arguments, session)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # whoever read the output has gone
-        sys.stderr.close()
-        return 1
-    finally:
-        session.close()
+
+    def run() -> int:
+        session = Session()
+        try:
+            return invoke(tool, sys.argv[1:] if arguments is None else arguments, session)
+        finally:
+            session.close()
+
+    return command_line(run)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sw import ownerfile
-from sw.codes import Code
+from sw.codes import Code, described
 from sw.control.frames import Command, FrameError, Reply, decode_reply, encode_request
 from sw.node.client import Client
 from sw.node.home import Home, home_of
@@ -126,4 +126,4 @@ class Control:
 
 def refusal(what: str, code: Code) -> ToolError:
     """The line for a status that is not OK."""
-    return ToolError(f"{what}: {code.label} ({code.value})")
+    return ToolError(f"{what}: {described(code)}")

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
+from sw.terminal import INTERRUPTED, complain
 from sw.tools import det, graphctl, kvctl, llmctl, llminfer, llmstats, metrics
 from sw.tools.common import Parser, Session, Tool, invoke, main
 
 TOOLS = {tool.name: tool for tool in (m.TOOL for m in (kvctl, llmctl, llminfer, llmstats, graphctl, det, metrics))}
 LEAVE = ("exit", "quit")
 HELP = "help"
-INTERRUPTED = 130
 _PROMPT = "kv> "
 
 
@@ -37,7 +37,7 @@ def run_line(line: str, session: Session) -> int | None:
     try:
         words = shlex.split(line, comments=True)
     except ValueError as error:
-        print(f"error: {str(error).lower()}", file=sys.stderr)
+        complain(f"error: {str(error).lower()}")
         return 2
     if not words:
         return 0
@@ -48,13 +48,13 @@ def run_line(line: str, session: Session) -> int | None:
         _help(session)
         return 0
     if name not in TOOLS:
-        print(f"error: no command `{name}`: help lists them", file=sys.stderr)
+        complain(f"error: no command `{name}`: help lists them")
         return 2
     try:
         return invoke(TOOLS[name], arguments, session)
     except KeyboardInterrupt:
         session.close()  # the answer that nobody waits for any more must not be the next command's
-        print("interrupted", file=sys.stderr)
+        complain("interrupted")
         return INTERRUPTED
 
 

@@ -12,6 +12,7 @@ from sw.control.frames import POLL_TOKENS, Command
 from sw.control.llm_commands import InferState
 from sw.llm.backend import THOUSANDTHS, U16, U64
 from sw.llm.config import CLASSES
+from sw.terminal import LAYOUT, complain, visible
 from sw.tools.common import Parser, Session, Tool, ToolError, counted, main, number
 from sw.tools.control import Control, add_token_option
 
@@ -47,11 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--top-k", type=number(U16), default=0, help="of so many tokens (0: all)")
     parser.add_argument("--top-p", type=_thousandths(THOUSANDTHS), default=0, help="of so much probability (0: all)")
     return parser
-
-
-def printable(text: str) -> str:
-    """Text for a terminal: a model must not be able to send it control sequences."""
-    return "".join(char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 class _Text:
@@ -112,7 +108,7 @@ def _read(
         tokens += new
         said = text.take(tuple(new))
         if live:
-            sys.stdout.write(printable(said))
+            sys.stdout.write(visible(said, keep=LAYOUT))
             sys.stdout.flush()
         if state >= InferState.DONE and count < POLL_TOKENS:
             break
@@ -120,7 +116,7 @@ def _read(
             raise ToolError(f"inference {infer_id} is {state.name.lower()} and cannot go on")
     said = text.end()
     if live:
-        sys.stdout.write(printable(said) + "\n")
+        sys.stdout.write(visible(said, keep=LAYOUT) + "\n")
     return state, tokens, text
 
 
@@ -139,13 +135,13 @@ def _tell(
     if session.as_json:
         session.show(result, lambda: None)
     elif not options.stream:
-        session.line(printable(text.whole))
+        session.text(text.whole)
     if state is not InferState.DONE:
         raise ToolError(f"inference {infer_id} has {state.name.lower()}")
     if not session.as_json:
         took = (mine["ended_ns"] - mine["accepted_ns"]) / 1e6 if mine else 0.0
         late = ", after its deadline" if mine.get("missed") else ""
-        print(f"{counted(len(tokens), 'token')} in {took:,.3f} ms of device time{late}", file=sys.stderr)
+        complain(f"{counted(len(tokens), 'token')} in {took:,.3f} ms of device time{late}")
     return 0
 
 

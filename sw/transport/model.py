@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from model.coprocessor import Coprocessor, QueueRefused
-from model.device import DeviceModel, PortNotReady, Slverr
+from model.device import DeviceModel
+from model.errors import PortNotReady, Slverr
 from sw.transport.base import (
     AccessRefused,
     Lookup,

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from sw.regs.generated import ROOT, update
+from sw.terminal import command_line, complain, visible
 from sw.uapi.build import OUTPUT, BuildError, NoCompiler, build
 from sw.uapi.cheader import emit_uapi, emit_wire
 
@@ -36,15 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         built = build(options.output, options.cc)
     except NoCompiler as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         return 2
     except BuildError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         return 1
     for path in (built.library, built.preload):
-        print(path)
+        print(visible(str(path)))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(main))

@@ -14,7 +14,19 @@ from sw.regs.generated import ROOT
 SOURCES = Path(__file__).resolve().parent
 INCLUDE = ROOT / "sw" / "include"
 OUTPUT = ROOT / "sim_build" / "uapi"
-FLAGS = ("-std=c11", "-O2", "-g", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-pedantic")
+FLAGS = (
+    "-std=c11",
+    "-O2",
+    "-g",
+    "-fPIC",
+    "-shared",
+    "-fvisibility=hidden",
+    "-U_FORTIFY_SOURCE",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-pedantic",
+)
 COMPILERS = ("cc", "gcc", "clang", "c++", "g++", "clang++")
 LIMIT_S = 120
 
@@ -61,7 +73,7 @@ def build(output: Path = OUTPUT, compiler: str | None = None) -> Libraries:
     with (output / "lock").open("w") as mutex:
         fcntl.flock(mutex, fcntl.LOCK_EX)
         _fresh(command, libraries.library, ("libkvcpu.c", "client.c"))
-        _fresh(command, libraries.preload, ("preload.c", "client.c"))
+        _fresh(command, libraries.preload, ("preload.c", "devpath.c", "client.c"))
     return libraries
 
 

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "kvcpu.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 #define CALL_SIZE 256
 
 EXPORT int kvcpu_open(const char *socket) {
-    return kvcpu_client_open(socket, 1);
+    return kvcpu_client_open(socket, O_RDWR | O_CLOEXEC);
 }
 
 EXPORT int kvcpu_close(int fd) {

@@ -11,6 +11,7 @@ import os
 import socket
 import stat
 import struct
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
@@ -30,7 +31,7 @@ HEADER = Struct(
 )
 MAGIC = int.from_bytes(b"KVN1", "little")
 INLINE = 32 * 1024
-LIMIT = 64 * 1024 * 1024  # bytes of an attached payload
+LIMIT = 64 * 1024 * 1024  # bytes of an attached payload, of an answer
 BUFFER_ANSWER = struct.Struct("<HI")  # of Kind.BUFFER: code, handle
 _LAYOUT = HEADER.layout
 _ATTACHED = 2  # at most: the answer's socket, the payload's file
@@ -45,6 +46,16 @@ class Kind(IntEnum):
     BUFFER = 4
 
 
+MOST: dict[int, int] = {
+    Kind.IOCTL: 1 << 14,
+    Kind.CALL: 64 * 1024,
+    Kind.FRAME: 4 * 1024,
+    Kind.BUFFER: 16 * 1024 * 1024 + 8,
+}
+"""Bytes of a request's payload, by kind: 16 KiB is all that an ioctl's number can say, a frame has at most 72 bytes, a
+shared buffer is a package at most, with the token before it. Of a kind that is none: INLINE."""
+
+
 class Flag(IntFlag):
     """What a packet says of itself."""
 
@@ -53,6 +64,20 @@ class Flag(IntFlag):
 
 class Malformed(Exception):
     """A packet that is none; the message is one line."""
+
+
+class TooLong(Exception):
+    """A request whose payload is longer than its kind's may be; the message is one line.
+
+    Attributes:
+        request: the request without its payload.
+    """
+
+    def __init__(self, request: Request, size: int) -> None:
+        """Of `size` bytes."""
+        most = MOST.get(request.kind, INLINE)
+        super().__init__(f"a request of {size:,} bytes, of this kind at most {most:,}; send it in parts")
+        self.request = request
 
 
 class Closed(Exception):
@@ -83,15 +108,19 @@ class Request:
         Raises:
             Closed: there is none any more.
             Malformed: not a request; whatever was attached is closed.
+            TooLong: its payload is, and was not read.
             OSError: the socket fails (BlockingIOError: one that does not block has none).
         """
         with ExitStack() as stack:
-            kind, value, payload, files = _receive(connection, stack)
+            kind, value, payload, files, size = _receive(connection, stack, MOST)
             if len(files) != 1 or not stat.S_ISSOCK(os.fstat(files[0]).st_mode):
                 raise Malformed("no socket for the answer")
             reply_to = socket.socket(fileno=os.dup(files[0]))
             reply_to.setblocking(False)
-            return cls(kind, value, payload, reply_to)
+            request = cls(kind, value, payload or b"", reply_to)
+            if payload is None:
+                raise TooLong(request, size)
+            return request
 
     def abandoned(self) -> bool:
         """Whether nobody waits for the answer any more."""
@@ -129,8 +158,8 @@ class Answer:
             OSError: the socket fails.
         """
         with ExitStack() as stack:
-            kind, value, payload, files = _receive(at, stack)
-            if files:
+            kind, value, payload, files, _ = _receive(at, stack)
+            if files or payload is None:
                 raise Malformed("an answer with files attached")
             return cls(kind, value, payload)
 
@@ -150,8 +179,10 @@ def _send(to: socket.socket, kind: int, value: int, payload: bytes, files: list[
         os.close(file)
 
 
-def _receive(connection: socket.socket, stack: ExitStack) -> tuple[int, int, bytes, list[int]]:
-    """Kind, value, payload and the other attached files, which `stack` closes."""
+def _receive(
+    connection: socket.socket, stack: ExitStack, most: Mapping[int, int] | None = None
+) -> tuple[int, int, bytes | None, list[int], int]:
+    """Kind, value, payload (None: over `most`), the other attached files, which `stack` closes, and the size."""
     data, files, flags, _ = socket.recv_fds(connection, _LAYOUT.size + INLINE, _ATTACHED)
     for file in files:
         stack.callback(os.close, file)
@@ -168,10 +199,12 @@ def _receive(connection: socket.socket, stack: ExitStack) -> tuple[int, int, byt
     if said == Flag.FILE:
         if payload or not files:
             raise Malformed("an attached payload, and none attached, or another inside")
-        payload = _content(files.pop(), size)
     elif len(payload) != size:
         raise Malformed(f"{len(payload)} bytes of payload, {size} announced")
-    return kind, value, payload, files
+    attached = files.pop() if said == Flag.FILE else None
+    if most is not None and size > most.get(kind, INLINE) and size <= LIMIT:
+        return kind, value, None, files, size
+    return kind, value, payload if attached is None else _content(attached, size), files, size
 
 
 def _content(file: int, size: int) -> bytes:

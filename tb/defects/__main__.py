@@ -3,7 +3,6 @@
 Exit status: 0 every defect was noticed, 1 one was not, 2 wrong use, 130 interrupted.
 """
 
-import argparse
 import json
 import re
 import shutil
@@ -15,9 +14,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
+from sw.terminal import new_console, visible
 from tb.defects.catalogue import GUIDE, Defect, chosen, guide_with_table, load
-from tb.run.errors import CheckError, UsageError
+from tb.run.command import Parser, run_command
 from tb.run.paths import CACHE, REPORT, ROOT, SIM_BUILD, VENV, shown
 
 COPIED = ("Makefile", "pyproject.toml", "rtl", "tb", "model", "sw", "fpga", "docs", "requirements")
@@ -79,7 +80,7 @@ def _report(rows: list[tuple[Defect, str, str]], console: Console) -> None:
     table = Table("defect", "section", "what it breaks", "test", "verdict", title="Planted defects")
     for defect, verdict, _ in rows:
         style = "green" if verdict == NOTICED else "bold red"
-        table.add_row(defect.id, defect.section, defect.sentence, defect.test, f"[{style}]{verdict}[/]")
+        table.add_row(defect.id, defect.section, defect.sentence, defect.test, Text(verdict, style))
     console.print(table)
     REPORT.mkdir(parents=True, exist_ok=True)
     report = [{**asdict(defect), "verdict": verdict, "seen": seen} for defect, verdict, seen in rows]
@@ -87,45 +88,45 @@ def _report(rows: list[tuple[Defect, str, str]], console: Console) -> None:
     console.print(f"{sum(v == NOTICED for _, v, _ in rows)} of {len(rows)} noticed; {shown(REPORT / 'defects.json')}")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tb.defects", description=__doc__)
+def _command(arguments: list[str]) -> int:
+    parser = Parser("python -m tb.defects", __doc__)
     parser.add_argument("ids", nargs="*", help="defects (default: all)")
     parser.add_argument("--list", action="store_true", help="print the catalogue and stop")
     parser.add_argument("--guide", action="store_true", help="write the table of the verification guide and stop")
     options = parser.parse_args(arguments)
-    console = Console()
-    try:
-        defects = chosen(load(), options.ids)
-        if options.guide:
-            GUIDE.write_text(guide_with_table(load()))
-            return 0
-        if options.list:
-            for defect in defects:
-                console.print(f"{defect.id}: {defect.sentence} ({defect.section}) -> {defect.test}", highlight=False)
-            return 0
-        tree = workspace()
-        rows: list[tuple[Defect, str, str]] = []
-        with Progress(console=console) as progress:
-            task = progress.add_task("planting", total=len(defects))
-            for defect in defects:
-                progress.update(task, description=defect.id)
-                verdict, seen = run_planted(defect, tree)
-                rows.append((defect, verdict, seen))
-                progress.console.print(f"{defect.id}: {verdict}: {seen}", highlight=False, markup=False, soft_wrap=True)
-                progress.advance(task)
-        _report(rows, console)
-        return 0 if all(verdict == NOTICED for _, verdict, _ in rows) else 1
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except CheckError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    console = new_console()
+    defects = chosen(load(), options.ids)
+    if options.guide:
+        GUIDE.write_text(guide_with_table(load()))
+        return 0
+    if options.list:
+        for defect in defects:
+            text = f"{defect.id}: {defect.sentence} ({defect.section}) -> {defect.test}"
+            console.print(text)
+        return 0
+    return _plant(defects, console)
+
+
+def _plant(defects: list[Defect], console: Console) -> int:
+    """Plant each defect, report; the exit status."""
+    tree = workspace()
+    rows: list[tuple[Defect, str, str]] = []
+    with Progress(console=console) as progress:
+        task = progress.add_task("planting", total=len(defects))
+        for defect in defects:
+            progress.update(task, description=defect.id)
+            verdict, seen = run_planted(defect, tree)
+            rows.append((defect, verdict, seen))
+            progress.console.print(visible(f"{defect.id}: {verdict}: {seen}"))
+            progress.advance(task)
+    _report(rows, console)
+    return 0 if all(verdict == NOTICED for _, verdict, _ in rows) else 1
+
+
+def main(arguments: list[str]) -> int:
+    """Entry point; returns the exit status."""
+    return run_command(lambda: _command(arguments))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -144,6 +144,7 @@ async def settings(registers: Registers, blocks: Blocks, running: Callable[[], b
             ("R_SHIFT", r.randrange(8)),
             ("F_AGE", r.randrange(4)),
             ("LOOKAHEAD", r.choice([0, 1, 8])),
+            ("HOLD", r.choice([0, 2, 12])),
             ("PROMOTE_TIER", r.randrange(3)),
             ("EVICT_TIERS", r.choice([7, 7, r.randrange(16)])),
             ("MAX_RETRY", r.randrange(4)),

@@ -2,32 +2,26 @@
 interrupted.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from rich.console import Console
 
 from tb.figures import report
 from tb.figures.measure import Figure, Found, Settings, Workshop
 from tb.figures.rows import BY_NAME, PARTS, ROWS
+from tb.run.command import Parser, run_command, tell
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import REPORT, shown
-from tb.run.process import no_process_left
 
 FIGURES, PAGE = "bench.json", "bench.html"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see `python -m tb.figures --help`)")
-
-
 def _parse(argv: list[str]) -> tuple[Settings, Path]:
-    parser = _Parser(prog="python -m tb.figures", description=__doc__, allow_abbrev=False)
+    parser = Parser("python -m tb.figures", __doc__)
     parser.add_argument("--rows", help="measure these rows only (names with commas between)")
     parser.add_argument("--debug", action="store_true", help="every signal of the hierarchy visible to Python")
     parser.add_argument("--report", default=str(REPORT), help="folder of the reports (default sim_build/report)")
@@ -106,7 +100,7 @@ def _bench(argv: list[str], console: Console) -> int:
     console.print(f"report: {where}", markup=False)
     wrong = report.missed(figures)
     if wrong:
-        print(f"error: missed: {', '.join(wrong)}", file=sys.stderr)
+        tell(f"error: missed: {', '.join(wrong)}")
     return 1 if wrong else 0
 
 
@@ -114,15 +108,4 @@ def main(argv: list[str]) -> int:
     """Measure; every foreseeable error is one line and a status."""
     wide = None if sys.stdout.isatty() else 140  # a log has room for the whole table
     console = Console(highlight=False, soft_wrap=True, width=wide)
-    try:
-        with no_process_left():
-            return _bench(argv, console)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except CheckError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: no process is left", file=sys.stderr)
-        return 130
+    return run_command(lambda: _bench(argv, console))

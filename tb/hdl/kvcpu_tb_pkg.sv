@@ -137,7 +137,8 @@ package kvcpu_tb_pkg;
     CfgSlots = 8'd19,
     CfgReserve = 8'd20,
     CfgLow = 8'd21,
-    CfgHigh = 8'd22
+    CfgHigh = 8'd22,
+    CfgHold = 8'd23
   } cfg_field_e;
 
   /// Word 1 of a main record: {flags 32, port 8, client 8, op 8, kind 8}.

@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.console import Console
 
-from tb.llm.display import Display, rows, show_served, show_totals
+from sw.terminal import new_console
+from tb.llm.display import Display, rows, show_served
 from tb.llm.options import Options, parse
 from tb.llm.outcome import FIGURE_NAMES, Progress
-from tb.replay.outcome import COMPLETE, FAILED, INTERRUPTED
-from tb.run.errors import CheckError, UsageError
+from tb.run.command import run_command
 from tb.run.paths import shown
-from tb.run.process import no_process_left
-from tb.sim.errors import Difference
+from tb.sim.display import sayer, show_table
+from tb.sim.ending import Ending, carry_out, write_figures
 
 FIGURES = "llm.json"
 PAGE = "llm.html"
 
 
-class _Watch:
+@dataclass(kw_only=True)
+class Run(Ending):
     """What is known of the run so far."""
 
-    def __init__(self, options: Options, begun: float) -> None:
-        self.options = options
-        self.state = FAILED
-        self.failure = ""
-        self.last = Progress()
-        self.startup_s = 0.0
-        self.wall_s = 0.0
-        self._begun = begun
-        self._first: float | None = None
+    options: Options
+    last: Progress = field(default_factory=Progress)
 
     def take(self, progress: Progress) -> None:
         """A chunk has run."""
-        now = time.monotonic()
-        if self._first is None:
-            self._first = now
-            self.startup_s = now - self._begun
-        self.wall_s = now - self._first
+        self.seen_alive()
         self.last = progress
+
+    def differed(self) -> None:
+        """What was seen is not what must be seen."""
+        self.last = replace(self.last, mismatches=max(self.last.mismatches, 1))
 
     def figures(self) -> dict[str, Any]:
         """What `llm.json` holds; without an outcome what had been seen until then."""
@@ -60,83 +50,60 @@ class _Watch:
         return {
             "state": self.state,
             "failure": self.failure,
-            "backend": options.backend,
-            "entries": options.entries,
-            "lanes": options.lanes,
-            "ports": options.ports,
+            **options.sizes,
             "seed": options.seed,
             **(last.outcome.figures() if last.outcome else partial),
             "comparisons": last.comparisons,
             "mismatches": last.mismatches,
             "simulated_ns": last.now_ns,
-            "wall_s": round(self.wall_s, 3),
-            "startup_s": round(self.startup_s, 3),
+            "wall_s": round(self.wall_s or 0.0, 3),
+            "startup_s": round(self.startup_s or 0.0, 3),
         }
 
-    def write(self, path: Path) -> None:
-        """Write `llm.json`, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self.figures(), indent=1) + "\n")
-        temporary.replace(path)
+
+def _serve(options: Options, begun: float) -> int:
+    run, console = Run(options=options, begun=begun), new_console()
+    return carry_out(
+        run,
+        lambda: _run(run, console),
+        lambda: _report(run, console),
+        run.differed,
+        options.repeat,
+        sayer(console),
+    )
 
 
-def _serve(options: Options, console: Console, begun: float) -> int:
-    watch = _Watch(options, begun)
-    status, look_closer = 0, None
-    try:
-        _run(watch, console)
-        watch.state = COMPLETE
-    except Difference as error:
-        watch.failure, status, look_closer = str(error), 1, error.look_closer
-        watch.last = replace(watch.last, mismatches=max(watch.last.mismatches, 1))
-    except CheckError as error:
-        watch.failure, status = str(error), 1
-    except KeyboardInterrupt:
-        watch.state, status = INTERRUPTED, 130
-    _report(watch, console)
-    if status == 1:
-        console.print(f"repeat: {options.repeat}", markup=False)
-    if look_closer:
-        look_closer(lambda text: console.print(text, markup=False))
-    return status
-
-
-def _run(watch: _Watch, console: Console) -> None:
+def _run(run: Run, console: Console) -> None:
     # each backend imports what it alone needs, to start fast
-    options, count = watch.options, len(watch.options.prompts)
+    display = Display(console, len(run.options.prompts))
 
-    def taken_by(display: Display) -> Callable[[Progress], None]:
-        def take(progress: Progress) -> None:
-            watch.take(progress)
-            display.show(progress)
+    def take(progress: Progress) -> None:
+        run.take(progress)
+        display.take(progress)
 
-        return take
-
-    if options.backend == "model":
+    if run.options.backend == "model":
         from tb.llm import on_model
 
-        with Display(console, count) as display:
-            on_model.serve(options, taken_by(display))
+        with display:
+            on_model.serve(run.options, take)
         return
     from tb.llm import on_rtl
 
-    job, built = on_rtl.prepare(options, lambda text: console.print(text, markup=False))
-    with Display(console, count) as display:
-        verdict = on_rtl.serve(job, built, taken_by(display))
-    watch.last = replace(watch.last, comparisons=verdict.comparisons)
+    job, built = on_rtl.prepare(run.options, sayer(console))
+    with display:
+        verdict = on_rtl.serve(job, built, take)
+    run.last = replace(run.last, comparisons=verdict.comparisons)
 
 
-def _report(watch: _Watch, console: Console) -> None:
-    options, outcome = watch.options, watch.last.outcome
+def _report(run: Run, console: Console) -> None:
+    options, outcome = run.options, run.last.outcome
     figures, page = options.report / FIGURES, options.report / PAGE
     if outcome:
-        device = f"{options.backend}, {options.entries:,} entries, {options.lanes} lanes, {options.ports} ports"
         show_served(console, options.prompts, outcome.served)
-        totals = rows(outcome, watch.last, device, options.seed)
-        totals.append(("wall time", f"{watch.wall_s:.1f} s, first chunk after {watch.startup_s:.1f} s"))
-        show_totals(console, "system", totals)
-    watch.write(figures)
+        totals = rows(outcome, run.last, options.device, options.seed)
+        totals.append(("wall time", f"{run.wall_s or 0.0:.1f} s, first chunk after {run.startup_s or 0.0:.1f} s"))
+        show_table(console, "system", totals)
+    write_figures(run.figures(), figures)
     where = shown(figures)
     if outcome:
         from sw.metrics.page import write_page  # plots are slow to import
@@ -145,26 +112,10 @@ def _report(watch: _Watch, console: Console) -> None:
         where += f", {shown(page)}"
     else:
         page.unlink(missing_ok=True)  # it would show another run
-    console.print(f"report: {where}", markup=False)
-    if watch.state == INTERRUPTED:
-        print("interrupted: no process is left, the report is partial", file=sys.stderr)
-    elif watch.failure:
-        print(f"error: {watch.failure}", file=sys.stderr)
+    sayer(console)(f"report: {where}")
 
 
 def main(argv: list[str]) -> int:
     """Serve one workload; every foreseeable error is one line and a status."""
     begun = time.monotonic()
-    console = Console(highlight=False, soft_wrap=True)
-    try:
-        with no_process_left():
-            return _serve(parse(argv), console, begun)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except CheckError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: no process is left", file=sys.stderr)
-        return 130
+    return run_command(lambda: _serve(parse(argv), begun))

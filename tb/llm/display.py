@@ -2,74 +2,44 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from sw.llm.micro import tokenizer
+from sw.terminal import visible
 from tb.llm.outcome import Outcome, Served
 from tb.llm.outcome import Progress as State
 from tb.llm.workload import Prompt
-from tb.replay.display import LINE_S
-from tb.replay.outcome import TIER_NAMES
+from tb.sim.display import TIER_NAMES, Progressing
 
 
-def printable(data: bytes) -> str:
-    """Bytes as one line that changes nothing in a terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in data.decode("utf-8", "replace"))
-
-
-class Display:
-    """Shows prompts done, tokens, simulated time, migrations, comparisons; plain lines where there is no terminal."""
+class Display(Progressing):
+    """Shows prompts done, tokens, simulated time, migrations, comparisons."""
 
     def __init__(self, console: Console, prompts: int) -> None:
-        self._console = console
-        self._prompts = prompts
-        self._next_line = time.monotonic() + LINE_S
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} prompts"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[text]}"),
-            TimeElapsedColumn(),
-            console=console,
-            refresh_per_second=8,
-            transient=True,
-        )
-        self._task = self._bar.add_task("llm", total=prompts, text="starting")
+        super().__init__(console, prompts, "prompts")
 
     def __enter__(self) -> Self:
         """Begin to show."""
-        if self._console.is_terminal:
-            self._bar.start()
-        else:
-            self._console.print(f"0/{self._prompts} prompts  starting", markup=False)
-        return self
+        self.starting()
+        return super().__enter__()
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        """Take the progress away; the tables follow."""
-        if self._console.is_terminal:
-            self._bar.stop()
-
-    def show(self, state: State) -> None:
+    def take(self, state: State) -> None:
         """Show the newest state."""
         text = (
             f"{state.tokens} tokens  {state.now_ns / 1e6:,.2f} ms simulated  "
             f"{state.migrations:,} migrations  {state.comparisons:,} comparisons"
         )
-        if self._console.is_terminal:
-            self._bar.update(self._task, completed=state.ended, text=text)
-        elif time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + LINE_S
-            self._console.print(f"{state.ended}/{self._prompts} prompts  {text}", markup=False)
+        self.show(state.ended, text)
+
+
+def printable(data: bytes) -> str:
+    """Bytes as one line that changes nothing in a terminal."""
+    return visible(data.decode("utf-8", "replace"))
 
 
 def show_served(console: Console, prompts: Sequence[Prompt], served: Sequence[Served]) -> None:
@@ -119,13 +89,3 @@ def rows(outcome: Outcome, state: State, device: str, seed: int) -> list[tuple[s
 def us(value: float | None) -> str:
     """A latency in us."""
     return "-" if value is None else f"{value:,.0f} us"
-
-
-def show_totals(console: Console, title: str, figures: Sequence[tuple[str, str]]) -> None:
-    """The table at the end."""
-    table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for row in figures:
-        table.add_row(*row)
-    console.print(table)

@@ -14,6 +14,7 @@ from sw.llm.micro.backend import MicroBackend
 from sw.llm.micro.reference import ReferenceStores
 from sw.llm.package import Quantisation
 from sw.llm.system import System, build_system
+from sw.metrics import snapshots
 from sw.metrics.schema import check as check_snapshot
 from sw.node.start import settle
 from sw.regs import registers as regs
@@ -130,7 +131,7 @@ class LlmJob:
         report = verify(self._folder / AUDIT, self._folder / f"{AUDIT}.head", config.key.public)
         self._checks.compare("the audit log verifies", True, report.whole)
         assert system.session
-        snapshot = system.metrics.snapshot()
+        snapshot = snapshots.snapshot(system.metrics)
         check_snapshot(snapshot)
         for cost in snapshot["inferences"]:
             self._checks.compare("lookups that missed", 0, cost["misses"], infer_id=cost["infer_id"])

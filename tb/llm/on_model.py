@@ -18,8 +18,8 @@ from tb.llm.job import LlmJob
 from tb.llm.options import Options
 from tb.llm.outcome import Outcome, Progress
 from tb.llm.setup import shipped
-from tb.replay.on_model import Counter
 from tb.run.errors import CheckError
+from tb.sim.counter import Counter
 from tb.sim.errors import Difference
 
 

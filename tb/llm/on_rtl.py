@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from tb.llm.options import Options
 from tb.llm.outcome import Progress
-from tb.replay.on_rtl import folder_of_its_own, judged, run_followed, sized_job
 from tb.run.build import Built, build
 from tb.run.leg import Job
 from tb.run.verdict import Verdict
+from tb.sim.leg import run_followed, sized_job
 
 LEG = "llm"
 FOLDER = "llm"
@@ -28,5 +28,4 @@ def serve(job: Job, built: Built, take: Callable[[Progress], None]) -> Verdict:
 
     Raises Difference, CheckError: the first reason why it does not pass.
     """
-    with folder_of_its_own(job, FOLDER) as mine:
-        return judged(run_followed(mine, built, FEED, Progress.parse, take))
+    return run_followed(job, built, FOLDER, FEED, Progress.parse, take)

@@ -60,7 +60,7 @@ module kvcpu_mon_hepc_ctrl (
                     {8'(scan_cfg_i.r_shift), 8'(scan_cfg_i.age), 8'(scan_cfg_i.promote_tier),
                      8'(scan_cfg_i.evict_tiers), 1'b0, scan_cfg_i.lookahead},
                     64'(scan_cfg_i.pressure), 64'(scan_cfg_i.auto_thresh[0]),
-                    64'(scan_cfg_i.auto_thresh[1]), 64'(scan_cfg_i.auto_thresh[2]), 0, 0, 0, 0, 0,
+                    64'(scan_cfg_i.auto_thresh[1]), 64'(scan_cfg_i.auto_thresh[2]), 64'(scan_cfg_i.hold), 0, 0, 0, 0,
                     0);
       end
       if (done_i) begin

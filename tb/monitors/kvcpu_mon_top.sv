@@ -80,6 +80,7 @@ module kvcpu_mon_top (
     field(CfgRShift, 0, 64'(cfg_i.r_shift), 64'(prev_q.r_shift));
     field(CfgFAge, 0, 64'(cfg_i.f_age), 64'(prev_q.f_age));
     field(CfgLookahead, 0, 64'(cfg_i.lookahead), 64'(prev_q.lookahead));
+    field(CfgHold, 0, 64'(cfg_i.hold), 64'(prev_q.hold));
     field(CfgPromoteTier, 0, 64'(cfg_i.promote_tier), 64'(prev_q.promote_tier));
     field(CfgEvictTiers, 0, 64'(cfg_i.evict_tiers), 64'(prev_q.evict_tiers));
     field(CfgMaxRetry, 0, 64'(cfg_i.max_retry), 64'(prev_q.max_retry));

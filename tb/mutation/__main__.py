@@ -3,7 +3,6 @@
 Exit status: 0 every mutant was noticed or its survival is explained, 1 one was not, 2 wrong use, 130 interrupted.
 """
 
-import argparse
 import json
 import random
 import shutil
@@ -15,11 +14,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
+from sw.terminal import new_console
 from tb.mutation.explained import Explained, load_explained
 from tb.mutation.schema import PACKAGE_SOURCE, PLUSARG, Mutant, mutate
-from tb.run import process
 from tb.run.build import Built, build
+from tb.run.command import MAX_COUNT, Parser, checked_seed, run_command, whole
 from tb.run.errors import CheckError, UsageError
 from tb.run.leg import Job, run_built
 from tb.run.manifest import Leg, Manifest, load
@@ -92,7 +93,7 @@ class Campaign:
         self._built: dict[str, Built] = {}
         for leg in (manifest.leg(name) for name in legs if name in known):
             spec = replace(leg.spec, root=tree, flags=(*leg.spec.flags, "-Wno-lint", "-Wno-style", "-Wno-fatal"))
-            self._built[leg.name] = build(spec, lambda text: console.print(text, markup=False))
+            self._built[leg.name] = build(spec, console.print)
             self._tests += [(leg, test) for test in leg.tests]
 
     def run(self, number: int) -> tuple[str | None, str]:
@@ -130,7 +131,7 @@ def run_folder(
             results.append(Result(mutant, noticed_by, seen, reason))
             if not noticed_by:
                 told = f"survived{f' ({reason})' if reason else ''}: {mutant}"
-                bar.console.print(told, highlight=False, markup=False, soft_wrap=True)
+                bar.console.print(told)
             bar.advance(task)
     return results
 
@@ -146,47 +147,42 @@ def report(results: Sequence[Result], console: Console) -> int:
         left = len(mine) - noticed - explained
         total += left
         style = "green" if not left else "bold red"
-        table.add_row(folder, str(len(mine)), str(noticed), str(explained), f"[{style}]{left}[/]")
+        table.add_row(folder, str(len(mine)), str(noticed), str(explained), Text(str(left), style))
     console.print(table)
     REPORT.mkdir(parents=True, exist_ok=True)
     path = REPORT / "mutation.json"
     path.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
-    console.print(f"report: {shown(path)}", highlight=False)
+    console.print(f"report: {shown(path)}")
     return total
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tb.mutation", description=__doc__)
+def _command(arguments: list[str]) -> int:
+    parser = Parser("python -m tb.mutation", __doc__)
     parser.add_argument("folders", nargs="*", help=f"of {', '.join(LEGS)} (default: all)")
-    parser.add_argument("--count", type=int, default=100, help="mutants of each folder (default 100)")
-    parser.add_argument("--seed", type=int, default=1, help="which mutants are drawn (default 1)")
+    parser.add_argument("--count", default="100", help="mutants of each folder (default 100)")
+    parser.add_argument("--seed", default="1", help="which mutants are drawn (default 1)")
     options = parser.parse_args(arguments)
-    console = Console()
+    for folder in options.folders:
+        if folder not in LEGS:
+            raise UsageError(f"ONLY={folder}: one of {', '.join(LEGS)}")
+    count, seed = whole(options.count, "COUNT", 1, MAX_COUNT), checked_seed(options.seed)
+    manifest, explained = load(MANIFEST), load_explained()
+    console = new_console()
     results: list[Result] = []
     try:
-        for folder in options.folders:
-            if folder not in LEGS:
-                raise UsageError(f"{folder}: one of {', '.join(LEGS)}")
-        if options.count < 1:
-            raise UsageError(f"--count {options.count}: 1 or more")
-        manifest, explained = load(MANIFEST), load_explained()
-        with process.no_process_left():
-            for folder in options.folders or LEGS:
-                results += run_folder(manifest, folder, options.count, options.seed, explained, console)
-        return 1 if report(results, console) else 0
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except CheckError as error:
-        print(error, file=sys.stderr)
-        return 1
+        for folder in options.folders or LEGS:
+            results += run_folder(manifest, folder, count, seed, explained, console)
     except KeyboardInterrupt:
         if results:
             report(results, console)
-        print("interrupted", file=sys.stderr)
-        return 130
+        raise
+    return 1 if report(results, console) else 0
+
+
+def main(arguments: list[str]) -> int:
+    """Entry point; returns the exit status."""
+    return run_command(lambda: _command(arguments))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,16 +1,12 @@
-"""Progress on its way from where the replay runs to where it is shown: a file of JSON lines that grows."""
+"""What a replay reports while it runs."""
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Self
 
 from sw.replay.records import Sample, Tally
 
 NAME = "replay.jsonl"
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,44 +30,3 @@ class Update:
         return cls(
             Sample(**sample) if sample else None, Tally(**value["tally"]), value["comparisons"], value["mismatches"]
         )
-
-
-class Line(Protocol):
-    """What can be written."""
-
-    def line(self) -> str:
-        """One line of JSON."""
-        ...
-
-
-class Writer:
-    """Appends updates to a file; what is written is readable at once."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", buffering=1)
-
-    def write(self, update: Line) -> None:
-        """Append one update."""
-        self._file.write(update.line() + "\n")
-
-
-class Reader(Generic[T]):
-    """Takes the updates that have come since the last look; the file need not exist yet."""
-
-    def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
-        self._path = path
-        self._parse = parse
-        self._offset = 0
-
-    def new(self) -> Iterator[T]:
-        """Whole lines only; the rest waits for the next look."""
-        try:
-            with self._path.open() as lines:
-                lines.seek(self._offset)
-                text = lines.read()
-        except FileNotFoundError:
-            return
-        whole = text[: text.rfind("\n") + 1]
-        self._offset += len(whole)  # ASCII only
-        for line in whole.splitlines():
-            yield self._parse(line)

@@ -1,7 +1,6 @@
 """A replay on the device model, in this process: no simulator, no compiler."""
 
 from collections.abc import Callable
-from typing import Any
 
 from model import Mismatch
 from model.device import DeviceModel
@@ -17,23 +16,8 @@ from sw.transport.model import ModelTransport
 from tb.replay.feed import Update
 from tb.replay.options import Options
 from tb.run.errors import CheckError
+from tb.sim.counter import Counter
 from tb.sim.errors import Difference
-
-
-class Counter:
-    """Counts comparisons; the first difference ends the replay."""
-
-    def __init__(self) -> None:
-        self.comparisons = 0
-        self.mismatches = 0
-
-    def compare(self, subject: str, expected: Any, seen: Any, /, **where: Any) -> None:
-        """One comparison. Raises Difference."""
-        self.comparisons += 1
-        if expected != seen:
-            self.mismatches += 1
-            place = "".join(f" {key}={value}" for key, value in where.items())
-            raise Difference(f"{subject}{place}: expected {expected}, seen {seen}")
 
 
 def replay(

@@ -1,45 +1,36 @@
 """How a replay ended: the figures of `sim.json`, and the table at the end."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from sw.replay.config import ReplayConfig
 from sw.replay.records import Sample, Tally
 from tb.replay.feed import Update
 from tb.replay.options import Options
+from tb.sim.display import TIER_NAMES, show_table
+from tb.sim.ending import COMPLETE, FAILED, STOPPED, Ending, write_figures
 
-TIER_NAMES = ("HBM", "T1", "host", "NVMe")
-COMPLETE, INTERRUPTED, FAILED = "complete", "interrupted", "failed"
 GENERATED = "generator"
 
 
-@dataclass
-class Outcome:
-    """A replay as far as it has come; `failure` is one line, empty while all is well.
-
-    `wall_s` is the time of the replay itself, `startup_s` from the command to the first simulated cycle
-    (builds included), both None before the device runs.
-    """
+@dataclass(kw_only=True)
+class Outcome(Ending):
+    """A replay as far as it has come."""
 
     options: Options
     config: ReplayConfig
     requested: int
-    state: str = FAILED
-    failure: str = ""
     tally: Tally = field(default_factory=Tally)
     samples: list[Sample] = field(default_factory=list)
     comparisons: int = 0
     mismatches: int = 0
-    wall_s: float | None = None
-    startup_s: float | None = None
 
     def take(self, update: Update) -> None:
         """A step has passed."""
+        self.seen_alive()
         self.tally = update.tally
         self.comparisons = update.comparisons
         self.mismatches = update.mismatches
@@ -62,10 +53,7 @@ class Outcome:
         return {
             "state": self.state,
             "failure": self.failure,
-            "backend": options.backend,
-            "entries": options.entries,
-            "lanes": options.lanes,
-            "ports": options.ports,
+            **options.sizes,
             "trace": str(options.trace) if options.trace else GENERATED,
             "requests": tally.requests,
             "requests_asked": self.requested,
@@ -103,10 +91,7 @@ class Outcome:
 
     def write(self, path: Path) -> None:
         """Write `sim.json`, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self.figures(), indent=1) + "\n")
-        temporary.replace(path)
+        write_figures(self.figures(), path)
 
 
 def rows(outcome: Outcome) -> list[tuple[str, str]]:
@@ -120,7 +105,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
     moved = ", ".join(f"{count:,} {name}" for name, count in sorted(tally.completions.items()))
     lost = f", {tally.completions_lost:,} not seen" if tally.completions_lost else ""
     return [
-        ("device", f"{options.backend}, {options.entries:,} entries, {options.lanes} lanes, {options.ports} ports"),
+        ("device", options.device),
         ("trace", f"{options.trace or GENERATED}, seed {options.seed}"),
         ("requests", f"{tally.requests:,} of {outcome.requested:,} in {tally.steps:,} steps"),
         ("slots", ", ".join(slots)),
@@ -144,12 +129,7 @@ def show(console: Console, outcome: Outcome) -> None:
     """Print the table."""
     title = {
         COMPLETE: "replay",
-        INTERRUPTED: "replay, interrupted: figures up to then",
+        STOPPED: "replay, interrupted: figures up to then",
         FAILED: "replay, failed: figures up to then",
     }
-    table = Table(title=title[outcome.state], show_header=False, title_justify="left")
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for row in rows(outcome):
-        table.add_row(*row)
-    console.print(table)
+    show_table(console, title[outcome.state], rows(outcome))

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tb.replay.outcome import TIER_NAMES, Outcome, rows
+from tb.replay.outcome import Outcome, rows
+from tb.sim.display import TIER_NAMES
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 COLOURS = ("#d9480f", "#f59f00", "#1c7ed6", "#868e96")

@@ -11,20 +11,21 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from tb.run import process
+from tb.run import artefacts, process
+from tb.run.artefacts import Damaged
 from tb.run.errors import CheckError
 from tb.run.objects import ObjectStore, prune
 from tb.run.paths import CACHE, ROOT, SIM_MAIN, shown
 from tb.run.sources import HDL_SUFFIXES, cpp_headers, digest, digest_text, expand, expand_folders, library_listing
 from tb.run.tools import Compiler, Verilator, find_compiler, find_verilator, fst_available, require_programs
 
-FORMAT = "6"  # part of every key: change it when the meaning of a cached build changes
+FORMAT = "7"  # part of every key: change it when the meaning of a cached build changes
+OBJECT_FORMAT = "6"  # the same for compiled objects
 KEPT_RECORDS = 8
 KEPT_BUILDS = 150
 
@@ -42,6 +43,10 @@ WHEEL_MAKE_FLAGS = [
 OPTIMISE = ["OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
 CFLAGS = ["-fno-plt"]
 OBJECTS_LIMIT_BYTES = 1 << 30
+
+# Every kind but FSM coverage, which `--coverage` includes: with it Verilator 5.048 ends with an internal error where an
+# element of an array is assigned under a condition.
+COVERAGE = ["--coverage-line", "--coverage-toggle", "--coverage-expr", "--coverage-user"]
 
 Say = Callable[[str], None]
 
@@ -117,7 +122,7 @@ def verilate_flags(spec: BuildSpec, waves: str) -> list[str]:
     flags += [f"--trace-{waves}"] if waves else []
     if not spec.main:
         flags += ["--public-flat-rw"] if spec.debug else ["--no-public-flat-rw", "--public-depth", "1"]
-    flags += ["--coverage"] if spec.coverage else []
+    flags += COVERAGE if spec.coverage else []
     flags += ["--top-module", spec.module, *(_parameter(*item) for item in sorted(spec.parameters.items()))]
     return [*flags, *spec.flags]
 
@@ -164,15 +169,16 @@ def _locked(name: str, say: Say) -> Iterator[None]:
 
 
 def _records(request: str) -> list[dict[str, str]]:
-    path = CACHE / f"{request}.json"
-    return list(json.loads(path.read_text())) if path.exists() else []
+    """Inputs of the builds that this request has led to, the last one first. Raises Damaged."""
+    try:
+        return list(artefacts.read_record(CACHE / f"{request}.json"))
+    except FileNotFoundError:
+        return []
 
 
 def _remember(request: str, inputs: dict[str, str]) -> None:
     records = [inputs, *(r for r in _records(request) if r != inputs)][:KEPT_RECORDS]
-    temporary = CACHE / f"{request}.json.{os.getpid()}"
-    temporary.write_text(json.dumps(records))
-    temporary.replace(CACHE / f"{request}.json")
+    artefacts.write_record(CACHE / f"{request}.json", records)
 
 
 def _build_key(request: str, inputs: Mapping[str, str]) -> str:
@@ -180,14 +186,25 @@ def _build_key(request: str, inputs: Mapping[str, str]) -> str:
 
 
 def _lookup(job: _Job) -> Built | None:
-    """The cached build whose every input still has the content it was made from."""
+    """The cached build whose every input still has the content it was made from. Raises Damaged."""
     for inputs in _records(job.request):
         if all(digest(job.root / path) == content for path, content in inputs.items()):
             key = _build_key(job.request, inputs)
-            if (CACHE / key / "Vtop").exists():
+            if (CACHE / key).exists():
+                artefacts.check(CACHE / key)
                 os.utime(CACHE / key)
                 return Built(CACHE / key / "Vtop", job.waves, True, key)
     return None
+
+
+def _sound(job: _Job, say: Say) -> Built | None:
+    """The cached build, after everything damaged on the way to it was removed."""
+    while True:
+        try:
+            return _lookup(job)
+        except Damaged as damage:
+            say(f"build: the cached build of {job.spec.name} is damaged ({damage}): it is removed and built again")
+            artefacts.evict(damage)
 
 
 def _run_step(
@@ -254,13 +271,15 @@ def _read_files(root: Path, folder: Path) -> list[Path]:
     )
 
 
-def _compile(job: _Job, folder: Path, jobs: int) -> Callable[[], None]:
+def _compile(job: _Job, folder: Path, jobs: int, say: Say) -> Callable[[], None]:
     """Compile and link; what is returned keeps the objects for other builds."""
     compiler = job.compiler.command
-    settings = [FORMAT, str(job.verilator), str(job.compiler), *OPTIMISE, *WHEEL_MAKE_FLAGS, *CFLAGS]
+    settings = [OBJECT_FORMAT, str(job.verilator), str(job.compiler), *OPTIMISE, *WHEEL_MAKE_FLAGS, *CFLAGS]
     headers = cpp_headers(job.cpp, job.includes)
     store = ObjectStore(CACHE / "objects", folder, settings, [*job.cpp, job.main], headers)
     taken = store.take()
+    if store.damaged:
+        say(f"build: {store.damaged} damaged compiled objects were removed and are compiled again")
     command = [
         "make",
         "-C",
@@ -294,16 +313,16 @@ def _cpp_unchanged(job: _Job) -> None:
 def _publish(job: _Job, folder: Path, inputs: dict[str, str]) -> Built:
     """Keep the binary and what it was made from; a rename makes it appear whole or not at all."""
     key = _build_key(job.request, inputs)
-    final = CACHE / key
-    if not final.exists():
-        staged = Path(tempfile.mkdtemp(prefix="publish-", dir=CACHE))
+    about = {k: v for k, v in asdict(replace(job.spec, root=Path())).items() if k != "root"}
+    with artefacts.workspace(CACHE) as staged:
         shutil.move(folder / "Vtop", staged / "Vtop")
-        about = {k: v for k, v in asdict(replace(job.spec, root=Path())).items() if k != "root"}
         (staged / "build.json").write_text(json.dumps({**about, "inputs": inputs}, indent=1, default=str))
-        staged.rename(final)
-        _forget_old_builds()
+        artefacts.seal(staged)
+        if not (CACHE / key).exists():
+            staged.rename(CACHE / key)
+    _forget_old_builds()
     _remember(job.request, inputs)
-    return Built(final / "Vtop", job.waves, False, key)
+    return Built(CACHE / key / "Vtop", job.waves, False, key)
 
 
 def _forget_old_builds() -> None:
@@ -319,31 +338,35 @@ def build(spec: BuildSpec, say: Say = print, jobs: int = 2) -> Built:
     Raises UsageError for a wrong spec or a missing tool, CheckError when a tool rejects the sources.
     """
     job = _prepare(spec)
-    hit = _lookup(job)
-    if hit:
-        return hit
-    with _locked(job.request, say):
+    artefacts.sweep(CACHE)
+    with suppress(Damaged):  # which is for the builder alone to remove
         hit = _lookup(job)
         if hit:
             return hit
+    with _locked(job.request, say):
+        hit = _sound(job, say)
+        if hit:
+            return hit
         say(f"build: {spec.name} {_describe(spec)} (the first time only)")
-        folder = Path(tempfile.mkdtemp(prefix="work-", dir=CACHE))
-        try:
-            before = _contents(job)
-            inputs = _verilate(job, folder)
-            edited = [path for path, content in inputs.items() if before.get(path, content) != content]
-            if edited:
-                raise CheckError(f"{edited[0]} changed while Verilator read it: build again")
-            known = CACHE / _build_key(job.request, inputs)
-            if (known / "Vtop").exists():
-                _remember(job.request, inputs)
-                return Built(known / "Vtop", job.waves, True, known.name)
-            keep = _compile(job, folder, jobs)
-            _cpp_unchanged(job)
-            keep()
-            return _publish(job, folder, inputs)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with artefacts.workspace(CACHE) as folder:
+            return _build(job, folder, say, jobs)
+
+
+def _build(job: _Job, folder: Path, say: Say, jobs: int) -> Built:
+    before = _contents(job)
+    inputs = _verilate(job, folder)
+    edited = [path for path, content in inputs.items() if before.get(path, content) != content]
+    if edited:
+        raise CheckError(f"{edited[0]} changed while Verilator read it: build again")
+    if (CACHE / _build_key(job.request, inputs)).exists():  # the same inputs again, after others
+        _remember(job.request, inputs)
+        known = _sound(job, say)
+        if known:
+            return known
+    keep = _compile(job, folder, jobs, say)
+    _cpp_unchanged(job)
+    keep()
+    return _publish(job, folder, inputs)
 
 
 def _describe(spec: BuildSpec) -> str:

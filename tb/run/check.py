@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +30,12 @@ class Counts:
 
 def _tool(title: str, command: list[str]) -> Counts:
     """One external checker; its output is shown when it is not content."""
-    with TemporaryDirectory() as folder:
-        log = Path(folder) / "log"
-        ended = process.run(command, env=process.clean_env({"PYTHONPATH": str(ROOT)}), cwd=ROOT, log=log)
-        if ended.status == 0:
-            return Counts(passed=1)
-        say(f"FAILED {title}")
-        say("\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[:SHOWN_LINES]))
-        return Counts(failed=1)
+    status, text = process.output(command)
+    if status == 0:
+        return Counts(passed=1)
+    say(f"FAILED {title}")
+    say("\n".join(f"  {line}" for line in text.splitlines()[:SHOWN_LINES]))
+    return Counts(failed=1)
 
 
 def _lint(manifest: Manifest) -> Counts:
@@ -48,10 +47,10 @@ def _lint(manifest: Manifest) -> Counts:
     ):
         part = _tool(title, command)
         counts = Counts(counts.passed + part.passed, counts.failed + part.failed)
-    failures = lint_all([top.spec for top in manifest.tops.values()])
+    checks, failures = lint_all([top.spec for top in manifest.tops.values()])
     for title, text in failures:
         say(f"FAILED {title}\n{text}")
-    return Counts(counts.passed + 2 * len(manifest.tops) - len(failures), counts.failed + len(failures))
+    return Counts(counts.passed + checks - len(failures), counts.failed + len(failures))
 
 
 def _generated(_manifest: Manifest) -> Counts:
@@ -72,11 +71,14 @@ def _audit(manifest: Manifest) -> Counts:
     return Counts(0 if complaints else 1, len(complaints))
 
 
-def _pytest(_manifest: Manifest) -> Counts:
-    """The Python tests; their counts come from the results file, so an empty run is no pass."""
+def _pytest(*arguments: str, may_skip: bool) -> Counts:
+    """Python tests; their counts come from the results file, so an empty run is no pass.
+
+    Skipped tests are reported in one line for each reason, and count as failures unless `may_skip`.
+    """
     with TemporaryDirectory() as folder:
         log, results = Path(folder) / "log", Path(folder) / "results.xml"
-        command = [sys.executable, "-m", "pytest", "--tb=short", "-n", "auto", f"--junitxml={results}"]
+        command = [sys.executable, "-m", "pytest", "--tb=short", "-n", "auto", f"--junitxml={results}", *arguments]
         ended = process.run(command, env=process.clean_env({"PYTHONPATH": str(ROOT)}), cwd=ROOT, log=log)
         suite = ET.parse(results).getroot().find("testsuite") if results.exists() else None
         number = {
@@ -85,11 +87,28 @@ def _pytest(_manifest: Manifest) -> Counts:
         }
         failed = number["failures"] + number["errors"]
         passed = number["tests"] - failed - number["skipped"]
+        for reason, count in skipped(suite).items():
+            say(f"  {'not run' if may_skip else 'FAILED'}: {count} tests: {reason}")
         if ended.status != 0 or not passed:
             say("FAILED pytest")
             say("\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-SHOWN_LINES:]))
             failed = max(failed, 1)
-        return Counts(passed, failed)
+        return Counts(passed, failed if may_skip else failed + number["skipped"])
+
+
+def skipped(suite: ET.Element | None) -> Counter[str]:
+    """How many tests of a JUnit suite were skipped, by reason."""
+    found = suite.iterfind("testcase/skipped") if suite is not None else ()
+    return Counter(entry.get("message", "no reason") for entry in found)
+
+
+def _python_tests(_manifest: Manifest) -> Counts:
+    return _pytest(may_skip=True)
+
+
+def _fpga_tests(_manifest: Manifest) -> Counts:
+    """The tests that need the FPGA tools: here nothing is left out."""
+    return _pytest("tests/fpga", may_skip=False)
 
 
 def _legs(manifest: Manifest) -> Counts:
@@ -103,17 +122,18 @@ PARTS: dict[str, Callable[[Manifest], Counts]] = {
     "generated files": _generated,
     "manifest": _audit,
     "lint": _lint,
-    "pytest": _pytest,
+    "pytest": _python_tests,
     "legs": _legs,
 }
+EXTRA: dict[str, Callable[[Manifest], Counts]] = {"fpga": _fpga_tests}
+"""Parts that run only when they are asked for: they need more than `make setup` installs."""
 
 
 def check(manifest: Manifest, only: str | None) -> int:
-    """Run every part, or one; a part that fails does not hide the next. Returns the exit status."""
+    """Run every part of PARTS, or one; a part that fails does not hide the next. Returns the exit status."""
     total = Counts()
-    for name, part in PARTS.items():
-        if only not in (None, name):
-            continue
+    parts = PARTS if only is None else {only: (PARTS | EXTRA)[only]}
+    for name, part in parts.items():
         say(f"{name}: ...")
         begin = time.monotonic()
         counts = part(manifest)

@@ -4,34 +4,16 @@ Exit status: 0 all checks hold, 1 a check failed, 2 wrong use, 130 interrupted.
 """
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from tb.run.errors import CheckError, UsageError
+from tb.run.command import MAX_COUNT, Parser, checked_seed, run_command, whole
 from tb.run.manifest import Leg, Manifest, load
-from tb.run.paths import MANIFEST, shown
-from tb.run.process import no_process_left
+from tb.run.paths import MANIFEST, SIM_BUILD, shown
 
 
-def seed_number(text: str) -> int:
-    """A seed from the command line: 1 to 2^31-1. Raises UsageError."""
-    from tb.run.leg import MAX_SEED
-
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_SEED:
-        raise UsageError(f"SEED={text}: a seed is a whole number from 1 to {MAX_SEED}")
-    return int(text)
-
-
-def count_number(text: str, name: str) -> int:
-    """A positive count from the command line. Raises UsageError."""
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"{name}={text}: a whole number of 1 or more is needed")
-    return int(text)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tb.run", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser("python -m tb.run", __doc__)
     parser.add_argument("--manifest", type=Path, default=MANIFEST, help="another manifest than tb/manifest.toml")
     parser.add_argument("--verilator", help="a Verilator to use instead of the environment's own")
     parser.add_argument("--cxx", help="a C++ compiler to use instead of c++, g++ or clang++")
@@ -67,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="everything a change must pass (`make test`)")
     check.add_argument(
-        "--only", choices=["generated files", "manifest", "lint", "pytest", "legs"], help="one part of it"
+        "--only", choices=["generated files", "manifest", "lint", "pytest", "legs", "fpga"], help="one part of it"
     )
     commands.add_parser("audit", help="do the manifest and the test modules agree")
     commands.add_parser("doctor", help="what this machine has and lacks")
@@ -104,8 +86,8 @@ def _command(options: argparse.Namespace) -> int:  # each command imports what i
             manifest,
             options.leg,
             options.test,
-            seed_number(options.seed),
-            count_number(options.seeds, "SEEDS"),
+            checked_seed(options.seed),
+            whole(options.seeds, "SEEDS", 1, MAX_COUNT),
             options.debug,
             options.waves,
         )
@@ -131,8 +113,8 @@ def _command(options: argparse.Namespace) -> int:  # each command imports what i
         return check(manifest, options.only)
     from tb.run.regress import regress
 
-    seeds = count_number(options.seeds, "SEEDS") if options.seeds else None
-    workers = count_number(options.workers, "WORKERS") if options.workers else None
+    seeds = whole(options.seeds, "SEEDS", 1, MAX_COUNT) if options.seeds else None
+    workers = whole(options.workers, "WORKERS", 1, MAX_COUNT) if options.workers else None
     return regress(
         manifest, seeds=seeds, quick=options.quick, level=options.level, coverage=options.coverage, workers=workers
     )
@@ -140,19 +122,5 @@ def _command(options: argparse.Namespace) -> int:  # each command imports what i
 
 def main(argv: list[str]) -> int:
     """Run one command; every foreseeable error is one line and a status."""
-    options = _parser().parse_args(argv)
-    try:
-        with no_process_left():
-            return _command(options)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except CheckError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            f"interrupted: no process left behind, finished runs stay in {shown(MANIFEST.parents[1] / 'sim_build')}",
-            file=sys.stderr,
-        )
-        return 130
+    finished = f"interrupted: no process left behind, finished runs stay in {shown(SIM_BUILD)}"
+    return run_command(lambda: _command(_parser().parse_args(argv)), finished)

@@ -2,20 +2,21 @@
 
 from dataclasses import replace
 
-from rich.console import Console
+from rich.text import Text
 
+from sw.terminal import LAYOUT, new_console, visible
 from tb.run.build import BuildSpec, build
 from tb.run.errors import UsageError
 from tb.run.leg import Job, Outcome, explain, run_built
 from tb.run.manifest import Manifest, audit
 from tb.run.paths import shown
 
-console = Console(highlight=False, soft_wrap=True)
+console = new_console()
 
 
 def say(text: str) -> None:
-    """Progress line that is never mixed up with markup."""
-    console.print(text, markup=False)
+    """Progress lines, as they are: neither markup nor escape codes in a name have an effect."""
+    console.print(visible(text, keep=LAYOUT))
 
 
 def with_parameters(spec: BuildSpec, assignments: list[str]) -> BuildSpec:
@@ -86,7 +87,8 @@ def list_tests(manifest: Manifest) -> int:
     """Print every leg with its tests."""
     for leg in manifest.legs:
         seeds = "1 seed" if leg.seeds == 1 else f"{leg.seeds} seeds"
-        console.print(f"[bold]{leg.name}[/bold]  {leg.level}, top {leg.top.spec.name}, {seeds}: {leg.why}")
+        about = f"  {leg.level}, top {leg.top.spec.name}, {seeds}: {leg.why}"
+        console.print(Text.assemble((leg.name, "bold"), about))
         console.print(f"    {' '.join(leg.tests)}")
     tests = sum(len(leg.tests) for leg in manifest.legs)
     say(f"{len(manifest.legs)} legs, {tests} tests")

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from sw.terminal import new_console, visible
 from tb.run.errors import UsageError
 from tb.run.paths import CACHE
 from tb.run.tools import FST_HINT, find_compiler, find_libpython, find_verilator, fst_available, require_programs
@@ -54,6 +55,7 @@ def doctor() -> int:
     ok = True
     for what, needed, there, text in _checks():
         ok = ok and (there or not needed)
-        table.add_row("[green]ok" if there else "[red]missing" if needed else "[yellow]without", what, text)
-    Console().print(table)
+        state = ("ok", "green") if there else ("missing", "red") if needed else ("without", "yellow")
+        table.add_row(Text(*state), what, Text(visible(text)))
+    new_console().print(table)
     return 0 if ok else 1

@@ -17,8 +17,6 @@ from tb.run.paths import ROOT, RUNS, VENV, shown
 from tb.run.tools import find_libpython
 from tb.run.verdict import Evidence, Request, Verdict, judge
 
-MAX_SEED = 2**31 - 1  # Verilator's +verilator+seed+ takes no more, and 0 means "any"
-
 
 @dataclass(frozen=True)
 class Job:

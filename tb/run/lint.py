@@ -1,7 +1,8 @@
-"""Lint of every top: Verilator with -Wall and slang, two readers of the same sources."""
+"""Lint of every top: Verilator with -Wall, again with the flags of code coverage, and slang."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -87,10 +88,19 @@ def _slang_command(spec: BuildSpec) -> list[str]:
     ]
 
 
+def _commands(spec: BuildSpec) -> dict[str, list[str]]:
+    """Command of each check; coverage changes the design inside of Verilator, so that it may fail alone."""
+    return {
+        "verilator": _verilator_command(spec),
+        "verilator with coverage": _verilator_command(replace(spec, coverage=True)),
+        "slang": _slang_command(spec),
+    }
+
+
 def lint_spec(spec: BuildSpec) -> list[tuple[str, str]]:
     """(tool and top, what it says) for each tool that rejects `spec`."""
     failures = []
-    for tool, command in (("verilator", _verilator_command(spec)), ("slang", _slang_command(spec))):
+    for tool, command in _commands(spec).items():
         with TemporaryDirectory() as folder:
             log = Path(folder) / "log"
             ended = process.run(command, env=process.clean_env(), cwd=spec.root, log=log)
@@ -102,17 +112,18 @@ def lint_spec(spec: BuildSpec) -> list[tuple[str, str]]:
     return failures
 
 
-def lint_all(specs: list[BuildSpec]) -> list[tuple[str, str]]:
-    """Lint several tops at the same time."""
+def lint_all(specs: list[BuildSpec]) -> tuple[int, list[tuple[str, str]]]:
+    """Lint several tops at the same time: how many checks were made, and those that failed."""
     with ThreadPoolExecutor(2) as pool:
-        return [failure for failures in pool.map(lint_spec, specs) for failure in failures]
+        failures = [failure for failures in pool.map(lint_spec, specs) for failure in failures]
+    return sum(len(_commands(spec)) for spec in specs), failures
 
 
 def lint(manifest: Manifest, top: str | None, assignments: list[str]) -> int:
     """Lint one top or all of the manifest and print what is wrong. Returns the exit status."""
     specs = [manifest.top(top).spec] if top else [entry.spec for entry in manifest.tops.values()]
-    failures = lint_all([with_parameters(spec, assignments) for spec in specs])
+    checks, failures = lint_all([with_parameters(spec, assignments) for spec in specs])
     for title, text in failures:
         say(f"{title}:\n{text}")
-    say(f"lint: {2 * len(specs) - len(failures)} passed, {len(failures)} failed")
+    say(f"lint: {checks - len(failures)} passed, {len(failures)} failed")
     return 1 if failures else 0

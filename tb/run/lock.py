@@ -4,26 +4,39 @@ import subprocess
 import sys
 import tempfile
 
+from tb.run.command import Parser, run_command, tell
+from tb.run.errors import CheckError
 from tb.run.paths import ROOT
 
 UV = "uv==0.13.9"
 
 
-def main() -> int:
+def _do(*command: str) -> None:
+    """One step, its output shown as it comes. Raises CheckError."""
+    status = subprocess.run(command, cwd=ROOT, check=False).returncode
+    if status:
+        raise CheckError(f"`{' '.join(command[:3])} ...` ended with status {status}: the locks are as they were")
+
+
+def _lock(arguments: list[str]) -> int:
     """Compile requirements/*.in to *.txt for every Python from 3.11 on, all platforms."""
+    Parser("python -m tb.run.lock", __doc__).parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([f"{folder}/bin/pip", "install", "--quiet", UV], check=True)
-        for name in ("dev", "fpga"):
+        _do(sys.executable, "-m", "venv", folder)
+        _do(f"{folder}/bin/pip", "install", "--quiet", UV)
+        for name in ("dev", "fpga", "docs"):
             options = ["--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate"]
             options += ["--no-config", "--default-index", "https://pypi.org/simple"]
             options += ["--custom-compile-command", "make lock", "-o", f"requirements/{name}.txt"]
-            subprocess.run(
-                [f"{folder}/bin/uv", "pip", "compile", *options, f"requirements/{name}.in"], cwd=ROOT, check=True
-            )
-            print(f"lock: requirements/{name}.txt")
+            _do(f"{folder}/bin/uv", "pip", "compile", *options, f"requirements/{name}.in")
+            tell(f"lock: requirements/{name}.txt")
     return 0
 
 
+def main(arguments: list[str]) -> int:
+    """Entry point; returns the exit status."""
+    return run_command(lambda: _lock(arguments))
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

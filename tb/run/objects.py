@@ -5,13 +5,12 @@ never changes. Each object is kept under the hash of all that went into it; `mak
 as it is and builds the precompiled headers only for what is left.
 """
 
-import contextlib
 import hashlib
-import os
 import re
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
+
+from tb.run import artefacts
 
 RUNTIME = "verilated"  # prefix of the runtime's objects, which include nothing of the design
 
@@ -41,6 +40,7 @@ class ObjectStore:
         self._store = store
         self._folder = folder
         self._user = {path.stem: path for path in user}
+        self.damaged = 0  # kept objects that were not as they had been written
         switches = re.findall(r"^VM_\w+ = [01]$", (folder / "Vtop_classes.mk").read_text(), re.M)
         self._runtime = _hash(b"", *(text.encode() for text in (*settings, *switches)))
         self._design = _hash(self._runtime, *_contents(folder.glob("*.h")))
@@ -67,11 +67,11 @@ class ObjectStore:
         """Copy what is known into the folder; returns the object files that make must not touch."""
         taken = []
         for name in sorted(self._names()):
-            path = self._key(name)
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(path, self._folder / f"{name}.o")
-                os.utime(path)
-                taken.append(f"{name}.o")
+            try:
+                if artefacts.take_file(self._key(name), self._folder / f"{name}.o"):
+                    taken.append(f"{name}.o")
+            except artefacts.Damaged:
+                self.damaged += 1
         return taken
 
     def keep(self, taken: Iterable[str]) -> None:
@@ -79,10 +79,7 @@ class ObjectStore:
         self._store.mkdir(parents=True, exist_ok=True)
         compiled = {path.stem for path in self._folder.glob("*.o")} - {Path(name).stem for name in taken}
         for name in compiled & self._names():
-            path = self._key(name)
-            temporary = path.with_suffix(f".{os.getpid()}")
-            shutil.copyfile(self._folder / f"{name}.o", temporary)
-            temporary.replace(path)
+            artefacts.keep_file(self._folder / f"{name}.o", self._key(name))
 
 
 def prune(store: Path, limit_bytes: int) -> None:
@@ -92,4 +89,4 @@ def prune(store: Path, limit_bytes: int) -> None:
     for _time, size, path in files:
         total += size
         if total > limit_bytes:
-            path.unlink(missing_ok=True)
+            artefacts.forget_file(path)

@@ -1,28 +1,71 @@
 """Child processes that always end: each in a group of its own, killed as a group.
 
 A time limit, Ctrl-C, SIGTERM and the end of the interpreter all take the whole group with them, so
-no simulator, make or compiler outlives the command that started it.
+no simulator, make or compiler outlives the command that started it. When the command itself is killed
+(SIGKILL, out of memory), the watchdog that it has started ends them.
 """
 
 import contextlib
+import errno
 import os
+import secrets
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
+from typing import IO
+
+from tb.run.errors import CheckError
+from tb.run.paths import ROOT
 
 PASSED_ON = ("HOME", "TMPDIR", "LD_LIBRARY_PATH", "CPATH", "LIBRARY_PATH", "SSL_CERT_FILE")
 GRACE_S = 2.0
+WATCHDOG = Path(__file__).with_name("watchdog.py")
+MARK = "KVCPU_RUNNER"  # variable that all children of one runner have, and theirs
+NOT_A_PROGRAM = (errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ETXTBSY)
 
 _live: set[int] = set()
 _lock = threading.Lock()
 _stopping = threading.Event()
 _starting = threading.Event()  # the main thread is starting a child: a signal must wait
 _late = threading.Event()  # a signal came meanwhile
+
+
+class _Watchdog:
+    """A process that ends this one's children when this one can no longer do it."""
+
+    def __init__(self) -> None:
+        self.word = f"{MARK}={os.getpid()}.{secrets.token_hex(8)}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def watch(self) -> None:
+        """Start it, or start it again; the caller has `_lock`."""
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(WATCHDOG), self.word],
+                env={"LC_ALL": "C.UTF-8"},
+                cwd="/",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def dismiss(self) -> None:
+        """Tell it that no child is left, and wait for its end."""
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.communicate(b"done")
+
+
+_watchdog = _Watchdog()
 
 
 @dataclass(frozen=True)
@@ -107,6 +150,7 @@ def no_process_left() -> Iterator[None]:
         for number in previous:
             signal.signal(number, signal.SIG_IGN)
         kill_all()
+        _watchdog.dismiss()
         if not interrupted:  # else threads that are still there must not start anything more
             _stopping.clear()
         for number, handler in previous.items():
@@ -136,22 +180,18 @@ def run(
     log: Path,
     timeout_s: float | None = None,
 ) -> Ended:
-    """Run `command` with stdout and stderr in `log`; at the limit ask for stacks, then kill the group."""
+    """Run `command` with stdout and stderr in `log`; at the limit ask for stacks, then kill the group.
+
+    Raises CheckError when there is no such program, OSError when the machine cannot start one.
+    """
     start = time.monotonic()
     timed_out = False
     with log.open("wb") as out:
         with _no_interrupt(), _lock:  # so that kill_all knows every child that was started
             if _stopping.is_set():
                 return Ended(128 + signal.SIGTERM, False, 0.0)
-            child = subprocess.Popen(
-                command,
-                env=dict(env),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            _watchdog.watch()
+            child = _start(command, env, cwd, out)
             _live.add(child.pid)
         try:
             child.wait(timeout_s)
@@ -165,6 +205,32 @@ def run(
                 _live.discard(child.pid)
     code = child.returncode
     return Ended(code if code >= 0 else 128 - code, timed_out, time.monotonic() - start)
+
+
+def _start(command: Sequence[str], env: Mapping[str, str], cwd: Path, out: IO[bytes]) -> "subprocess.Popen[bytes]":
+    name, _, value = _watchdog.word.partition("=")
+    try:
+        return subprocess.Popen(
+            command,
+            env={**env, name: value},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        if error.errno in NOT_A_PROGRAM:
+            raise CheckError(f"{command[0]} cannot be started: {error.strerror}") from None
+        raise
+
+
+def output(command: Sequence[str], extra_env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Status and output of a short command of the project, run at its root."""
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        ended = run(command, env=clean_env({"PYTHONPATH": str(ROOT), **(extra_env or {})}), cwd=ROOT, log=log)
+        return ended.status, log.read_text(errors="replace")
 
 
 def _end_group(child: "subprocess.Popen[bytes]") -> None:

@@ -15,7 +15,7 @@ import jinja2
 from tb.run.coverage import KINDS, FileCoverage, merge, percentages
 from tb.run.leg import Outcome
 from tb.run.paths import REPORT, ROOT, shown
-from tb.run.regress import Results
+from tb.run.results import Results
 
 TREND_LENGTH = 30
 

@@ -159,9 +159,10 @@ def make_environment(root: Path, lock_name: str, with_simulator: bool) -> None:
 
 
 def main(argv: List[str]) -> int:
-    """Command line: `setup_env.py [--fpga]`. Returns the exit status."""
+    """Command line: `setup_env.py [--fpga] [--docs]`. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fpga", action="store_true", help="add the FPGA and formal tools")
+    parser.add_argument("--docs", action="store_true", help="add the tools of `make docs` and `make exports`")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     try:
@@ -175,6 +176,8 @@ def main(argv: List[str]) -> int:
             make_environment(options.root, "dev", True)
             if options.fpga:
                 make_environment(options.root, "fpga", False)
+            if options.docs:
+                make_environment(options.root, "docs", False)
     except SetupError as error:
         print("setup: %s" % error, file=sys.stderr)
         return 2

@@ -6,6 +6,7 @@ message, and is never a time limit.
 """
 
 import re
+import signal
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ ERROR_LINE = re.compile(
     r"|Traceback \(most recent call last\):)$",
     re.M,
 )
+
+KILLED_HINT = {"SIGKILL": " (out of memory?): run it again", "SIGTERM": ": run it again", "SIGHUP": ": run it again"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Verdict:
     failure_cycle: int | None = None
     failure_ps: int | None = None
     failure_text: str = ""
+    killed: str = ""  # the signal that somebody else ended the simulator with: it says nothing about the test
 
 
 def _executed(results: Path) -> tuple[dict[tuple[str, str], str], list[str]]:
@@ -131,9 +135,18 @@ def _note_failure(log: str, failed: list[str], verdict: Verdict) -> None:
         verdict.failure_ps, verdict.failure_cycle, verdict.failure_text = min(places, key=lambda place: place[0])
 
 
+def _killed(evidence: Evidence) -> str:
+    """The signal that ended the simulator, when it was neither its own fault nor the runner's time limit."""
+    names = {128 + signal.Signals[name]: name for name in KILLED_HINT}
+    return "" if evidence.timed_out else names.get(evidence.exit_status, "")
+
+
 def judge(request: Request, evidence: Evidence) -> Verdict:
     """Weigh the evidence; `reasons` says in order of importance what is missing or wrong."""
-    verdict = Verdict(passed=False)
+    verdict = Verdict(passed=False, killed=_killed(evidence))
+    if verdict.killed:
+        verdict.reasons = [f"the simulator was killed from outside by {verdict.killed}{KILLED_HINT[verdict.killed]}"]
+        return verdict
     reasons = []
     if evidence.timed_out:
         reasons.append(f"wall clock limit of {request.timeout_s:g} s passed")

@@ -38,6 +38,9 @@ def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say) -> None:
     if outcome.verdict.failure_ps is None and any("wall clock" in reason for reason in outcome.verdict.reasons):
         say("  waves  none: the run hung without simulated time, its Python stacks are at the end of the log")
         return
+    if outcome.verdict.killed:
+        say("  waves  none: the run was killed from outside")
+        return
     built = build(replace(spec, waves=True), say)
     from_ps = window_start_ps(outcome)
     to_ps = from_ps + (WINDOW_CYCLES + AFTER_CYCLES) * outcome.job.leg.top.clock_ps

@@ -1,9 +1,12 @@
 """BAR0 as the contract describes it: what each access must answer, and what each accepted write must cause."""
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from model import DeviceState
+from model.register_rules import RegisterRules, range_of, tiers_to_be_unused
 from model.types import CommandResult
 from sw.regs import registers as regs
 from sw.regs.register import Register
@@ -16,12 +19,12 @@ U32 = 0xFFFF_FFFF
 SETTLE = 64  # cycles in which what an access depends on may change under it
 
 _RANGES = {
-    "BOOST_LEN": ("BOOST_ADDR", int(Cmd.Boost)),
-    "IMEVICT_LEN": ("IMEVICT_ADDR", int(Cmd.Imevict)),
-    "COOL_LEN": ("COOL_ADDR", int(Cmd.Cool)),
-    "PREFETCH_STEP": ("PREFETCH_ADDR", int(Cmd.Prefetch)),
-    "SHARE_LEN": ("SHARE_ADDR", int(Cmd.Share)),
-    "RELEASE_LEN": ("RELEASE_ADDR", int(Cmd.Release)),
+    "BOOST_LEN": int(Cmd.Boost),
+    "IMEVICT_LEN": int(Cmd.Imevict),
+    "COOL_LEN": int(Cmd.Cool),
+    "PREFETCH_STEP": int(Cmd.Prefetch),
+    "SHARE_LEN": int(Cmd.Share),
+    "RELEASE_LEN": int(Cmd.Release),
 }
 _DIRECTORY = {
     regs.Command.INSERT: int(Cmd.Insert),
@@ -52,6 +55,7 @@ _CONFIG_REGISTERS = {
     "R_SHIFT": [("r_shift", "SHIFT")],
     "F_AGE": [("f_age", "AGE")],
     "LOOKAHEAD": [("lookahead", "STEPS")],
+    "HOLD": [("hold", "STEPS")],
     "PROMOTE_TIER": [("promote_tier", "TIER")],
     "EVICT_TIERS": [("evict_tiers", "MASK")],
     "MAX_RETRY": [("max_retry", "TRIES")],
@@ -95,6 +99,7 @@ class RegisterCheck:
         self._s = state
         self._commands = commands
         self._cycles_to_init = cycles_to_init
+        self._rules = RegisterRules(state.entry_count, state.block_tokens)
         self.values: dict[str, int] = {}
         self.reset_cycle = 0
         self.resetting = False  # a soft reset is asked for and has not come yet
@@ -224,41 +229,31 @@ class RegisterCheck:
 
     def _legal(self, register: Register, data: int, asked: int, cycle: int) -> set[int]:
         name = register.name
-        value = self.values
-        ok, bad = {OKAY}, {SLVERR}
-        if name in ("EVICT_THRESH", "PREFETCH_THRESH", "THRESHOLDS"):
-            evict = value["EVICT_THRESH"] if name == "PREFETCH_THRESH" else data & 0xFFFF
-            prefetch = {"EVICT_THRESH": value["PREFETCH_THRESH"], "PREFETCH_THRESH": data & 0xFFFF}.get(
-                name, data >> 16 & 0xFFFF
-            )
-            return bad if evict > prefetch else ok
-        if name == "BLOCK_BYTES":
-            size = data & register.write_mask
-            return bad if size % 64 or not 256 <= size <= 65536 else self._unused(range(4), asked)
-        if name.startswith("TIER") and name.endswith("_BASE"):
-            return bad if data & 0xFFF else self._unused([int(name[4])], asked)
-        if name.startswith("TIER") and name.endswith("_SLOTS"):
-            size = data & register.write_mask
-            return bad if size > self._s.entry_count else self._unused([int(name[4])], asked)
+        if self._rules.problem(register, data & register.write_mask, self._value):
+            return {SLVERR}
+        tiers = tiers_to_be_unused(register)
+        if tiers:
+            return self._unused(tiers, asked)
         if name in _STEPS or name in _RANGES or name == "DIR_COMMAND":
-            return self._launch_legal(name, data, asked, cycle)
-        return ok
+            return self._launch_legal(name, asked, cycle)
+        return {OKAY}
 
-    def _unused(self, tiers: Any, asked: int) -> set[int]:
+    def _value(self, register: Register) -> int:
+        return self.values[register.name]
+
+    def _unused(self, tiers: Sequence[int], asked: int) -> set[int]:
         legal = {SLVERR if any(self._s.pools[t].in_use for t in tiers) else OKAY}
         if any(self.in_use_changed[t] >= asked - SETTLE for t in tiers):
             return {OKAY, SLVERR}
         return legal
 
-    def _launch_legal(self, name: str, data: int, asked: int, cycle: int) -> set[int]:
+    def _launch_legal(self, name: str, asked: int, cycle: int) -> set[int]:
         legal = {OKAY}
         if self.resetting or asked - self.reset_cycle <= self._cycles_to_init:
             legal = {OKAY, SLVERR}  # STATUS tells when; before, refused
         if name in _STEPS:
             return legal
         if name == "DIR_COMMAND":
-            if data & 7 not in list(_DIRECTORY):
-                return {SLVERR}
             waits = self._commands.directory_busy
             if waits and self.launches and not self.launches[-1].is_range:
                 waits = len([c for c in self._commands.queue if not c.is_range]) > 1
@@ -266,10 +261,6 @@ class RegisterCheck:
                 return {SLVERR}
             if self.busy_until >= asked:
                 return {OKAY, SLVERR}
-        else:
-            _, problem = self._range(name, data)
-            if problem:
-                return {SLVERR}
         waiting = len(self._commands.queue) - len(self.launches)
         if self.refusals and self.refusals[0] <= cycle:
             self.refusals.popleft()
@@ -280,28 +271,6 @@ class RegisterCheck:
             self._s.counters.cmd_refused += 1
             return {SLVERR}
         return legal
-
-    def _range(self, name: str, data: int) -> tuple[int, str | None]:
-        """Length of a range launch, and why it is refused."""
-        length = self.values["PREFETCH_LEN"] if name == "PREFETCH_STEP" else data
-        token = self.values[_RANGES[name][0]] & U32
-        if length == 0:
-            return length, "LEN is 0"
-        if token + length > 1 << 32:
-            return length, "past token 2^32 - 1"
-        bits = self._s.block_tokens.bit_length() - 1
-        blocks = ((token + length - 1) >> bits) - (token >> bits) + 1
-        if blocks > self._s.entry_count:
-            return length, "more than ENTRIES blocks"
-        layers, heads = self._span()
-        addr = self.values[_RANGES[name][0]]
-        if (addr >> 40 & 0xFF) + layers > 256 or (addr >> 32 & 0xFF) + heads > 256:
-            return length, "CMD_SPAN past layer or head 255"
-        return length, None
-
-    def _span(self) -> tuple[int, int]:
-        span = self.values["CMD_SPAN"]
-        return max(1, span & 0xFF), max(1, span >> 8 & 0xFF)
 
     def _effect(self, register: Register, data: int, asked: int, cycle: int) -> None:
         """An accepted write has done what it says, and nothing else."""
@@ -328,10 +297,9 @@ class RegisterCheck:
             self._compare("STEP_ADVANCE takes effect", data & U32, step, cycle)
             self.values["STEP_ADVANCE"] = data & U32
         elif name in _RANGES:
-            length, _ = self._range(name, data)
-            addr, cmd = _RANGES[name]
-            layers, heads = self._span()
-            self._launched(Command(cmd, self.values[addr], length, data & U32, layers, heads), cycle)
+            asked_for = range_of(register, data, self._value)
+            launched = Command(_RANGES[name], asked_for.kv_addr, asked_for.length, data & U32)
+            self._launched(replace(launched, layers=asked_for.layers, heads=asked_for.heads), cycle)
         elif name == "DIR_COMMAND":
             arg = regs.BY_NAME["DIR_ARG"].unpack(self.values["DIR_ARG"])
             self._launched(

@@ -272,8 +272,9 @@ class Scoreboard:
             "AUTO_THRESH of tier 0": cfg.auto_thresh[0],
             "AUTO_THRESH of tier 1": cfg.auto_thresh[1],
             "AUTO_THRESH of tier 2": cfg.auto_thresh[2],
+            "larger of LOOKAHEAD and HOLD": cfg.kept_ahead,
         }
-        for (name, want), seen in zip(expected.items(), w[2:10], strict=True):
+        for (name, want), seen in zip(expected.items(), w[2:11], strict=True):
             self._ctx.compare(f"scan {cfg.number}: {name}", want, seen, at_cycle=w[0])
         for tier in range(3):
             if cfg.pressure[tier]:

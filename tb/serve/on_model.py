@@ -7,7 +7,8 @@ from sw.audit import AuditError
 from sw.driver import DriverError
 from sw.llm.backend import InferenceFailed
 from sw.llm.package import TrustError
-from sw.node.server import Server, refuse_second
+from sw.node.lock import refuse_second
+from sw.node.server import Server
 from sw.node.start import start
 from sw.run import run
 from sw.signing import KeyFileError

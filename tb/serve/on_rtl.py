@@ -5,20 +5,16 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from sw.node.client import Client, NodeError
-from sw.node.server import refuse_second, remove_dead
-from tb.replay.on_rtl import LIMIT_S, folder_of_its_own
+from sw.node.lock import refuse_second, remove_dead
 from tb.run.build import Built, build
 from tb.run.errors import CheckError
 from tb.run.leg import Job, Outcome, run_built
-from tb.run.manifest import load
-from tb.run.paths import shown
 from tb.run.process import kill_all
 from tb.run.verdict import Verdict
 from tb.serve.options import Options
-from tb.sim.errors import Difference
+from tb.sim.leg import folder_of_its_own, judged, sized_job
 
 LEG = "serve"
 TEST = "serve"
@@ -29,18 +25,7 @@ GRACE_S = 60.0  # for the rest of the device and the comparison of everything it
 
 def job_for(options: Options) -> Job:
     """The serve leg with the user's sizes. Raises UsageError."""
-    leg = load().leg(LEG)
-    spec = replace(leg.top.spec, verilator=options.verilator, cxx=options.cxx)
-    sizes = {"ENTRIES": options.entries, "LANES": options.lanes, "PORTS": options.ports}
-    settings = {"socket": str(options.socket), "free_run": options.free_run}
-    mine = replace(
-        leg,
-        top=replace(leg.top, spec=spec),
-        parameters={**leg.parameters, **sizes},
-        settings={**leg.settings, **settings},
-        timeout_s=LIMIT_S,
-    )
-    return Job(mine, TEST, options.seed)
+    return sized_job(LEG, TEST, options, {"socket": str(options.socket), "free_run": options.free_run})
 
 
 def _reach(options: Options) -> Client | None:
@@ -113,14 +98,6 @@ def _end(simulation: _Simulation, server: int) -> None:
 
 def _judge(simulation: _Simulation) -> Verdict:
     """The verdict of a run that passes. Raises Difference, CheckError for another."""
-    outcome = simulation.outcome
-    if outcome is None:
+    if simulation.outcome is None:
         raise CheckError("the simulation could not be run")
-    verdict = outcome.verdict
-    log = f"(log: {shown(outcome.log)})"
-    if verdict.failure_text:
-        place = f"cycle {verdict.failure_cycle}: " if verdict.failure_cycle is not None else ""
-        raise Difference(f"{place}{verdict.failure_text.splitlines()[0]} {log}")
-    if not verdict.passed:
-        raise CheckError(f"{verdict.reasons[0]} {log}")
-    return verdict
+    return judged(simulation.outcome)

@@ -28,8 +28,8 @@ from tb.llm.options import workload
 from tb.llm.outcome import Progress
 from tb.llm.setup import WCET_CYCLES, shipped, system_config
 from tb.llm.workload import Prompt, default
-from tb.replay.feed import Writer
 from tb.scoreboard.scoreboard import Scoreboard
+from tb.sim.feed import Writer
 from tb.system.model import same_model
 
 TOLD = (regs.STEP_ADVANCE, regs.DIR_COMMAND, regs.SHARE_LEN, regs.RELEASE_LEN, regs.PREFETCH_STEP, regs.IMEVICT_LEN)

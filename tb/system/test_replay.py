@@ -7,9 +7,10 @@ from sw.replay.runtime import Replay
 from tb.harness.base_test import Context, kv_test
 from tb.harness.bench import Bench
 from tb.harness.transport import RtlTransport
-from tb.replay.feed import NAME, Update, Writer
+from tb.replay.feed import NAME, Update
 from tb.replay.workload import load, plan
 from tb.scoreboard.scoreboard import Scoreboard
+from tb.sim.feed import Writer
 
 NO_LIMIT = 2**48  # cycles: the trace decides how long a replay is
 NO_PROGRESS = 1_000_000  # cycles

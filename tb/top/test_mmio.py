@@ -18,7 +18,8 @@ class MmioTest(KvTopTest):
     def sequence(self, count: int) -> list[tuple[int, int, int]]:
         """Accesses whose results do not hang on time: every command is waited for by reading STATUS a few times."""
         rng, out = self.rng, []
-        plain = ["WEIGHT_R", "WEIGHT_F", "R_SHIFT", "F_AGE", "LOOKAHEAD", "EVICT_THRESH", "THRESHOLDS", "IRQ_ENABLE"]
+        plain = ["WEIGHT_R", "WEIGHT_F", "R_SHIFT", "F_AGE", "LOOKAHEAD", "HOLD"]
+        plain += ["EVICT_THRESH", "THRESHOLDS", "IRQ_ENABLE"]
         plain += ["TIER2_RESERVE", "PORT1_REQ_HI", "PORT7_REQ_HI", "BOOST_ADDR", "BOOST_LEN", "ID", "CAPS", "VERSION"]
         for i in range(count):
             kind = rng.random()

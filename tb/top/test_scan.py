@@ -84,13 +84,17 @@ class test_terms(DirectoryTest):
         self.ctx.compare("HOT, EVICTABLE after COOL", (0, 0), (entry.hot, entry.evictable))
 
 
-@kv_test(timeout_cycles=400_000)
-class test_decisions(DirectoryTest):
-    """Who is prefetched, who is evicted, and each thing that keeps a block where it is."""
+class DecisionTest(DirectoryTest):
+    """Where blocks are after a scan's decisions."""
 
     async def placed(self, addr: int, tier: int, why: str) -> None:
-        """The block stands in this tier."""
+        """The block is in this tier."""
         self.ctx.compare(f"tier of the block: {why}", tier, (await self.r.lookup(addr)).tier)
+
+
+@kv_test(timeout_cycles=400_000)
+class test_decisions(DecisionTest):
+    """Who is prefetched, who is evicted, and each thing that keeps a block where it is."""
 
     async def body(self) -> None:
         """Six cold blocks in tier 1, five of them protected; then prefetches."""
@@ -127,6 +131,35 @@ class test_decisions(DirectoryTest):
         await self.r.step(1005)
         await self.r.wait_idle()
         await self.placed(kv(9), 1, "P above PREFETCH_THRESH")
+
+
+@kv_test(timeout_cycles=300_000)
+class test_hold(DecisionTest):
+    """HOLD keeps hinted blocks from eviction ahead of their need and fetches none; LOOKAHEAD counts where larger."""
+
+    async def body(self) -> None:
+        """Cold blocks in tier 1, hinted in and out of HOLD; one in tier 2 that nothing may fetch before LOOKAHEAD."""
+        away = {1: 4, 2: 5, 3: 6, 4: 0, 5: -1}
+        for request in away:
+            await self.r.insert(kv(request), tokens=16, tier=1)
+        await self.r.insert(kv(9), tokens=16, tier=2)
+        await self.r.write(WEIGHT_R=0, WEIGHT_F=0, WEIGHT_D=0, THRESHOLDS=0xFFFF | 0xFFFF << 16, LOOKAHEAD=1, HOLD=5)
+        await self.r.write(EVICT_TIERS=0b0010)
+        for request, ahead in (away | {9: 5}).items():
+            await self.r.range("PREFETCH", kv(request), 1, 1000 + ahead)
+        await self.r.step(1000)
+        await self.r.wait_idle()
+        for request, ahead in away.items():
+            await self.placed(kv(request), 1 if 0 <= ahead <= 5 else 2, f"needed in {ahead} steps, HOLD 5")
+        await self.placed(kv(9), 2, "within HOLD, beyond LOOKAHEAD: not fetched")
+        await self.r.write(LOOKAHEAD=4)
+        await self.r.step(1001)
+        await self.r.wait_idle()
+        await self.placed(kv(9), 1, "within LOOKAHEAD")
+        await self.r.write(HOLD=0, LOOKAHEAD=1)
+        await self.r.step(1002)
+        await self.r.wait_idle()
+        await self.placed(kv(1), 2, "needed in 2 steps, HOLD 0, LOOKAHEAD 1")
 
 
 @kv_test(timeout_cycles=300_000)

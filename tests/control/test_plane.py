@@ -11,6 +11,7 @@ from sw.control.llm_commands import InferRequest, InferState, PollAnswer, Status
 from sw.driver.errors import DriverError
 from sw.kernel.admission import ServerParams
 from sw.kernel.capability import Object, Rights
+from sw.kernel.decision import NotRecorded
 from sw.kernel.growth import Resource
 from sw.kernel.operators import PASS, SINK, SOURCE
 from sw.run import run
@@ -260,8 +261,7 @@ def test_a_job_of_others_that_fails_leaves_no_job_of_the_graph_behind(system: Sy
     system.code(Command.ENABLE_DETERMINISTIC, 20_000, 100_000, 0)
     system.executor.scheduler.admit(0, ServerParams(1_000, 50_000))
     system.executor.add(0, 1, system.clock.now() + 50_000, fails)
-    with pytest.raises(Lost):
-        system.ask(Command.START_GRAPH, 3)
+    assert system.code(Command.START_GRAPH, 3) is Code.DEVICE_FAULT
     run(system.clock.wait_until(1_000_000))
     assert not run(system.executor.run_one()), "the graph's job stays behind"
 
@@ -334,17 +334,20 @@ def test_every_refusal_of_the_service_is_its_reply(system: System, code: Code) -
     assert system.plane.replies == {code: len(LLM)}
 
 
-@pytest.mark.parametrize("fault", [TransportError("gone"), DriverError("gone")])
-def test_a_lost_device_is_a_device_fault(system: System, fault: Exception) -> None:
+@pytest.mark.parametrize("fault", [TransportError("gone"), DriverError("gone"), KeyError("a defect")])
+def test_b2_what_is_no_refusal_fails_one_request(system: System, fault: Exception) -> None:
+    """A lost device, and a defect of the service: DeviceFault, one entry, and the next request is served."""
     system.llm.answers["status"] = fault
+    before = len(system.audit.entries)
     assert system.code(Command.LLM_STATUS) is Code.DEVICE_FAULT
+    assert len(system.audit.entries) - before == 2, "the capability check and the failed request"
     assert system.audit.last == Entry("root", 1, "llm.status", "llm", Code.DEVICE_FAULT)
 
 
 # ---------------------------------------------------------------------- audit
 
 
-class DiskFull(Exception):
+class DiskFull(NotRecorded):
     pass
 
 

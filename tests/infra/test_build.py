@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tb.run import build as build_module
+from tb.run.artefacts import workspace
 from tb.run.build import BuildSpec, Built, build
 from tb.run.errors import CheckError, UsageError
 from tb.run.sources import expand
@@ -45,8 +46,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "dpi.h").write_text("extern int x;\n")
     monkeypatch.setattr(build_module, "CACHE", tmp_path / "cache")
 
-    def compile_nothing(_job: object, folder: Path, _jobs: int) -> Callable[[], None]:
+    def compile_nothing(_job: object, folder: Path, *_rest: object) -> Callable[[], None]:
         (folder / "Vtop").write_text("program")
+        (folder / "Vtop").chmod(0o755)
         return lambda: None
 
     monkeypatch.setattr(build_module, "_compile", compile_nothing)
@@ -125,7 +127,7 @@ def test_failed_build_leaves_nothing(spec: BuildSpec) -> None:
 def test_trap_4_an_edit_during_the_compilation_is_no_build(spec: BuildSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[bool] = []
 
-    def compile_and_edit(_job: object, folder: Path, _jobs: int) -> Callable[[], None]:
+    def compile_and_edit(_job: object, folder: Path, *_rest: object) -> Callable[[], None]:
         (folder / "Vtop").write_text("program")
         (spec.root / "dpi.cpp").write_text('#include "dpi.h"\nint x = 1;\n')
         return lambda: kept.append(True)
@@ -157,10 +159,60 @@ def test_missing_source_is_wrong_use(spec: BuildSpec, change: dict[str, tuple[st
         build(replace(spec, **change), quiet)  # type: ignore[arg-type]
 
 
-def test_damaged_cache_is_rebuilt(spec: BuildSpec) -> None:
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def one_byte_changed(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def not_executable(path: Path) -> None:
+    path.chmod(0o644)
+
+
+@pytest.mark.parametrize("damage", [cut_short, emptied, one_byte_changed, not_executable, Path.unlink])
+@pytest.mark.parametrize("name", ["Vtop", "build.json", "digests.json", "record"])
+def test_d1_a_damaged_build_is_built_again_with_a_word(
+    spec: BuildSpec, name: str, damage: Callable[[Path], None]
+) -> None:
+    if damage is not_executable and name != "Vtop":
+        pytest.skip("only the program is executed")
+    first = build(spec, quiet)
+    (record,) = build_module.CACHE.glob("*.json")
+    damage(record if name == "record" else first.binary.parent / name)
+    said: list[str] = []
+    second = build(spec, said.append)
+    assert second.binary.read_text() == "program"
+    assert second.key == first.key
+    if (name, damage) != ("record", Path.unlink):  # without a record nothing says that there was a build
+        assert said[0].startswith("build: the cached build of small is damaged (")
+        assert said[0].endswith("it is removed and built again")
+    assert build(spec, quiet).cached
+    assert not list(build_module.CACHE.glob("work-*"))
+
+
+def test_d1_a_removed_build_is_built_again(spec: BuildSpec) -> None:
     first = build(spec, quiet)
     shutil.rmtree(first.binary.parent)
     assert not build(spec, quiet).cached
+
+
+def test_d3_work_of_a_killed_builder_is_removed(spec: BuildSpec) -> None:
+    build_module.CACHE.mkdir(parents=True)
+    (build_module.CACHE / "work-killed").mkdir()
+    (build_module.CACHE / "work-killed" / "Vtop.cpp").write_text("")
+    (build_module.CACHE / "work-file").write_text("")
+    with workspace(build_module.CACHE) as alive:
+        build(spec, quiet)
+        assert sorted(build_module.CACHE.glob("work-*")) == [alive]
+    assert not list(build_module.CACHE.glob("work-*"))
 
 
 def test_old_builds_are_forgotten(spec: BuildSpec, monkeypatch: pytest.MonkeyPatch) -> None:

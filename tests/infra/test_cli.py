@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import pywellen
 
+from tb.run import build as build_module
 from tb.run.leg import explain
 from tb.run.paths import ROOT
+from tb.run.tools import find_compiler, fst_available
 from tb.run.waves import rerun_with_waves
 
 from .conftest import MANIFEST, PLANTED, RunPlanted
@@ -197,12 +199,24 @@ def test_the_same_run_twice_at_once_waits(run_planted: RunPlanted) -> None:
     assert [outcome.verdict.reasons for outcome in outcomes] == [[], [], []]
 
 
-def test_waves_are_cut_to_the_window(run_planted: RunPlanted) -> None:
+FST_HEADERS = fst_available(find_compiler())
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        pytest.param("fst", marks=pytest.mark.skipif(not FST_HEADERS, reason="no headers of lz4 and zlib")),
+        "vcd",
+    ],
+)
+def test_a0_waves_are_cut_to_the_window(run_planted: RunPlanted, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    """With the headers that FST needs and, as on a machine that is missing them, without."""
+    monkeypatch.setattr(build_module, "fst_available", lambda _compiler: suffix == "fst")
     outcome = run_planted("random_failure", seed=5)
     assert outcome.verdict.failure_ps is not None, explain(outcome)
     said: list[str] = []
     rerun_with_waves(outcome, outcome.job.leg.spec, said.append)
-    waves = next((outcome.log.parent / "waves").glob("waves.*cd"))
+    waves = outcome.log.parent / "waves" / f"waves.{suffix}"
     signals = {signal.full_name: signal for signal in pywellen.pywellen.Waveform(str(waves)).all_vars()}
     times = [time_ps for time_ps, _value in signals["tb_counter_top.clk"].tv]
     failure = outcome.verdict.failure_ps

@@ -2,7 +2,13 @@
 
 from pathlib import Path
 
-from tb.run.coverage import merge, percentages
+import pytest
+
+from tb.run import leg as leg_module
+from tb.run.coverage import KINDS, merge, percentages
+from tb.run.lint import lint_spec
+from tb.run.manifest import load
+from tb.run.regress import run_legs
 
 
 def record(file: str, line: int, kind: str, what: str, instance: str, count: int) -> str:
@@ -27,3 +33,21 @@ def test_merge(tmp_path: Path) -> None:
     assert sorted(files) == ["rtl/a.sv", "rtl/b.sv"]
     assert [(point.line, point.what) for point in files["rtl/a.sv"].missed] == [(5, "else")]
     assert percentages(files) == {"line": 100.0, "branch": 50.0, "toggle": 0.0}
+
+
+@pytest.mark.slow
+def test_a1_a_leg_runs_with_coverage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leg_module, "RUNS", tmp_path)
+    results = run_legs([load().leg("slot_pool")], seeds=1, coverage=True, workers=1)
+    assert results.broken == {}
+    assert results.counts == (5, 0)
+    pool = merge(outcome.log.parent / "coverage.dat" for outcome in results.outcomes)["rtl/dma/kvcpu_slot_pool.sv"]
+    assert {kind for kind in KINDS if pool.hit[kind]} == set(KINDS)
+    assert percentages({"pool": pool})["line"] > 90
+
+
+def test_a1_lint_reads_a_top_with_the_flags_of_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = load().tops["slot_pool"].spec
+    assert lint_spec(spec) == []
+    monkeypatch.setattr("tb.run.build.COVERAGE", ["--coverage-of-nothing"])
+    assert [title for title, _ in lint_spec(spec)] == ["verilator with coverage slot_pool"]

@@ -78,6 +78,24 @@ def test_other_flags_take_nothing(folder: Path) -> None:
     assert taken(folder) == []
 
 
+def test_d1_a_damaged_object_is_compiled_again(folder: Path) -> None:
+    compile_all(folder)
+    kept = next(path for path in (folder.parent / "store").glob("*.o") if path.read_text() == "Vtop__1")
+    kept.write_text("Vtop__")
+    objects = store(folder)
+    assert objects.take() == ["Vtop.o", "dpi.o", "verilated.o"]
+    assert objects.damaged == 1
+    compile_all(folder)
+    assert taken(folder) == ["Vtop.o", "Vtop__1.o", "dpi.o", "verilated.o"]
+
+
+def test_d1_an_object_without_its_digest_is_not_taken(folder: Path) -> None:
+    compile_all(folder)
+    for path in (folder.parent / "store").glob("*.sha256"):
+        path.unlink()
+    assert taken(folder) == []
+
+
 def test_prune_removes_the_oldest(tmp_path: Path) -> None:
     for age in range(4):
         path = tmp_path / f"{age}.o"

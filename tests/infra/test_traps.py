@@ -8,7 +8,8 @@ import pytest
 from tb.run import regress as regress_module
 from tb.run.leg import Job, Outcome, explain
 from tb.run.manifest import Leg, Manifest, audit, declared_tests
-from tb.run.regress import Results, regress
+from tb.run.regress import regress
+from tb.run.results import Results
 from tb.run.verdict import Verdict
 
 from .conftest import RunPlanted

@@ -80,6 +80,24 @@ def test_time_limit_is_red(tmp_path: Path) -> None:
     assert verdict.reasons == ["wall clock limit of 10 s passed"]
 
 
+@pytest.mark.parametrize("expect", ["pass", "fail"])
+@pytest.mark.parametrize(("status", "name"), [(137, "SIGKILL"), (143, "SIGTERM")])
+def test_d1_a_simulator_killed_from_outside_is_no_verdict_on_the_test(
+    tmp_path: Path, status: int, name: str, expect: str
+) -> None:
+    request = replace(REQUEST, expect=expect, expect_message=".*")
+    verdict = judge(request, replace(evidence(tmp_path, "", "hello\n"), exit_status=status))
+    assert not verdict.passed
+    assert verdict.killed == name
+    (reason,) = verdict.reasons
+    assert f"killed from outside by {name}" in reason
+
+
+def test_a_crash_is_the_fault_of_the_test(tmp_path: Path) -> None:
+    verdict = judge(REQUEST, replace(evidence(tmp_path), exit_status=139))
+    assert (verdict.killed, verdict.reasons) == ("", ["exit status 139 instead of 0"])
+
+
 def test_zero_requested_tests_is_red(tmp_path: Path) -> None:
     verdict = judge(replace(REQUEST, tests=()), evidence(tmp_path, "", "hello\n"))
     assert "no test was requested" in verdict.reasons

@@ -18,13 +18,13 @@ from sw.kernel.clock import CountedClock
 from sw.llm.backend import Compute, Sampling
 from sw.llm.config import ClassBudget, Limits, LlmConfig
 from sw.llm.micro.backend import MicroBackend
-from sw.llm.micro.kvformat import encode
 from sw.llm.micro.model import ModelConfig
 from sw.llm.micro.plan import DevicePlan
 from sw.llm.micro.reference import ReferenceStores
 from sw.llm.micro.weights import seeded
 from sw.llm.operator import arena_need
 from sw.llm.package import Header, Quantisation, TrustedKey, TrustStore, Weights, pack, sign
+from sw.llm.quantisation import encode
 from sw.llm.service import LlmService
 from sw.llm.system import LlmSetup, System, SystemConfig, build_system
 from sw.run import run

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from sw.llm.backend import DeviceFault, Sampling, Usage
+from sw.llm.backend import DeviceFault, Sampling
 from sw.llm.micro.backend import MicroGeneration
 from sw.llm.micro.device import DeviceStores
 from sw.llm.micro.plan import DevicePlan
 from sw.llm.micro.reference import ReferenceKv
 from sw.llm.micro.session import NewBlock
 from sw.llm.package import Quantisation
+from sw.metrics.usage import Usage
 from sw.regs.kv_address import KvAddress
 from sw.run import run
 from sw.transport.base import Lookup, LookupAnswer

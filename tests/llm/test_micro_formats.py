@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sw.llm.micro.kvformat import BlockLayout, decode, encode
+from sw.llm.micro.kvformat import BlockLayout
 from sw.llm.package import Quantisation
+from sw.llm.quantisation import decode, encode
 
 Q8_0, Q4_0 = Quantisation.Q8_0, Quantisation.Q4_0
 

@@ -12,7 +12,6 @@ import pytest
 
 from sw.llm import models
 from sw.llm.backend import Sampling
-from sw.llm.micro.kvformat import decode, encode
 from sw.llm.micro.model import ModelConfig, Transformer
 from sw.llm.micro.reference import ReferenceKv
 from sw.llm.micro.train import CONFIG, loss_of
@@ -31,6 +30,7 @@ from sw.llm.package import (
     verify_file,
 )
 from sw.llm.package.describe import load_header
+from sw.llm.quantisation import decode, encode
 from sw.run import run
 from sw.signing import PrivateKey, PublicKey
 from tests.llm.micro_bench import Bench, Output, Request, assert_same, collect

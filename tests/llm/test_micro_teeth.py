@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sw.llm.backend import DeviceFault, Sampling, Usage
+from sw.llm.backend import DeviceFault, Sampling
 from sw.llm.micro.device import DeviceKv, DeviceStores
-from sw.llm.micro.kvformat import BlockLayout, Bytes, Floats, encode
+from sw.llm.micro.kvformat import BlockLayout
 from sw.llm.micro.session import DeviceSession, Place, Wanted
 from sw.llm.package import Quantisation
+from sw.llm.quantisation import Bytes, Floats, encode
+from sw.metrics.usage import Usage
 from tests.llm.micro_bench import Bench, Request
 
 REQUESTS = [Request(bytes([65 + n]) + b" block of the cache, step by step", 40, Sampling(n, 900)) for n in range(5)]

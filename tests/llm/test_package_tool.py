@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sw.llm.micro.kvformat import decode
 from sw.llm.package import PackageLimits, Quantisation, TrustStore, host_calendar, verify_file
 from sw.llm.package.__main__ import main
 from sw.llm.package.describe import DescriptionError, load_weights
+from sw.llm.quantisation import decode
 from sw.signing import PublicKey
 
 DESCRIPTION = {

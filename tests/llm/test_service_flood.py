@@ -9,6 +9,7 @@ from sw.codes import Code
 from sw.control.frames import Command
 from sw.control.llm_commands import InferState
 from sw.llm.config import ClassBudget, Limits
+from sw.metrics import snapshots
 from sw.run import run
 from tests.llm.stack import MS, make_stack, reference
 
@@ -40,7 +41,7 @@ def test_flood(tmp_path: Path) -> None:
         if current and good.state(current) >= InferState.DONE:
             assert good.read(current) == (InferState.DONE, expected)
             served, current = served + 1, 0
-    ends = {e["infer_id"]: e for e in stack.system.metrics.snapshot()["inferences"]}
+    ends = {e["infer_id"]: e for e in snapshots.snapshot(stack.system.metrics)["inferences"]}
     ours = {e["infer_id"] for e in stack.decisions("llm.infer.start") if e["holder"] == "good"}
     assert len(ours) == 12
     assert not any(ends[infer_id]["missed"] for infer_id in ours)

@@ -13,6 +13,7 @@ from sw.control.frames import Command, Reply
 from sw.kernel.capability import Object, Rights
 from sw.llm.config import Limits
 from sw.llm.operator import arena_need
+from sw.metrics import snapshots
 from sw.run import run
 from tests.llm.stack import CONTEXT, MS, Stack, Tenant, make_stack, package
 
@@ -94,7 +95,7 @@ def test_refusal(name: str, tmp_path: Path) -> None:
     assert [(e["code"], e["holder"]) for e in entries] == [(code, "tenant")]
     assert stack.service.refused[OP, code] == 1
     assert sum(stack.service.refused.values()) == 1
-    snapshot = stack.system.metrics.snapshot()
+    snapshot = snapshots.snapshot(stack.system.metrics)
     assert snapshot["llm_rejects"] == 1
     assert (stack.service.accepted, stack.service.queued) == (accepted, queued)
     assert stack.service.gate.capacity.reserved == capacity

@@ -18,6 +18,7 @@ from sw.llm.config import ClassBudget, Limits
 from sw.llm.loaded import BackendKind
 from sw.llm.package import TrustedKey, sign
 from sw.llm.stub import summarize
+from sw.metrics import snapshots
 from sw.signing import PrivateKey
 from sw.transport.base import TransportError
 from tests.llm.faulty import Faulty
@@ -165,7 +166,7 @@ def test_all_backends(tmp_path: Path) -> None:
     wanted = reference(stack, text, 9, Sampling(5, 900))
     expected = {1: wanted, 2: list(summarize(text)[:9]), 3: wanted}
     assert tokens == {infer_id: (InferState.DONE, expected[model_id]) for infer_id, model_id in ids.items()}
-    snapshot = stack.system.metrics.snapshot()
+    snapshot = snapshots.snapshot(stack.system.metrics)
     assert snapshot["llm_tokens_out"] == sum(len(expected[model_id]) for model_id in ids.values())
     assert all(one["cycles"] > 0 and one["state"] == "done" for one in snapshot["inferences"])
     assert stack.admin.ask(Command.LLM_UNLOAD, 3).code is Code.OK

@@ -14,12 +14,13 @@ from sw.kernel.capability import Object, Rights
 from sw.kernel.clock import CountedClock, CountingTransport
 from sw.llm.config import LlmConfig
 from sw.llm.system import SystemConfig, build_system
+from sw.metrics import snapshots
 from sw.run import run
 from sw.transport.model import ModelTransport
 from tb.llm.job import LlmJob
 from tb.llm.setup import shipped
 from tb.llm.workload import default
-from tb.replay.on_model import Counter
+from tb.sim.counter import Counter
 from tests.llm.stack import MS, SERVICE_KEY, make_stack, package, reference
 
 FRAMES = {
@@ -45,7 +46,7 @@ def test_off_unless_configured() -> None:
     assert (system.service, system.session, run(system.run_one())) == (None, None, False)
     assert run(system.driver.free_slots()) == [0, 0, 0, 0]
     run(system.observe())
-    assert system.metrics.snapshot()["llm_rejects"] == 0
+    assert snapshots.snapshot(system.metrics)["llm_rejects"] == 0
 
 
 def test_deterministic_mode(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sw.codes import Code
 from sw.control.frames import Command
 from sw.control.llm_commands import InferState
 from sw.llm.config import ClassBudget, Limits
+from sw.metrics import snapshots
 from sw.run import run
 from tests.llm.stack import MS, Stack, Tenant, make_stack, package, reference
 
@@ -154,7 +155,7 @@ def check(stack: Stack, actions: Actions) -> None:
     models, queued, running, _, _, now_accepted, now_rejected, _ = stack.admin.ask(Command.LLM_STATUS).fields
     assert (models, queued, running) == (1, 0, 0)
     assert (now_accepted, now_rejected) == (accepted, sum(refused.values()))
-    snapshot = stack.system.metrics.snapshot()
+    snapshot = snapshots.snapshot(stack.system.metrics)
     assert snapshot["llm_rejects"] == now_rejected
     assert sum(snapshot["llm_infers"].values()) == accepted
     gate = stack.service.gate

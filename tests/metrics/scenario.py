@@ -6,9 +6,9 @@ import random
 
 from sw.codes import Code
 from sw.kernel.statistics import ServerStats
-from sw.llm.backend import Usage
 from sw.metrics.registry import Metrics
 from sw.metrics.state import Admissions, ChannelState, Inference, ServerState, State, TierState
+from sw.metrics.usage import Usage
 
 MS = 1_000_000
 

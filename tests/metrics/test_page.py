@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sw.metrics import snapshots
 from sw.metrics.page import write_page
 from sw.metrics.registry import Metrics
 from sw.metrics.schema import SnapshotError
@@ -66,7 +67,7 @@ def page(tmp_path: Path, snapshot: dict[str, Any]) -> tuple[str, Reader]:
 
 
 def test_page(tmp_path: Path) -> None:
-    text, reader = page(tmp_path, busy().snapshot())
+    text, reader = page(tmp_path, snapshots.snapshot(busy()))
     assert reader.headings == [*PLOTS, "Refusals", "Servers", "Channels"]
     assert text.count("<svg") == len(PLOTS)
     assert reader.loaded == []
@@ -76,22 +77,22 @@ def test_page(tmp_path: Path) -> None:
 
 def test_figures(tmp_path: Path) -> None:
     metrics = busy()
-    _, reader = page(tmp_path, metrics.snapshot())
+    _, reader = page(tmp_path, snapshots.snapshot(metrics))
     words = [word for word in reader.text if word]
     shown = dict(reversed(list(pairwise(words))))  # the figure, not a later heading of the same name
     assert shown["Tokens"] == f"{metrics.tokens_out:,}"
     assert shown["Deadline misses"] == str(metrics.deadline_misses)
     assert shown["Latency p95, µs"] == f"{metrics.infer_ns.percentile(95) / 1000:,.1f}"
-    assert shown["QueueFull"] == str(metrics.snapshot()["llm_rejects_by_code"]["QueueFull"])
+    assert shown["QueueFull"] == str(snapshots.snapshot(metrics)["llm_rejects_by_code"]["QueueFull"])
 
 
 def test_same_snapshot_same_bytes(tmp_path: Path) -> None:
-    assert page(tmp_path, busy().snapshot())[0] == page(tmp_path, busy().snapshot())[0]
+    assert page(tmp_path, snapshots.snapshot(busy()))[0] == page(tmp_path, snapshots.snapshot(busy()))[0]
 
 
 def test_curves_are_the_data(tmp_path: Path) -> None:
     """More misses, another curve: the plot of misses is drawn from the series."""
-    few, many = busy().snapshot(), busy().snapshot()
+    few, many = snapshots.snapshot(busy()), snapshots.snapshot(busy())
     many["series"]["deadline_misses"] = [3 * n for n in many["series"]["deadline_misses"]]
     svgs = [re.findall(r"<svg.*?</svg>", page(tmp_path, one)[0], re.DOTALL) for one in (few, many)]
     different = [PLOTS[n] for n, (a, b) in enumerate(zip(*svgs, strict=True)) if a != b]
@@ -103,7 +104,7 @@ def test_without_time_there_are_no_plots(tmp_path: Path, times: list[int]) -> No
     metrics = Metrics()
     for now in times:
         metrics.observe(State(now_ns=now))
-    text, reader = page(tmp_path, metrics.snapshot())
+    text, reader = page(tmp_path, snapshots.snapshot(metrics))
     assert "<svg" not in text
     assert "No observations, so no plots." in reader.text
 
@@ -114,7 +115,7 @@ def test_any_number_of_observations(tmp_path: Path, times: list[int]) -> None:
     metrics = Metrics()
     for now in times:
         metrics.observe(State(now_ns=now, migrations=(5 * now) % 7))
-    assert page(tmp_path, metrics.snapshot())[0].count("<svg") == len(PLOTS)
+    assert page(tmp_path, snapshots.snapshot(metrics))[0].count("<svg") == len(PLOTS)
 
 
 def test_not_a_snapshot(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sw.metrics import snapshots
 from sw.metrics.prometheus import Text
 from sw.metrics.registry import Metrics
 from tests.metrics.exposition import Family, read
@@ -21,7 +22,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture(scope="module")
 def families(metrics: Metrics) -> dict[str, Family]:
-    return read(metrics.prometheus())
+    return read(snapshots.prometheus(metrics))
 
 
 def value(families: dict[str, Family], family: str, **labels: str) -> float:
@@ -63,7 +64,7 @@ def test_names(families: dict[str, Family], name: str, kind: str) -> None:
 
 
 def test_values(metrics: Metrics, families: dict[str, Family]) -> None:
-    snapshot = metrics.snapshot()
+    snapshot = snapshots.snapshot(metrics)
     for name in ("llm_tokens_out", "llm_deadline_miss_count", "det_bound_ppm", "llm_infer_cycles"):
         assert value(families, name) == snapshot[name]
     for name, figure in snapshot["summary"].items():
@@ -85,7 +86,7 @@ def test_values(metrics: Metrics, families: dict[str, Family]) -> None:
 
 def test_every_scalar_is_there(metrics: Metrics, families: dict[str, Family]) -> None:
     """No figure of the snapshot is forgotten in the text."""
-    scalars = {name for name, figure in metrics.snapshot().items() if isinstance(figure, int | float)}
+    scalars = {name for name, figure in snapshots.snapshot(metrics).items() if isinstance(figure, int | float)}
     assert scalars - {"now_ns", "migrations"} <= set(families)
     assert value(families, "kvcpu_migrations") == metrics.state.migrations
 
@@ -106,7 +107,7 @@ def test_histogram(metrics: Metrics, families: dict[str, Family]) -> None:
 
 def test_before_the_first_sample() -> None:
     """What has no value yet is NaN; every refusal has its counter from the start."""
-    families = read(Metrics().prometheus())
+    families = read(snapshots.prometheus(Metrics()))
     assert math.isnan(value(families, "llm_infer_p95_us"))
     assert value(families, "llm_rejects", code="QuotaExceeded") == 0
     assert len(families["llm_rejects"].samples) == 29

@@ -8,11 +8,11 @@ import pytest
 
 from sw.codes import Code
 from sw.kernel.statistics import ServerStats
-from sw.llm.backend import Usage
-from sw.metrics import series
+from sw.metrics import series, snapshots
 from sw.metrics.registry import KEPT_INFERENCES, Metrics
 from sw.metrics.schema import check
 from sw.metrics.state import Admissions, ChannelState, Inference, ServerState, State, TierState
+from sw.metrics.usage import Usage
 
 COST = Usage(cycles=100, lookups=10, misses=3, bytes_read=1000, bytes_written=24)
 
@@ -24,7 +24,7 @@ def inference(
 
 
 def test_nothing_has_happened() -> None:
-    snapshot = Metrics().snapshot()
+    snapshot = snapshots.snapshot(Metrics())
     check(snapshot)
     assert snapshot["summary"] == dict.fromkeys(snapshot["summary"])
     assert (snapshot["llm_tokens_out"], snapshot["llm_infer_us"], snapshot["llm_rejects"]) == (0, [], 0)
@@ -37,7 +37,7 @@ def test_latency() -> None:
         metrics.ended(inference(number, accepted=1000, ended=1000 + number * 2000))
     metrics.ended(inference(21, "cancelled", ended=10**9))
     metrics.ended(inference(22, "failed", ended=10**9))
-    snapshot = metrics.snapshot()
+    snapshot = snapshots.snapshot(metrics)
     assert snapshot["llm_infer_us"] == [number * 2.0 for number in range(1, 21)]
     summary = snapshot["summary"]
     assert [summary[f"llm_infer_p{p}_us"] for p in (50, 95, 99)] == [20.0, 38.0, 40.0]
@@ -54,7 +54,7 @@ def test_costs() -> None:
     metrics = Metrics()
     for number, state in enumerate(("done", "cancelled", "failed")):
         metrics.ended(inference(number, state))
-    snapshot = metrics.snapshot()
+    snapshot = snapshots.snapshot(metrics)
     names = ("cycles", "lookups", "misses", "bytes_moved")
     assert [snapshot[f"llm_infer_{name}"] for name in names] == [300, 30, 9, 3072]
     assert [[one[name] for name in names] for one in snapshot["inferences"]] == [[100, 10, 3, 1024]] * 3
@@ -68,7 +68,7 @@ def test_misses_refusals_queues() -> None:
         metrics.rejected(code)
     for cls, depth in ((0, 3), (0, 1), (2, 5), (3, 0)):
         metrics.queued(cls, depth)
-    snapshot = metrics.snapshot()
+    snapshot = snapshots.snapshot(metrics)
     assert snapshot["llm_deadline_miss_count"] == 1
     assert (snapshot["llm_rejects"], snapshot["llm_rejects_by_code"]) == (3, {"NoRoom": 1, "QueueFull": 2})
     assert (snapshot["llm_queue_depth_max"], snapshot["llm_queue_depth_max_by_class"]) == (5, [3, 0, 5, 0])
@@ -81,7 +81,7 @@ def test_jitter() -> None:
         metrics.token(1, now)
         metrics.token(2, now + 1000)
     assert sorted(metrics.jitter_ns.counts.items()) == [(10, 2), (20, 2)]
-    assert metrics.snapshot()["summary"]["llm_jitter_p99_ns"] == 20
+    assert snapshots.snapshot(metrics)["summary"]["llm_jitter_p99_ns"] == 20
     metrics.ended(inference(1))
     metrics.token(1, 10_000)  # the number again, another inference
     assert metrics.jitter_ns.samples == 4
@@ -127,7 +127,7 @@ def test_state() -> None:
         device={"B_COUNT": 2, "A_COUNT": 1},
     )
     metrics.observe(state)
-    snapshot = metrics.snapshot()
+    snapshot = snapshots.snapshot(metrics)
     check(snapshot)
     shown = {name: value for name, value in snapshot.items() if name.startswith("det_") and name != "det_servers"}
     assert shown == {
@@ -151,7 +151,7 @@ def test_series() -> None:
     metrics.token(1, 15, 2)
     metrics.ended(inference(1, accepted=5, ended=20, missed=True))
     metrics.observe(State(now_ns=20, running=1, tiers=(TierState(4, 0),), migrations=9))
-    assert metrics.snapshot()["series"] == {
+    assert snapshots.snapshot(metrics)["series"] == {
         "now_ns": [10, 20], "queued": [[0, 1, 0, 0], [0, 0, 0, 0]], "running": [0, 1], "tokens_out": [0, 2],
         "deadline_misses": [0, 1], "infer_p95_us": [None, 0.015], "occupied": [[3], [4]], "migrations": [0, 9],
     }  # fmt: skip
@@ -164,7 +164,7 @@ def test_series_is_bounded(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     metrics = Metrics()
     for now in range(count):
         metrics.observe(State(now_ns=now))
-    times = metrics.snapshot()["series"]["now_ns"]
+    times = snapshots.snapshot(metrics)["series"]["now_ns"]
     assert len(times) <= 17
     assert (times[0], times[-1]) == (0, count - 1)
     steps = {after - before for before, after in pairwise(times[:-1])}
@@ -176,7 +176,7 @@ def test_inferences_are_bounded() -> None:
     metrics = Metrics()
     for number in range(KEPT_INFERENCES + 5):
         metrics.ended(inference(number))
-    snapshot = metrics.snapshot()
+    snapshot = snapshots.snapshot(metrics)
     check(snapshot)
     assert [snapshot["inferences"][place]["infer_id"] for place in (0, -1)] == [5, KEPT_INFERENCES + 4]
     assert snapshot["llm_infer_us_histogram"]["count"] == KEPT_INFERENCES + 5
@@ -195,4 +195,4 @@ def test_refused() -> None:
     for wrong in (inference(state="running"), inference(accepted=6000)):
         with pytest.raises(ValueError, match="has not ended"):
             metrics.ended(wrong)
-    check(metrics.snapshot())
+    check(snapshots.snapshot(metrics))

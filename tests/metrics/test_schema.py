@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sw.codes import Code
+from sw.metrics import snapshots
 from sw.metrics.__main__ import main
 from sw.metrics.registry import Metrics
 from sw.metrics.schema import SCHEMA, SnapshotError, check, load
@@ -27,7 +28,7 @@ SUMMARY = ("llm_infer_p50_us", "llm_infer_p95_us", "llm_infer_p99_us", "llm_toke
 
 @pytest.fixture(scope="module")
 def snapshot() -> dict[str, Any]:
-    return json.loads(json.dumps(busy().snapshot()))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(snapshots.snapshot(busy())))  # type: ignore[no-any-return]
 
 
 def test_the_schema_is_one() -> None:
@@ -37,7 +38,7 @@ def test_the_schema_is_one() -> None:
 
 def test_valid(snapshot: dict[str, Any]) -> None:
     check(snapshot)
-    check(Metrics().snapshot())
+    check(snapshots.snapshot(Metrics()))
 
 
 def test_the_contract_names(snapshot: dict[str, Any]) -> None:
@@ -138,7 +139,7 @@ def test_tool(tmp_path: Path, snapshot: dict[str, Any], capsys: pytest.CaptureFi
     assert main(["check", str(path)]) == 0
     assert capsys.readouterr() == (f"{path}: valid\n", "")
     assert main(["prometheus", str(path)]) == 0
-    assert capsys.readouterr() == (busy().prometheus(), "")
+    assert capsys.readouterr() == (snapshots.prometheus(busy()), "")
     assert main(["page", str(path), str(page)]) == 0
     assert "<svg" in page.read_text()
     capsys.readouterr()

@@ -93,6 +93,7 @@ class Fuzzer:
         c.r_shift = rng.randrange(8)
         c.f_age = rng.choice((0, 0, 1, 2))
         c.lookahead = rng.choice((0, 1, 3, (1 << 31) - 1))
+        c.hold = rng.choice((0, 0, 2, 6, (1 << 31) - 1))
         c.promote_tier = rng.choice((0, 1, 1, 2, 3))
         c.evict_tiers = rng.randrange(16)
         c.max_retry = rng.randrange(4)

@@ -414,6 +414,7 @@ class Reference:
                 "prefetch_thresh",
                 "r_shift",
                 "lookahead",
+                "hold",
                 "promote_tier",
                 "evict_tiers",
             )
@@ -441,11 +442,13 @@ class Reference:
             block.f //= 2
         if block.move:
             return ""
-        soon = block.hint and 0 <= signed(block.access - s["step"]) <= s["lookahead"]
+        until = signed(block.access - s["step"])
+        soon = block.hint and 0 <= until <= s["lookahead"]
+        held = block.hint and 0 <= until <= max(s["lookahead"], s["hold"])
         if block.tier > s["promote_tier"] and (soon or block.p > s["prefetch_thresh"]):
             return self.decide(block, 1)
         listed = s["evict_tiers"] & 2**block.tier
-        if block.ref or block.hot or soon or not listed or block.tier == 3:
+        if block.ref or block.hot or held or not listed or block.tier == 3:
             return ""
         self.hist[block.tier].append(block.p)
         if block.p < s["evict_thresh"] or block.p < s["thresholds"][block.tier]:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from model.device import PortNotReady
+from model.errors import PortNotReady
 from model.memory import MemoryFault, TierMemory
 from model.timing import Timing
 from model.types import CompletionStatus

@@ -163,6 +163,19 @@ def test_a_relocated_entry_keeps_its_bad_meta_word() -> None:
         state.relocate(index, target)
 
 
+def test_g2_a_relocation_counts_a_bad_entry_once() -> None:
+    for scanning in (False, True):
+        state, index = broken(BadParity.META)
+        if scanning:
+            state.set_step(1)
+            state.scan_begin()
+        target = next(p for p in state.places(kv()) if p != index)
+        state.relocate(index, target)
+        assert state.counters.parity == 1
+        assert state.insert(kv(2), 15, 1).status == Status.OK
+        assert state.counters.parity == 1
+
+
 @EACH
 def test_a_move_of_it_ends_cancelled_and_its_slot_stays(which: BadParity) -> None:
     state = device()

@@ -10,7 +10,7 @@ from tests.model.helpers import begin, cold, device, kv, put
 def test_reset_values() -> None:
     c = Config()
     assert (c.w_r, c.w_f, c.w_s, c.w_d) == (64, 64, 64, 64)
-    assert (c.r_shift, c.f_age, c.lookahead, c.promote_tier, c.evict_tiers) == (3, 0, 1, 1, 0b0010)
+    assert (c.r_shift, c.f_age, c.lookahead, c.hold, c.promote_tier, c.evict_tiers) == (3, 0, 1, 0, 1, 0b0010)
     assert (c.evict_thresh, c.prefetch_thresh, c.max_retry, c.block_bytes) == (0, 65535, 3, 8192)
     assert c.req_hi == [65535] * 8
     zeros = [c.req_lo, c.base, c.reserve, c.low, c.high]

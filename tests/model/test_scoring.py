@@ -51,15 +51,15 @@ def plain(cfg: ScanConfig, x: dict[str, int]) -> tuple[int, int, int, Decision, 
     p = 65535 if x["hot"] else 0 if x["evictable"] else p
     r = x["r"] - max(1, x["r"] >> cfg.r_shift) if x["r"] > 0 else 0
     f = x["f"] >> 1 if cfg.age else x["f"]
-    window = x["hint"] and -signed >= 0 and signed != -(1 << 31) and -signed <= cfg.lookahead
-    if signed == -(1 << 31):
-        window = False  # 2^31 ahead is 2^31 behind as well: ACCESS_STEP - step is negative
+    coming = bool(x["hint"]) and -(1 << 31) < signed <= 0  # 2^31 ahead is 2^31 behind as well
+    window = coming and -signed <= cfg.lookahead
+    held = coming and -signed <= max(cfg.lookahead, cfg.hold)
     if x["in_flight"]:
         return p, r, f, Decision.NONE, False
     if x["tier"] > cfg.promote_tier and (p > cfg.prefetch_thresh or window):
         return p, r, f, Decision.PREFETCH, False
     listed = cfg.evict_tiers >> x["tier"] & 1 and x["tier"] < 3
-    counted = bool(listed and not (x["ref_count"] or x["hot"] or window))
+    counted = bool(listed and not (x["ref_count"] or x["hot"] or held))
     auto = x["tier"] < 3 and cfg.pressure[x["tier"]] and p < cfg.auto_thresh[x["tier"]]
     evict = counted and (p < cfg.evict_thresh or auto)
     return p, r, f, Decision.EVICT if evict else Decision.NONE, counted
@@ -278,6 +278,37 @@ def test_what_keeps_a_block_from_eviction(kept: dict[str, int]) -> None:
 def test_a_hint_beyond_lookahead_keeps_nothing() -> None:
     assert one(EVICT, hint=1, access_step=1002)[3] == Decision.EVICT
     assert one(EVICT, hint=1, access_step=999)[3] == Decision.EVICT
+
+
+@pytest.mark.parametrize(
+    ("lookahead", "hold", "ahead", "kept"),
+    [
+        (1, 0, 1, True),
+        (1, 0, 2, False),
+        (1, 7, 0, True),
+        (1, 7, 7, True),
+        (1, 7, 8, False),
+        (9, 7, 9, True),
+        (9, 7, 10, False),
+        (1, 7, -1, False),
+        (0, (1 << 31) - 1, (1 << 31) - 1, True),
+        (0, (1 << 31) - 1, 1 << 31, False),
+        (0, 1 << 30, 1 << 30, True),
+        (0, 1 << 30, (1 << 30) + 1, False),
+    ],
+)
+def test_hold_keeps_a_hinted_block_from_eviction_and_fetches_nothing(
+    lookahead: int, hold: int, ahead: int, kept: bool
+) -> None:
+    for step in (1000, (1 << 32) - 2):
+        cfg = replace(EVICT, w_s=0, lookahead=lookahead, hold=hold, step=step)
+        there = (step + ahead) % (1 << 32)
+        *_, decision, counted = one(cfg, hint=1, access_step=there)
+        assert decision == (Decision.NONE if kept else Decision.EVICT)
+        assert counted != kept
+        assert one(cfg, hint=0, access_step=there)[3] == Decision.EVICT
+        fetched = one(replace(cfg, evict_thresh=0), tier=2, hint=1, access_step=there)[3] == Decision.PREFETCH
+        assert fetched == (0 <= ahead <= lookahead)
 
 
 def test_tier_3_is_never_evicted() -> None:

@@ -103,6 +103,7 @@ MUTANTS: dict[str, Patch] = {
     "LOOKAHEAD is one too far": change(
         scan, "ScanConfig", lambda old: lambda **k: old(**(k | {"lookahead": k["lookahead"] + 1}))
     ),
+    "HOLD is one too far": change(scan, "ScanConfig", lambda old: lambda **k: old(**(k | {"hold": k["hold"] + 1}))),
     "prefetch at the threshold, not above": change(
         scan,
         "ScanConfig",

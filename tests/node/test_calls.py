@@ -16,8 +16,8 @@ from model.types import Decision as ModelDecision
 from sw.driver.device import Weights
 from sw.driver.score import Policy, score
 from sw.driver.types import Entry
-from sw.node.calls import CALLS
 from sw.node.client import CallRefused, Client
+from sw.node.dispatch import CALLS
 from sw.node.server import Server
 from sw.run import run
 from sw.uapi import description
@@ -188,7 +188,11 @@ def raw(client: Client, payload: bytes) -> tuple[int, Any]:
         (b'{"call":"run","cycles":-1}', errno.EINVAL, "cycles: -1 is less than the minimum of 0"),
         (b'{"call":"run","cycles":1.5}', errno.EINVAL, "cycles: 1.5 is not of type 'integer'"),
         (b'{"call":"run","cycles":1e400}', errno.EINVAL, "cycles: inf"),
-        (b'{"call":"run","cycles":NaN}', errno.EINVAL, "cycles: nan"),
+        (b'{"call":"run","cycles":NaN}', errno.EINVAL, "not a call: NaN is no number of JSON"),
+        (b'{"call":"run","cycles":-Infinity}', errno.EINVAL, "not a call: -Infinity is no number of JSON"),
+        (b'{"call":"run","cycles":1,"cycles":2}', errno.EINVAL, "not a call: a key comes twice"),
+        (b'{"call":"run","cycles":10.0}', errno.EINVAL, "cycles: 10.0 is not of type 'integer'"),
+        (b'{"call":"run","cycles":' + b"9" * 5000 + b"}", errno.EINVAL, "not a call"),
         (b'{"call":"run","cycles":true}', errno.EINVAL, "cycles: True is not of type 'integer'"),
         (b'{"call":"run","cycles":18446744073709551616}', errno.EINVAL, "maximum"),
         (b'{"call":"info","more":1}', errno.EINVAL, "Additional properties are not allowed"),
@@ -270,13 +274,14 @@ def test_the_score_and_its_terms_are_the_models(data: st.DataObject) -> None:
     weights = Weights(draw(BYTE), draw(BYTE), draw(BYTE), draw(BYTE), evict, draw(st.integers(evict, 65535)))
     auto = (draw(U16), draw(U16), draw(U16))
     policy = Policy(
-        draw(STEPS), weights, draw(st.integers(0, 5)), draw(st.integers(0, 3)), draw(st.integers(0, 15)), auto
+        draw(STEPS), weights, draw(st.integers(0, 5)), draw(st.integers(0, 9)), draw(st.integers(0, 3)),
+        draw(st.integers(0, 15)), auto,
     )
     seen = score(entry, policy)
     config = ScanConfig(
         number=1, start_row=0, step=policy.step, w_r=weights.w_r, w_f=weights.w_f, w_s=weights.w_s, w_d=weights.w_d,
         evict_thresh=weights.evict_thresh, prefetch_thresh=weights.prefetch_thresh, r_shift=3, age=False,
-        lookahead=policy.lookahead, promote_tier=policy.promote_tier, evict_tiers=policy.evict_tiers,
+        lookahead=policy.lookahead, hold=policy.hold, promote_tier=policy.promote_tier, evict_tiers=policy.evict_tiers,
         pressure=(True, True, True), auto_thresh=auto,
     )  # fmt: skip
     expected = score_one(

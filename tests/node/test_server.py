@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 
 from sw.node.client import CallRefused, Client, NodeError
+from sw.node.connections import CONNECTIONS, PER_PROCESS
 from sw.node.home import home_of
-from sw.node.server import CONNECTIONS, InUse, Server, in_thread
+from sw.node.lock import InUse
+from sw.node.server import Server, in_thread
 from sw.uapi.description import CALLS
 from sw.uapi.place import LONGEST, NAME, RUNTIME_VARIABLE, VARIABLE, PlaceError, default_path, private_folder
 from sw.uapi.wire import HEADER, MAGIC, Answer, Kind, Request
@@ -27,7 +29,7 @@ from tb.serve import cli
 from tests.node.serving import descriptors, model_node, serving, settled, started
 
 STEP = CALLS[0].request
-LONG = 10**11  # cycles: many seconds on the model
+LONG = 10**16  # cycles: hours on the model
 
 
 def left(folder: Path) -> list[str]:
@@ -208,16 +210,68 @@ def test_many_clients_at_once(server: Server) -> None:
     assert (sorted(good), errors) == (list(range(8)), [])
 
 
-def test_too_many_connections(server: Server) -> None:
-    clients = [Client(server.path) for _ in range(CONNECTIONS)]
+class OneProcessEach:
+    """Connections that each seem to come from another process."""
+
+    def __init__(self) -> None:
+        self.pid = 100_000
+
+    def __call__(self, connection: socket.socket) -> tuple[int, int]:
+        self.pid += 1
+        return self.pid, os.geteuid()
+
+
+def test_b4_a_process_has_a_limited_number_of_connections(server: Server) -> None:
+    clients = [Client(server.path) for _ in range(PER_PROCESS)]
     clients[-1].call("info")
-    with Client(server.path) as one_more, pytest.raises(NodeError, match="ended without an answer"):
-        one_more.call("info")
-    for client in clients:
-        client.close()
-    assert settled(lambda: not server.node.files)
+    why = rf"the node refuses: process {os.getpid()} has 64 connections to this node, at most 64; close one"
+    for _ in range(3):
+        with Client(server.path) as one_more, pytest.raises(NodeError, match=why):
+            one_more.call("info")
+    clients.pop().close()
+    assert settled(lambda: len(server.node.files) == PER_PROCESS - 1)
     with Client(server.path) as client:
         client.call("info")
+    for one in clients:
+        one.close()
+
+
+def test_b4_idle_connections_lock_nobody_out(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new client takes the place of the connection that has been idle for longest, silent ones first."""
+    monkeypatch.setattr("sw.node.server.peer", OneProcessEach())
+    busy = Client(server.path)
+    busy.call("info")
+    idle = [Client(server.path) for _ in range(CONNECTIONS - 1)]
+    with Client(server.path) as late:
+        assert late.call("info")["open_files"] == CONNECTIONS
+        assert busy.call("info")["open_files"] == CONNECTIONS
+    assert idle[0]._socket.recv(1) == b"", "the first of the silent ones has gone"
+    assert idle[0].call("info")["backend"] == "model", "and comes back when it asks"
+    for one in (busy, *idle):
+        one.close()
+
+
+def test_b4_work_is_not_dropped_for_a_new_client(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sw.node.server.peer", OneProcessEach())
+    bound = [Client(server.path) for _ in range(CONNECTIONS)]
+    for one in bound:
+        one.call("bind", va=4096, len=1, kv="1:0:0:0")
+    with Client(server.path) as late, pytest.raises(NodeError, match="256 connections to this node are open and at wo"):
+        late.call("info")
+    bound[7].call("unbind", va=4096)
+    with Client(server.path) as late:
+        late.call("info")
+    for one in bound:
+        one.close()
+
+
+def test_b4_who_never_asks_is_closed(server: Server, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.call("info")
+    with Client(server.path) as silent:
+        assert settled(lambda: len(server.node.files) == 2)
+        monkeypatch.setattr("sw.node.connections.SILENT_S", 0.1)
+        assert settled(lambda: client.call("info")["open_files"] == 1)
+        assert silent._socket.recv(1) == b""
 
 
 MALFORMED = [b"x", bytes(15), bytes(16), HEADER.layout.pack(MAGIC, 1, 0, STEP, 9), bytes(40_000)]
@@ -278,7 +332,7 @@ def test_a_run_that_nobody_waits_for_ends(server: Server, client: Client) -> Non
     time.sleep(0.1)
     mine.close()
     with Client(server.path) as other:
-        assert other.call("info")["now_ns"] < 4 * LONG
+        assert other.call("info")["now_ns"] < LONG
 
 
 def test_time_stands_still_between_commands(client: Client) -> None:
@@ -340,6 +394,21 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
         assert f"export {VARIABLE}={path}" in output
         assert "libkvcpu_preload.so" in output
     assert left(path.parent) == []
+
+
+def test_b3_a_run_without_end_holds_up_nobody(server: Server, client: Client) -> None:
+    """2^63 cycles for one client; others are answered meanwhile, and their time passes too."""
+    mine, reply_to = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with mine, Client(server.path) as endless:
+        with reply_to:
+            Request(Kind.CALL, 0, b'{"call":"run","cycles":%d}' % 2**63, reply_to).send(endless._socket)
+        assert settled(lambda: client.call("info")["now_ns"] > 10**9)
+        waits = []
+        for step in range(1, 101):
+            begun = time.monotonic()
+            client.call("step", step=step)
+            waits.append(time.monotonic() - begun)
+    assert sorted(waits)[-2] < 0.5, f"of 100 steps beside a run the slowest took {sorted(waits)[-3:]} s"
 
 
 def test_a_signal_ends_a_long_command(tmp_path: Path) -> None:

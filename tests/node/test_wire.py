@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sw.uapi.wire import HEADER, INLINE, LIMIT, MAGIC, Answer, Closed, Flag, Kind, Malformed, Request
+from sw.uapi.wire import HEADER, INLINE, LIMIT, MAGIC, MOST, Answer, Closed, Flag, Kind, Malformed, Request, TooLong
 from tests.node.serving import descriptors
 
 PACK = HEADER.layout.pack
@@ -29,9 +28,9 @@ def test_there_and_back(size: int) -> None:
     mine, reply_to = pair()
     payload = os.urandom(size)
     with there, here, mine, reply_to:
-        Request(Kind.CALL, 7, payload, reply_to).send(there)
+        Request(Kind.BUFFER, 7, payload, reply_to).send(there)
         request = Request.receive(here)
-        assert (request.kind, request.value, request.payload) == (Kind.CALL, 7, payload)
+        assert (request.kind, request.value, request.payload) == (Kind.BUFFER, 7, payload)
         with request.reply_to:
             Answer(Kind.CALL, 22, payload).send(request.reply_to)
         assert Answer.receive(mine) == Answer(Kind.CALL, 22, payload)
@@ -68,6 +67,29 @@ def bad(data: bytes, files: list[int], message: str) -> None:
         socket.send_fds(there, [data], files)
         with pytest.raises(Malformed, match=message):
             Request.receive(here)
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("kind", MOST)
+def test_b3_a_request_too_long_for_its_kind_is_not_read(kind: Kind) -> None:
+    before = descriptors()
+    most = MOST[kind]
+    for size in (most, most + 1):
+        there, here = pair()
+        mine, reply_to = pair()
+        with there, here, mine, reply_to:
+            Request(kind, 0, bytes(size), reply_to).send(there)
+            if size == most:
+                request = Request.receive(here)
+                assert len(request.payload) == most
+            else:
+                with pytest.raises(
+                    TooLong, match=f"a request of {size:,} bytes, of this kind at most {most:,}"
+                ) as late:
+                    Request.receive(here)
+                request = late.value.request
+                assert request.payload == b""
+            request.reply_to.close()
     assert descriptors() == before
 
 
@@ -125,8 +147,12 @@ def test_any_packet(data: bytes, kinds: str) -> None:
             socket.send_fds(there, [data or b"\0"], files)
         else:
             there.close()
-        with suppress(Malformed, Closed):
+        try:
             Request.receive(here).reply_to.close()
+        except TooLong as error:
+            error.request.reply_to.close()
+        except (Malformed, Closed):
+            pass
         os.close(read)
         os.close(write)
     assert descriptors() == before

@@ -16,11 +16,12 @@ import pytest
 from sw.replay.records import Sample, Tally
 from tb.replay import on_rtl
 from tb.replay.cli import main
-from tb.replay.feed import NAME, Reader, Update, Writer
+from tb.replay.feed import NAME, Update
 from tb.replay.options import Options
 from tb.run.build import Built
 from tb.run.errors import CheckError
 from tb.run.paths import ROOT
+from tb.sim.feed import Reader, Writer
 
 COUNT = {"type": "integer", "minimum": 0}
 RATE = {"type": "number", "minimum": 0, "maximum": 1}

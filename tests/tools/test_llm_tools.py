@@ -22,7 +22,6 @@ from sw.node.home import Home, home_of
 from sw.node.server import Server
 from sw.tools import det, graphctl, kvsh, llmctl, llminfer, llmstats, metrics
 from sw.tools.common import Tool
-from sw.tools.llminfer import printable
 from tb.run.paths import ROOT
 from tests.node.serving import environment, settled
 from tests.tools.running import Runner
@@ -54,13 +53,13 @@ def home(server: Server) -> Home:
 
 def test_load_and_unload(ctl: Runner) -> None:
     assert ctl.good("load") == "model 1 loaded: kv-cpu-micro, context 256 tokens, micro backend\n"
-    assert ctl.refused("load") == "LLM_LOAD: Exists (18)"
+    assert ctl.refused("load").startswith("LLM_LOAD: Exists (18)")
     assert ctl("status", "--json").json == {
         "models": 1, "queued": 0, "running": 0, "used_ppm": 100_000, "accepted": 0, "rejected": 0, "misses": 0,
     }  # fmt: skip
-    assert ctl.refused("unload", "7") == "LLM_UNLOAD: NoModel (30)"
+    assert ctl.refused("unload", "7").startswith("LLM_UNLOAD: NoModel (30)")
     assert ctl.good("unload") == "unloaded\n"
-    assert ctl.refused("unload", "1") == "LLM_UNLOAD: NoModel (30)"
+    assert ctl.refused("unload", "1").startswith("LLM_UNLOAD: NoModel (30)")
     loaded = ctl(*STUB, "--model", "1", "--ctx", "256", "--wcet-cycles", "0x61a8", "--json").json
     assert loaded == {"model": 1, "name": "kv-cpu-micro", "context": 256, "backend": "stub"}
     assert "models" in ctl.good("status")
@@ -73,11 +72,11 @@ def test_packages_that_are_refused(ctl: Runner, home: Home, tmp_path: Path) -> N
     altered.write_bytes(data)
     noise = tmp_path / "noise.kvm"
     noise.write_bytes(os.urandom(400))
-    assert ctl.refused("load", str(altered)) == "LLM_LOAD: Altered (33)"
-    assert ctl.refused("load", str(noise)) == "LLM_LOAD: Malformed (37)"
+    assert ctl.refused("load", str(altered)).startswith("LLM_LOAD: Altered (33)")
+    assert ctl.refused("load", str(noise)).startswith("LLM_LOAD: Malformed (37)")
     for key in home.trust.trusted():
         home.trust.remove(key.public.key_id)
-    assert ctl.refused("load") == "LLM_LOAD: WrongKey (34)"
+    assert ctl.refused("load").startswith("LLM_LOAD: WrongKey (34)")
     entries = ctl("audit", "--json").json["entries"]
     assert [e["code"] for e in entries if e["operation"] == "llm.load"] == [33, 37, 34]
     assert ctl.refused("load", str(tmp_path / "none.kvm")) == f"{tmp_path / 'none.kvm'}: no such file or directory"
@@ -90,8 +89,8 @@ def test_packages_that_are_refused(ctl: Runner, home: Home, tmp_path: Path) -> N
 def test_budget(ctl: Runner) -> None:
     assert ctl.good("budget", "0", "30000000", "100000000") == "class 0: admitted, 360,000 ppm used in all\n"
     assert ctl("budget", "3", "80000000", "800000000", "50", "--json").json == {"used_ppm": 450_000}
-    assert ctl.refused("budget", "0", "90000000", "100000000") == "LLM_BUDGET: AdmissionRefused (22)"
-    assert ctl.refused("budget", "0", "0", "100000000") == "LLM_BUDGET: BadArgument (16)"
+    assert ctl.refused("budget", "0", "90000000", "100000000").startswith("LLM_BUDGET: AdmissionRefused (22)")
+    assert ctl.refused("budget", "0", "0", "100000000").startswith("LLM_BUDGET: BadArgument (16)")
 
 
 def test_keys_and_capabilities(ctl: Runner, tool: Callable[[Tool], Runner], tmp_path: Path) -> None:
@@ -111,22 +110,22 @@ def test_keys_and_capabilities(ctl: Runner, tool: Callable[[Tool], Runner], tmp_
     assert infer.good_stdout("--token-file", str(token), PROMPT) == SUMMARY + "\n"
     none = tmp_path / "none.token"
     assert ctl.refused("status", "--token-file", str(none)) == f"{none}: no such file or directory"
-    assert ctl.refused("unload", "--token-file", str(token)) == "LLM_UNLOAD: AuthFailed (5)"
-    assert ctl.refused("audit", "--token-file", str(token)) == "AuthFailed: no capability for this"
-    assert ctl.refused("keys", "--token-file", str(token)) == "AuthFailed: no capability for this"
+    assert ctl.refused("unload", "--token-file", str(token)).startswith("LLM_UNLOAD: AuthFailed (5); use")
+    assert ctl.refused("audit", "--token-file", str(token)).startswith("AuthFailed (5): no capability for this; ")
+    assert ctl.refused("keys", "--token-file", str(token)).startswith("AuthFailed (5): no capability for this; ")
     assert ctl.refused("grant", "eve", "--write", str(tmp_path / "e"), "--token-file", str(token)).startswith(
         "AuthFailed"
     )
     assert ctl.good("revoke", "3") == "capability 3 has ended\n"
-    assert infer.refused("--token-file", str(token), PROMPT) == "shared buffer: AuthFailed (5)"
-    assert ctl.refused("revoke", "3") == "NotFound: no capability 3"
+    assert infer.refused("--token-file", str(token), PROMPT).startswith("shared buffer: AuthFailed (5); use")
+    assert ctl.refused("revoke", "3").startswith("NotFound (17): no capability 3; check")
     assert ctl.refused("grant", "no holder", "--write", str(tmp_path / "x")).startswith(
-        "BadArgument: holder 'no holder'"
+        "BadArgument (16): holder 'no holder'"
     )
     short = tmp_path / "short.token"
     ctl.good("grant", "carol", "--lasts-ns", "1000", "--write", str(short))
     tool(kvsh.TOOLS["kvctl"]).good("run", "100000")
-    assert infer.refused("--token-file", str(short), PROMPT) == "shared buffer: AuthFailed (5)"
+    assert infer.refused("--token-file", str(short), PROMPT).startswith("shared buffer: AuthFailed (5); use")
 
 
 def test_token_files(ctl: Runner, home: Home, tmp_path: Path) -> None:
@@ -140,7 +139,7 @@ def test_token_files(ctl: Runner, home: Home, tmp_path: Path) -> None:
     noise.chmod(0o600)
     assert ctl.refused("status", "--token-file", str(noise)) == f"{noise}: holds no token"
     noise.write_text("0x0000000000000000\n")
-    assert ctl.refused("status", "--token-file", str(noise)) == "LLM_STATUS: AuthFailed (5)"
+    assert ctl.refused("status", "--token-file", str(noise)).startswith("LLM_STATUS: AuthFailed (5)")
 
 
 def test_audit(ctl: Runner, home: Home) -> None:
@@ -206,14 +205,14 @@ def test_the_micro_model_repeats_itself(ctl: Runner, tool: Callable[[Tool], Runn
     ],
 )
 def test_the_gate_refuses(infer: Runner, ctl: Runner, arguments: list[str], message: str) -> None:
-    assert infer.refused(*arguments) == message
+    assert infer.refused(*arguments).startswith(message)
     expected = 0 if "buffer" in message else 1
     assert ctl("status", "--json").json["rejected"] == expected
     assert infer.good_stdout(PROMPT) == SUMMARY + "\n", "and no buffer was left behind"
 
 
 def test_no_model(tool: Callable[[Tool], Runner]) -> None:
-    assert tool(llminfer.TOOL).refused(PROMPT) == "LLM_INFER_START: NoModel (30)"
+    assert tool(llminfer.TOOL).refused(PROMPT).startswith("LLM_INFER_START: NoModel (30); load a model (`llmctl load`)")
 
 
 def test_interrupted_inference_is_cancelled(
@@ -234,7 +233,8 @@ def test_interrupted_inference_is_cancelled(
     assert (process.returncode, errors) == (130, b"interrupted\n")
     assert ctl("status", "--json").json["running"] == 0
     entries = ctl("audit", "--json").json["entries"]
-    assert [e["object"] for e in entries if e["operation"] == "llm.infer.cancel"] == ["infer:1"]
+    cancelled = [e["object"] for e in entries if e["operation"] == "llm.infer.cancel" and "ended" not in e]
+    assert cancelled == ["infer:1"], "by the end of its connection, or by the tool's own frame, whichever came first"
 
 
 def test_stats(tool: Callable[[Tool], Runner], infer: Runner) -> None:
@@ -248,26 +248,22 @@ def test_stats(tool: Callable[[Tool], Runner], infer: Runner) -> None:
     assert (told["accepted"], told["rejected"], told["llm_rejects_by_code"]) == (1, 1, {"PromptTooLong": 1})
 
 
-def test_no_control_sequences() -> None:
-    assert printable("a\x1b[2Jb\n\tc\x07\x9b\u202e é") == "a\ufffd[2Jb\n\tc\ufffd\ufffd\ufffd é"
-
-
 # ---------------------------------------------------------------- graphctl, det, metrics
 
 
 def test_graph(tool: Callable[[Tool], Runner]) -> None:
     graph = tool(graphctl.TOOL)
     assert graph.good("show") == "there is no graph\n"
-    assert graph.refused("start", "1") == "START_GRAPH: NoGraph (3)"
+    assert graph.refused("start", "1").startswith("START_GRAPH: NoGraph (3)")
     assert graph.good("create") == "done\n"
-    assert graph.refused("create") == "CREATE_GRAPH: Exists (18)"
+    assert graph.refused("create").startswith("CREATE_GRAPH: Exists (18)")
     assert graph.good("channel") == "channel 0\n"
     assert graph("channel", "64", "--json").json == {"channel": 1}
-    assert graph.refused("channel", "63") == "ADD_CHANNEL: BadArgument (16)"
+    assert graph.refused("channel", "63").startswith("ADD_CHANNEL: BadArgument (16)")
     graph.good("operator", "2", "--out", "0")
     graph.good("operator", "1", "--in", "0", "--out", "1", "--priority", "1", "--stage", "1")
     graph.good("operator", "3", "--in", "1", "--priority", "2", "--in-schema", "0")
-    assert graph.refused("operator", "3", "--in", "1") == "ADD_OPERATOR: Exists (18)"
+    assert graph.refused("operator", "3", "--in", "1").startswith("ADD_OPERATOR: Exists (18)")
     assert graph.good("start", "30") == "30 steps run\n"
     told = graph("show", "--json").json
     assert (told["exists"], told["deterministic"], len(told["operators"]), len(told["channels"])) == (True, False, 3, 2)
@@ -276,10 +272,10 @@ def test_graph(tool: Callable[[Tool], Runner]) -> None:
 
 def test_deterministic_mode(tool: Callable[[Tool], Runner]) -> None:
     graph, mode = tool(graphctl.TOOL), tool(det.TOOL)
-    assert mode.refused("enable", "50000", "200000") == "ENABLE_DETERMINISTIC: NoGraph (3)"
+    assert mode.refused("enable", "50000", "200000").startswith("ENABLE_DETERMINISTIC: NoGraph (3)")
     graph.good("create")
-    assert mode.refused("enable", "50000", "200000", "200001") == "ENABLE_DETERMINISTIC: BadArgument (16)"
-    assert mode.refused("enable", "150000", "200000") == "ENABLE_DETERMINISTIC: AdmissionRefused (22)"
+    assert mode.refused("enable", "50000", "200000", "200001").startswith("ENABLE_DETERMINISTIC: BadArgument (16)")
+    assert mode.refused("enable", "150000", "200000").startswith("ENABLE_DETERMINISTIC: AdmissionRefused (22)")
     used = mode("enable", "1000", "200000000", "--json").json["used_ppm"]
     assert mode("status", "--json").json["det_used_ppm"] == used
     shown = mode.good("status")

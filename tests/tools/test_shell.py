@@ -148,4 +148,5 @@ def test_llm_quick() -> None:
         [sys.executable, "-m", "sw.tools.quick", "--prompt", "x" * 5000], cwd=ROOT, env=environment(Path("/nowhere")),
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert (refused.returncode, refused.stderr) == (1, "error: LLM_INFER_START: PromptTooLong (27)\n")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: LLM_INFER_START: PromptTooLong (27)")

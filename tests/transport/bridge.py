@@ -9,7 +9,8 @@ import threading
 import tty
 from pathlib import Path
 
-from model.device import DeviceModel, PortNotReady, Slverr
+from model.device import DeviceModel
+from model.errors import PortNotReady, Slverr
 from sw.transport import frames
 from sw.transport.frames import IRQ_BYTE, Status, crc8
 

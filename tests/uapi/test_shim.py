@@ -55,6 +55,35 @@ def test_corner(server: Server, case: str) -> None:
         assert settled(lambda: client.call("info")["open_files"] == 1), "files are closed when their programs end"
 
 
+OPENINGS = [
+    "spelled", "linked", "others", "functions", "modes", "cleared", "full_table", "closed", "reopened", "executed",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OPENINGS)
+def test_e1_the_file_that_is_opened_decides(server: Server, tmp_path: Path, case: str) -> None:
+    """However it is spelled and by whichever function; and its descriptor is one of a device node."""
+    done = shimmed(server.path, [str(compiled("openings")), case, str(tmp_path)])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "good\n", "")
+
+
+def test_e1_the_working_directory_may_be_gone(server: Server, tmp_path: Path) -> None:
+    program = """
+        import os
+        os.rmdir(os.getcwd())
+        for name in ("kvcpu0", "../kvcpu0"):
+            try:
+                os.open(name, os.O_RDWR)
+            except FileNotFoundError:
+                print("none")
+        print(os.open("/dev/kvcpu0", os.O_RDWR) > 2)
+    """
+    (tmp_path / "gone").mkdir()
+    command = ["sh", "-c", f"cd {tmp_path}/gone && exec {sys.executable} -I -c '{textwrap.dedent(program)}'"]
+    done = shimmed(server.path, command)
+    assert (done.stdout, done.stderr) == ("none\nnone\nTrue\n", "")
+
+
 def test_python(server: Server) -> None:
     program = """
         import fcntl, os, struct

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sw.llm.backend import Compute, InferenceFailed, ModelInfo, Need, Sampling, Usage, check_request
+from sw.llm.backend import Compute, InferenceFailed, ModelInfo, Need, Sampling, check_request
 from sw.llm.micro import tokenizer
 from sw.llm.micro.kv import KvStore, KvStores
-from sw.llm.micro.kvformat import Floats
 from sw.llm.micro.model import Transformer
 from sw.llm.micro.sampling import Sampler
+from sw.llm.quantisation import Floats
+from sw.metrics.usage import Usage
 
 CHUNK_TOKENS = 16
 

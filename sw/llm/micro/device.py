@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sw.llm.backend import DeviceFault, Usage
-from sw.llm.micro.kvformat import BlockLayout, Floats
+from sw.llm.backend import DeviceFault
+from sw.llm.micro.kvformat import BlockLayout
 from sw.llm.micro.model import ModelConfig
 from sw.llm.micro.prefixes import PrefixBlock, Shape
 from sw.llm.micro.session import DeviceSession, NewBlock, Place, Wanted
 from sw.llm.package import Quantisation
+from sw.llm.quantisation import Floats
+from sw.metrics.usage import Usage
 from sw.regs.kv_address import KvAddress
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sw.llm.backend import Usage
-from sw.llm.micro.kvformat import Floats
+from sw.llm.quantisation import Floats
+from sw.metrics.usage import Usage
 
 
 class KvStore(Protocol):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sw.llm.micro.kv import KvStore
-from sw.llm.micro.kvformat import Floats
+from sw.llm.quantisation import Floats
 
 EPSILON = np.float32(1e-5)
 ROPE_BASE = 10_000.0

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sw.llm.backend import Usage
-from sw.llm.micro.kvformat import Floats, decode, encode
 from sw.llm.micro.model import ModelConfig
 from sw.llm.package import Quantisation
+from sw.llm.quantisation import Floats, decode, encode
+from sw.metrics.usage import Usage
 
 
 class ReferenceKv:

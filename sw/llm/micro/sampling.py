@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sw.llm.backend import THOUSANDTHS, Sampling
-from sw.llm.micro.kvformat import Floats
+from sw.llm.quantisation import Floats
 
 
 class Sampler:

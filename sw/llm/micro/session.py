@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from sw.driver import Driver, DriverError
 from sw.driver.types import TIERS, InsertRequest
-from sw.llm.backend import DeviceFault, Usage
+from sw.llm.backend import DeviceFault
 from sw.llm.micro.prefixes import PrefixBlock, PrefixPool, Run, Shape
+from sw.metrics.usage import Usage
 from sw.regs.kv_address import KvAddress
 from sw.regs.registers import Completion, Status
 from sw.transport.base import Lookup, TransportError

@@ -21,6 +21,7 @@ from sw.llm.micro.backward import Array, Gradients
 from sw.llm.micro.corpus import Corpus, CorpusError, load
 from sw.llm.micro.model import ModelConfig
 from sw.llm.micro.weights import seeded
+from sw.terminal import command_line, complain
 
 CONFIG = ModelConfig(
     context=256, vocabulary=tokenizer.VOCABULARY, layers=2, heads=4, kv_heads=2, head_dim=32, hidden=384
@@ -142,10 +143,10 @@ def main(arguments: list[str] | None = None) -> int:
         weights = train(corpus, Schedule(options.steps), options.seed)
         np.savez(options.output, allow_pickle=False, **weights)
     except CorpusError as error:
-        print(f"train: {error}", file=sys.stderr)
+        complain(f"train: {error}")
         return 2
     except OSError as error:
-        print(f"train: {error.filename}: {error.strerror}", file=sys.stderr)
+        complain(f"train: {error.filename}: {error.strerror}")
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -154,4 +155,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(main))

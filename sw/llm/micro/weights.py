@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sw.llm.micro.kvformat import Floats, decode
 from sw.llm.micro.model import ModelConfig, Transformer
 from sw.llm.package import Header, Package, Quantisation
+from sw.llm.quantisation import Floats, decode
 
 
 class UnsupportedModel(ValueError):

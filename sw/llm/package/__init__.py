@@ -2,9 +2,10 @@
 
 from sw.llm.package.build import Weights, pack, sign
 from sw.llm.package.errors import PackageRefused
-from sw.llm.package.format import Header, Malformed, Quantisation, Tensor
+from sw.llm.package.format import Header, Malformed, Tensor
 from sw.llm.package.trust import Calendar, TrustedKey, TrustError, TrustStore, host_calendar
 from sw.llm.package.verify import Package, PackageLimits, verify, verify_file
+from sw.llm.quantisation import Quantisation
 
 __all__ = [
     "Calendar",

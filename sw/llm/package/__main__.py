@@ -21,6 +21,7 @@ from sw.llm.package.format import Malformed
 from sw.llm.package.trust import TrustedKey, TrustError, TrustStore, host_calendar
 from sw.llm.package.verify import PackageLimits, read_package, verify_file
 from sw.signing import KeyFileError, PrivateKey, PublicKey
+from sw.terminal import command_line, complain
 
 USE = 2
 REFUSED = 1
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"package: {message}", file=sys.stderr)
+    complain(f"package: {message}")
     return status
 
 
@@ -245,4 +246,4 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(main))

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sw.llm.package.build import Weights
-from sw.llm.package.format import SIGNED_TAIL, Header, Quantisation, parse
+from sw.llm.package.format import SIGNED_TAIL, Header, parse
+from sw.llm.quantisation import Quantisation, encode
 
 FIELDS = {
     "id": "model_id",
@@ -77,9 +78,6 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _tensor(name: str, array: NDArray[Any], quantisation: Quantisation) -> Weights:
-    # here, because the number formats know packages already
-    from sw.llm.micro.kvformat import encode
-
     if array.dtype not in (np.dtype("float32"), np.dtype("float16")):
         raise ValueError(f"array {name} is {array.dtype}, not float32 or float16")
     if not 1 <= array.ndim <= 4:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from itertools import pairwise
-from math import prod
+
+from sw.llm.quantisation import Quantisation
 
 MAGIC = b"KVCPULLM"
 FORMAT = 1
@@ -29,31 +29,6 @@ SIGNED_TAIL = 96  # digest and signature: all but these is what the digest cover
 LEAST_BYTES = HEADER.size + TRAILER.size
 NO_KEY = bytes(32)
 NO_SIGNATURE = bytes(64)
-
-
-class Quantisation(IntEnum):
-    """Types of numbers, of weights and of K/V."""
-
-    F32 = 0
-    F16 = 1
-    Q8_0 = 2
-    Q4_0 = 3
-
-    @property
-    def block(self) -> tuple[int, int]:
-        """Elements of one block, and its bytes (quantised blocks as in ggml: an f16 scale, then the codes)."""
-        return {0: (1, 4), 1: (1, 2), 2: (32, 34), 3: (32, 18)}[self]
-
-    def nbytes(self, dims: Sequence[int]) -> int:
-        """Bytes of a tensor.
-
-        Raises:
-            ValueError: its last dimension is no multiple of the block.
-        """
-        elements, size = self.block
-        if dims[-1] % elements:
-            raise ValueError(f"{self.name} needs a last dimension that is a multiple of {elements}, not {dims[-1]}")
-        return prod(dims) // elements * size
 
 
 class Malformed(ValueError):

@@ -18,12 +18,12 @@ from sw.llm.package.format import (
     Header,
     Layout,
     Malformed,
-    Quantisation,
     Tensor,
     UnknownFormat,
     parse,
 )
 from sw.llm.package.trust import TrustedKey, TrustError, TrustStore
+from sw.llm.quantisation import Quantisation
 
 KV_ADDRESS_LIMIT = 256  # layer and head of a KV address have 8 bits (device.md 2)
 

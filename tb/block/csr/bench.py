@@ -256,6 +256,7 @@ def _cfg_fields() -> dict[str, tuple[str, int, int]]:
         "R_SHIFT": ("r_shift", 3, 0),
         "F_AGE": ("f_age", 5, 0),
         "LOOKAHEAD": ("lookahead", 31, 0),
+        "HOLD": ("hold", 31, 0),
         "PROMOTE_TIER": ("promote_tier", 2, 0),
         "EVICT_TIERS": ("evict_tiers", 4, 0),
         "MAX_RETRY": ("max_retry", 8, 0),

@@ -58,8 +58,9 @@ FIXED = {
     0x0528: ("PREFETCH_THRESH", 65535),
     0x0530: ("THRESHOLDS", 65535 << 16),
 }
-RESETS = {"R_SHIFT": 3, "F_AGE": 0, "LOOKAHEAD": 1, "PROMOTE_TIER": 1, "EVICT_TIERS": 2, "MAX_RETRY": 3,
-          "BLOCK_BYTES": 8192, "CMD_SPAN": 0x0101, "IRQ_STATUS": 0, "IRQ_ENABLE": 0, "CTRL": 0}  # fmt: skip
+RESETS = {"R_SHIFT": 3, "F_AGE": 0, "LOOKAHEAD": 1, "HOLD": 0, "PROMOTE_TIER": 1, "EVICT_TIERS": 2,
+          "MAX_RETRY": 3, "BLOCK_BYTES": 8192,
+          "CMD_SPAN": 0x0101, "IRQ_STATUS": 0, "IRQ_ENABLE": 0, "CTRL": 0}  # fmt: skip
 
 
 def _plain(register: Register) -> bool:

@@ -68,7 +68,7 @@ def _decides_by(cfg: ScanConfig, tier: int) -> str:
     return (
         f"(EVICT_THRESH {cfg.evict_thresh}, T {cfg.auto_thresh[tier] if tier < 3 and cfg.pressure[tier] else 0}, "
         f"PREFETCH_THRESH {cfg.prefetch_thresh}, PROMOTE_TIER {cfg.promote_tier}, EVICT_TIERS {cfg.evict_tiers:#06b}, "
-        f"step {cfg.step}, LOOKAHEAD {cfg.lookahead})"
+        f"step {cfg.step}, LOOKAHEAD {cfg.lookahead}, HOLD {cfg.hold})"
     )
 
 
@@ -113,6 +113,7 @@ class Lane:
             r_shift=cfg.r_shift,
             age=int(cfg.age),
             lookahead=cfg.lookahead,
+            hold=cfg.kept_ahead,
             promote_tier=cfg.promote_tier,
             evict_tiers=cfg.evict_tiers,
             pressure=[int(p) for p in cfg.pressure],
@@ -311,6 +312,21 @@ async def test_guards(ctx: Context) -> None:
             await lane.scan(cfg, [replace(e, tier=t) for e in alone for t in range(4)])
 
 
+@kv_test(timeout_cycles=20_000)
+async def test_hint_windows(ctx: Context) -> None:
+    """LOOKAHEAD and HOLD around every power of two: the steps at, before and behind the end of each window."""
+    await out_of_reset(ctx)
+    lane = Lane(ctx)
+    ends = sorted({0, (1 << 31) - 1, *(1 << n for n in range(31))})
+    for number, end in enumerate(ends):
+        step = (0, 1000, 0x7FFF_FFFF, U32)[number % 4]
+        ahead = (end - 1, end, end + 1, (1 << 31) - 1, 1 << 31, -1)
+        hinted = [Entry(tier=t, r=0, f=0, hint=1, access_step=step + d & U32) for d in ahead for t in range(4)]
+        cfg = replace(PLAIN, step=step, evict_thresh=65535, evict_tiers=0b1111, w_s=0)
+        for lookahead, hold in ((end, 0), (0, end), (end, end // 2), (end // 2, end)):
+            await lane.scan(replace(cfg, lookahead=lookahead, hold=hold), hinted)
+
+
 @kv_test(timeout_cycles=40_000)
 async def test_random(ctx: Context) -> None:
     """Constrained random entries under random configurations; thresholds near the scores that occur."""
@@ -327,11 +343,14 @@ async def test_random(ctx: Context) -> None:
     for _ in range(40):
         step = rng.choice((rng.getrandbits(32), rng.randrange(300), U32 - rng.randrange(300)))
         lookahead = rng.choice((0, 1, 8, 300, rng.getrandbits(31)))
+        hold = rng.choice((0, 0, 9, 300, rng.getrandbits(31)))
         entries = [
             Entry(
                 tier=rng.randrange(4),
                 access_step=step
-                + rng.choice((0, rng.randrange(-300, 300), lookahead, lookahead + 1, rng.getrandbits(32)))
+                + rng.choice(
+                    (0, rng.randrange(-300, 300), lookahead, lookahead + 1, hold, hold + 1, rng.getrandbits(32))
+                )
                 & U32,
                 ref_count=rng.choice((0, 0, 0, rng.randrange(256))),
                 r=rng.choice((0, 1, 255, rng.randrange(256))),
@@ -360,6 +379,7 @@ async def test_random(ctx: Context) -> None:
             r_shift=rng.randrange(8),
             age=rng.random() < 0.5,
             lookahead=lookahead,
+            hold=hold,
             promote_tier=rng.randrange(4),
             evict_tiers=rng.randrange(16),
             pressure=(rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.5),

@@ -150,6 +150,7 @@ async def test_timeline(ctx: Context) -> None:
         "prefetch_thresh": 40960,
         "r_shift": 5,
         "lookahead": 9,
+        "hold": 10,
         "promote_tier": 2,
         "evict_tiers": 6,
     }
@@ -182,6 +183,23 @@ async def test_timeline(ctx: Context) -> None:
         ctx.compare("scan_busy after the scan", 0, idle["scan_busy"])
         bench.configure(**weights, **others)
         await bench.until("hist_ready", MAX_SUM_CYCLES)
+
+
+@kv_test(timeout_cycles=50_000)
+async def test_hold(ctx: Context) -> None:
+    """A scan's hold is the larger of LOOKAHEAD and HOLD as they stood at its start, in all 31 bits."""
+    bench = Bench(ctx)
+    await bench.start()
+    most = (1 << 31) - 1
+    pairs = [(0, 0), (most, 0), (0, most), (most, most - 1), (most - 1, most)]
+    pairs += [pair for bit in range(31) for pair in ((1 << bit, (1 << bit) - 1), ((1 << bit) - 1, 1 << bit))]
+    for step, (lookahead, hold) in enumerate(pairs):
+        bench.configure(lookahead=lookahead, hold=hold)
+        await bench.cycle()
+        await bench.scan(step)
+        about = {"LOOKAHEAD": lookahead, "HOLD": hold}
+        ctx.compare("scan uses LOOKAHEAD", lookahead, bench.used["lookahead"], **about)
+        ctx.compare("scan keeps hinted blocks ahead by", max(lookahead, hold), bench.used["hold"], **about)
 
 
 @kv_test(timeout_cycles=20_000)

@@ -1,39 +1,63 @@
-"""A transport whose long sleeps end when its node does."""
+"""A served device's transport: long waits do not hold up whoever serves, and a device at rest is not waited for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sw.transport.base import Lookup, LookupAnswer, Operation, Transport, TransportError
+from sw.regs import registers as regs
+from sw.transport.base import (
+    AccessRefused,
+    Lookup,
+    LookupAnswer,
+    Operation,
+    Transport,
+    TransportError,
+    WaitIrq,
+    WaitTimeout,
+)
 
-SLICE_NS = 1_000_000  # of device time between two looks at whether the node is ending
+SLICE_NS = 1_000_000  # of device time; what waits longer than this waits for time, not for the device
 
 
 class Stopping(TransportError):
     """The node is ending: what would take long is not finished."""
 
 
-class StoppableTransport(Transport):
+class ServedTransport(Transport):
     """Passes everything on to `inner`; a sleep over SLICE_NS is cut into slices, and ends early by an error.
 
-    A simulator may need minutes for a tenth of a second of device time, which Ctrl-C must not have to wait for.
+    While the device is at rest nothing in it changes with time: the rest of such a sleep is skipped, that is added to
+    the clock without a cycle of the device. A simulator would need minutes for a tenth of a second in which a class of
+    the LLM service waits for its budget.
+
+    Attributes:
+        skipped_ns: of this clock, in which the device stood still.
     """
 
     def __init__(self, inner: Transport, stopping: Callable[[], bool]) -> None:
         self.inner = inner
+        self.skipped_ns = 0
         self._stopping = stopping
 
     async def sleep(self, ns: int) -> None:
-        """Let at least `ns` of device time pass.
+        """Let at least `ns` pass.
 
         Raises:
             Stopping: the node is ending and more than a slice is left.
         """
-        while ns > SLICE_NS:
+        end = self.now() + ns
+        while (left := end - self.now()) > SLICE_NS:
             if self._stopping():
                 raise Stopping("the node is ending")
-            await self.inner.sleep(SLICE_NS)
-            ns -= SLICE_NS
+            if regs.STATUS["IDLE"].get(await self.inner.read(regs.STATUS.offset)):
+                self.skipped_ns += max(0, end - self.now())
+            else:
+                await self.inner.sleep(SLICE_NS)
+        if left > 0:
+            await self.inner.sleep(left)
+
+    async def simulate(self, ns: int) -> None:
+        """Let the device itself run for `ns`."""
         await self.inner.sleep(ns)
 
     @property
@@ -42,8 +66,8 @@ class StoppableTransport(Transport):
         return self.inner.has_window
 
     def now(self) -> int:
-        """Device time in ns."""
-        return self.inner.now()
+        """Device time in ns, and what was skipped."""
+        return self.inner.now() + self.skipped_ns
 
     async def read(self, offset: int) -> int:
         """Read a register of BAR0."""
@@ -58,8 +82,21 @@ class StoppableTransport(Transport):
         await self.inner.wait_irq(timeout_ns)
 
     async def batch(self, operations: Sequence[Operation]) -> list[int]:
-        """Operations in order."""
-        return await self.inner.batch(operations)
+        """Operations in order; the time of a wait is this clock's."""
+        try:
+            return self._on_this_clock(operations, await self.inner.batch(operations))
+        except AccessRefused as refused:
+            done = self._on_this_clock(operations, refused.results)
+            raise AccessRefused(refused.operation, refused.index, done) from None
+        except WaitTimeout as timeout:
+            done = self._on_this_clock(operations, timeout.results)
+            raise WaitTimeout(timeout.timeout_ns, timeout.index, done) from None
+
+    def _on_this_clock(self, operations: Sequence[Operation], results: Sequence[int]) -> list[int]:
+        return [
+            result + self.skipped_ns if isinstance(operation, WaitIrq) else result
+            for operation, result in zip(operations, results, strict=False)
+        ]
 
     async def read_window(self, offset: int) -> int:
         """Read 64 bits of BAR2."""

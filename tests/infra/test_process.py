@@ -1,0 +1,125 @@
+"""Processes end with the runner whatever ends it, and a simulator that somebody else killed is reported as such."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tb.run import process
+from tb.run.errors import CheckError
+from tb.run.paths import CACHE, ROOT
+
+from .conftest import MANIFEST
+from .test_cli import command, planted_manifest, processes_with
+
+__all__ = ["planted_manifest"]
+
+
+def processes(mark: str, word: str) -> list[int]:
+    """Ids of the processes with `mark` in their environment and `word` in their command line."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            marked = entry.name.isdecimal() and mark in (entry / "environ").read_text(errors="replace")
+            if marked and word in (entry / "cmdline").read_text():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(condition: Callable[[], bool], limit_s: float, what: str) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+@contextmanager
+def started(arguments: list[str], home: Path) -> Iterator["subprocess.Popen[str]"]:
+    """The command, with `home` as a mark that all its children have."""
+    child = subprocess.Popen(
+        arguments,
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+@pytest.mark.parametrize(("what", "sign"), [("simulation", "/Vtop"), ("build", "cc1plus")])
+@pytest.mark.usefixtures("built")
+def test_d3_a_killed_runner_leaves_no_process(planted_manifest: Path, tmp_path: Path, what: str, sign: str) -> None:
+    arguments = ["run", "--test", "hangs_in_python"]
+    if what == "build":  # one that was never made: a flag that names this test's folder
+        text = planted_manifest.read_text()
+        planted_manifest.write_text(text.replace('waves = ["clk"', f'flags = ["-DX={tmp_path.name}"]\nwaves = ["clk"'))
+        arguments = ["build", "--top", "counter"]
+    mark = f"HOME={tmp_path}"
+    with started(command(planted_manifest, *arguments), tmp_path) as child:
+        wait_for(lambda: bool(processes(mark, sign)), 120, "nothing was started")
+        unfinished = set(CACHE.glob("work-*"))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        wait_for(lambda: not processes_with(mark), 10, f"still there: {processes_with(mark)}")
+    if what == "build":
+        assert unfinished
+        subprocess.run(command(MANIFEST, "build", "--top", "counter"), cwd=ROOT, check=True)
+        assert not unfinished & set(CACHE.glob("work-*"))
+
+
+@pytest.mark.usefixtures("built")
+def test_d1_a_killed_simulator_is_reported_and_starts_no_build(planted_manifest: Path, tmp_path: Path) -> None:
+    mark = f"HOME={tmp_path}"
+    arguments = command(planted_manifest, "run", "--waves", "failure", "--test", "hangs_in_python")
+    with started(arguments, tmp_path) as child:
+        wait_for(lambda: bool(processes(mark, "/Vtop")), 60, "no simulator")
+        for pid in processes(mark, "/Vtop"):
+            os.kill(pid, signal.SIGKILL)
+        out, _ = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert "the simulator was killed from outside by SIGKILL (out of memory?): run it again" in out
+    assert "build:" not in out
+    assert "waves  none: the run was killed from outside" in out
+
+
+def test_a_program_that_cannot_be_started_is_one_line(tmp_path: Path) -> None:
+    program = tmp_path / "Vtop"
+    program.write_text("")
+    for mode, why in ((0o644, "Permission denied"), (0o755, "Exec format error")):
+        program.chmod(mode)
+        with pytest.raises(CheckError, match=why):
+            process.run([str(program)], env={}, cwd=tmp_path, log=tmp_path / "log")
+
+
+def test_the_watchdog_ends_with_the_runner() -> None:
+    text = (
+        "import os\nfrom tb.run import process\nwith process.no_process_left():\n    print(process.output(['true'])[0])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", f"{text}\nprint(process._watchdog.word)"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    status, word = result.stdout.split()
+    assert status == "0"
+    watchdogs = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if word in _text(path)]
+    assert watchdogs == []
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
