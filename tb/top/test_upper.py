@@ -116,39 +116,23 @@ class test_window_indices(DirectoryTest):
 
 
 @kv_test(timeout_cycles=400_000)
-class test_tokens_of_a_block(DirectoryTest):
-    """A block filled token by token by write lookups (G1): it grows by each and ends at its last; each is found."""
+class test_token_ends(DirectoryTest):
+    """INSERT with each TOKEN_END: tokens up to it are found, by ports and by LOOKUP; a write reaches one further."""
 
     async def body(self) -> None:
-        """The first block, the last one of the token space; then a full block written again at its first token."""
+        """The first block and the last one of the token space; its neighbour is another block."""
         tokens = self.bench.block_tokens
-        for request, start in ((1, 0), (2, (1 << 32) - tokens)):
-            addr = kv(request, start)
-            await self.r.insert(addr, tokens=1, tier=1)
-            for offset_in in range(1, tokens):
-                answer = (await self.bench.lookups(0, [addr + offset_in], 1))[0]
-                self.ctx.compare("write at TOKEN_END + 1", 1, int(answer["hit"]), offset=offset_in)
-            behind = kv(request, (start + tokens) & 0xFFFF_FFFF)
-            every = [addr + i for i in range(tokens)]
-            for write in (0, 1):  # the first token of a full block, then the others
-                answers = await self.bench.lookups(0, [every[0], *every, behind], write)
-                self.ctx.compare("tokens of a full block", [1] * (tokens + 1) + [0], answers["hit"].tolist())
-                entry = await self.entry(addr)
-                self.ctx.compare("TOKEN_END", start + tokens - 1, entry.token_end)
-            await self.status(Status.OK, Command.LOOKUP, every[-1])
-            await self.status(Status.OK, Command.LOOKUP, every[-1], TOUCH=1)
-            await self.status(Status.MISS, Command.LOOKUP, behind)
-            await self.status(Status.OK, Command.REMOVE, every[-1])
-        await self.ends(kv(3))
-
-    async def ends(self, addr: int) -> None:
-        """INSERT with each TOKEN_END: tokens up to it are found, a write one further, no more."""
-        tokens = self.bench.block_tokens
-        for end in sorted({0, 1, tokens // 2 - 1, tokens // 2, tokens - 2, tokens - 1} & set(range(tokens))):
-            await self.r.insert(addr, tokens=end + 1, tier=1)
-            asked = [addr + i for i in range(tokens)]
-            answers = await self.bench.lookups(0, asked)
-            self.ctx.compare("hits", [int(i <= end) for i in range(tokens)], answers["hit"].tolist(), end=end)
-            answers = await self.bench.lookups(0, asked[end + 2 :], 1)
-            self.ctx.compare("writes beyond TOKEN_END + 1", 0, int(answers["hit"].sum()), end=end)
-            await self.status(Status.OK, Command.REMOVE, addr)
+        for addr in (kv(1), kv(2, (1 << 32) - tokens)):
+            for end in sorted({0, 1, tokens // 2 - 1, tokens // 2, tokens - 2, tokens - 1} & set(range(tokens))):
+                await self.r.insert(addr, tokens=end + 1, tier=1)
+                asked = [addr + i for i in range(tokens)]
+                answers = await self.bench.lookups(0, asked)
+                hits = [int(i <= end) for i in range(tokens)]
+                self.ctx.compare("hits of a port", hits, answers["hit"].tolist(), end=end)
+                for i in sorted({0, end, end + 1, tokens - 1} & set(range(tokens))):
+                    expected = Status.OK if i <= end else Status.MISS
+                    await self.status(expected, Command.LOOKUP, addr + i)
+                    await self.status(expected, Command.LOOKUP, addr + i, TOUCH=1)
+                answers = await self.bench.lookups(0, asked[end + 2 :], 1)
+                self.ctx.compare("writes beyond TOKEN_END + 1", 0, int(answers["hit"].sum()), end=end)
+                await self.status(Status.OK, Command.REMOVE, asked[-1])
