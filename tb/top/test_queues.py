@@ -118,3 +118,31 @@ class test_touch_is_a_lookup(DirectoryTest):
             for addr in (ported, touched):
                 await self.status(Status.OK, Command.REMOVE, addr)
             await self.r.step(await self.r.read("STEP_ADVANCE"))
+
+
+@kv_test(timeout_cycles=400_000)
+class test_dropped_events(MoveTest):
+    """A miss or a completion that its full queue drops raises the overflow interrupt, and not its own."""
+
+    latency = 4
+
+    async def body(self) -> None:
+        """The last that finds a place, and the first that finds none."""
+        tokens = self.bench.block_tokens
+        await self.r.insert_many([(kv(1, i * tokens), 1, 1) for i in range(65)])
+        await self.r.write(TIER2_RESERVE=100, TIER3_RESERVE=400)  # every eviction ends NO_SLOT
+        await self.bench.lookups(0, [kv(8, i) for i in range(63)])
+        await self.r.range("IMEVICT", kv(1), 63 * tokens)
+        await self.r.wait_idle()
+        for name, expected in (("the 64th", (1, 0)), ("the 65th", (0, 1))):
+            for bit, queue in ((3, "miss"), (2, "completion")):
+                await self.r.write(IRQ_STATUS=0xFF)
+                if bit == 3:
+                    await self.bench.lookups(0, [kv(9)])
+                else:
+                    await self.r.range("IMEVICT", kv(1, 64 * tokens), 1)
+                await self.r.wait_idle()
+                await self.bench.cycles(20)
+                irq = await self.r.read("IRQ_STATUS")
+                seen = (irq >> bit & 1, irq >> 5 & 1)
+                self.ctx.compare(f"IRQ_STATUS {queue}, overflow: {name}", expected, seen)
