@@ -21,7 +21,7 @@ from tb.env.meeting import (
 from tb.env.registers import IRQ_COMMAND_DONE, kv
 from tb.events.records import Kind, Op
 from tb.harness.base_test import kv_test
-from tb.harness.link import SLVERR
+from tb.harness.link import READ, SLVERR
 from tb.scoreboard.registers import counter_values
 from tb.top.test_directory import ParityTest
 from tb.top.test_fill import BrimTest
@@ -185,7 +185,7 @@ class test_soft_reset_meets(MeetingTest):
             "FREE_REQUEST": (writes(reset, DIR_ADDR=moved, DIR_COMMAND=int(Command.FREE_REQUEST)), range(0, 300, 31)),
             "read": (Part(reset, lookup=(0, moved, False)), range(-10, 12)),
             "miss": (Part(reset, lookup=(0, kv(9), True)), range(-10, 12, 2)),
-            "BAR2": (Part(reset, entry=0), range(-10, 12, 2)),
+            "BAR2": (Part(reset, entry=1), range(-10, 12, 2)),
         }
         for name, (action, gaps) in actions.items():
             for gap in gaps:
@@ -196,6 +196,9 @@ class test_soft_reset_meets(MeetingTest):
                 where = {"beside": name, "gap": gap}
                 free = list((await self.r.read_many([f"TIER{tier}_FREE" for tier in range(4)])).values())
                 self.ctx.compare("free slots after a soft reset", list(self.slots), free, **where)
+                words = self.bench.accesses((READ, self.latched * 32 + 8 * word, 0) for word in (1, 2, 3))
+                await self.bench.run_accesses(words, bar=1)
+                self.ctx.compare("words 1 to 3 of the entry latched before", [0] * 3, words["data"].tolist(), **where)
                 found = await self.r.lookup(moved)
                 self.ctx.compare("LOOKUP after a soft reset", Status.MISS.name, found.status.name, **where)
                 self.look()
@@ -203,9 +206,11 @@ class test_soft_reset_meets(MeetingTest):
                 self.ctx.compare("counters", counts, await self.r.read_many(list(counts)), **where)
 
     async def again(self, addr: int) -> None:
-        """Eight blocks, thresholds that move them."""
+        """Eight blocks, thresholds that move them; the first one's entry is latched by BAR2."""
         await self.r.write(IRQ_ENABLE=IRQ_COMMAND_DONE, THRESHOLDS=0xFFFF | 0xFFFF << 16, CTRL=1)
-        await self.r.insert_many([(addr + i * self.bench.block_tokens, 1, 1) for i in range(8)])
+        results = await self.r.insert_many([(addr + i * self.bench.block_tokens, 1, 1) for i in range(8)])
+        self.latched = results[0].index
+        await self.bench.run_accesses(self.bench.accesses([(READ, self.latched * 32, 0)]), bar=1)
 
 
 @kv_test(timeout_cycles=2_000_000)
