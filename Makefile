@@ -2,33 +2,28 @@
 # Needs Python 3.11+ with venv, a C++ compiler, make and perl; everything else goes into .venv from hashed locks.
 #
 # Variables count from the command line only: a TEST, SEED or DEBUG in the shell's environment changes nothing.
+# What each target runs is listed in tb/make.py.
 
 SHELL := /bin/sh
-PYTHON := python3
 .DEFAULT_GOAL := help
 .SUFFIXES:
-unexport PYTHONPATH PYTHONHOME VERILATOR_ROOT MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL CXXFLAGS CFLAGS CPPFLAGS LDFLAGS
 
-# The value as it was typed: a `$` in a prompt or a path is no reference to another variable.
-given = $(if $(call is_given,$(1)),$(value $(1)))
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS ONLY COUNT ROWS EVENTS
 is_given = $(filter command,$(firstword $(origin $(1))))
-option = $(if $(call given,$(1)),$(2) '$(subst ','\'',$(call given,$(1)))')
-flag = $(if $(filter-out 0,$(call given,$(1))),$(2))
-
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS ONLY COUNT ROWS
-UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v))))
+UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
 
-define newline
+# Every value travels as it was typed, in the environment: $(value X) is the text of X, which nothing expands, and no
+# recipe has a value in it. By itself make would export X expanded, that is, after running a $(shell ...) in it.
+unexport $(KNOWN)
+$(foreach v,$(KNOWN),$(eval $(if $(call is_given,$v),export KVCPU_MAKE_$v = $$(value $v),unexport KVCPU_MAKE_$v)))
+export KVCPU_MAKE_GOALS = $(MAKECMDGOALS)
 
-
-endef
-$(if $(findstring $(newline),$(value PROMPT)),$(error PROMPT of more than one line))
-$(if $(and $(call is_given,PROMPT),$(call is_given,TRACE)$(call is_given,REQUESTS)$(call is_given,TEST)),$(error PROMPT is served by itself: without TRACE, REQUESTS and TEST))
+# What would change how Python, the simulator's build or a compiler works.
+unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS MFLAGS MAKEOVERRIDES CXXFLAGS CFLAGS CPPFLAGS LDFLAGS
 
 PY := .venv/bin/python
-SIM_OPTIONS = $(call option,SEED,--seed) $(call option,ENTRIES,--entries) $(call option,LANES,--lanes) $(call option,PORTS,--ports) $(call option,BACKEND,--backend) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
-RUN = $(PY) -m tb.run $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
+SETUP := "$${KVCPU_MAKE_PYTHON-python3}" tb/run/setup_env.py
 
 .PHONY: help setup setup-fpga sim serve llm-quick test pytest lint regs regress bench waves defects mutate fpga-check list doctor lock clean
 
@@ -37,98 +32,99 @@ help: ## this list
 
 setup: ## install the pinned tools into .venv (every other target does it by itself)
 ##   PYTHON=<python3.11 or newer>
-	@$(PYTHON) tb/run/setup_env.py
+	@$(SETUP)
 
 setup-fpga: ## the same, and the FPGA and formal tools
-	@$(PYTHON) tb/run/setup_env.py --fpga
+	@$(SETUP) --fpga
 
 sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
-##   TRACE=<file>    replay only: a Mooncake-format trace (default: a seeded generator)
+##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
+##   BLOCK_SIZE=<n> TIME_UNIT=ms|s   of the trace: tokens behind a hash id, where it does not say (512); its times (ms)
 ##   REQUESTS=<n>    replay only: the first n requests
 ##   PROMPT="..."    serve this prompt only
 ##   SEED=<n>        seed of the run (default 1)
 ##   ENTRIES=<n> LANES=4|8|16 PORTS=<n>   another size than the full one (65,536, 16, 3)
 ##   BACKEND=model   on the device model instead of the RTL
-##   TEST=<test>     run this test instead (<test> or <leg>.<test>, see `make list`)
+##   TEST=<test>     run this test instead: <test> or <leg>.<test> (see `make list`), <leg> for all tests of a leg,
+##                   a pattern over <leg>.<test> such as 'top_moves.*', or failed: what failed last, with its seeds
 ##   SEEDS=<n>       with TEST: n seeds from SEED on
 ##   DEBUG=1         with TEST: every signal of the hierarchy visible to Python
+##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
-ifneq ($(call given,TEST),)
-	@$(RUN) run --waves failure --test '$(TEST)' $(call option,SEED,--seed) $(call option,SEEDS,--seeds) $(call flag,DEBUG,--debug)
-else
-ifeq ($(call is_given,PROMPT),)
-	@$(PY) -m tb.replay $(call option,TRACE,--trace) $(call option,REQUESTS,--requests) $(SIM_OPTIONS)
-endif
-ifeq ($(call is_given,TRACE)$(call is_given,REQUESTS),)
-	@$(PY) -m tb.llm $(if $(call is_given,PROMPT),--prompt '$(subst ','\'',$(call given,PROMPT))') $(SIM_OPTIONS)
-endif
-endif
+	@$(PY) -m tb.make $@
 
 serve: setup ## keep a simulation of the RTL open for kvctl, the shell and C programs, until Ctrl-C
 ##   SOCKET=<path>   of the socket (default: the user's runtime folder)
 ##   FREE_RUN=1      time passes also while no command needs it
 ##   ENTRIES=<n> LANES=4|8|16 PORTS=<n> SEED=<n>   as for sim
 ##   BACKEND=model   the device model instead of the RTL
-	@$(PY) -m tb.serve $(call option,SOCKET,--socket) $(call flag,FREE_RUN,--free-run) $(SIM_OPTIONS)
+##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
+##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
+	@$(PY) -m tb.make $@
 
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
 ##   PROMPT="..."    another prompt
-	@$(PY) -m sw.tools.quick $(call option,PROMPT,--prompt)
+	@$(PY) -m tb.make $@
 
 test: setup ## everything a change must pass: Python tests, lint, generated files, quick legs
 ##   ONLY=<part>     "generated files", manifest, lint, pytest, legs, or fpga: the tests that need `make setup-fpga`
-	@$(RUN) check $(call option,ONLY,--only)
+##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
+	@$(PY) -m tb.make $@
 
 pytest: setup ## Python tests only
 ##   ARGS=<pytest arguments>
-	@$(PY) -m pytest $(call given,ARGS)
+	@$(PY) -m tb.make $@
 
 lint: setup ## Verilator -Wall, slang, ruff, mypy
-	@$(RUN) check --only lint
+##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
+	@$(PY) -m tb.make $@
 
-regs: setup ## regenerate RTL, Python, C and docs from the descriptions of registers and kernel interface
-	@$(PY) -m sw.regs.generate
-	@$(PY) -m sw.uapi generate
+regs: setup ## regenerate RTL, Python, C and docs from the descriptions of registers, kernel interface and events
+	@$(PY) -m tb.make $@
 
 regress: setup ## all legs with all their seeds over the local cores, reports in sim_build/report
 ##   SEEDS=<n>       seeds of each test (default: the manifest's)
 ##   LEVEL=block|top|system
 ##   COVERAGE=1      collect code coverage
 ##   WORKERS=<n>     tests at the same time (default: the cores)
-	@$(RUN) regress $(call option,SEEDS,--seeds) $(call option,LEVEL,--level) $(call flag,COVERAGE,--coverage) $(call option,WORKERS,--workers)
+##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
+##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
+	@$(PY) -m tb.make $@
 
 bench: setup ## measure every figure of docs/figures.md against its target (half an hour, on an idle machine)
 ##   ROWS=<names>    these only (with commas between), without the plots
 ##   DEBUG=1         with every signal of the hierarchy visible to Python: what that costs
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
-	@$(PY) -m tb.figures $(call option,ROWS,--rows) $(call flag,DEBUG,--debug) $(call option,VERILATOR,--verilator) $(call option,CXX,--cxx)
+	@$(PY) -m tb.make $@
 
 fpga-check: setup-fpga ## would this RTL make a good bitstream: lint, synthesis, budgets, timing, bitstream, netlist (docs/fpga.md)
 ##   ONLY=<parts>    of lint, u250, ecp5, place, netlist (with commas between)
-	@$(PY) -m fpga.flow $(call option,ONLY,--only)
+	@$(PY) -m tb.make $@
 
 waves: setup ## run one test with waves from time 0
 ##   TEST=<test> SEED=<n>
-	@$(RUN) run --waves always --test '$(call given,TEST)' $(call option,SEED,--seed)
+##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
+##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
+	@$(PY) -m tb.make $@
 
 defects: setup ## plant each known defect in a copy and see its test turn red (an hour or two)
 ##   ONLY=<ids>      these only
-	@$(PY) -m tb.defects $(call given,ONLY)
+	@$(PY) -m tb.make $@
 
 mutate: setup ## mutate the RTL by the hundred and see the quick legs notice (an hour or more)
 ##   ONLY=<folders>  of rtl/rtbd, rtl/hepc, rtl/cmd, rtl/csr, rtl/dma, rtl/prim, rtl
 ##   COUNT=<n>       mutants of each folder (default 100)
 ##   SEED=<n>        which ones are drawn (default 1)
-	@$(PY) -m tb.mutation $(call given,ONLY) $(call option,COUNT,--count) $(call option,SEED,--seed)
+	@$(PY) -m tb.make $@
 
 list: setup ## all legs and tests
-	@$(RUN) list
+	@$(PY) -m tb.make $@
 
-doctor: setup ## what this machine has and lacks
-	@$(RUN) doctor
+doctor: setup ## what this machine has, and what is missing
+	@$(PY) -m tb.make $@
 
 lock: setup ## renew requirements/*.txt from *.in (needs the network)
-	@$(PY) -m tb.run.lock
+	@$(PY) -m tb.make $@
 
 clean: ## remove what was built (.venv stays)
 	@rm -rf sim_build

@@ -1,4 +1,4 @@
-"""Checks the test plan: `python -m tb.plan [--names] [--results FILE]`.
+"""Checks the test plan: `python -m tb.plan [--names] [--results FILE] [--record FILE]`.
 
 Every row of docs/testplan.toml must quote the contract, name tests that the manifest has and coverage points that
 exist; and, unless only `--names` is asked for, every test that it names must have passed in the last regression and
@@ -16,6 +16,7 @@ from typing import Any
 from rich.table import Table
 
 from sw.terminal import new_console
+from tb.run.artefacts import write_whole
 from tb.run.command import Parser, run_command
 from tb.run.errors import CheckError, UsageError
 from tb.run.manifest import Manifest, load
@@ -24,6 +25,7 @@ from tb.run.paths import REPORT, ROOT, RUNS, shown
 PLAN = ROOT / "docs" / "testplan.toml"
 CONTRACTS = {name: ROOT / "docs" / f"{name}.md" for name in ("device", "software")}
 RESULTS = REPORT / "regress.json"
+RECORD = REPORT / "testplan.json"
 _KEYS = {"id": str, "section": int, "sentence": str, "tests": list, "coverage": list}
 _DEFAULTS = {"contract": "device"}
 
@@ -112,11 +114,35 @@ def read_coverage(results: Path) -> dict[str, int]:
 
     rows = json.loads(results.read_text())["rows"]
     files = [RUNS / r["leg"] / r["test"] / f"seed{r['seed']}" / "functional.json" for r in rows if r["passed"]]
-    return merge([file for file in files if file.exists()])
+    try:
+        return merge([file for file in files if file.exists()])
+    except (ValueError, KeyError) as error:
+        raise CheckError(f"the functional coverage of a run is damaged ({error}): run it again") from None
 
 
-def check(results: Path, names_only: bool) -> int:
-    """Print the table of the plan; 0 when every row holds. Raises CheckError, UsageError."""
+def record_of(rows: list[Row], failing: dict[str, list[str]], passed: dict[str, bool], bins: dict[str, int]) -> Any:
+    """What the reports show: every row with the state of its tests and points, and all points."""
+    state = {True: "passed", False: "failed", None: "not run"}
+    plan = [
+        {
+            "id": row.id,
+            "contract": row.contract,
+            "section": row.section,
+            "sentence": row.sentence,
+            "tests": {test: state[passed.get(test)] for test in row.tests},
+            "coverage": {point: bins.get(point, 0) for point in row.coverage},
+            "problems": failing[row.id],
+        }
+        for row in rows
+    ]
+    problems = {name: found for name, found in failing.items() if found}
+    return {
+        "rows": len(rows), "holding": len(rows) - len(problems), "problems": problems, "bins": bins, "plan": plan,
+    }  # fmt: skip
+
+
+def check(results: Path, names_only: bool, record: Path = RECORD) -> int:
+    """Print the table of the plan, write its record; 0 when every row holds. Raises CheckError, UsageError."""
     from tb.env.coverage import GOALS
 
     rows = read_plan()
@@ -136,9 +162,7 @@ def check(results: Path, names_only: bool) -> int:
     holding = sum(not p for p in failing.values())
     if holding < len(rows):
         new_console().print(table)
-    REPORT.mkdir(parents=True, exist_ok=True)
-    record = {"rows": len(rows), "holding": holding, "problems": {k: v for k, v in failing.items() if v}, "bins": bins}
-    (REPORT / "testplan.json").write_text(json.dumps(record, indent=1))
+    write_whole(record, json.dumps(record_of(rows, failing, passed, bins), indent=1) + "\n")
     print(f"test plan: {holding} of {len(rows)} rows hold")
     return 0 if holding == len(rows) else 1
 
@@ -147,8 +171,9 @@ def _command(arguments: list[str]) -> int:
     parser = Parser("python -m tb.plan", "Check the test plan.")
     parser.add_argument("--names", action="store_true", help="check the plan itself, not the results")
     parser.add_argument("--results", type=Path, default=RESULTS, help="results of a regression (regress.json)")
+    parser.add_argument("--record", type=Path, default=RECORD, help="where to write what was found (testplan.json)")
     options = parser.parse_args(arguments)
-    return check(options.results, options.names)
+    return check(options.results, options.names, options.record)
 
 
 def main(arguments: list[str]) -> int:

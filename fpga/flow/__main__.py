@@ -39,13 +39,16 @@ def _check(argv: list[str]) -> int:
     start = time.monotonic()
     tool_versions()
     groups = _groups(options.only)
-    run = check_all(load(options.project.resolve(), options.root.resolve()), groups, say)
+    runs = check_all(load(options.project.resolve(), options.root.resolve()), groups, say)
     seconds = time.monotonic() - start
-    page = report.write(run.checks, run.facts, seconds, options.report)
-    for name, value in report.figures(run.facts).items():
+    page = report.write(runs, seconds, options.report)
+    for name, value in report.figures(
+        {name: value for run in runs.values() for name, value in run.facts.items()}
+    ).items():
         say(f"{name:<22}{value:>14,}")
-    failed = [check for check in run.checks if check.problems]
-    say(f"{len(run.checks) - len(failed)} passed, {len(failed)} failed ({seconds:.0f} s); report: {shown(page)}")
+    checks = [check for run in runs.values() for check in run.checks]
+    failed = [check for check in checks if check.problems]
+    say(f"{len(checks) - len(failed)} passed, {len(failed)} failed ({seconds:.0f} s); report: {shown(page)}")
     if failed:
         first = f"{failed[0].name}: {failed[0].problems[0]}"
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
 import jinja2
 
+from fpga.flow.checks import GROUPS, Run
 from fpga.flow.step import Check
-from tb.run.paths import REPORT, ROOT
+from tb.run.artefacts import published, write_whole
+from tb.run.paths import REPORT
+from tb.run.provenance import provenance
 
 FIGURES = (
     "fmax_mhz",
@@ -33,33 +35,34 @@ FIGURES = (
 )
 TREND_LENGTH = 50
 BITSTREAM = "board.bit"
+TREND = "fpga-trend.jsonl"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+LISTS = {
+    "clocks": "clocks",
+    "resets": "resets",
+    "worst_paths": "paths",
+    "memories": "memories",
+    "ecp5_instances": "ecp5_instances",
+    "u250_instances": "u250_instances",
+}
+"""Tables of the report, by the fact that each is made from."""
 
 
 def figures(facts: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of FIGURES that this run measured."""
+    """The figures of FIGURES among `facts`, in that order."""
     return {name: facts[name] for name in FIGURES if name in facts}
 
 
-def write(checks: Sequence[Check], facts: Mapping[str, Any], seconds: float, folder: Path = REPORT) -> Path:
-    """Write fpga.json, fpga.html and one line of the trend, copy the bitstream there. Returns the page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if "bitstream" in facts:
-        copyfile(facts["bitstream"], folder / BITSTREAM)
-    measured = figures(facts)
-    failed = [check for check in checks if check.problems]
-    record = {
-        **measured,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "commit": _commit(),
-        "seconds": round(seconds, 1),
-        "passed": len(checks) - len(failed),
-        "failed": len(failed),
+def part_record(checks: Sequence[Check], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of one part of a run, with its time and the commit that it was run at."""
+    found = provenance(None, {})
+    return {
+        "time": found["time"],
+        "commit": found["commit"],
+        "clean": found["clean"],
+        "figures": figures(facts),
         "checks": [
             {
                 "name": check.name,
@@ -71,27 +74,68 @@ def write(checks: Sequence[Check], facts: Mapping[str, Any], seconds: float, fol
             }
             for check in checks
         ],
-        "clocks": facts.get("clocks", []),
-        "resets": facts.get("resets", []),
-        "worst_paths": facts.get("paths", []),
-        "memories": facts.get("memories", {}),
-        "ecp5_instances": facts.get("ecp5_instances", {}),
-        "u250_instances": facts.get("u250_instances", {}),
+        **{name: facts[fact] for name, fact in LISTS.items() if fact in facts},
     }
-    (folder / "fpga.json").write_text(json.dumps(record, indent=1) + "\n")
-    history = _trend(folder / "fpga-trend.jsonl", record, measured)
+
+
+def merged(before: Mapping[str, Any], now: Mapping[str, Any], order: Sequence[str]) -> dict[str, Any]:
+    """The parts of this run in place of those of earlier runs, which otherwise stay as they are, and their sums."""
+    parts = {name: now.get(name) or before[name] for name in order if name in now or name in before}
+    checks = [{**check, "part": name} for name, part in parts.items() for check in part["checks"]]
+    newest = max(now.values(), key=lambda part: str(part["time"]))
+    record: dict[str, Any] = {
+        **figures({name: value for part in parts.values() for name, value in part["figures"].items()}),
+        **{key: newest[key] for key in ("time", "commit", "clean")},
+        "passed": sum(check["passed"] for check in checks),
+        "failed": sum(not check["passed"] for check in checks),
+        "parts": parts,
+        "checks": checks,
+    }
+    for name in LISTS:
+        record[name] = next((part[name] for part in parts.values() if name in part), {})
+    return record
+
+
+def _parts_before(path: Path) -> dict[str, Any]:
+    """The parts of an earlier report; none where there is no report of this form."""
+    try:
+        parts = json.loads(path.read_text())["parts"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return parts if isinstance(parts, dict) else {}
+
+
+def write(runs: Mapping[str, Run], seconds: float, folder: Path = REPORT) -> Path:
+    """Write fpga.json, fpga.html and the bitstream, together, and one line of the trend. Returns the page.
+
+    `runs` are the parts that were run; what the report had of other parts stays, with its time and commit. Raises
+    UsageError when they cannot be written; those of the last run stay then.
+    """
+    now = {name: part_record(run.checks, run.facts) for name, run in runs.items()}
+    record = merged(_parts_before(folder / "fpga.json"), now, GROUPS) | {"seconds": round(seconds, 1)}
+    record |= {"seed": None, "settings": {"parts": list(runs)}}
+    measured = figures(record)
+    history = _trend(folder / TREND, record, measured)
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
-    page = folder / "fpga.html"
-    page.write_text(environment.get_template("fpga.html.j2").render(data=record, figures=measured, history=history))
-    return page
+    page = environment.get_template("fpga.html.j2").render(data=record, figures=measured, history=history)
+    bitstreams = [Path(run.facts["bitstream"]) for run in runs.values() if "bitstream" in run.facts]
+    with published(folder, "fpga") as staged:
+        for path in bitstreams or [path for path in [folder / BITSTREAM] if path.exists()]:
+            copyfile(path, staged / BITSTREAM)
+        (staged / "fpga.json").write_text(json.dumps(record, indent=1) + "\n")
+        (staged / "fpga.html").write_text(page)
+    write_whole(folder / TREND, "".join(json.dumps(run) + "\n" for run in history))
+    return folder / "fpga.html"
 
 
 def _trend(path: Path, record: Mapping[str, Any], measured: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Add this run to the trend, unless nothing but the time has changed; the last runs."""
-    runs = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """The last runs with this one, unless nothing but the time has changed."""
+    runs = []
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        with suppress(ValueError, KeyError, TypeError):  # one that cannot be read is left out
+            run = json.loads(line)
+            runs.append({key: run[key] for key in ("time", "commit", "failed", "figures")})
     entry = {"time": record["time"], "commit": record["commit"], "failed": record["failed"], "figures": dict(measured)}
     if not runs or any(runs[-1][key] != entry[key] for key in ("commit", "failed", "figures")):
         runs.append(entry)
-    runs = runs[-TREND_LENGTH:]
-    path.write_text("".join(json.dumps(run) + "\n" for run in runs))
-    return runs
+    return runs[-TREND_LENGTH:]

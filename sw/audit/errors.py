@@ -3,11 +3,11 @@
 from sw.kernel.decision import NotRecorded
 
 
-class AuditError(NotRecorded):
+class AuditError(Exception):
     """Base of the audit log's errors. What is to be recorded must not happen."""
 
 
-class AuditUnavailable(AuditError):
+class AuditUnavailable(AuditError, NotRecorded):
     """The entry could not be kept (disk full, file gone, log in use): the log is as it was before."""
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import count
 
 from sw.codes import Code, Refusal
-from sw.kernel.admission import AdmissionRefused, BadArgument, ServerParams
+from sw.kernel.admission import ServerParams, check_period
 from sw.kernel.executor import Executor
 from sw.kernel.graph import Graph, OperatorKind
 from sw.kernel.growth import Growth
@@ -109,12 +108,12 @@ class GraphService:
         """
         self.need()
         scheduler = self._executor.scheduler
-        with _as_refusals():
-            params = ServerParams(wcet_ns, period_ns, deadline_ns, chunk_ns=wcet_ns)
-            if self.deterministic:
-                used = scheduler.change(GRAPH_SERVER, params, self._executor.clock.now())
-            else:
-                used = scheduler.admit(GRAPH_SERVER, params)
+        check_period(period_ns)
+        params = ServerParams(wcet_ns, period_ns, deadline_ns, chunk_ns=wcet_ns)
+        if self.deterministic:
+            used = scheduler.change(GRAPH_SERVER, params, self._executor.clock.now())
+        else:
+            used = scheduler.admit(GRAPH_SERVER, params)
         self.deterministic = True
         self._deadline_ns = params.relative_deadline_ns
         self._growth.freeze()
@@ -130,13 +129,3 @@ async def _in_slices(graph: Graph, steps: int, between: Between) -> int:
         if ran < some:
             break
     return run
-
-
-@contextmanager
-def _as_refusals() -> Iterator[None]:
-    try:
-        yield
-    except BadArgument as error:
-        raise Refusal(Code.BAD_ARGUMENT, str(error)) from None
-    except AdmissionRefused as error:
-        raise Refusal(Code.ADMISSION_REFUSED, str(error)) from None

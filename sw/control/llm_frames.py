@@ -6,8 +6,8 @@ import struct
 from collections.abc import Sequence
 
 from sw.codes import Code, Refusal
-from sw.control.frames import LAYOUTS, POLL_TOKENS, Command
-from sw.control.llm_commands import InferRequest, LlmCommands
+from sw.control.frames import LAYOUTS, Command
+from sw.control.llm_commands import InferRequest, LlmCommands, PollAnswer
 from sw.kernel.capability import Capability
 
 
@@ -21,13 +21,19 @@ def check_reserved(command: Command, arguments: Sequence[int]) -> None:
         raise Refusal(Code.BAD_ARGUMENT, "LLM_BUDGET: bytes 9 to 11 of the payload are not 0")
 
 
+def poll_fields(answer: PollAnswer) -> bytes:
+    """The reply's fields after the status of LLM_INFER_POLL."""
+    fields = (answer.infer_id, answer.state, 0, len(answer.tokens), answer.first_index)
+    return LAYOUTS[Command.LLM_INFER_POLL].reply.pack(*fields) + struct.pack(f"<{len(answer.tokens)}I", *answer.tokens)
+
+
 async def call(llm: LlmCommands, cap: Capability, command: Command, arguments: Sequence[int]) -> bytes:
     """Have the service do it.
 
     Args:
         llm: the service.
         cap: checked for the command.
-        command: 0x10 to 0x16.
+        command: 0x10 to 0x16 but the poll (`poll_fields`).
         arguments: the payload's fields after the token.
 
     Returns:
@@ -42,11 +48,6 @@ async def call(llm: LlmCommands, cap: Capability, command: Command, arguments: S
             return reply.pack(await llm.load(cap, *arguments))
         case Command.LLM_INFER_START:
             return reply.pack(await llm.infer_start(cap, InferRequest(*arguments)))
-        case Command.LLM_INFER_POLL:
-            infer_id, max_items = arguments
-            answer = await llm.poll(cap, infer_id, min(max_items, POLL_TOKENS))
-            tokens = struct.pack(f"<{len(answer.tokens)}I", *answer.tokens)
-            return reply.pack(answer.infer_id, answer.state, 0, len(answer.tokens), answer.first_index) + tokens
         case Command.LLM_CANCEL:
             return reply.pack(await llm.cancel(cap, *arguments))
         case Command.LLM_UNLOAD:

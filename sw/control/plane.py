@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from sw.codes import Code, Refusal
 from sw.control import llm_frames
-from sw.control.frames import LAYOUTS, TOKEN_BYTES, Command, encode_reply
+from sw.control.frames import LAYOUTS, POLL_TOKENS, TOKEN_BYTES, Command, encode_reply
 from sw.control.graph_service import GraphService
-from sw.control.llm_commands import LlmCommands
+from sw.control.llm_commands import InferState, LlmCommands
 from sw.control.stream import Fault, Request, StreamParser, parse
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capabilities, Capability, Object, Rights
 from sw.kernel.decision import AuditSink, bounded, decided
@@ -44,6 +45,28 @@ _RULES: dict[Command, _Rule] = {
     Command.LLM_STATUS: _Rule("llm.status", ANY_OBJECT, ANY_RIGHT),
 }
 _LLM = range(Command.LLM_LOAD, Command.LLM_STATUS + 1)
+
+
+Wait = Callable[[int], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How requests that can take long are served.
+
+    Attributes:
+        wait: awaited when a poll finds an inference alive and without tokens, with its number; True when it is
+            worth another look. None: such a poll is answered at once.
+        between: awaited between frames, and between slices of one that takes long; False ends the work with what
+            is done.
+    """
+
+    wait: Wait | None = None
+    between: Between = uninterrupted
+
+
+AT_ONCE = Patience()
+"""Polls are answered at once; nothing is interrupted."""
 
 
 class Now(Protocol):
@@ -92,41 +115,39 @@ class ControlPlane:
 
         Bytes that do not fill the frame, or go on behind it, are BadFrame.
         """
-        reply, _ = await self._answer(parse(frame), uninterrupted)
+        reply, _ = await self._answer(parse(frame), AT_ONCE)
         return reply
 
     def open_stream(self) -> ControlStream:
         """A stream of a new client."""
         return ControlStream(self)
 
-    async def serve(self, stream: ControlStream, data: bytes, between: Between) -> bytes:
-        """Answer what the bytes complete in a stream, and what was not whole in time by now.
-
-        `between` is awaited between frames, and between slices of one that takes long.
-        """
-        before = stream.dropped
-        items = stream.parser.feed(data, self._clock.now())
+    async def serve(self, stream: ControlStream, data: bytes, patience: Patience) -> bytes:
+        """Answer what the bytes complete in a stream, and what was not whole in time by now."""
+        before, now = stream.dropped, self._clock.now()
+        items = stream.parser.feed(data, now)
         self.dropped += stream.dropped - before
         replies: list[bytes] = []
         for item in items:
-            if replies and not await between():
+            if replies and not await patience.between():
                 break
-            reply, refused = await self._answer(item, between)
+            reply, refused = await self._answer(item, patience)
             stream.tell(refused)
             replies.append(reply)
+        stream.parser.postpone(self._clock.now() - now)
         return b"".join(replies)
 
-    async def _answer(self, item: Request | Fault, between: Between) -> tuple[bytes, Refusal | None]:
+    async def _answer(self, item: Request | Fault, patience: Patience) -> tuple[bytes, Refusal | None]:
         fields, refused = b"", None
         try:
-            fields = await self._do(item, between)
+            fields = await self._do(item, patience)
         except Refusal as refusal:
             refused = refusal
         code = refused.code if refused else Code.OK
         self.replies[code] += 1
         return encode_reply(item.command, item.flags, code, fields), refused
 
-    async def _do(self, item: Request | Fault, between: Between) -> bytes:
+    async def _do(self, item: Request | Fault, patience: Patience) -> bytes:
         if isinstance(item, Fault):
             raise self._refuse(None, "frame", "frame", Refusal(item.code))
         number, payload = item.command, item.payload
@@ -142,10 +163,12 @@ class ControlPlane:
         rule = _RULES[command]
         cap = self._capabilities.check(token, rule.objects, rule.rights, self._clock.now())
         arguments = layout.arguments(payload)
-        if command in _LLM:
-            return await self._llm_command(cap, command, arguments)
-        with decided(self._audit, cap, rule.op, "graph") as counts:
-            return await self._graph_command(command, arguments, counts, between)
+        obj = "llm" if command in _LLM else "graph"
+        with bounded(rule.op, lambda refusal: self._refuse(cap, rule.op, obj, refusal)):
+            if command in _LLM:
+                return await self._llm_command(cap, command, arguments, patience.wait)
+            with decided(self._audit, cap, rule.op, obj) as counts:
+                return await self._graph_command(command, arguments, counts, patience.between)
 
     async def _graph_command(
         self, command: Command, arguments: tuple[int, ...], counts: dict[str, int], between: Between
@@ -173,7 +196,9 @@ class ControlPlane:
             case _:
                 raise ValueError(f"{command.name} is no command of the graph")
 
-    async def _llm_command(self, cap: Capability, command: Command, arguments: tuple[int, ...]) -> bytes:
+    async def _llm_command(
+        self, cap: Capability, command: Command, arguments: tuple[int, ...], wait: Wait | None
+    ) -> bytes:
         op = _RULES[command].op
         if self._llm is None:
             raise self._refuse(cap, op, "llm", Refusal(Code.UNSUPPORTED, "there is no LLM service"))
@@ -181,8 +206,19 @@ class ControlPlane:
             llm_frames.check_reserved(command, arguments)
         except Refusal as refusal:
             raise self._refuse(cap, op, "llm", refusal) from None
-        with bounded(op, lambda refusal: self._refuse(cap, op, "llm", refusal)):
-            return await llm_frames.call(self._llm, cap, command, arguments)
+        if command is Command.LLM_INFER_POLL:
+            return await self._poll(self._llm, cap, arguments, wait)
+        return await llm_frames.call(self._llm, cap, command, arguments)
+
+    @staticmethod
+    async def _poll(llm: LlmCommands, cap: Capability, arguments: tuple[int, ...], wait: Wait | None) -> bytes:
+        """LLM_INFER_POLL, again when it found nothing yet and whoever serves the stream has waited for more."""
+        infer_id, max_items = arguments
+        most = min(max_items, POLL_TOKENS)
+        answer = await llm.poll(cap, infer_id, most)
+        if wait and most and not answer.tokens and answer.state < InferState.DONE and await wait(infer_id):
+            answer = await llm.poll(cap, infer_id, most)
+        return llm_frames.poll_fields(answer)
 
     def _refuse(self, cap: Capability | None, op: str, obj: str, refusal: Refusal, **counts: int) -> Refusal:
         """Record a refusal of the control plane's own and give it back to be raised."""
@@ -218,13 +254,21 @@ class ControlStream:
         """Time at which `expire` has something to answer; None when no frame is under way."""
         return self.parser.deadline_ns
 
-    async def feed(self, data: bytes, between: Between = uninterrupted) -> bytes:
-        """Take bytes as they come; the replies they cause, in order, one behind the other."""
-        return await self._plane.serve(self, data, between)
+    async def feed(self, data: bytes, patience: Patience = AT_ONCE) -> bytes:
+        """Take bytes as they come, each once; the replies they cause, in order, one behind the other.
+
+        Args:
+            data: the next bytes of the stream.
+            patience: how requests that can take long are served.
+
+        Raises:
+            NotRecorded: a decision could not be recorded.
+        """
+        return await self._plane.serve(self, data, patience)
 
     async def expire(self) -> bytes:
         """The replies to what was not whole in time."""
-        return await self._plane.serve(self, b"", uninterrupted)
+        return await self._plane.serve(self, b"", AT_ONCE)
 
     def tell(self, refused: Refusal | None) -> None:
         """How the last frame ended."""

@@ -74,6 +74,12 @@ class StreamParser:
         self._scan(now_ns, found)
         return found
 
+    def postpone(self, ns: int) -> None:
+        """So much of the transport's time has passed while the requests before were answered: nobody could be fed
+        meanwhile, and it does not count for the frame under way."""
+        if self._since is not None:
+            self._since += ns
+
     def expire(self, now_ns: int) -> list[Request | Fault]:
         """Give up what was not whole in time.
 

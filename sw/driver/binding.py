@@ -42,6 +42,11 @@ class Bindings:
         self.block_tokens = block_tokens
         self._ranges: list[Binding] = []
 
+    @property
+    def ranges(self) -> tuple[Binding, ...]:
+        """The bound ranges, by address."""
+        return tuple(self._ranges)
+
     def __len__(self) -> int:
         """Ranges."""
         return len(self._ranges)

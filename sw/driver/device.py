@@ -39,11 +39,17 @@ _WEIGHTS: tuple[Register, ...] = (
 
 
 class Driver(Commands, Monitoring):
-    """Everything the device offers, over any transport. Make one with `Driver.probe`."""
+    """Everything the device offers, over any transport. Make one with `Driver.probe`.
+
+    Attributes:
+        last_step: the step as this driver has last written or read it.
+    """
 
     def __init__(self, registers: Registers, caps: Caps) -> None:
         """Use `probe`."""
         Commands.__init__(self, registers, caps)
+        self.last_step = 0
+        Monitoring.__init__(self, registers, caps)
 
     @classmethod
     async def probe(cls, transport: Transport, timeout_ns: int = DEFAULT_TIMEOUT_NS) -> Driver:
@@ -99,6 +105,7 @@ class Driver(Commands, Monitoring):
         await self.registers.write(regs.CTRL, control | pack(regs.CTRL, SOFT_RESET=1))
         self.registers.forget()
         self._queued = 0
+        self.last_step = 0
         await self._initialised()
 
     async def configure_tiers(self, tiers: dict[int, TierConfig]) -> None:
@@ -173,6 +180,7 @@ class Driver(Commands, Monitoring):
             BadArgument: over 32 bits.
         """
         await self.registers.write(regs.STEP_ADVANCE, pack(regs.STEP_ADVANCE, STEP=step))
+        self.last_step = step
 
     async def step_and_scan(self, step: int, timeout_ns: int | None = None) -> None:
         """STEP_ADVANCE, and wait for the end of a scan.
@@ -188,7 +196,8 @@ class Driver(Commands, Monitoring):
 
     async def current_step(self) -> int:
         """The step as lookups see it."""
-        return await self.registers.read(regs.STEP_ADVANCE)
+        self.last_step = await self.registers.read(regs.STEP_ADVANCE)
+        return self.last_step
 
     async def set_weights(self, weights: Weights) -> None:
         """Set weights and thresholds; the thresholds change at once, so no order is refused.

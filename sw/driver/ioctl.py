@@ -149,14 +149,16 @@ class Ioctl:
 
     Attributes:
         driver: the device.
-        bindings: user ranges.
+        bindings: user ranges of this file.
+        default: user ranges that count while this file has none.
         tally: accepted calls.
     """
 
-    def __init__(self, driver: Driver, total: Tally | None = None) -> None:
+    def __init__(self, driver: Driver, total: Tally | None = None, default: Bindings | None = None) -> None:
         """A file with nothing bound and no call counted; `total` counts the calls of all files."""
         self.driver = driver
         self.bindings = Bindings(driver.caps.block_tokens)
+        self.default = Bindings(driver.caps.block_tokens) if default is None else default
         self.tally = Tally(total)
 
     @property
@@ -228,7 +230,8 @@ class Ioctl:
         check_range(va, length)
         if not 0 <= target_step <= _MAX_STEP:
             raise BadArgument(f"target_step {target_step} is over 32 bits")
-        runs, misses = self.bindings.resolve(va, length, await self._block_bytes())
+        bindings = self.bindings if self.bindings.ranges else self.default
+        runs, misses = bindings.resolve(va, length, await self._block_bytes())
         most = self.driver.caps.entries * self.driver.caps.block_tokens
         span = self.driver.span
         await self.driver.set_span(1, 1)  # a call names its blocks one by one

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 
 from sw.driver.errors import BadArgument, DriverError
 from sw.driver.registers import Event, Registers
@@ -12,21 +13,49 @@ from sw.regs.kv_address import KvAddress
 from sw.regs.registers import Channel, Completion
 from sw.transport.base import ENTRY_BYTES, Operation, Read
 
+Observer = Callable[[Sequence[CompletionItem], Sequence[KvAddress]], None]
+_KEPT = 1024  # items of each queue that `collect` keeps for whoever takes them; the oldest go first
+
 
 class Monitoring:
-    """Reads that change nothing but the heads of the two queues."""
+    """Reads that change nothing but the heads of the two queues.
+
+    Attributes:
+        observer: called with every completion and miss when it is read from the device, whoever takes it.
+    """
 
     def __init__(self, registers: Registers, caps: Caps) -> None:
         """Monitoring of the device behind `registers`."""
         self.registers = registers
         self.caps = caps
+        self.observer: Observer = lambda completions, misses: None
+        self._completions: deque[CompletionItem] = deque(maxlen=_KEPT)
+        self._misses: deque[KvAddress] = deque(maxlen=_KEPT)
 
     async def status(self) -> dict[str, int]:
         """STATUS by field."""
         return await self.registers.get(regs.STATUS)
 
+    async def collect(self) -> None:
+        """Empty both queues of the device for `observer`; `completions` and `misses` give the items later."""
+        self._completions.extend(await self._pop_completions())
+        self._misses.extend(await self._pop_misses())
+
     async def completions(self) -> list[CompletionItem]:
         """Take every item of the completion queue, oldest first."""
+        self._completions.extend(await self._pop_completions())
+        taken = list(self._completions)
+        self._completions.clear()
+        return taken
+
+    async def misses(self) -> list[KvAddress]:
+        """Take every item of the miss queue, oldest first."""
+        self._misses.extend(await self._pop_misses())
+        taken = list(self._misses)
+        self._misses.clear()
+        return taken
+
+    async def _pop_completions(self) -> list[CompletionItem]:
         status = await self.registers.read(regs.STATUS)
         level = regs.STATUS["COMPLETION_LEVEL"].get(status)
         # Only software pops, so that many heads are there whatever comes meanwhile.
@@ -46,6 +75,8 @@ class Monitoring:
                     status=Completion(fields["STATUS"]),
                 )
             )
+        if items:
+            self.observer(items, ())
         return items
 
     async def wait_completions(self, timeout_ns: int | None = None) -> list[CompletionItem]:
@@ -61,13 +92,15 @@ class Monitoring:
                 return items
             await self.registers.wait(Event.COMPLETION, "completion", timeout_ns)
 
-    async def misses(self) -> list[KvAddress]:
-        """Take every item of the miss queue, oldest first."""
+    async def _pop_misses(self) -> list[KvAddress]:
         status = await self.registers.read(regs.STATUS)
         level = regs.STATUS["MISS_LEVEL"].get(status)
         pops: list[Operation] = [Read(regs.MISS_ADDR.offset)]
         values = await self.registers.batch(pops * level) if level else []
-        return [KvAddress.unpack(value) for value in values]
+        items = [KvAddress.unpack(value) for value in values]
+        if items:
+            self.observer((), items)
+        return items
 
     async def statistics(self) -> dict[str, int]:
         """Every counter by name, and the cycles of the last scan and first decision."""

@@ -1,8 +1,8 @@
 /* libkvcpu: the device node for C and C++ programs, with or without the preload shim.
  *
  * The structs and requests are those of kvcpu_uapi.h. Functions return 0 (kvcpu_open: a descriptor), or -1 and errno:
- * EINVAL an argument that the interface refuses, ENXIO nobody serves the device, ENODEV it is gone, EIO it ended
- * before it answered. Any number of threads and forked processes may share a descriptor. */
+ * EBADF the descriptor is not, or no longer, one of kvcpu_open (another file of that number is left alone), EINVAL an
+ * argument that the interface refuses, ENXIO no server, ENODEV it is gone, EIO it ended before it answered. Any number of threads and forked processes may share a descriptor. */
 #ifndef KVCPU_H
 #define KVCPU_H
 

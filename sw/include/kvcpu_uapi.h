@@ -79,6 +79,50 @@ static_assert(offsetof(struct kvcpu_telemetry, w_d) == 84, "kvcpu_telemetry.w_d"
 static_assert(offsetof(struct kvcpu_telemetry, evict_thresh) == 88, "kvcpu_telemetry.evict_thresh");
 static_assert(offsetof(struct kvcpu_telemetry, prefetch_thresh) == 92, "kvcpu_telemetry.prefetch_thresh");
 
+/* One record of read(2): a move that has ended, or a miss. poll(2) says whether there is one. */
+struct kvcpu_event {
+    uint64_t time_ns;  /* device time at which the node has seen it */
+    uint32_t step;     /* decode step at that time */
+    uint32_t lost;     /* records lost right before this one: the file's queue was full */
+    uint32_t token;    /* of the block: its first token; of a miss: the token */
+    uint16_t request;  /* of the block */
+    uint8_t layer;     /* of the block */
+    uint8_t head;      /* of the block */
+    uint16_t kind;     /* KVCPU_EVENT_... */
+    uint16_t status;   /* of a completion: KVCPU_COMPLETION_..., else 0 */
+    uint8_t from_tier; /* of a completion: where the block was, else 0 */
+    uint8_t to_tier;   /* of a completion: where it was to go, else 0 */
+    uint16_t reserved; /* 0 */
+};
+static_assert(sizeof(struct kvcpu_event) == 32, "kvcpu_event");
+static_assert(offsetof(struct kvcpu_event, time_ns) == 0, "kvcpu_event.time_ns");
+static_assert(offsetof(struct kvcpu_event, step) == 8, "kvcpu_event.step");
+static_assert(offsetof(struct kvcpu_event, lost) == 12, "kvcpu_event.lost");
+static_assert(offsetof(struct kvcpu_event, token) == 16, "kvcpu_event.token");
+static_assert(offsetof(struct kvcpu_event, request) == 20, "kvcpu_event.request");
+static_assert(offsetof(struct kvcpu_event, layer) == 22, "kvcpu_event.layer");
+static_assert(offsetof(struct kvcpu_event, head) == 23, "kvcpu_event.head");
+static_assert(offsetof(struct kvcpu_event, kind) == 24, "kvcpu_event.kind");
+static_assert(offsetof(struct kvcpu_event, status) == 26, "kvcpu_event.status");
+static_assert(offsetof(struct kvcpu_event, from_tier) == 28, "kvcpu_event.from_tier");
+static_assert(offsetof(struct kvcpu_event, to_tier) == 29, "kvcpu_event.to_tier");
+static_assert(offsetof(struct kvcpu_event, reserved) == 30, "kvcpu_event.reserved");
+
+/* a move has ended */
+#define KVCPU_EVENT_COMPLETION 1u
+/* a lookup found no block */
+#define KVCPU_EVENT_MISS 2u
+/* the block is in to_tier */
+#define KVCPU_COMPLETION_OK 0u
+/* a check at its start or end failed: it was removed, referenced or changed meanwhile */
+#define KVCPU_COMPLETION_CANCELLED 1u
+/* no free slot in to_tier */
+#define KVCPU_COMPLETION_NO_SLOT 2u
+/* the block was written while it moved */
+#define KVCPU_COMPLETION_VOID 3u
+/* every try met errors on AXI */
+#define KVCPU_COMPLETION_ERROR 4u
+
 /* set the decode step and start a scan; writes struct kvcpu_step */
 #define KVCPU_IOC_STEP_ADVANCE 0x40084b01u
 

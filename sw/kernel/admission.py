@@ -9,6 +9,8 @@ from sw.codes import Code, Refusal
 
 PPM = 1_000_000
 DEFAULT_BOUND_PPM = 850_000
+MAX_PERIOD_NS = 1_000_000_000_000
+"""The longest period that a service lets a server have, 1,000 s: whoever waits for a throttled one waits as long."""
 
 
 class AdmissionRefused(Refusal):
@@ -89,6 +91,16 @@ class ServerParams:
     def share_ppm(self) -> int:
         """u = ceil(10^6 * Q / min(D, T))."""
         return _ceil_ppm(self.budget_ns, self.relative_deadline_ns)
+
+
+def check_period(period_ns: int) -> None:
+    """Whether a service lets a server have this period.
+
+    Raises:
+        BadArgument: it is longer than MAX_PERIOD_NS.
+    """
+    if period_ns > MAX_PERIOD_NS:
+        raise BadArgument(f"period {period_ns} ns: at most {MAX_PERIOD_NS} (1,000 s)")
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from sw.kernel.decision import AuditSink, decided
 from sw.kernel.failures import Failures
 
 TOKEN_BITS = 64
-_HOLDER = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
+HOLDER = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 
 
 class Object(IntFlag):
@@ -25,6 +25,7 @@ class Object(IntFlag):
     GRAPH = 1
     MODEL = 2
     LLM = 4
+    DEVICE = 8  # blocks of a served device, whoever they belong to
 
 
 class Rights(IntFlag):
@@ -108,7 +109,7 @@ class Capabilities:
         by: Capability | None = None,
         token: int | None = None,
     ) -> int:
-        """Make a capability; one audit entry, of a refusal too.
+        """Make a capability; one audit entry, of a refusal too: its object is the holder, it tells the expiry.
 
         Args:
             holder: tenant it belongs to: 1 to 64 of letters, digits and `. _ : / -`.
@@ -127,10 +128,13 @@ class Capabilities:
             AuthFailed: `by` lacks ADMIN on one of the objects.
         """
         number = len(self._all) + 1
-        counts = {"rights": int(rights), "objects": int(objects)}
-        with decided(self._audit, by, "capability.issue", f"capability:{number}", **counts):
+        counts = {"issued": number, "rights": int(rights), "objects": int(objects)}
+        if expires_ns is not None:
+            counts["expires_ns"] = expires_ns
+        named = bool(HOLDER.fullmatch(holder))
+        with decided(self._audit, by, "capability.issue", holder if named else f"capability:{number}", **counts):
             _administers(by, objects)
-            if not _HOLDER.fullmatch(holder):
+            if not named:
                 raise Refusal(Code.BAD_ARGUMENT, f"holder {holder!r}: 1 to 64 of letters, digits and . _ : / -")
             if not rights or not objects:
                 raise Refusal(Code.BAD_ARGUMENT, "a capability needs a right and an object")
@@ -206,7 +210,7 @@ class Capabilities:
         """
         if self._all:
             raise Refusal(Code.EXISTS, "the first capability is made once")
-        token = self.issue(holder, Rights.ADMIN, Object.GRAPH | Object.MODEL | Object.LLM)
+        token = self.issue(holder, Rights.ADMIN, Object.GRAPH | Object.MODEL | Object.LLM | Object.DEVICE)
         try:
             ownerfile.replace(path, f"{token:#018x}\n".encode())
         except OSError:

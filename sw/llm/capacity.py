@@ -10,7 +10,11 @@ from sw.codes import Code, Refusal
 from sw.kernel.growth import Growth, Resource
 from sw.llm.backend import Backend
 
-REQUEST_IDS = 0xFFFF
+PREFIXES = 0  # request id of all shared prefixes (software.md 1)
+SERVICE_REQUESTS = range(0x8000, 0x10000)
+"""Request ids of inferences; all of this module's are the service's own, and a served device refuses them to users."""
+USER_REQUESTS = range(1, 0x8000)
+"""Request ids that users of a served device may insert blocks under."""
 FULL_SHARE = (15, 16)  # of the entries: below it INSERT never answers FULL, whose first comes at 98 % or more
 
 
@@ -93,12 +97,12 @@ class Capacity:
 
 
 class RequestIds:
-    """Request ids 1 to 65,535, the one unused for longest first."""
+    """Request ids of inferences, the one unused for longest first."""
 
-    def __init__(self, count: int = REQUEST_IDS) -> None:
-        """Ids 1 to `count`."""
-        self._count = count
-        self._fresh = 1
+    def __init__(self, ids: range = SERVICE_REQUESTS) -> None:
+        """All of `ids`, a range in steps of 1."""
+        self._ids = ids
+        self._fresh = ids.start
         self._free: deque[int] = deque()
 
     def check(self) -> None:
@@ -107,12 +111,12 @@ class RequestIds:
         Raises:
             Refusal: NoRoom.
         """
-        if self._fresh > self._count and not self._free:
-            raise Refusal(Code.NO_ROOM, f"all {self._count} request ids are in use")
+        if self._fresh not in self._ids and not self._free:
+            raise Refusal(Code.NO_ROOM, f"all {len(self._ids)} request ids are in use")
 
     def take(self) -> int:
         """An id that names nothing in the device; `check` has found that there is one."""
-        if self._fresh <= self._count:
+        if self._fresh in self._ids:
             self._fresh += 1
             return self._fresh - 1
         return self._free.popleft()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sw.codes import Code, Refusal
 from sw.kernel import admission
-from sw.kernel.admission import AdmissionRefused, ServerParams
+from sw.kernel.admission import AdmissionRefused, ServerParams, check_period
 from sw.kernel.clock import Clock
 from sw.kernel.scheduler import Scheduler, State
 from sw.llm.config import CLASSES, ClassBudget, LlmConfig
@@ -56,6 +56,7 @@ class Classes:
             Refusal: BadArgument, AdmissionRefused; nothing has changed.
         """
         check_class(cls)
+        check_period(budget.period_ns)
         params = ServerParams(budget.budget_ns, budget.period_ns, chunk_ns=self.chunk_ns, hard=self._hard)
         if cls in self._budgets:
             used = self._scheduler.change(cls, params, self._clock.now())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 CLASSES = 4
 MS = 1_000_000
@@ -41,6 +41,9 @@ class Limits:
         context: tokens of a model's context (ModelTooLarge).
         arena_bytes: bytes that all loaded models may reserve together (NoRoom).
         model_arena_bytes: the share of one model (ModelTooLarge).
+
+    Raises:
+        ValueError: a limit below 0, or a window below 1 ns.
     """
 
     prompt_bytes: int = 4096
@@ -56,6 +59,12 @@ class Limits:
     context: int = 4096
     arena_bytes: int = 16 << 20
     model_arena_bytes: int = 8 << 20
+
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        for limit in fields(self):
+            if getattr(self, limit.name) < (limit.name == "window_ns"):
+                raise ValueError(f"limit {limit.name} {getattr(self, limit.name)}: too small")
 
 
 def _default_classes() -> tuple[ClassBudget | None, ...]:

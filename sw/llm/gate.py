@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sw.codes import Code, Refusal
@@ -11,7 +12,7 @@ from sw.kernel.capability import Capability
 from sw.llm.backend import Need, Sampling
 from sw.llm.capacity import Capacity, RequestIds
 from sw.llm.classes import Classes, check_class
-from sw.llm.config import Limits
+from sw.llm.config import MS, Limits
 from sw.llm.inference import Book, Inference
 from sw.llm.loaded import LoadedModel, Models
 from sw.llm.windows import Window
@@ -36,9 +37,17 @@ class Gate:
     """
 
     def __init__(
-        self, limits: Limits, models: Models, classes: Classes, buffers: Buffers, book: Book, capacity: Capacity
+        self,
+        limits: Limits,
+        models: Models,
+        classes: Classes,
+        buffers: Buffers,
+        book: Book,
+        capacity: Capacity,
+        pace: Callable[[], int],
     ) -> None:
-        """Let through what `limits` and `capacity` allow."""
+        """Let through what `limits` and `capacity` allow; `pace` tells the ns that the tenants' windows count."""
+        self._pace = pace
         self._limits = limits
         self._models = models
         self._classes = classes
@@ -75,7 +84,7 @@ class Gate:
         counts |= {"prompt_tokens": need.prompt_tokens, "blocks": need.blocks}
         if need.context_tokens > context:
             raise Refusal(Code.CONTEXT_EXCEEDED, f"{need.context_tokens} tokens: the context has {context}")
-        self._check_load(cap.holder, request, now)
+        self._check_load(cap.holder, request)
         self.capacity.check(need.blocks)
         model.check_room(len(prompt), request.max_tokens)
         self._request_ids.check()
@@ -90,14 +99,17 @@ class Gate:
         _sampling(request)
         return self._classes.period(request.cls)
 
-    def _check_load(self, holder: str, request: InferRequest, now: int) -> None:
+    def _check_load(self, holder: str, request: InferRequest) -> None:
         """Limits that pass with time or with the end of other inferences."""
-        limits, book = self._limits, self._book
-        if self._window(self._requests, holder).taken(now) >= limits.requests_per_window:
-            raise Refusal(Code.RATE_LIMITED, f"{limits.requests_per_window} inferences in this window")
+        limits, book, now = self._limits, self._book, self._pace()
+        requests, window = self._window(self._requests, holder), f"window of {limits.window_ns / MS:g} ms"
+        begins = f"the next begins in {-(-(requests.end(now) - now) // MS):,} ms"
+        if requests.taken(now) >= limits.requests_per_window:
+            raise Refusal(Code.RATE_LIMITED, f"{limits.requests_per_window} inferences in this {window}, {begins}")
         tokens = self._window(self._tokens, holder).taken(now) + request.max_tokens
         if tokens > limits.tokens_per_window:
-            raise Refusal(Code.QUOTA_EXCEEDED, f"{tokens} tokens in this window: at most {limits.tokens_per_window}")
+            most = f"at most {limits.tokens_per_window}"
+            raise Refusal(Code.QUOTA_EXCEEDED, f"{tokens} tokens in this {window}: {most}, {begins}")
         if len(book.live) >= limits.in_flight or book.of(holder) >= limits.tenant_in_flight:
             raise Refusal(Code.TOO_MANY_IN_FLIGHT, f"{book.of(holder)} of {len(book.live)} inferences in flight")
         if book.queue(request.cls) >= limits.queue_depth:
@@ -106,7 +118,7 @@ class Gate:
     def take(self, cap: Capability, request: InferRequest, passed: Passed, now: int) -> Inference:
         """Reserve everything for a request that has passed just now."""
         self.capacity.reserve(passed.need.blocks)
-        self._window(self._requests, cap.holder).take(1, now)
+        self._window(self._requests, cap.holder).take(1, self._pace())
         return Inference(
             infer_id=self._book.next_id,
             cap=cap,
@@ -119,20 +131,19 @@ class Gate:
             accepted_ns=now,
             deadline_ns=passed.deadline_ns,
             request_id=self._request_ids.take(),
-            quota=self._window(self._tokens, cap.holder).take(request.max_tokens, now),
+            quota=self._window(self._tokens, cap.holder).take(request.max_tokens, self._pace()),
             graph=passed.model.free.pop(),
         )
 
-    def settle(self, inference: Inference, now: int, *, freed: bool) -> None:
+    def settle(self, inference: Inference, *, freed: bool) -> None:
         """Take back what an inference that has ended held.
 
         Args:
             inference: with all its tokens counted.
-            now: absolute ns.
             freed: whether the device has none of its blocks any more; else its request id and its
                 blocks stay taken until `device_was_reset`.
         """
-        self._window(self._tokens, inference.cap.holder).settle(inference.quota, inference.produced, now)
+        self._window(self._tokens, inference.cap.holder).settle(inference.quota, inference.produced, self._pace())
         if inference.graph:
             inference.model.give_back(inference.graph)
             inference.graph = None

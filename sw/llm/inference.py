@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Flag, auto
 
@@ -46,6 +47,7 @@ class Inference:
         usage: what it has cost.
         waits: why it is not ready.
         announced: the device was told what it will need.
+        reason: why it has failed.
         produced: tokens so far; `read` of them were given to a poll, `unread` wait outside the graph.
     """
 
@@ -70,6 +72,7 @@ class Inference:
     produced: int = 0
     read: int = 0
     unread: deque[int] = field(default_factory=deque)
+    reason: str = ""
 
     @property
     def generation(self) -> Generation | None:
@@ -107,6 +110,11 @@ class Book:
         self.live: dict[int, Inference] = {}
         self._ended: dict[str, deque[Inference]] = {}
         self._last = 0
+
+    def __iter__(self) -> Iterator[Inference]:
+        """Those that have not ended, and those that have and were not read to their end, by number."""
+        kept = [inference for ended in self._ended.values() for inference in ended]
+        return iter(sorted([*self.live.values(), *kept], key=lambda inference: inference.infer_id))
 
     @property
     def next_id(self) -> int:

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from sw.codes import Code, Refusal
+from sw.kernel.admission import MAX_PERIOD_NS
+from sw.kernel.clock import cycles_to_ns
 from sw.kernel.growth import Growth
 from sw.llm.backend import Backend
 from sw.llm.config import Limits
-from sw.llm.operator import LlmGraph, arena_need, build_llm_graph
+from sw.llm.operator import LlmGraph, aligned, arena_need, build_llm_graph
 from sw.llm.package import Calendar, Package, PackageLimits, PackageRefused, TrustError, TrustStore, verify
+
+MAX_CHUNK_NS = MAX_PERIOD_NS
+"""A longer chunk than any period is never admitted."""
 
 
 class BackendKind(IntEnum):
@@ -27,6 +32,20 @@ MakeBackend = Callable[[Package], Awaitable[Backend]]
 
 Raises Refusal: ModelUnsupported, NoRoom.
 """
+
+
+def chunk_bound_ns(asked_cycles: int, packaged_cycles: int, clock_hz: int) -> int:
+    """The bound on one chunk of a model: the cycles asked for, or (0) the package's, in ns.
+
+    Raises:
+        Refusal: over MAX_CHUNK_NS: BadArgument for what was asked for, ModelUnsupported for the package's;
+            ModelUnsupported when both are 0: admission needs a bound.
+    """
+    bound = cycles_to_ns(asked_cycles or packaged_cycles, clock_hz)
+    code = Code.BAD_ARGUMENT if asked_cycles else Code.MODEL_UNSUPPORTED
+    if not 0 < bound <= MAX_CHUNK_NS:
+        raise Refusal(code, f"a chunk of {asked_cycles or packaged_cycles} cycles: more than 0, at most 1,000 s")
+    return bound
 
 
 @dataclass(slots=True, eq=False)
@@ -160,17 +179,19 @@ class Models:
             How many graphs it gets.
 
         Raises:
-            Refusal: ModelUnsupported for model id 0, Exists, NoRoom.
+            Refusal: ModelUnsupported for model id 0, and for an arena in which nothing fits; Exists, NoRoom.
         """
-        model_id, arena = package.header.model_id, package.header.arena_bytes
+        model_id, arena = package.header.model_id, aligned(package.header.arena_bytes)
         if model_id == 0:
             raise Refusal(Code.MODEL_UNSUPPORTED, "model id 0 means `the only one`")
+        if arena < arena_need(1, 1):
+            raise Refusal(Code.MODEL_UNSUPPORTED, f"an arena of {arena} bytes: {arena_need(1, 1)} are the least")
         if model_id in self._loaded:
             raise Refusal(Code.EXISTS, f"model {model_id} is loaded")
         if len(self) >= self._limits.models:
             raise Refusal(Code.NO_ROOM, f"{len(self)} models are loaded")
         left = self._limits.arena_bytes - sum(model.share for model in self)
-        count = min(self._limits.in_flight, min(left, self._limits.model_arena_bytes) // max(arena, 1))
+        count = min(self._limits.in_flight, min(left, self._limits.model_arena_bytes) // arena)
         if count < 1:
             raise Refusal(Code.NO_ROOM, f"{left} bytes of arena are left, the model needs {arena} for one inference")
         return count
@@ -181,7 +202,7 @@ class Models:
         Raises:
             Refusal: ModelUnsupported, NoRoom (also in deterministic mode); nothing is loaded.
         """
-        arena = package.header.arena_bytes
+        arena = aligned(package.header.arena_bytes)
         places = [build_llm_graph(arena, self._growth) for _ in range(graphs)]
         try:
             backend = await self._backends[kind](package)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sw.control.graph_service import GraphService
+from sw.control.plane import ControlPlane
 from sw.driver import Driver
 from sw.kernel.clock import Clock
 from sw.kernel.growth import Growth
@@ -36,6 +37,10 @@ class Observed(Protocol):
     @property
     def graph(self) -> GraphService:
         """The control plane's graph."""
+
+    @property
+    def plane(self) -> ControlPlane:
+        """Streams of frames."""
 
     @property
     def service(self) -> LlmService | None:
@@ -75,6 +80,7 @@ async def observation(system: Observed) -> State:
         tiers=tuple(TierState(count, left) for count, left in zip(slots, free, strict=True)),
         migrations=moved // block_bytes,
         device=device,
+        dropped_bytes=system.plane.dropped,
     )
 
 

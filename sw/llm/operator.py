@@ -19,13 +19,14 @@ Begin = Callable[[bytes], Awaitable[Generation]]
 """Starts the generation of a prompt."""
 
 
-def _aligned(size: int) -> int:
+def aligned(size: int) -> int:
+    """So many bytes of an arena, rounded up to what it gives out."""
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def arena_need(prompt_bytes: int, max_tokens: int) -> int:
     """Arena bytes that an inference takes at most: its prompt, and each token in a tensor of its own."""
-    return _aligned(HEADER_BYTES + prompt_bytes) + max_tokens * _aligned(HEADER_BYTES + 4)
+    return aligned(HEADER_BYTES + prompt_bytes) + max_tokens * aligned(HEADER_BYTES + 4)
 
 
 class LlmOperator:
@@ -165,6 +166,6 @@ def build_llm_graph(arena_bytes: int, growth: Growth) -> LlmGraph:
     Raises:
         GrowthRefused: deterministic mode.
     """
-    arena = Arena(_aligned(arena_bytes), growth)
-    arena.reserve(arena.size, arena.size // _aligned(HEADER_BYTES))
+    arena = Arena(aligned(arena_bytes), growth)
+    arena.reserve(arena.size, arena.size // aligned(HEADER_BYTES))
     return LlmGraph(arena, growth)

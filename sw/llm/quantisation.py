@@ -71,7 +71,10 @@ def encode(form: Quantisation, values: Floats) -> Bytes:
 
 
 def decode(form: Quantisation, data: Bytes) -> Floats:
-    """The numbers that bytes stand for, along the last axis; the inverse of `encode` but for the rounding."""
+    """The numbers that bytes stand for, along the last axis; the inverse of `encode` but for the rounding.
+
+    A scale that is infinite or no number (too large for f16) makes numbers that are not finite.
+    """
     data = np.ascontiguousarray(data)
     if form is Quantisation.F32:
         return data.view("<f4").astype(np.float32, copy=False)
@@ -84,7 +87,8 @@ def decode(form: Quantisation, data: Bytes) -> Floats:
         numbers = codes.view(np.int8).astype(np.float32)
     else:
         numbers = np.concatenate([codes & 0xF, codes >> 4], axis=1).astype(np.float32) - np.float32(8)
-    return (numbers * scale).reshape(*data.shape[:-1], -1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return (numbers * scale).reshape(*data.shape[:-1], -1)
 
 
 def _half(values: Floats) -> NDArray[np.float16]:

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from sw.codes import Code, Refusal
+from sw.codes import Code, Refusal, described
 from sw.control.frames import POLL_TOKENS
 from sw.control.llm_commands import InferRequest, InferState, PollAnswer, StatusAnswer
 from sw.kernel.buffers import Buffers
 from sw.kernel.capability import Capability
-from sw.kernel.clock import Clock, cycles_to_ns
+from sw.kernel.clock import Clock
 from sw.kernel.decision import AuditSink, bounded, decided
 from sw.kernel.graph import ChannelStats
 from sw.kernel.scheduler import Scheduler
@@ -21,7 +21,7 @@ from sw.llm.classes import Classes
 from sw.llm.config import CLASSES, ClassBudget, LlmConfig
 from sw.llm.gate import Gate
 from sw.llm.inference import Book, Inference
-from sw.llm.loaded import Models
+from sw.llm.loaded import Models, chunk_bound_ns
 from sw.llm.waits import Waits
 from sw.metrics.registry import Metrics
 from sw.metrics.state import Inference as EndedInference
@@ -57,6 +57,7 @@ class LlmService:
         models: Models,
         capacity: Capacity,
         was_reset: Reset,
+        pace: Callable[[], int] | None = None,
     ) -> None:
         """No model, no inference; the classes of the configuration are admitted.
 
@@ -71,6 +72,7 @@ class LlmService:
             models: empty.
             capacity: blocks of the device.
             was_reset: asked after a fault of the device.
+            pace: ns of the clock that the tenants' windows count; None: `clock`.
 
         Raises:
             Refusal: AdmissionRefused, BadArgument: the configured classes.
@@ -88,7 +90,7 @@ class LlmService:
         self._classes = Classes(config, scheduler, clock)
         self._waits = Waits(scheduler, clock, self._classes, self.book)
         self.executor = self._waits.executor
-        self.gate = Gate(config.limits, models, self._classes, buffers, self.book, capacity)
+        self.gate = Gate(config.limits, models, self._classes, buffers, self.book, capacity, pace or clock.now)
         self._hits = 0
 
     # ------------------------------------------------------------------ models and classes
@@ -108,8 +110,7 @@ class LlmService:
             header = package.header
             counts |= {"verified": 1, "model": header.model_id, "revision": header.revision}
             graphs = self._models.check_place(package)
-            wcet_ns = cycles_to_ns(wcet_cycles or header.wcet_cycles, self._clock_hz)
-            counts["wcet_ns"] = wcet_ns
+            counts["wcet_ns"] = wcet_ns = chunk_bound_ns(wcet_cycles, header.wcet_cycles, self._clock_hz)
             model = await self._models.make(package, kind, wcet_ns, graphs)
             self.gate.capacity.check_chunk(model.backend)
             self._classes.set_chunk(max(self._models.wcet_ns, wcet_ns))
@@ -187,7 +188,7 @@ class LlmService:
             with bounded(f"inference {inference.infer_id}"):
                 self._submit(inference)
         except Refusal as refusal:
-            await self._fail(inference, refusal.code)
+            await self._fail(inference, refusal)
         self._metrics.queued(inference.cls, self.book.queue(inference.cls))
         return inference.infer_id
 
@@ -287,7 +288,7 @@ class LlmService:
                 if not await graph.step():
                     raise RuntimeError("a chunk without work or room")
         except Refusal as refusal:
-            await self._fail(inference, refusal.code)
+            await self._fail(inference, refusal)
             return False
         tokens = graph.sent - before
         if tokens:
@@ -331,7 +332,7 @@ class LlmService:
         now = self._clock.now()
         inference.ended = (state, now)
         self._hits += inference.usage.lookups - inference.usage.misses
-        self.gate.settle(inference, now, freed=freed)
+        self.gate.settle(inference, freed=freed)
         self.book.end(inference)
         self._metrics.ended(
             EndedInference(
@@ -344,6 +345,8 @@ class LlmService:
                 tokens=inference.produced,
                 missed=state is InferState.DONE and now > inference.deadline_ns,
                 usage=inference.usage,
+                holder=inference.cap.holder,
+                reason=inference.reason,
             )
         )
         op = "llm.infer.cancel" if state is InferState.CANCELLED else "llm.infer.end"
@@ -353,8 +356,10 @@ class LlmService:
             bytes_moved=usage.bytes_read + usage.bytes_written,
         )  # fmt: skip
 
-    async def _fail(self, inference: Inference, code: Code) -> None:
+    async def _fail(self, inference: Inference, refusal: Refusal) -> None:
         """An inference has failed; when the device was reset, all that run have."""
+        code = refusal.code
+        inference.reason = described(code, str(refusal))
         self.executor.cancel(inference.infer_id)
         hits = self._hits + sum(
             other.generation.usage.lookups - other.generation.usage.misses

@@ -65,6 +65,20 @@ class LlmSetup:
     inserts_per_step: int = 8
     coprocessor: Callable[[Engine], QueueTransport] | None = None
 
+    def __post_init__(self) -> None:
+        """Check every number.
+
+        Raises:
+            ValueError: one is out of range.
+        """
+        for name, value, least in (
+            ("cycles_per_token", self.cycles_per_token, 0),
+            ("chunk_tokens", self.chunk_tokens, 1),
+            ("inserts_per_step", self.inserts_per_step, 1),
+        ):
+            if not least <= value < 1 << 32:
+                raise ValueError(f"{name} {value}: {least} to {(1 << 32) - 1}")
+
 
 @dataclass(frozen=True, slots=True)
 class SystemConfig:
@@ -179,6 +193,7 @@ async def build_system(transport: Transport, config: SystemConfig) -> System:
             models=_models(config.llm, session, clock, growth),
             capacity=capacity,
             was_reset=_Watch(session).was_reset,
+            pace=config.pace,
         )
     executor = service.executor if service else Executor(scheduler, clock)
     failures = Failures(config.pace)

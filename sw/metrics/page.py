@@ -80,6 +80,7 @@ def _figures(snapshot: Snapshot) -> list[tuple[str, object]]:
         ("Lookups that hit, %", 100 * (1 - snapshot["llm_infer_misses"] / lookups) if lookups else None),
         ("K/V bytes moved", snapshot["llm_infer_bytes_moved"]),
         ("Migrations", snapshot["migrations"]),
+        ("Bytes of control streams dropped", snapshot["control_dropped_bytes"]),
         ("Utilisation used, ppm", snapshot["det_used_ppm"]),
         ("Utilisation bound, ppm", snapshot["det_bound_ppm"]),
         ("Growth refused", snapshot["det_growth_refused"]),

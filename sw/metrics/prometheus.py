@@ -20,6 +20,7 @@ SCALARS = (
     ("llm_infer_lookups", COUNTER, "Lookups of ended inferences."),
     ("llm_infer_misses", COUNTER, "Lookups of ended inferences that missed."),
     ("llm_infer_bytes_moved", COUNTER, "K/V bytes that ended inferences read and wrote."),
+    ("control_dropped_bytes", COUNTER, "Bytes of control streams that belonged to no frame."),
     ("det_bound_ppm", GAUGE, "Utilisation that admission may give away."),
     ("det_used_ppm", GAUGE, "Utilisation that admission has given away."),
     ("det_admit_accepted", COUNTER, "Servers admitted."),

@@ -15,16 +15,19 @@ BUCKETS_US = tuple(step * 10**power for power in range(1, 8) for step in (1, 2, 
 """Upper bounds of the latency histogram's buckets, 10 us to 50 s."""
 
 
-def snapshot(metrics: Metrics) -> dict[str, Any]:
+def snapshot(metrics: Metrics, holder: str | None = None) -> dict[str, Any]:
     """Everything that the metrics know, as docs/schemas/kvcpu-metrics-v1.schema.json describes it.
+
+    Of single inferences only those of `holder`; None: all.
 
     Lists of inferences and observations are bounded.
     """
     state = metrics.state
+    shown = [one for one in metrics.inferences if holder in (None, one.holder)]
     return {
         "schema": SCHEMA_NAME,
         "now_ns": state.now_ns,
-        "llm_infer_us": [_us(one.ended_ns - one.accepted_ns) for one in metrics.inferences if one.state == "done"],
+        "llm_infer_us": [_us(one.ended_ns - one.accepted_ns) for one in shown if one.state == "done"],
         "llm_infer_us_histogram": _buckets(metrics.infer_ns),
         "llm_tokens_out": metrics.tokens_out,
         "llm_deadline_miss_count": metrics.deadline_misses,
@@ -55,9 +58,10 @@ def snapshot(metrics: Metrics) -> dict[str, Any]:
             for channel in state.channels
         ],
         "tiers": [{"slots": tier.slots, "free": tier.free} for tier in state.tiers],
+        "control_dropped_bytes": state.dropped_bytes,
         "migrations": state.migrations,
         "device": dict(sorted(state.device.items())),
-        "inferences": [_inference(one) for one in metrics.inferences],
+        "inferences": [_inference(one) for one in shown],
         "series": metrics.series.columns(),
     }
 
@@ -123,6 +127,7 @@ def _inference(one: Inference) -> dict[str, Any]:
         "ended_ns": one.ended_ns,
         "tokens": one.tokens,
         "missed": one.missed,
+        "reason": one.reason,
         "cycles": usage.cycles,
         "lookups": usage.lookups,
         "misses": usage.misses,

@@ -71,6 +71,7 @@ class State:
         tiers: of the device, fastest first.
         migrations: blocks that the device has moved.
         device: its counters by register name.
+        dropped_bytes: of all streams of control frames, that belonged to no frame.
     """
 
     now_ns: int
@@ -84,6 +85,7 @@ class State:
     tiers: tuple[TierState, ...] = ()
     migrations: int = 0
     device: Mapping[str, int] = field(default_factory=dict)
+    dropped_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Inference:
         tokens: that it produced.
         missed: whether it finished after its deadline.
         usage: what it has cost.
+        holder: whose it was; not shown.
+        reason: why it has failed.
     """
 
     infer_id: int
@@ -111,3 +115,5 @@ class Inference:
     tokens: int
     missed: bool
     usage: Usage
+    holder: str = ""
+    reason: str = ""

@@ -12,7 +12,8 @@ from sw.node import frames
 from sw.node.boundary import failed
 from sw.node.calls import Asker, CallError, Pause, at_once
 from sw.node.dispatch import dispatch
-from sw.node.node import File, Node
+from sw.node.file import File
+from sw.node.node import Node
 from sw.transport.base import TransportError
 from sw.uapi.description import DIRECTION_SHIFT, SIZE_MASK, SIZE_SHIFT, Direction
 from sw.uapi.wire import Answer, Kind, Request

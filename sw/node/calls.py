@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import errno
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from jsonschema import Draft202012Validator, validators
 
-from sw.node.node import File, Node
+from sw.node.file import File
+from sw.node.node import Node
 from sw.regs.kv_address import TOKENS, KvAddress
 from sw.uapi.wire import Request
 
+T = TypeVar("T")
 Json = dict[str, Any]
 WORD: Json = {"type": "integer", "minimum": 0, "maximum": (1 << 64) - 1}
+U32: Json = {**WORD, "maximum": (1 << 32) - 1}
 STEP: Json = {**WORD, "maximum": TOKENS - 1}
 KV: Json = {"type": "string", "maxLength": 64}
 FLAG: Json = {"type": "boolean"}
@@ -63,6 +68,42 @@ class Asker:
         """Let others be served; whether the answer is still waited for."""
         await self.pause(lambda: True)
         return not self.unwanted
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Do what needs no device in a thread of its own, while others are served; one such work at a time.
+
+        Raises:
+            CallError: nobody waits for it any more.
+            BaseException: what `work` raised.
+        """
+        turn = self.node.aside
+        while not turn.acquire(blocking=False):
+            if self.unwanted:
+                raise CallError(errno.EINTR, "nobody waits for it any more")
+            await self.pause(lambda: not turn.locked() or self.unwanted)
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+                future.set_exception(error)
+            finally:
+                turn.release()
+
+        threading.Thread(target=run, name="aside", daemon=True).start()
+        await self.pause(lambda: future.done() or self.unwanted)
+        if not future.done():
+            raise CallError(errno.EINTR, "nobody waits for it any more")
+        return future.result()
+
+    def may_act(self, asked: Json, request_id: int, *, claims: bool = False) -> None:
+        """Whether the asker may act on blocks of a request; `claims`: blocks, or hints on them, may come of it.
+
+        Raises:
+            AuthFailed: they are another's, and no capability that is shown allows it.
+        """
+        self.node.owners.check(self.file, asked.get("token"), request_id, f"device.{asked['call']}", claims=claims)
 
     @property
     def unwanted(self) -> bool:

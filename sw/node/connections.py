@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sw.node.node import File
+from sw.node.file import File
 
 CONNECTIONS = 256
 PER_PROCESS = 64

@@ -30,6 +30,7 @@ async def _info(asker: Asker, _: Json) -> Json:
         "step": await driver.current_step(),
         "now_ns": asker.node.transport.now(),
         "open_files": len(asker.node.files),
+        "frame_bytes_dropped": asker.node.system.plane.dropped,
     }
 
 
@@ -43,8 +44,10 @@ async def _bind(asker: Asker, asked: Json) -> Json:
     """Bind a range of the caller's memory to blocks."""
     if len(asker.file.ioctl.bindings) >= BINDINGS:
         raise CallError(errno.ENOSPC, f"{BINDINGS:,} ranges of this file are bound; unbind one")
+    first = parsed_kv(asked["kv"])
+    asker.may_act(asked, first.request_id, claims=True)
     try:
-        await asker.file.ioctl.bind(asked["va"], asked["len"], parsed_kv(asked["kv"]))
+        await asker.file.ioctl.bind(asked["va"], asked["len"], first)
     except OSError as error:
         raise CallError(error.errno or errno.EIO, str(error.strerror)) from None
     return {}
@@ -79,6 +82,7 @@ async def _hint(asker: Asker, asked: Json) -> Json:
     hint, step = Hint(asked["hint"]), asked.get("step", 0)
     if {"kv", "tokens"} <= asked.keys() and not asked.keys() & {"va", "len"}:
         driver, first = asker.node.driver, parsed_kv(asked["kv"])
+        asker.may_act(asked, first.request_id)
         before = await driver.registers.read(regs.HINT_MISS_COUNT)
         await send(driver, hint, first, asked["tokens"], step)
         await driver.drain()
@@ -114,7 +118,7 @@ async def _telemetry(asker: Asker, _: Json) -> Json:
 DEVICE_CALLS: dict[str, Call] = {
     "info": call(_info),
     "run": call(_run, "cycles", cycles=WORD),
-    "bind": call(_bind, "va", "len", "kv", va=WORD, len=_LENGTH, kv=KV),
+    "bind": call(_bind, "va", "len", "kv", va=WORD, len=_LENGTH, kv=KV, token=WORD),
     "unbind": call(_unbind, "va", va=WORD),
     "step": call(_step, "step", step=STEP),
     "hint": call(
@@ -126,6 +130,7 @@ DEVICE_CALLS: dict[str, Call] = {
         kv=KV,
         tokens={**STEP, "minimum": 1},
         step=STEP,
+        token=WORD,
     ),
     "weights": call(
         _weights,

@@ -8,13 +8,21 @@ from typing import Any
 
 from sw.codes import Code, Refusal, described
 from sw.driver.errors import BadArgument, DirectoryError
+from sw.node.binding_calls import BINDING_CALLS
 from sw.node.calls import Asker, Call, CallError, Json
 from sw.node.device_calls import DEVICE_CALLS
 from sw.node.directory_calls import DIRECTORY_CALLS
+from sw.node.inference_calls import INFERENCE_CALLS
 from sw.node.service_calls import SERVICE_CALLS
 from sw.regs.registers import Status
 
-CALLS: dict[str, Call] = {**DEVICE_CALLS, **DIRECTORY_CALLS, **SERVICE_CALLS}
+CALLS: dict[str, Call] = {
+    **DEVICE_CALLS,
+    **BINDING_CALLS,
+    **DIRECTORY_CALLS,
+    **SERVICE_CALLS,
+    **INFERENCE_CALLS,
+}
 
 _DEVICE_ERRNO = {
     Status.MISS: errno.ENOENT,

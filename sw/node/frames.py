@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 
 from sw.codes import Code, Refusal
-from sw.control.frames import TOKEN_BYTES, Command, FrameError, Reply, decode_replies, decode_reply
+from sw.control.frames import TOKEN_BYTES, Command, Reply, decode_replies
 from sw.control.llm_commands import InferState
+from sw.control.plane import Patience
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability
 from sw.kernel.slices import Between
 from sw.llm.system import System
-from sw.node.node import File, Node
+from sw.node.file import File
+from sw.node.node import Node
+from sw.node.served import Stopping
 from sw.uapi.wire import BUFFER_ANSWER
 
 
@@ -23,10 +26,8 @@ async def feed(node: Node, file: File, data: bytes, between: Between) -> bytes:
     Raises:
         AuditError: a decision could not be recorded.
     """
-    replies = await file.stream.feed(data, between)
-    waits_for = _empty_poll(replies)
-    if waits_for is not None and await _progress(node.system, waits_for, between):
-        replies = await file.stream.feed(data, between)
+    patience = Patience(lambda infer_id: progress(node.system, infer_id, between), between)
+    replies = await file.stream.feed(data, patience)
     for reply in decode_replies(replies):
         _note(node, file, reply)
     return replies
@@ -46,25 +47,17 @@ def _note(node: Node, file: File, reply: Reply) -> None:
             file.inferences.discard(infer_id)
 
 
-def _empty_poll(replies: bytes) -> int | None:
-    """The inference that a poll found alive and without tokens; None for any other replies."""
-    try:
-        reply = decode_reply(replies)
-    except FrameError:
-        return None
-    if reply.command != Command.LLM_INFER_POLL or reply.code is not Code.OK:
-        return None
-    infer_id, state, _, count, *_ = reply.fields
-    return None if count or state >= InferState.DONE else infer_id
-
-
-async def _progress(system: System, infer_id: int, between: Between) -> bool:
-    """Run chunks until an inference has tokens to read or has ended; False when it cannot go on by itself."""
+async def progress(system: System, infer_id: int, between: Between) -> bool:
+    """Run chunks until an inference has tokens to read or has ended; False when it cannot go on by itself, or the
+    node is ending."""
     assert system.service is not None
     live = system.service.book.live
-    while infer_id in live and live[infer_id].produced == live[infer_id].read:
-        if not await between() or not await system.run_one():
-            return False
+    try:
+        while infer_id in live and live[infer_id].produced == live[infer_id].read:
+            if not await between() or not await system.run_one():
+                return False
+    except Stopping:
+        return False
     return True
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from sw.llm.models import PUBLIC_KEY
 from sw.llm.package import TrustedKey, TrustStore
 from sw.signing import PrivateKey, PublicKey
-from sw.uapi.place import private_folder
+from sw.uapi.place import TOKEN, private_folder
 
 VENDOR = "kv-cpu"  # name of the key that the shipped model is signed with
 
@@ -28,7 +28,7 @@ class Home:
     @property
     def admin_token(self) -> Path:
         """Token of the first ADMIN capability of the system that is served now."""
-        return self.folder / "admin.token"
+        return self.folder / TOKEN
 
     @property
     def user_token(self) -> Path:

@@ -5,55 +5,27 @@ Device time passes only while a request is answered.
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sw.codes import Refusal
-from sw.control.plane import ControlStream
 from sw.driver import Driver
+from sw.driver.binding import Bindings
 from sw.driver.ioctl import Ioctl, Tally
-from sw.kernel.capability import Capability
 from sw.kernel.slices import Between, uninterrupted
 from sw.llm.system import System
+from sw.node.events import Events
+from sw.node.file import File
 from sw.node.home import Home
+from sw.node.owners import Owners
 from sw.node.served import ServedTransport
 from sw.signing import PublicKey
 
 SLICE_S = 0.02  # of wall time between two looks at who else asks
 FIRST_SLICE, LAST_SLICE = 10_000, 10_000_000  # cycles: a simulator does some ten thousand a second, a model millions
-
-
-@dataclass(slots=True, eq=False)
-class File:
-    """One open file.
-
-    Attributes:
-        ioctl: its published calls.
-        stream: its control frames.
-        pid: the process that opened it.
-        inferences: numbers of those that it has started or was the last to poll; they end with it.
-        buffers: handles of the shared buffers that it has made; they are released with it.
-        failures: calls and buffers that were refused with AuthFailed.
-    """
-
-    ioctl: Ioctl
-    stream: ControlStream
-    pid: int = 0
-    inferences: set[int] = field(default_factory=set)
-    buffers: dict[int, Capability] = field(default_factory=dict)
-    failures: int = 0
-
-    @property
-    def failed(self) -> int:
-        """Requests and frames that were refused with AuthFailed."""
-        return self.failures + self.stream.failures
-
-    @property
-    def holds_work(self) -> bool:
-        """Something would end with it."""
-        return bool(self.inferences or self.buffers or len(self.ioctl.bindings))
 
 
 @dataclass(slots=True)
@@ -69,18 +41,23 @@ class Node:
     Attributes:
         system: the stack.
         transport: who answers its driver.
+        owners: whose its blocks are.
         home: its files.
         service_key: verifies the head record of its audit log.
         total: accepted calls of all open files, closed ones included.
         files: those that are open.
+        bindings: of files that have none of their own.
+        events: delivers what the device reports.
         about: what `info` says beside the device's own sizes.
         ending: set from outside, at any time.
+        aside: held while a thread does what needs no device.
     """
 
     def __init__(
         self,
         system: System,
         transport: ServedTransport,
+        owners: Owners,
         home: Home,
         service_key: PublicKey,
         ending: Ending,
@@ -88,12 +65,16 @@ class Node:
     ) -> None:
         self.system = system
         self.transport = transport
+        self.owners = owners
         self.home = home
         self.service_key = service_key
         self.ending = ending
         self.total = Tally()
         self.files: list[File] = []
+        self.bindings = Bindings(system.driver.caps.block_tokens)
+        self.events = Events(system.driver)
         self.about = about
+        self.aside = threading.Lock()
 
     @property
     def driver(self) -> Driver:
@@ -102,7 +83,7 @@ class Node:
 
     def open(self, pid: int = 0) -> File:
         """A new open file."""
-        file = File(Ioctl(self.driver, self.total), self.system.plane.open_stream(), pid)
+        file = File(Ioctl(self.driver, self.total, self.bindings), self.system.plane.open_stream(), pid)
         self.files.append(file)
         return file
 
@@ -111,10 +92,11 @@ class Node:
         self.files.remove(file)
 
     async def end_work(self, file: File) -> None:
-        """End what a file that is closed has left: nobody else reads its inferences or knows of its buffers.
+        """End what a file that is closed has left: nobody else has its inferences, buffers and blocks.
 
         Raises:
             AuditUnavailable: a decision could not be recorded; the node must end.
+            DriverError, TransportError: the device does not do its part.
         """
         for handle, cap in file.buffers.items():
             with suppress(Refusal):
@@ -123,6 +105,12 @@ class Node:
         for infer_id in sorted(file.inferences):
             if service and (inference := service.book.live.get(infer_id)):
                 await service.cancel(inference.cap, infer_id)
+        for request_id in sorted(file.requests):
+            freed = await self.driver.free_request(request_id)
+            if freed.stayed:
+                self.owners.leaves(file, request_id)
+            else:
+                self.owners.freed(request_id)
 
     def reads(self, file: File, infer_id: int) -> None:
         """A file has started an inference or polls it: it ends with this file, and with no other."""

@@ -21,14 +21,17 @@ from types import FrameType
 from typing import IO, Any, Self
 
 from sw.audit import AuditUnavailable
+from sw.driver import DriverError
 from sw.node.answer import answer
 from sw.node.boundary import failed
 from sw.node.connections import CONNECTIONS, Connection, Connections
+from sw.node.file import File
 from sw.node.lock import locked
-from sw.node.node import File, Node
+from sw.node.node import Node
 from sw.node.tasks import Task, pause
 from sw.run import run
-from sw.uapi.place import PlaceError, check_length, peer, private_folder
+from sw.transport.base import TransportError
+from sw.uapi.place import PlaceError, check_length, opened_for_reading, peer, private_folder
 from sw.uapi.wire import Answer, Closed, Kind, Malformed, Request, TooLong
 
 WATCH_S = 2.0
@@ -176,6 +179,7 @@ class Server:
             await self._turn()
             if self._free_run and not self.node.ending.now:
                 await self.node.free_run()
+                await self.node.events.collect()
                 self._check()
         while self._tasks:  # each sees that the node is ending
             await self._turn()
@@ -196,7 +200,7 @@ class Server:
     def _accept(self) -> None:
         assert self._listener is not None
         try:
-            opened, _ = self._listener.accept()
+            opened, name = self._listener.accept()
         except OSError:
             return  # it has gone again, or there is no descriptor left: others go on
         opened.setblocking(False)
@@ -207,8 +211,12 @@ class Server:
         if refusal := self._refusal(pid):
             _say_why(opened, refusal)
             return
-        opened.shutdown(socket.SHUT_WR)  # answers go elsewhere; who reads here finds an end and does not wait
-        self._connections.add(Connection(opened, self.node.open(pid)))
+        reads = opened_for_reading(name)
+        if reads:
+            self.node.events.add(opened)
+        else:
+            opened.shutdown(socket.SHUT_WR)  # answers go elsewhere; who reads here finds an end and does not wait
+        self._connections.add(Connection(opened, self.node.open(pid), silent=not reads))  # it may only listen
         self._selector.register(opened, selectors.EVENT_READ)
 
     def _refusal(self, pid: int) -> str | None:
@@ -255,6 +263,8 @@ class Server:
         before = file.failed
         with request.reply_to:
             answered = await answer(self.node, file, request, pause)
+            with suppress(DriverError, TransportError):  # the next request meets it as well
+                await self.node.events.collect()
             self._check()
             _send(answered, request)
         if file.failed > before and file.failed % FAILURES_PER_S == 0:
@@ -267,6 +277,7 @@ class Server:
         with suppress(KeyError, ValueError):
             self._selector.unregister(connection.socket)
         self._connections.remove(connection)
+        self.node.events.remove(connection.socket)
         connection.socket.close()
         self.node.close(connection.file)
         if connection.file.holds_work and not self.node.ending.now:

@@ -1,4 +1,4 @@
-"""Calls on the service, for tools: capabilities, trusted keys, the audit log, metrics, text of tokens.
+"""Calls on the service, for tools: capabilities, trusted keys, the audit log, text of tokens, the graph.
 
 Each needs a capability's token, as frames do: default deny.
 """
@@ -8,16 +8,14 @@ from __future__ import annotations
 import errno
 from dataclasses import asdict
 
-from sw.audit import verify
+from sw.audit import Report, verify
 from sw.audit.store import head_path
-from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability, Object, Rights
+from sw.kernel.capability import ANY_OBJECT, Capability, Object, Rights
 from sw.llm.package import TrustError, host_calendar
 from sw.llm.service import LlmService
-from sw.metrics import snapshots
-from sw.node.calls import WORD, Asker, Call, CallError, Json, call
+from sw.node.calls import U32, WORD, Asker, Call, CallError, Json, call
 
-_COUNT = {"type": "integer", "minimum": 1, "maximum": 1_000_000}
-_U32 = {"type": "integer", "minimum": 0, "maximum": (1 << 32) - 1}
+_COUNT = {"type": "integer", "minimum": 1, "maximum": 10_000}
 
 
 def _set_of(kind: type[Rights] | type[Object]) -> Json:
@@ -25,12 +23,22 @@ def _set_of(kind: type[Rights] | type[Object]) -> Json:
     return {"type": "array", "items": {"enum": names}, "minItems": 1, "uniqueItems": True}
 
 
-def _holder(asker: Asker, asked: Json, objects: Object, rights: Rights) -> Capability:
+def holder(asker: Asker, asked: Json, objects: Object, rights: Rights) -> Capability:
+    """The capability of a call's token.
+
+    Raises:
+        AuthFailed: it does not allow this.
+    """
     system = asker.node.system
     return system.capabilities.check(asked["token"], objects, rights, system.clock.now())
 
 
-def _service(asker: Asker) -> LlmService:
+def service_of(asker: Asker) -> LlmService:
+    """The LLM service.
+
+    Raises:
+        CallError: there is none.
+    """
     service = asker.node.system.service
     if service is None:
         raise CallError(errno.EOPNOTSUPP, "there is no LLM service")
@@ -52,7 +60,7 @@ def _shown(cap: Capability) -> Json:
 
 async def _grant(asker: Asker, asked: Json) -> Json:
     """Issue a capability; the answer alone shows its token. `lasts_ns` of device time; without it for ever."""
-    admin = _holder(asker, asked, ANY_OBJECT, Rights.ADMIN)
+    admin = holder(asker, asked, ANY_OBJECT, Rights.ADMIN)
     system = asker.node.system
     rights, objects = Rights(0), Object(0)
     for name in asked["rights"]:
@@ -66,14 +74,14 @@ async def _grant(asker: Asker, asked: Json) -> Json:
 
 async def _revoke(asker: Asker, asked: Json) -> Json:
     """End a capability by its number."""
-    admin = _holder(asker, asked, ANY_OBJECT, Rights.ADMIN)
+    admin = holder(asker, asked, ANY_OBJECT, Rights.ADMIN)
     asker.node.system.capabilities.revoke_id(asked["id"], by=admin)
     return {}
 
 
 async def _keys(asker: Asker, asked: Json) -> Json:
     """The trust store of model packages, and the capabilities that are alive, without their tokens."""
-    _holder(asker, asked, Object.MODEL, Rights.ADMIN)
+    holder(asker, asked, Object.MODEL, Rights.ADMIN)
     now = host_calendar()
     home = asker.node.home
     try:
@@ -96,30 +104,20 @@ async def _keys(asker: Asker, asked: Json) -> Json:
     }
 
 
-# ---------------------------------------------------------------- audit and metrics
+# ---------------------------------------------------------------- audit
 
 
 async def _audit(asker: Asker, asked: Json) -> Json:
     """The last entries of the audit log (20), and what its verifier says of all of it."""
-    _holder(asker, asked, Object.LLM, Rights.ADMIN)
+    holder(asker, asked, Object.LLM, Rights.ADMIN)
     node = asker.node
-    report = verify(node.home.audit, head_path(node.home.audit), node.service_key)
-    return {
-        "entries": node.system.audit.entries(asked.get("last", 20)),
-        "path": str(node.home.audit),
-        "whole": report.whole,
-        "verdict": report.summary(),
-    }
+    path, last = node.home.audit, asked.get("last", 20)
 
+    def read() -> tuple[list[Json], Report]:
+        return node.system.audit.entries(last), verify(path, head_path(path), node.service_key)
 
-async def _metrics(asker: Asker, asked: Json) -> Json:
-    """All metrics now: a snapshot (docs/schemas/kvcpu-metrics-v1.schema.json), or Prometheus text."""
-    _holder(asker, asked, ANY_OBJECT, ANY_RIGHT)
-    system = asker.node.system
-    await system.observe()
-    if asked.get("form") == "prometheus":
-        return {"text": snapshots.prometheus(system.metrics)}
-    return {"snapshot": snapshots.snapshot(system.metrics)}
+    entries, report = await asker.aside(read)
+    return {"entries": entries, "path": str(path), "whole": report.whole, "verdict": report.summary()}
 
 
 # ---------------------------------------------------------------- models and graph
@@ -127,8 +125,8 @@ async def _metrics(asker: Asker, asked: Json) -> Json:
 
 async def _text(asker: Asker, asked: Json) -> Json:
     """The bytes that token ids of a model stand for, in hex."""
-    _holder(asker, asked, Object.LLM, Rights.STREAM)
-    backend = _service(asker).model(asked.get("model", 0))
+    holder(asker, asked, Object.LLM, Rights.STREAM)
+    backend = service_of(asker).model(asked.get("model", 0))
     try:
         return {"hex": backend.text(asked["tokens"]).hex()}
     except ValueError as error:
@@ -137,7 +135,7 @@ async def _text(asker: Asker, asked: Json) -> Json:
 
 async def _graph(asker: Asker, asked: Json) -> Json:
     """The graph of the control plane: operators, and its channels with depth and stalls."""
-    _holder(asker, asked, Object.GRAPH, Rights.ADMIN)
+    holder(asker, asked, Object.GRAPH, Rights.ADMIN)
     service = asker.node.system.graph
     operators = service.graph.operators() if service.graph else []
     channels = service.graph.stats() if service.graph else []
@@ -160,14 +158,13 @@ SERVICE_CALLS: dict[str, Call] = {
         holder={"type": "string"},
         rights=_set_of(Rights),
         objects=_set_of(Object),
-        lasts_ns=WORD,
+        lasts_ns={**WORD, "maximum": 1 << 62},
     ),
-    "revoke": call(_revoke, "token", "id", token=WORD, id=_U32),
+    "revoke": call(_revoke, "token", "id", token=WORD, id=U32),
     "keys": call(_keys, "token", token=WORD),
     "audit": call(_audit, "token", token=WORD, last=_COUNT),
-    "metrics": call(_metrics, "token", token=WORD, form={"enum": ["json", "prometheus"]}),
     "text": call(
-        _text, "token", "tokens", token=WORD, model=_U32, tokens={"type": "array", "maxItems": 4096, "items": _U32}
+        _text, "token", "tokens", token=WORD, model=U32, tokens={"type": "array", "maxItems": 4096, "items": U32}
     ),
     "graph": call(_graph, "token", token=WORD),
 }

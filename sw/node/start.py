@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from sw.driver import Driver
+from sw.llm.config import Limits, LlmConfig
 from sw.llm.micro.plan import DevicePlan
 from sw.llm.system import LlmSetup, SystemConfig, build_system
 from sw.node.home import Home, home_of
 from sw.node.node import Ending, Node
+from sw.node.owners import Owners
 from sw.node.served import ServedTransport
 from sw.regs import registers as regs
 from sw.transport.base import Transport
 from sw.uapi.place import private_folder
 
 BLOCK_BYTES = 8192  # room for a block of any model that ships, and the device's value after reset
+LIMITS = Limits(requests_per_window=256, tokens_per_window=16_384)  # of a tenant in a second of wall time
 POLL_NS = 10_000  # between two looks at whether the device is at rest
 _EIGHTHS = (1, 2, 2, 3)  # of ENTRIES, per tier: a slot for every entry, the fast tier the smallest
 
@@ -41,13 +44,16 @@ async def start(transport: Transport, socket: Path, about: dict[str, Any]) -> No
     first, second, third, fourth = (entries * eighths // 8 for eighths in _EIGHTHS)
     plan = DevicePlan((first, second, third, fourth), BLOCK_BYTES)
     config = SystemConfig(
-        key=key, llm=LlmSetup(plan=plan, trust=home.trust), audit_path=home.audit, pace=time.monotonic_ns
+        key=key,
+        llm=LlmSetup(plan=plan, trust=home.trust, config=LlmConfig(limits=LIMITS)),
+        audit_path=home.audit,
+        pace=time.monotonic_ns,
     )
     ending = Ending()
     served = ServedTransport(transport, lambda: ending.now)
     system = await build_system(served, config)
     system.capabilities.bootstrap(home.admin_token)
-    return Node(system, served, home, key.public, ending, about)
+    return Node(system, served, Owners(system), home, key.public, ending, about)
 
 
 async def settle(driver: Driver, limit_ns: int) -> None:

@@ -21,8 +21,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sw.replay.config import TRACE_BLOCK_TOKENS
-from sw.replay.trace import TraceRequest
+from sw.replay.trace import DEFAULT_BLOCK_TOKENS, TraceRequest
 
 REQUESTS_PER_S = 3.4
 BATCH_MS = 3000
@@ -59,13 +58,13 @@ class _Source:
         if self.random.random() < 0.1:
             shared += self._applications[self.random.randrange(APPLICATIONS)]
         own = max(0, _blocks(tokens) - len(shared))
-        return _Conversation(shared + self.ids(own), max(tokens, (len(shared) - 1) * TRACE_BLOCK_TOKENS + 1))
+        return _Conversation(shared + self.ids(own), max(tokens, (len(shared) - 1) * DEFAULT_BLOCK_TOKENS + 1))
 
     def grow(self, conversation: _Conversation, output: int) -> None:
         """The next turn's prompt: all before, the answer, and the user's text."""
         more = output + int(self.random.lognormvariate(math.log(350), 1.4))
         tokens = min(MAX_INPUT, conversation.tokens + more)
-        kept = conversation.tokens // TRACE_BLOCK_TOKENS  # the last, partial block changes
+        kept = conversation.tokens // DEFAULT_BLOCK_TOKENS  # the last, partial block changes
         ids = conversation.ids[: max(1, kept)]
         conversation.ids = ids + self.ids(max(0, _blocks(tokens) - len(ids)))
         conversation.tokens = max(tokens, conversation.tokens)
@@ -86,7 +85,7 @@ class _Source:
 
 
 def _blocks(tokens: int) -> int:
-    return -(-tokens // TRACE_BLOCK_TOKENS)
+    return -(-tokens // DEFAULT_BLOCK_TOKENS)
 
 
 def generate(seed: int, requests: int) -> Iterator[TraceRequest]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from sw.driver import Driver
 from sw.regs.kv_address import KvAddress
 from sw.replay.blocks import Block, PrefixBlocks, Run, runs
-from sw.replay.config import TRACE_BLOCK_TOKENS, ReplayConfig
+from sw.replay.config import ReplayConfig
 from sw.replay.device import Device
 from sw.replay.records import Checks, Observer, Sample, Tally
 from sw.replay.trace import TraceRequest
@@ -82,7 +82,7 @@ class Replay:
         driver = await Driver.probe(self._transport)
         self._device = Device(driver, self._config, self._checks, self.tally)
         self._prefixes = PrefixBlocks(driver.caps.block_tokens)
-        self._token_scale = max(1, TRACE_BLOCK_TOKENS // driver.caps.block_tokens)
+        self._block_tokens = driver.caps.block_tokens
         self._ports = driver.caps.ports
         await self._device.configure()
         arrivals = self._arrivals()
@@ -105,7 +105,7 @@ class Replay:
         latest = 0
         for number, request in enumerate(self._workload):
             latest = max(latest, request.timestamp_ms)
-            output = -(-request.output_length // self._token_scale)
+            output = -(-request.output_length * self._block_tokens // self._config.trace_block)
             prompt = self._prefixes.prompt(dict.fromkeys(request.hash_ids))
             yield latest, _Request(number, prompt, output)
 

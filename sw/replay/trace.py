@@ -1,23 +1,34 @@
-"""Reader of Mooncake-format traces: one JSON object a line, streamed.
+"""Reader of block-hash traces: one JSON object a line, streamed; gzip-compressed or with a byte-order mark as well.
 
-Keys: `timestamp` (ms), `input_length`, `output_length` (tokens), `hash_ids` (one id per block of the
-prompt, in prefix order; equal ids are equal content). Other keys are ignored, blank lines skipped.
+Keys: `timestamp`, `input_length`, `output_length` (tokens), `hash_ids` (one id per block of the prompt, in prefix
+order; equal ids are equal content), and `block_size` (tokens of a block, 512 where nothing says otherwise). Other keys
+are ignored, blank lines skipped. What would be replayed as something that it is not is refused: times that go back or
+look like seconds, and a number of ids that does not fit the length and the block size.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from sw.replay.formats import FormatError, opened, what_else
+
 MAX_LINE_BYTES = 1 << 24
 MAX_TOKENS = 1 << 32
 MAX_TIMESTAMP_MS = 1 << 53
 MAX_HASH_ID = (1 << 64) - 1
+MAX_BLOCK_TOKENS = 1 << 16
+DEFAULT_BLOCK_TOKENS = 512
+"""Tokens behind one hash id in the published traces."""
+UNITS_MS = {"ms": 1, "s": 1000}
+SECONDS_GAP = 5.0
+"""Requests whose times differ by less than this on average have times in seconds: no engine gets 200 a second."""
 
 
 class TraceError(Exception):
@@ -47,44 +58,149 @@ class TraceRequest:
     hash_ids: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The requests of a file, and the tokens behind one of their hash ids."""
+
+    requests: list[TraceRequest]
+    block_tokens: int = DEFAULT_BLOCK_TOKENS
+
+
+class TraceReader:
+    """Requests of a file in its order.
+
+    `block_tokens` and `unit` ("ms" or "s" of timestamps) are what the user says of it, None for nothing said; what has
+    been found is in `block_tokens` once the first request was read.
+    """
+
+    def __init__(self, path: Path, block_tokens: int | None = None, unit: str | None = None) -> None:
+        self.path = path
+        self.block_tokens = block_tokens
+        self._asked = block_tokens
+        self._scale = UNITS_MS[unit or "ms"]
+        self._latest = 0
+
+    def __iter__(self) -> Iterator[TraceRequest]:
+        """Stream the requests.
+
+        Raises:
+            TraceError: no such file, no request in it, another format, or a line that is not a request.
+        """
+        found = False
+        try:
+            with opened(self.path) as lines:
+                number = 0
+                while line := lines.readline(MAX_LINE_BYTES + 1):
+                    number += 1
+                    if len(line) > MAX_LINE_BYTES:
+                        raise TraceError(self.path, number, f"a line of more than {MAX_LINE_BYTES:,} bytes")
+                    if line.strip():
+                        try:
+                            request = self._request(line, first=not found)
+                        except ValueError as error:
+                            raise TraceError(self.path, number, str(error)) from None
+                        found = True
+                        yield request
+        except FormatError as error:
+            raise TraceError(self.path, None, str(error)) from None
+        except (EOFError, zlib.error):
+            raise TraceError(self.path, None, "the gzip file is damaged or cut off") from None
+        except OSError as error:
+            raise TraceError(self.path, None, (error.strerror or str(error)).lower()) from None
+        if not found:
+            raise TraceError(self.path, None, "empty: a trace has at least one request")
+
+    def _request(self, line: bytes, *, first: bool) -> TraceRequest:
+        """One request from one line. Raises ValueError, whose text is the problem."""
+        value = _object(line, first=first)
+        timestamp = _timestamp(value, self._scale)
+        if timestamp < self._latest:
+            raise ValueError(
+                f"`timestamp` is {timestamp} ms, and {self._latest} ms in a line before: sort the trace by its times"
+            )
+        self._latest = timestamp
+        block = self._block_of(value)
+        request = TraceRequest(
+            timestamp,
+            _integer(value, "input_length", MAX_TOKENS),
+            _integer(value, "output_length", MAX_TOKENS),
+            _ids(value),
+        )
+        _check_fit(request, block, said=self._asked is not None or "block_size" in value)
+        return request
+
+    def _block_of(self, value: dict[str, Any]) -> int:
+        """Tokens of a block. Raises ValueError."""
+        if "block_size" not in value:
+            self.block_tokens = self.block_tokens or DEFAULT_BLOCK_TOKENS
+            return self.block_tokens
+        block = _integer(value, "block_size", MAX_BLOCK_TOKENS)
+        if block == 0:
+            raise ValueError("`block_size` is 0: a block has at least one token")
+        if self.block_tokens not in (None, block):
+            where = "BLOCK_SIZE" if self._asked else "the line before"
+            raise ValueError(f"`block_size` is {block}, and {where} says {self.block_tokens}")
+        self.block_tokens = block
+        return block
+
+
+def _check_fit(request: TraceRequest, block: int, *, said: bool) -> None:
+    """A prompt has an id for each block, the last, partial one with or without. Raises ValueError."""
+    length, ids = request.input_length, len(request.hash_ids)
+    if ids in (length // block, -(-length // block)):
+        return
+    problem = f"`input_length` {length:,} is {-(-length // block):,} blocks of {block:,} tokens, `hash_ids` has {ids:,}"
+    fitting = [size for size in (2**n for n in range(17)) if ids and ids in (length // size, -(-length // size))]
+    if fitting and not said:
+        problem += f"; blocks of {fitting[-1]:,} would fit: say BLOCK_SIZE={fitting[-1]}, if that is what it has"
+    raise ValueError(problem)
+
+
 def read_trace(path: Path, limit: int | None = None) -> Iterator[TraceRequest]:
-    """Requests in the order of the file, at most `limit`.
+    """Requests in the order of the file, at most `limit`, streamed.
 
     Raises:
         TraceError: no such file, no request in it, or a line that is not a request.
     """
-    return islice(_requests(path), limit)
+    return islice(TraceReader(path), limit)
 
 
-def _requests(path: Path) -> Iterator[TraceRequest]:
-    found = False
-    try:
-        with path.open("rb") as lines:
-            number = 0
-            while line := lines.readline(MAX_LINE_BYTES + 1):
-                number += 1
-                if len(line) > MAX_LINE_BYTES:
-                    raise TraceError(path, number, f"a line of more than {MAX_LINE_BYTES:,} bytes")
-                if line.strip():
-                    found = True
-                    try:
-                        yield _request(line)
-                    except ValueError as error:
-                        raise TraceError(path, number, str(error)) from None
-    except OSError as error:
-        raise TraceError(path, None, (error.strerror or str(error)).lower()) from None
-    if not found:
-        raise TraceError(path, None, "empty: a trace has at least one request")
+def load_trace(
+    path: Path, limit: int | None = None, *, block_tokens: int | None = None, unit: str | None = None
+) -> Trace:
+    """The first `limit` requests of a file, as a whole not obviously something else than what is said of it.
+
+    Raises:
+        TraceError: as `read_trace`, and times that look like seconds while nobody says that they are not.
+    """
+    reader = TraceReader(path, block_tokens, unit)
+    requests = list(islice(reader, limit))
+    if unit is None:
+        _check_unit(path, [request.timestamp_ms for request in requests])
+    return Trace(requests, reader.block_tokens or DEFAULT_BLOCK_TOKENS)
 
 
-def _request(line: bytes) -> TraceRequest:
-    """One request from one line. Raises ValueError, whose text is the problem."""
+def _check_unit(path: Path, times: list[int]) -> None:
+    span = times[-1] - times[0]
+    if span and span < SECONDS_GAP * (len(times) - 1):
+        raise TraceError(
+            path,
+            None,
+            f"{len(times):,} requests within {span:,} ms: the timestamps look like seconds; say TIME_UNIT=s, "
+            "or TIME_UNIT=ms if they are milliseconds",
+        )
+
+
+def _object(line: bytes, *, first: bool) -> dict[str, Any]:
+    """The JSON object of a line. Raises ValueError."""
     try:
         text = line.decode()
     except UnicodeDecodeError:
         raise ValueError("not text: a trace is JSON lines in UTF-8") from None
     if "\0" in text:
         raise ValueError("not text: a trace is JSON lines in UTF-8")
+    if first and (other := what_else(text)):
+        raise FormatError(other)
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -95,12 +211,7 @@ def _request(line: bytes) -> TraceRequest:
         raise ValueError("not a request: numbers too long or lists too deep") from None
     if not isinstance(value, dict):
         raise ValueError(f"a request is a JSON object, this is {_kind(value)}")
-    return TraceRequest(
-        _timestamp(value),
-        _integer(value, "input_length", MAX_TOKENS),
-        _integer(value, "output_length", MAX_TOKENS),
-        _ids(value),
-    )
+    return value
 
 
 def _kind(value: Any) -> str:
@@ -114,11 +225,13 @@ def _member(request: dict[str, Any], key: str) -> Any:
     return request[key]
 
 
-def _timestamp(request: dict[str, Any]) -> int:
-    """Whole milliseconds; some traces have fractions."""
+def _timestamp(request: dict[str, Any], scale: int) -> int:
+    """Whole milliseconds, of a timestamp that counts `scale` of them; some traces have fractions."""
     value = _member(request, "timestamp")
-    if isinstance(value, float) and math.isfinite(value):
-        request = {"timestamp": int(value) if value >= 0 else -1}
+    if isinstance(value, float) and math.isfinite(value * scale):
+        request = {"timestamp": math.floor(value * scale) if value >= 0 else -1}
+    elif isinstance(value, int) and not isinstance(value, bool):
+        request = {"timestamp": value * scale}
     return _integer(request, "timestamp", MAX_TIMESTAMP_MS)
 
 

@@ -79,6 +79,10 @@ class Control:
         """
         return read_token(self.token_file or self._home.admin_token)
 
+    def for_blocks(self) -> dict[str, int]:
+        """The argument that lets a call act on blocks of others: the token for administration, where there is one."""
+        return {"token": self.admin()} if self.token_file or self._home.admin_token.exists() else {}
+
     def user(self) -> int:
         """The token for buffers and inferences.
 
@@ -105,7 +109,8 @@ class Control:
         except FrameError as error:
             raise ToolError(f"{command.name}: {error}") from None
         if reply.code is not Code.OK:
-            raise refusal(command.name, reply.code)
+            reason = self.client.call("reason")["reason"]
+            raise ToolError(f"{command.name}: {reason or described(reply.code)}")
         return reply
 
     def buffer(self, data: bytes) -> int:

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from sw.control.frames import Command
-from sw.tools.common import Parser, Session, Tool, main, number
+from sw.tools.common import U64, Parser, Session, Tool, main, number
 from sw.tools.control import Control, add_token_option
 from sw.tools.llmstats import figure
 
@@ -21,8 +21,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="det", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     enable = commands.add_parser("enable", help="admit the graph as a hard server and forbid all growth")
-    enable.add_argument("wcet_ns", type=number(), help="of one step")
-    enable.add_argument("period_ns", type=number())
+    enable.set_defaults(parser=enable)
+    enable.add_argument("wcet_ns", type=number(U64, 1), help="of one step")
+    enable.add_argument("period_ns", type=number(U64, 1))
     enable.add_argument("deadline_ns", nargs="?", type=number(), default=0, help="default: the period")
     status = commands.add_parser("status", help="utilisation, servers, growth")
     for command in (enable, status):
@@ -36,11 +37,10 @@ def _status(session: Session, control: Control) -> None:
 
     def render() -> None:
         session.pairs((name, figure(value)) for name, value in mine.items() if not isinstance(value, list))
-        rows = [
-            [server["server"], *(server[f"det_server_{name}"] for name in SERVER)] for server in mine["det_servers"]
-        ]
-        columns = ("server", *(name.replace("_", " ") for name in SERVER))
-        session.table(columns, [["" if cell is None else cell for cell in row] for row in rows], title="servers")
+        servers = mine["det_servers"]
+        columns = ("server", *(str(server["server"]) for server in servers))
+        rows = [(name.replace("_", " "), *(server[f"det_server_{name}"] for server in servers)) for name in SERVER]
+        session.table(columns, rows, title="servers")
 
     session.show(mine, render)
 
@@ -50,6 +50,8 @@ def _execute(options: argparse.Namespace, session: Session) -> int:
     if options.command == "status":
         _status(session, control)
         return 0
+    if options.deadline_ns > options.period_ns:
+        options.parser.error(f"a deadline of {options.deadline_ns:,} ns is over the period, {options.period_ns:,} ns")
     arguments = (options.wcet_ns, options.period_ns, options.deadline_ns)
     used = control.ask(Command.ENABLE_DETERMINISTIC, control.admin(), *arguments).fields[0]
     session.show({"used_ppm": used}, lambda: session.line(f"deterministic mode: {used:,} ppm used in all"))

@@ -7,6 +7,7 @@ import sys
 
 from sw.control.frames import Command
 from sw.kernel.graph import NO_CHANNEL
+from sw.kernel.ring import SLOTS
 from sw.tools.common import Parser, Session, Tool, main, number
 from sw.tools.control import Control, add_token_option
 
@@ -24,8 +25,11 @@ def _parser() -> argparse.ArgumentParser:
 
     add("create", "make the graph")
     channel = add("channel", "add a channel")
-    channel.add_argument("capacity", nargs="?", type=number(0xFFFF), default=0, help="slots: 64, or 0 (default)")
+    channel.add_argument(
+        "capacity", nargs="?", type=number(SLOTS), choices=(0, SLOTS), default=0, help="slots: 64, or 0 (default)"
+    )
     operator = add("operator", "add an operator")
+    operator.set_defaults(parser=operator)
     operator.add_argument("kind", type=number(U32), help="1 passes on, 2 is a source, 3 a sink")
     for name in ("in", "out"):
         operator.add_argument(f"--{name}", type=number(0xFFFF), default=NO_CHANNEL, metavar="CHANNEL")
@@ -46,6 +50,12 @@ def _frame(options: argparse.Namespace) -> tuple[Command, tuple[int, ...]]:
             return Command.ADD_CHANNEL, (options.capacity,)
         case "start":
             return Command.START_GRAPH, (options.steps,)
+    ends = {name: vars(options)[name] for name in ("in", "out")}
+    if ends["in"] == ends["out"] != NO_CHANNEL:
+        options.parser.error(f"channel {ends['in']} as input and output of one operator")
+    for name, channel in ends.items():
+        if vars(options)[f"{name}_schema"] and channel == NO_CHANNEL:
+            options.parser.error(f"--{name}-schema needs --{name}: a schema is of a channel's messages")
     plain = (options.kind, vars(options)["in"], options.out, options.priority, options.stage)
     schemas = (options.in_schema, options.out_schema)
     if schemas == (None, None):

@@ -65,16 +65,37 @@ def dump(session: Session, result: Json) -> None:
     columns = ("index", "block", "tokens", "tier", "address", "P", "R", "F", "step", "refs", "flags")
     session.table(columns, map(_entry_row, result["entries"]))
     session.line(counted(len(result["entries"]), "block"))
+    for tier, use in enumerate(result["slots"] or ()):
+        if use["quarantined"]:
+            why = "quarantined until the next STEP_ADVANCE"
+            if use["moving"]:
+                why = f"reserved for moves in flight, or {why}"
+            session.line(
+                f"tier {tier} ({TIER_NAMES[tier]}): {use['free']:,} of {use['slots']:,} slots free, "
+                f"{use['blocks']:,} with a block, {use['quarantined']:,} {why}"
+            )
+
+
+def bindings(session: Session, result: Json) -> None:
+    """The default binding, one range a line."""
+    rows = [(f"{one['va']:#x}", one["len"], one["kv"]) for one in result["bindings"]]
+    session.table(("va", "bytes", "first block"), rows)
+    session.line(counted(len(rows), "range"))
 
 
 def stats(session: Session, result: Json) -> None:
     """Tiers, queues, counters that are not zero."""
     free, slots = result["free"], result["slots"]
     session.table(
-        ("tier", "", "slots", "free", "automatic threshold"),
-        ((t, TIER_NAMES[t], slots[t], free[t], _auto(result, t)) for t in range(TIERS)),
+        ("tier", "", "slots", "free", "not free", "automatic threshold"),
+        ((t, TIER_NAMES[t], slots[t], free[t], slots[t] - free[t], _auto(result, t)) for t in range(TIERS)),
         title=f"step {result['step']:,}, device time {result['now_ns']:,} ns",
     )
+    if free != slots:
+        session.line(
+            "a slot that is not free has a block, is reserved for a move in flight, or is quarantined until the next "
+            "STEP_ADVANCE: `kvctl dump` tells"
+        )
     session.pairs(result["status"].items(), title="status")
     counted = [(name, value) for name, value in result["counters"].items() if value]
     session.pairs(counted, title="counters (those that are 0 are left out)")
@@ -86,13 +107,20 @@ def _auto(result: Json, tier: int) -> int:
 
 
 def changes(session: Session, before: Json | None, now: Json) -> None:
-    """What has changed between two looks, in one line."""
-    head = f"{now['now_ns']:>14,} ns  step {now['step']:,}  free {' '.join(f'{free:,}' for free in now['free'])}"
-    if before is None:
-        session.line(head)
-        return
-    differences = {name: value - before["counters"][name] for name, value in now["counters"].items()}
-    session.line("  ".join([head, *(f"{name} {value:+,}" for name, value in differences.items() if value)]))
+    """What has changed between two looks, in one line; nothing if nothing has. The first look tells all."""
+    free = [f"{name} {value:,}" for name, value in zip(TIER_NAMES, now["free"], strict=True)]
+    told = [f"step {now['step']:,}", f"free {' '.join(free)}"]
+    if before is not None:
+        moved = [text for text, old, new in zip(free, before["free"], now["free"], strict=True) if old != new]
+        told = told[:1] if now["step"] != before["step"] else []
+        told += [f"free {' '.join(moved)}"] if moved else []
+        told += [
+            f"{name} {value - before['counters'][name]:+,}"
+            for name, value in now["counters"].items()
+            if value != before["counters"][name]
+        ]
+    if told:
+        session.line("  ".join([f"{now['now_ns']:>14,} ns", *told]))
 
 
 def explain(session: Session, result: Json) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sw.control.frames import Command
-from sw.kernel.capability import Object, Rights
+from sw.kernel.capability import HOLDER, Object, Rights
 from sw.llm.config import CLASSES
 from sw.llm.loaded import BackendKind
-from sw.tools.common import Parser, Session, Tool, ToolError, main, number
+from sw.tools.common import U64, Parser, Session, Tool, ToolError, main, number
 from sw.tools.control import Control, add_token_option, write_token
 from sw.tools.models import choose
 
@@ -40,21 +40,29 @@ def _parser() -> argparse.ArgumentParser:
     unload.add_argument("model", nargs="?", type=number(U32), default=0, help="its id (default: the only one)")
     budget = add("budget", "admit or change the server of a class")
     budget.add_argument("cls", metavar="CLASS", type=number(CLASSES - 1))
-    budget.add_argument("budget_ns", type=number(), help="Q in ns of device time")
-    budget.add_argument("period_ns", type=number(), help="T in ns of device time")
+    budget.add_argument("budget_ns", type=number(U64, 1), help="Q in ns of device time")
+    budget.add_argument("period_ns", type=number(U64, 1), help="T in ns of device time")
     budget.add_argument("tokens", nargs="?", type=number(U32), default=0, help="most tokens in a period (0: no limit)")
     add("status", "counts of the service")
+    add("list", "inferences that have not ended, or were not read to their end")
+    add("cancel", "end an inference").add_argument("infer_id", type=number(U32, 1), help="its number (`llmctl list`)")
     audit = add("audit", "the last decisions, and whether the log is whole")
-    audit.add_argument("--last", type=number(1_000_000, 1), default=20, help="so many entries (default 20)")
+    audit.add_argument("--last", type=number(10_000, 1), default=20, help="so many entries (default 20)")
     add("keys", "keys that packages may be signed with, and capabilities")
     grant = add("grant", "issue a capability")
-    grant.add_argument("holder", help="the tenant")
+    grant.add_argument("holder", type=_holder, help="the tenant: 1 to 64 letters, digits and . _ : / -")
     grant.add_argument("--rights", nargs="+", choices=_names(Rights), default=["submit", "stream"])
     grant.add_argument("--objects", nargs="+", choices=_names(Object), default=["model", "llm"])
     grant.add_argument("--lasts-ns", type=number(), help="of device time (default: for ever)")
     grant.add_argument("--write", type=Path, required=True, help="file for its token, mode 0600")
     add("revoke", "end a capability").add_argument("id", type=number(U32, 1), help="its number (`llmctl keys`)")
     return parser
+
+
+def _holder(text: str) -> str:
+    if not HOLDER.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1 to 64 letters, digits and . _ : / -")
+    return text
 
 
 def _names(kind: type[Rights] | type[Object]) -> list[str]:
@@ -97,8 +105,22 @@ def status(control: Control) -> dict[str, int]:
 
 
 def _status(_: argparse.Namespace, session: Session, control: Control) -> int:
-    result = status(control)
+    result = status(control) | {"frame_bytes_dropped": control.client.call("info")["frame_bytes_dropped"]}
     session.show(result, lambda: session.pairs(result.items()))
+    return 0
+
+
+def _list(_: argparse.Namespace, session: Session, control: Control) -> int:
+    result = control.client.call("inferences", token=control.admin())
+    columns = ("infer_id", "holder", "class", "model", "state", "tokens", "max_tokens", "unread")
+    rows = [[one[name] for name in columns] for one in result["inferences"]]
+    session.show(result, lambda: session.table(columns, rows) if rows else session.line("no inferences"))
+    return 0
+
+
+def _cancel(options: argparse.Namespace, session: Session, control: Control) -> int:
+    result = control.client.call("cancel", token=control.admin(), infer_id=options.infer_id)
+    session.show(result, lambda: session.line(f"inference {options.infer_id}: {result['state']}"))
     return 0
 
 
@@ -164,6 +186,8 @@ COMMANDS = {
     "unload": _unload,
     "budget": _budget,
     "status": _status,
+    "list": _list,
+    "cancel": _cancel,
     "audit": _audit,
     "keys": _keys,
     "grant": _grant,

@@ -17,6 +17,7 @@ from sw.tools.common import Parser, Session, Tool, ToolError, counted, main, num
 from sw.tools.control import Control, add_token_option
 
 U32 = (1 << 32) - 1
+MUCH = 10  # times its computing: then it is told what an inference has waited for
 
 
 def _thousandths(limit: int) -> Any:
@@ -35,6 +36,7 @@ def _thousandths(limit: int) -> Any:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="llminfer", description=__doc__)
     add_token_option(parser)
+    parser.set_defaults(parser=parser)
     parser.add_argument("prompt", help="its text; `-`: from stdin")
     parser.add_argument("--max-tokens", type=number(U16, 1), default=64, help="of output (default 64)")
     parser.add_argument("--prio", type=number(CLASSES - 1), default=0, help="class, 0 (default) to 3")
@@ -77,6 +79,8 @@ class _Text:
 def _execute(options: argparse.Namespace, session: Session) -> int:
     control = Control(session, options.token_file)
     prompt = sys.stdin.buffer.read() if options.prompt == "-" else os.fsencode(options.prompt)
+    if not prompt:
+        options.parser.error("a prompt without a byte")
     token = control.user()
     handle = control.buffer(prompt)
     try:
@@ -137,12 +141,28 @@ def _tell(
     elif not options.stream:
         session.text(text.whole)
     if state is not InferState.DONE:
-        raise ToolError(f"inference {infer_id} has {state.name.lower()}")
+        why = f": {mine['reason']}" if mine.get("reason") else ""
+        raise ToolError(
+            f"inference {infer_id} {'was' if state is InferState.CANCELLED else 'has'} {state.name.lower()}{why}"
+        )
     if not session.as_json:
         took = (mine["ended_ns"] - mine["accepted_ns"]) / 1e6 if mine else 0.0
         late = ", after its deadline" if mine.get("missed") else ""
-        complain(f"{counted(len(tokens), 'token')} in {took:,.3f} ms of device time{late}")
+        waited = _waited(control, options.prio, snapshot, mine, took) if mine else ""
+        complain(f"{counted(len(tokens), 'token')} in {took:,.3f} ms of device time{late}{waited}")
     return 0
+
+
+def _waited(control: Control, cls: int, snapshot: dict[str, Any], mine: dict[str, Any], took: float) -> str:
+    """Why it took much longer than its computing: the budget of its class."""
+    computed = mine["cycles"] / control.client.call("info")["clock_mhz"] / 1e3
+    if took <= MUCH * computed:
+        return ""
+    server = next(one for one in snapshot["det_servers"] if one["server"] == cls)
+    budget, period = (server[f"det_server_{name}_ns"] / 1e6 for name in ("budget", "period"))
+    return (
+        f", {computed:,.3f} ms of them computing: class {cls} may use {budget:g} ms in {period:g} ms (`llmctl budget`)"
+    )
 
 
 TOOL = Tool("llminfer", _parser, _execute)

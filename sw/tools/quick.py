@@ -17,7 +17,7 @@ from sw.node.server import Server, in_thread
 from sw.node.start import start
 from sw.run import run
 from sw.tools import kvsh
-from sw.tools.common import Parser, Session, Tool, ToolError, main
+from sw.tools.common import Parser, Session, Tool, main
 from sw.transport.model import ModelTransport
 from sw.uapi.place import NAME
 
@@ -27,13 +27,14 @@ MAX_TOKENS = 96
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="llm-quick", description="stub backend, one prompt by frames, metrics and schema checked")
+    parser.set_defaults(parser=parser)
     parser.add_argument("--prompt", default=PROMPT, help="another prompt")
     return parser
 
 
 def _execute(options: argparse.Namespace, session: Session) -> int:
     if not options.prompt:
-        raise ToolError("a prompt without a byte")
+        options.parser.error("a prompt without a byte")
     with TemporaryDirectory(prefix="kvcpu-") as folder:
         socket = Path(folder) / NAME
         node = run(start(ModelTransport(DeviceModel(entries=1024, lanes=4)), socket, {"backend": "model"}))

@@ -13,12 +13,22 @@ from pathlib import Path
 from sw.regs.generated import ROOT, update
 from sw.terminal import command_line, complain, visible
 from sw.uapi.build import OUTPUT, BuildError, NoCompiler, build
-from sw.uapi.cheader import emit_uapi, emit_wire
+from sw.uapi.cheader import emit_event_table, emit_uapi, emit_wire
+
+_GUIDE = Path("docs/tools.md")
+_BEGIN, _END = "<!-- generated: the record -->\n", "<!-- end -->\n"
 
 
 def outputs() -> dict[Path, str]:
     """Every generated file, relative to the project, with the text it must have."""
-    return {Path("sw/include/kvcpu_uapi.h"): emit_uapi(), Path("sw/uapi/wire.h"): emit_wire()}
+    guide = (ROOT / _GUIDE).read_text()
+    before, begin, rest = guide.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    return {
+        Path("sw/include/kvcpu_uapi.h"): emit_uapi(),
+        Path("sw/uapi/wire.h"): emit_wire(),
+        _GUIDE: f"{before}{begin}{emit_event_table()}{end}{after}",
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:

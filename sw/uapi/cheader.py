@@ -18,6 +18,7 @@ _UAPI = """\
 #define KVCPU_DEVICE "{device}"
 
 {structs}
+{constants}
 {calls}
 #endif
 """
@@ -39,16 +40,28 @@ _WIRE = """\
 
 def emit_uapi() -> str:
     """The text of `sw/include/kvcpu_uapi.h`."""
-    structs = "\n".join(_struct(item) for item in description.STRUCTS)
+    structs = "\n".join(_struct(item) for item in (*description.STRUCTS, description.EVENT))
+    constants = "".join(f"/* {c.meaning} */\n#define KVCPU_{c.name} {c.value}u\n" for c in description.CONSTANTS)
     calls = "\n".join(_call(item) for item in description.CALLS)
-    return _UAPI.format(device=description.DEVICE, structs=structs, calls=calls)
+    return _UAPI.format(device=description.DEVICE, structs=structs, constants=constants, calls=calls)
+
+
+def emit_event_table() -> str:
+    """The part of `docs/tools.md` that describes the records of read(2)."""
+    lines, offset = ["| offset | bytes | member | |", "| ---: | ---: | --- | --- |"], 0
+    for member in description.EVENT.members:
+        lines.append(f"| {offset} | {member.bits // 8} | `{member.name}` | {member.meaning} |")
+        offset += member.bits // 8
+    lines += ["", "| constant | value | |", "| --- | ---: | --- |"]
+    lines += [f"| `KVCPU_{c.name}` | {c.value} | {c.meaning} |" for c in description.CONSTANTS]
+    return "\n".join(lines) + "\n"
 
 
 def emit_wire() -> str:
     """The text of `sw/uapi/wire.h`."""
     constants: dict[str, str] = {"MAGIC": f"{wire.MAGIC:#010x}u"}
     constants |= {kind.name: f"{kind.value}u" for kind in (wire.Kind.IOCTL, wire.Kind.CALL)}
-    for name in ("VARIABLE", "RUNTIME_VARIABLE", "FOLDER", "NAME"):
+    for name in ("VARIABLE", "RUNTIME_VARIABLE", "FOLDER", "NAME", "MARK", "TOKEN"):
         constants[name] = f'"{getattr(place, name)}"'
     constants["REQUESTS"] = ", ".join(f"{call.request:#010x}u" for call in description.CALLS)
     lines = "\n".join(f"#define KVCPU_WIRE_{name} {value}" for name, value in constants.items())
@@ -57,12 +70,13 @@ def emit_wire() -> str:
 
 def _struct(item: Struct, prefix: str = "kvcpu") -> str:
     name = f"{prefix}_{item.name}"
-    width = max(len(member.name) for member in item.members) + 1
+    declared = [f"uint{member.bits}_t {member.name};" for member in item.members]
+    width = max(map(len, declared))
     lines = [f"/* {item.meaning} */", f"struct {name} {{"]
     checks = [f'static_assert(sizeof(struct {name}) == {item.layout.size}, "{name}");']
     offset = 0
-    for member in item.members:
-        lines.append(f"    uint{member.bits}_t {member.name + ';':<{width}} /* {member.meaning} */")
+    for member, text in zip(item.members, declared, strict=True):
+        lines.append(f"    {text:<{width}} /* {member.meaning} */")
         checks.append(f'static_assert(offsetof(struct {name}, {member.name}) == {offset}, "{name}.{member.name}");')
         offset += member.bits // 8
     return "\n".join([*lines, "};", *checks, ""])

@@ -68,7 +68,7 @@ static int default_path(char *out, size_t size) {
 /* ------------------------------------------------------------------ the mark of an open file */
 
 /* A connection's own name, abstract: a NUL, MARK, the access mode, and what makes it the only one of its name. */
-#define MARK KVCPU_WIRE_NAME ":"
+#define MARK KVCPU_WIRE_MARK
 enum { MODE_AT = sizeof MARK, NAMES_TRIED = 16 };
 
 static int mark(int fd, int flags) {
@@ -132,6 +132,35 @@ int kvcpu_client_open(const char *path, int flags) {
     if (server.uid != geteuid()) return close_and_fail(fd, EACCES);
     if (flags & O_NONBLOCK && fcntl(fd, F_SETFL, O_NONBLOCK) != 0) return close_and_fail(fd, errno);
     return fd;
+}
+
+/* The token that the local owner's tools present: in a file beside the socket, which only its owner may read. */
+uint64_t kvcpu_client_token(int fd) {
+    const int before = errno;
+    struct sockaddr_un peer;
+    char path[sizeof peer.sun_path + sizeof KVCPU_WIRE_TOKEN + 4];
+    char text[32];
+    socklen_t size = sizeof peer;
+    uint64_t token = 0;
+    memset(&peer, 0, sizeof peer);
+    if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && peer.sun_family == AF_UNIX &&
+        memchr(peer.sun_path, '\0', sizeof peer.sun_path) != NULL) {
+        char *slash = strrchr(peer.sun_path, '/');
+        char *dot = strrchr(peer.sun_path, '.');
+        const int suffix = dot != NULL && dot > (slash != NULL ? slash + 1 : peer.sun_path);
+        int file;
+        if (suffix) *dot = '\0';
+        snprintf(path, sizeof path, "%s%s/%s", peer.sun_path, suffix ? "" : ".d", KVCPU_WIRE_TOKEN);
+        file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (file >= 0) {
+            const ssize_t got = read(file, text, sizeof text - 1);
+            text[got > 0 ? got : 0] = '\0';
+            token = strtoull(text, NULL, 16);
+            close(file);
+        }
+    }
+    errno = before;
+    return token;
 }
 
 /* ------------------------------------------------------------------ one exchange */

@@ -20,6 +20,9 @@ int kvcpu_client_mode(int fd);
 /* Whether `fd` is such a connection. Leaves errno alone. */
 int kvcpu_client_owns(int fd);
 
+/* The token that the local owner's tools present to the node of `fd`, 0 if there is none to read. Leaves errno alone. */
+uint64_t kvcpu_client_token(int fd);
+
 /* One ioctl, as ioctl(2) answers: 0, or -1 and errno. A bad pointer is EFAULT; a node that is gone, ENODEV; one that
  * ends before it answers, EIO. */
 int kvcpu_client_ioctl(int fd, uint32_t request, void *argument);

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from sw.regs.registers import Completion
+
 DEVICE = "/dev/kvcpu0"
 MAGIC = ord("K")
 DIRECTION_SHIFT = 30  # of a request, as the kernel's _IOC lays it out
@@ -54,6 +56,22 @@ class Direction(IntEnum):
 
     WRITE = 1
     READ = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value of a member: KVCPU_<name>."""
+
+    name: str
+    value: int
+    meaning: str
+
+
+class EventKind(IntEnum):
+    """What a record tells."""
+
+    COMPLETION = 1
+    MISS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +127,36 @@ TELEMETRY = Struct(
         Member("last_target_step", 64, "of the same"),
         *WEIGHTS.members,
     ),
+)
+EVENT = Struct(
+    "event",
+    "One record of read(2): a move that has ended, or a miss. poll(2) says whether there is one.",
+    (
+        Member("time_ns", 64, "device time at which the node has seen it"),
+        Member("step", 32, "decode step at that time"),
+        Member("lost", 32, "records lost right before this one: the file's queue was full"),
+        Member("token", 32, "of the block: its first token; of a miss: the token"),
+        Member("request", 16, "of the block"),
+        Member("layer", 8, "of the block"),
+        Member("head", 8, "of the block"),
+        Member("kind", 16, "KVCPU_EVENT_..."),
+        Member("status", 16, "of a completion: KVCPU_COMPLETION_..., else 0"),
+        Member("from_tier", 8, "of a completion: where the block was, else 0"),
+        Member("to_tier", 8, "of a completion: where it was to go, else 0"),
+        Member("reserved", 16, "0"),
+    ),
+)
+_OUTCOMES = {
+    Completion.OK: "the block is in to_tier",
+    Completion.CANCELLED: "a check at its start or end failed: it was removed, referenced or changed meanwhile",
+    Completion.NO_SLOT: "no free slot in to_tier",
+    Completion.VOID: "the block was written while it moved",
+    Completion.ERROR: "every try met errors on AXI",
+}
+CONSTANTS = (
+    Constant("EVENT_COMPLETION", EventKind.COMPLETION, "a move has ended"),
+    Constant("EVENT_MISS", EventKind.MISS, "a lookup found no block"),
+    *(Constant(f"COMPLETION_{status.name}", status, meaning) for status, meaning in _OUTCOMES.items()),
 )
 STRUCTS = (STEP, RANGE, WEIGHTS, TELEMETRY)
 

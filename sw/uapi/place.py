@@ -12,6 +12,8 @@ VARIABLE = "KVCPU_SOCKET"
 RUNTIME_VARIABLE = "XDG_RUNTIME_DIR"
 FOLDER = "kvcpu"
 NAME = "kvcpu0.sock"
+TOKEN = "admin.token"  # in the folder beside the socket: what the local owner's tools present
+MARK = f"{NAME}:"  # how the own name of a connection begins that is a program's open file, after a NUL
 LONGEST = 107  # bytes of a path that sockaddr_un takes
 
 
@@ -28,6 +30,14 @@ def default_path() -> Path:
     if runtime:
         return Path(runtime) / FOLDER / NAME
     return Path(f"/tmp/{FOLDER}-{os.geteuid()}") / NAME
+
+
+def opened_for_reading(name: object) -> bool:
+    """Whether a connection of this own name is an open file of a program that may read it (sw/uapi/client.c)."""
+    mark = b"\0" + MARK.encode()
+    if not isinstance(name, bytes) or not name.startswith(mark):
+        return False
+    return name[len(mark) : len(mark) + 1] in (str(os.O_RDONLY).encode(), str(os.O_RDWR).encode())
 
 
 def check_length(path: Path) -> None:

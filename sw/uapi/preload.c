@@ -222,6 +222,7 @@ EXPORT ssize_t read(int fd, void *data, size_t size) {
     static any_function known;
     const int mode = kvcpu_client_mode(fd);
     if (mode >= 0 && !reads(mode)) return fail(EBADF);
+    if (mode >= 0 && size < sizeof(struct kvcpu_event)) return fail(EINVAL); /* the kernel would drop the rest of it */
     WITHOUT(read, -1);
     return NEXT(read, ssize_t (*)(int, void *, size_t))(fd, data, size);
 }

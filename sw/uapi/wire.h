@@ -29,6 +29,8 @@ static_assert(offsetof(struct kvcpu_wire_header, size) == 12, "kvcpu_wire_header
 #define KVCPU_WIRE_RUNTIME_VARIABLE "XDG_RUNTIME_DIR"
 #define KVCPU_WIRE_FOLDER "kvcpu"
 #define KVCPU_WIRE_NAME "kvcpu0.sock"
+#define KVCPU_WIRE_MARK "kvcpu0.sock:"
+#define KVCPU_WIRE_TOKEN "admin.token"
 #define KVCPU_WIRE_REQUESTS 0x40084b01u, 0x40184b02u, 0x40184b03u, 0x40184b04u, 0x40184b05u, 0x40184b06u, 0x80604b07u
 
 #endif

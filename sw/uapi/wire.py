@@ -115,7 +115,12 @@ class Request:
             kind, value, payload, files, size = _receive(connection, stack, MOST)
             if len(files) != 1 or not stat.S_ISSOCK(os.fstat(files[0]).st_mode):
                 raise Malformed("no socket for the answer")
-            reply_to = socket.socket(fileno=os.dup(files[0]))
+            number = os.dup(files[0])
+            try:
+                reply_to = socket.socket(fileno=number)
+            except OSError:
+                os.close(number)  # no socket owns it
+                raise Malformed("no socket for the answer") from None
             reply_to.setblocking(False)
             request = cls(kind, value, payload or b"", reply_to)
             if payload is None:
@@ -183,7 +188,7 @@ def _receive(
     connection: socket.socket, stack: ExitStack, most: Mapping[int, int] | None = None
 ) -> tuple[int, int, bytes | None, list[int], int]:
     """Kind, value, payload (None: over `most`), the other attached files, which `stack` closes, and the size."""
-    data, files, flags, _ = socket.recv_fds(connection, _LAYOUT.size + INLINE, _ATTACHED)
+    data, files, flags, _ = socket.recv_fds(connection, _LAYOUT.size + INLINE, _ATTACHED, socket.MSG_CMSG_CLOEXEC)
     for file in files:
         stack.callback(os.close, file)
     if not data and not files:

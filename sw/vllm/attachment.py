@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,15 @@ class Attachment:
     fence: Fence
     block_bytes: int
 
+    @contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """What fails within the block leaves no open lock file behind."""
+        try:
+            yield
+        except BaseException:
+            self.fence.close()
+            raise
+
     @property
     def transport(self) -> Transport:
         """The transport under the driver."""
@@ -94,7 +104,7 @@ def attach(extra_config: Mapping[str, Any], engine_id: str, *, configure: bool) 
     Raises:
         ValueError: a setting that is none.
         DriverError: the device is not one, or refuses the configuration.
-        OSError: the lock file cannot be used.
+        FenceError: the lock file cannot be used.
     """
     settings = Settings.parse(extra_config)
     name = (engine_id, settings.transport)
@@ -103,9 +113,10 @@ def attach(extra_config: Mapping[str, Any], engine_id: str, *, configure: bool) 
         driver = _drivers[name] = run(Driver.probe(_transport(settings.transport)))
     if configure and settings.slots is not None:
         run(_configure(driver, settings.slots, settings.block_bytes))
-    fence = Fence(Path(settings.fence) if settings.fence else default_path(engine_id))
     # vLLM makes its workers before its scheduler, so the register may not have been written yet.
-    return Attachment(settings, driver, fence, settings.block_bytes or run(driver.registers.read(regs.BLOCK_BYTES)))
+    block_bytes = settings.block_bytes or run(driver.registers.read(regs.BLOCK_BYTES))
+    fence = Fence(Path(settings.fence) if settings.fence else default_path(engine_id))
+    return Attachment(settings, driver, fence, block_bytes)
 
 
 async def _configure(driver: Driver, slots: Sequence[int], block_bytes: int | None) -> None:

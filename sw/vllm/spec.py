@@ -144,10 +144,14 @@ class KvCpuOffloadingManager(OffloadingManager):  # type: ignore[misc]
         run(self._core.flushed())
 
     def shutdown(self) -> None:
-        """Leaves nothing of this engine in the directory."""
-        run(self._core.reset())
-        run(self._core.flushed())
-        self._fence.close()
+        """Leaves nothing of this engine in the directory; a second call does nothing."""
+        if self._fence.closed:
+            return
+        try:
+            run(self._core.reset())
+            run(self._core.flushed())
+        finally:
+            self._fence.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +203,7 @@ class KvCpuOffloadingWorker(OffloadingWorker):  # type: ignore[misc]
             self._finished.append(self._run(job_id, store, copies))
 
     def shutdown(self) -> None:
-        """Drop what is queued."""
+        """Drop what is queued; a second call does nothing."""
         self._queued.clear()
         self._device.fence.close()
 
@@ -249,11 +253,13 @@ class KvCpuOffloadingSpec(OffloadingSpec):  # type: ignore[misc]
         Raises:
             ValueError: a setting that is none, or a KV cache that does not fit the device.
             DriverError: no such device.
+            FenceError: the lock file cannot be used.
         """
         if self._manager is None:
             device = attach(self._config.extra_config, self._config.engine_id, configure=True)
-            sizes = geometry(self._config, device)
-            core = run(Core.attach(device.driver, sizes, device.settings.tiers, device.fence))
+            with device.closed_on_error():
+                sizes = geometry(self._config, device)
+                core = run(Core.attach(device.driver, sizes, device.settings.tiers, device.fence))
             self._manager = KvCpuOffloadingManager(core, device.fence, events=self._config.enable_kv_cache_events)
         return self._manager
 
@@ -266,13 +272,15 @@ class KvCpuOffloadingSpec(OffloadingSpec):  # type: ignore[misc]
         Raises:
             ValueError: a setting that is none, or a KV cache that does not fit the device.
             DriverError: no such device.
+            FenceError: the lock file cannot be used.
         """
         if self._worker is None:
             device = attach(self._config.extra_config, self._config.engine_id, configure=False)
-            sizes = geometry(self._config, device)
-            pages = [
-                Pages([Page(kv_caches.tensors[ref.tensor_idx].tensor, ref.page_size_bytes) for ref in refs])
-                for refs in kv_caches.group_data_refs
-            ]
+            with device.closed_on_error():
+                sizes = geometry(self._config, device)
+                pages = [
+                    Pages([Page(kv_caches.tensors[ref.tensor_idx].tensor, ref.page_size_bytes) for ref in refs])
+                    for refs in kv_caches.group_data_refs
+                ]
             self._worker = KvCpuOffloadingWorker(device, sizes, pages, self._config.parallel.rank)
         return self._worker

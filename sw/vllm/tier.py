@@ -78,23 +78,25 @@ class KvCpuSecondaryTier(SecondaryTierManager):  # type: ignore[misc]
         Raises:
             ValueError: a setting that is none, or chunks that do not fit the device.
             DriverError: no such device.
+            FenceError: the lock file cannot be used.
         """
         super().__init__(offloading_spec, primary_kv_view, tier_type, backpressure_detector)
         config = offloading_spec.config
         self._device = attach(settings, config.engine_id, configure=True)
         self._chunks = np.asarray(primary_kv_view)
         self._chunk_bytes = self._chunks.nbytes // len(self._chunks)
-        self._sizes = Geometry.fit(
-            layers=[len(group.layer_names) for group in config.groups],
-            tokens_per_block=[group.tokens_per_block for group in config.groups],
-            blocks_per_chunk=config.cache.blocks_per_chunk,
-            workers=1,
-            worker_bytes=-(-self._chunk_bytes // config.cache.blocks_per_chunk),
-            block_tokens=self._device.driver.caps.block_tokens,
-            block_bytes=self._device.block_bytes,
-        )
         device = self._device
-        self._core = run(Core.attach(device.driver, self._sizes, device.settings.tiers, device.fence))
+        with device.closed_on_error():
+            self._sizes = Geometry.fit(
+                layers=[len(group.layer_names) for group in config.groups],
+                tokens_per_block=[group.tokens_per_block for group in config.groups],
+                blocks_per_chunk=config.cache.blocks_per_chunk,
+                workers=1,
+                worker_bytes=-(-self._chunk_bytes // config.cache.blocks_per_chunk),
+                block_tokens=device.driver.caps.block_tokens,
+                block_bytes=device.block_bytes,
+            )
+            self._core = run(Core.attach(device.driver, self._sizes, device.settings.tiers, device.fence))
         self._transfer = Transfer(device.transport, device.fence, device.block_bytes, device.settings.port)
         self._events = bool(config.enable_kv_cache_events)
         self._name = tier_type
@@ -170,11 +172,15 @@ class KvCpuSecondaryTier(SecondaryTierManager):  # type: ignore[misc]
         ]
 
     def shutdown(self) -> None:
-        """Leaves nothing of this engine in the directory."""
+        """Leaves nothing of this engine in the directory; a second call does nothing."""
         self._queued.clear()
-        run(self._core.reset())
-        run(self._core.flushed())
-        self._device.fence.close()
+        if self._device.fence.closed:
+            return
+        try:
+            run(self._core.reset())
+            run(self._core.flushed())
+        finally:
+            self._device.fence.close()
 
     def _run(self, job_id: int, job: _Job) -> Any:
         begin = self._device.transport.now()

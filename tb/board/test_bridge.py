@@ -38,15 +38,15 @@ async def test_frames(ctx: Context) -> None:
     await link.press()
     weight = frames.BAR0 + regs.WEIGHT_R.offset
     read, write = Request(weight), Request(weight, 17)
-    ctx.compare("write", Answer(Status.OKAY, 0), await _answer(link, write))
+    ctx.compare("answer to a write", Answer(Status.OKAY, 0), await _answer(link, write))
     wrong = bytearray(Request(weight, 18).encode())
     wrong[6] ^= 0x10
     ctx.compare("write with a wrong CRC", "no frame", await _answer(link, write, bytes(wrong)))
     ctx.compare("chained to it", Status.SKIPPED, _status(await _answer(link, Request(weight, 19, chained=True))))
-    ctx.compare("value", Answer(Status.OKAY, 17), await _answer(link, read))
+    ctx.compare("answer to a read of what was written", Answer(Status.OKAY, 17), await _answer(link, read))
     ctx.compare("half a request", "silence", await _answer(link, write, Request(weight, 20).encode()[:9]))
     await link.sleep(frames.GAP_NS)
-    ctx.compare("value", Answer(Status.OKAY, 17), await _answer(link, read))
+    ctx.compare("answer to a read of what was written", Answer(Status.OKAY, 17), await _answer(link, read))
     ctx.compare("bytes before a request", Answer(Status.OKAY, 17), await _answer(link, read, b"\x00?" + read.encode()))
 
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from sw.terminal import new_console, visible
 from tb.defects.catalogue import GUIDE, Defect, chosen, guide_with_table, load
+from tb.run.artefacts import write_whole
 from tb.run.command import Parser, run_command
 from tb.run.paths import CACHE, REPORT, ROOT, SIM_BUILD, VENV, shown
 
@@ -82,9 +83,8 @@ def _report(rows: list[tuple[Defect, str, str]], console: Console) -> None:
         style = "green" if verdict == NOTICED else "bold red"
         table.add_row(defect.id, defect.section, defect.sentence, defect.test, Text(verdict, style))
     console.print(table)
-    REPORT.mkdir(parents=True, exist_ok=True)
     report = [{**asdict(defect), "verdict": verdict, "seen": seen} for defect, verdict, seen in rows]
-    (REPORT / "defects.json").write_text(json.dumps(report, indent=1) + "\n")
+    write_whole(REPORT / "defects.json", json.dumps(report, indent=1) + "\n")
     console.print(f"{sum(v == NOTICED for _, v, _ in rows)} of {len(rows)} noticed; {shown(REPORT / 'defects.json')}")
 
 

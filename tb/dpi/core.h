@@ -34,8 +34,8 @@ class Rng {
 };
 
 // ---------------------------------------------------------------- event streams
-// A record is a fixed number of 64-bit words, word 0 the cycle; what the rest means is defined in
-// tb/hdl/kvcpu_tb_pkg.sv, where the monitors build it.
+// A record is a fixed number of 64-bit words, word 0 the cycle; what the rest means is described in
+// tb/events/events.toml, and kvcpu_events_pkg (generated) builds it.
 constexpr int kStreams = 4;
 constexpr int kWords[kStreams] = {16, 4, 4, 4};  // main, scan, ports, spare for block benches
 

@@ -1,6 +1,5 @@
 """The environment of the top-level tests, and the test class that owns one."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +8,6 @@ from pyuvm import uvm_component, uvm_env
 from tb.env.agents import LookupAgent, MemoryAgent, MmioAgent, MmioItem, OneItem
 from tb.env.coverage import Coverage
 from tb.env.registers import IRQ_COMMAND_DONE, Registers
-from tb.eventlog import NAME, EventLog
 from tb.harness.base_test import Context, KvUvmTest
 from tb.harness.bench import Bench
 from tb.harness.link import Array
@@ -58,16 +56,6 @@ class KvEnv(uvm_env):
         self.registers = Registers(bus)
         self.scoreboard = Scoreboard(self.ctx, self.bench)
         self.coverage = Coverage(self.ctx, self.scoreboard)
-        self.event_log: EventLog | None = None
-        if os.environ.get("KVCPU_EVENTLOG") or self.ctx.settings.get("eventlog"):
-            sizes = {k: v for k, v in self.ctx.parameters.items() if isinstance(v, int)}
-            self.event_log = EventLog(self.ctx.run_dir / NAME, sizes)
-            self.scoreboard.taps.append(self.event_log.add)
-
-    def final_phase(self) -> None:
-        """Close the event log."""
-        if self.event_log:
-            self.event_log.close()
 
 
 class KvTopTest(KvUvmTest):

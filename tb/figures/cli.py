@@ -13,9 +13,11 @@ from rich.console import Console
 from tb.figures import report
 from tb.figures.measure import Figure, Found, Settings, Workshop
 from tb.figures.rows import BY_NAME, PARTS, ROWS
+from tb.run.artefacts import published
 from tb.run.command import Parser, run_command, tell
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import REPORT, shown
+from tb.run.provenance import provenance
 
 FIGURES, PAGE = "bench.json", "bench.html"
 
@@ -84,23 +86,32 @@ def _said(found: Found) -> str:
     return ", ".join(f"{name} {report.shown_value(figure)}" for name, figure in found.figures.items())
 
 
+def _report(settings: Settings, figures: dict[str, Figure], curves: dict[str, Any], folder: Path) -> str:
+    """Write the reports of this run, together; returns where they are."""
+    about = provenance(None, settings.shown)
+    names = [FIGURES, PAGE] if settings.curves else [FIGURES]
+    with published(folder, "bench") as staged:
+        report.write(staged / FIGURES, figures, about)
+        if settings.curves:
+            from tb.figures.page import write_page  # plots are slow to import
+
+            write_page(figures, curves, about, staged / PAGE)
+    return ", ".join(shown(folder / name) for name in names)
+
+
 def _bench(argv: list[str], console: Console) -> int:
     settings, folder = _parse(argv)
     shop = Workshop(settings, lambda text: console.print(text, markup=False))
     figures, curves = _measure(shop)
     report.show(console, figures)
     report.show_growth(console, curves)
-    report.write(folder / FIGURES, figures)
-    where = shown(folder / FIGURES)
-    if settings.curves:
-        from tb.figures.page import write_page  # plots are slow to import
-
-        write_page(figures, curves, folder / PAGE)
-        where += f", {shown(folder / PAGE)}"
+    where = _report(settings, figures, curves, folder)
     console.print(f"report: {where}", markup=False)
     wrong = report.missed(figures)
     if wrong:
         tell(f"error: missed: {', '.join(wrong)}")
+    if not wrong and all(figure.value is None for figure in figures.values()):
+        raise UsageError(f"nothing was measured: {next(iter(figures.values())).how.removeprefix('not measured: ')}")
     return 1 if wrong else 0
 
 

@@ -21,9 +21,11 @@ def growth(shop: Workshop) -> Found:
     found.curves["lengths"] = rows = _of_lengths(shop, LENGTHS if shop.settings.curves else LENGTHS[:2])
     rates = [f"{row['references'] / row['seconds']:,.0f} at {row['requests']:,}" for row in rows]
     last = rows[-1]
+    of_processor = last["references"] / last["cpu_seconds"]
     how = (
         f"a generated trace of {last['requests']:,} requests at full size, everything checked: {last['references']:,} "
-        f"references in {last['seconds']:.0f} s; references a second by the trace's requests: {', '.join(rates)}"
+        f"references in {last['seconds']:.0f} s; references a second by the trace's requests: {', '.join(rates)}; "
+        f"{of_processor:,.0f} a second of processor time"
     )
     found.figures["replay_rate"] = Figure(round(last["references"] / last["seconds"], 1), how)
     return found

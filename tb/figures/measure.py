@@ -47,6 +47,11 @@ class Settings:
     cxx: str | None = None
 
     @property
+    def shown(self) -> dict[str, Any]:
+        """The settings as reports hold them."""
+        return {"rows": None if self.curves else sorted(self.rows), "debug": self.debug}
+
+    @property
     def command(self) -> str:
         """The command that measures the same again."""
         rows = "" if self.curves else f" ROWS={','.join(sorted(self.rows))}"

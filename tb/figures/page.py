@@ -13,21 +13,24 @@ from matplotlib.figure import Figure as Canvas
 from tb.figures.measure import Figure
 from tb.figures.report import ABSENT, GROWTH, growth_cells, growth_head, shown_value, verdict
 from tb.figures.rows import BY_NAME
+from tb.run.provenance import shown_commit
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 COLOURS = ("#1c7ed6", "#d9480f", "#2b8a3e", "#f59f00", "#862e9c", "#868e96")
 Curves = Mapping[str, Any]
 
 
-def write_page(figures: Mapping[str, Figure], curves: Curves, path: Path) -> None:
+def write_page(figures: Mapping[str, Figure], curves: Curves, about: Mapping[str, Any], path: Path) -> None:
     """Write the page: table, plots of the curves that were measured, growth tables."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     text = environment.get_template("figures.html.j2").render(
-        rows=[_row(name, figure) for name, figure in figures.items()], plots=_plots(curves), tables=_tables(curves)
+        rows=[_row(name, figure) for name, figure in figures.items()],
+        about=f"{about['time']} · {shown_commit(about)}",
+        plots=_plots(curves),
+        tables=_tables(curves),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -92,13 +93,10 @@ def show_growth(console: Console, curves: Mapping[str, Sequence[Mapping[str, flo
             console.print(table)
 
 
-def write(path: Path, figures: Mapping[str, Figure]) -> None:
-    """Write `bench.json`, whole or not at all."""
+def write(path: Path, figures: Mapping[str, Figure], about: Mapping[str, Any]) -> None:
+    """Write `bench.json`; `about` says of which sources and settings the figures are."""
     metrics = {
         name: {"value": figure.value, "unit": BY_NAME[name].unit, "target": BY_NAME[name].target, "how": figure.how}
         for name, figure in figures.items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"metrics": metrics}, indent=1) + "\n")
-    temporary.replace(path)
+    path.write_text(json.dumps({**about, "metrics": metrics}, indent=1) + "\n")

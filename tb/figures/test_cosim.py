@@ -16,14 +16,15 @@ async def test_cosim(ctx: Context) -> None:
     link = Link()
     if ctx.settings.get("pins"):
         link.pins_record(int(ctx.parameters["PORTS"]), int(ctx.parameters["AXI_DATA_WIDTH"]) // 8)
-    begun = time.perf_counter()
+    begun, begun_cpu = time.perf_counter(), time.process_time()
     board, tally = await replayed(ctx)
-    seconds = time.perf_counter() - begun
+    seconds, cpu_seconds = time.perf_counter() - begun, time.process_time() - begun_cpu
     figures = {
         "requests": tally.requests,
         "references": tally.references,
         "cycles": int(link.cycle()),
         "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
         "comparisons": ctx.comparisons,
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }

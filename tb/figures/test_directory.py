@@ -77,7 +77,7 @@ class test_directory(FigureTest):
         self.records.forget()
         asked = await self.step_now(step)
         await self.r.wait_scan()
-        done = int(self.records.take(Kind.ScanDone)[0, 0])
+        done = int(self.records.take(Kind.ScanDone)["cycle"][0])
         return asked, done, done - asked
 
     async def loaded_scan(self, keys: Array, step: int) -> tuple[float, int]:
@@ -111,6 +111,6 @@ class test_directory(FigureTest):
             went = (result.removed, result.stayed)
             self.ctx.compare("FREE_REQUEST: went, stayed", (self.bench.entries // 16, 0), went)
             command, took = self.records.commands()
-            self.ctx.compare("command", [FREE_REQUEST], command.tolist())
+            self.ctx.compare("commands of the measurement", [FREE_REQUEST], command.tolist())
             worst = max(worst, int(took[0]))
         self.values["free_request_cycles"] = worst

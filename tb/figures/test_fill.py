@@ -41,7 +41,7 @@ class test_fill(FigureTest):
             command, took = self.records.commands()
             self.ctx.compare("commands of the batch", {INSERT}, set(command.tolist()))
             cycles.append(took)
-            status.append(self.records.take(Kind.Result)[:, 1] >> np.uint64(8) & np.uint64(0xFF))
+            status.append(self.records.take(Kind.Result)["status"])
             if (status[-1] == Status.FULL).any():
                 break
         self.figures(np.concatenate(cycles), np.concatenate(status))

@@ -55,7 +55,7 @@ class test_steps(FigureTest):
             pushed = self.records.take(Kind.Push)
             self.ctx.compare("decisions of the scan", 1, len(pushed))
             # The record's cycle ends with the edge that takes the decision into the queue: the level shows in the next.
-            decisions.append(int(pushed[0, 0]) + 1 - asked)
+            decisions.append(int(pushed["cycle"][0]) + 1 - asked)
             reads.append(self.bench.link.axi_counts()["first_read_request_cycle"] - asked)
         self.values["step_to_decision"] = max(decisions)
         self.values["step_to_dma"] = max(reads)

@@ -95,6 +95,7 @@ def _make_test(body: Any, timeout_cycles: int, no_progress_cycles: int) -> Any:
             ctx.report(error)
             raise
         finally:
+            ctx.close()
             ctx.log_guard.remove()
 
     return test

@@ -1,12 +1,15 @@
 """The driving side of a top-level test: clock cycles, resets, MMIO, lookups, memories, all without Python per cycle."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import cocotb
 import numpy as np
 from cocotb.triggers import Event
 
+from tb.events.log import EventLog
 from tb.harness import link as lk
 from tb.harness.base_test import Context
 from tb.harness.link import ACCESS, ANSWER, REQUEST, Array, Link
@@ -45,10 +48,20 @@ class Bench:
         for port in range(self.ports):
             self.link.lookup_config(port, 0, 0, int(seed) + 16 + port)
         self.on_records: Callable[[], None] | None = None  # called when many records wait
+        self.taps: list[Callable[[int, Array], None]] = []  # get every record: stream, words (n, words)
+        if os.environ.get("KVCPU_EVENTLOG"):
+            self._log_events(Path(os.environ["KVCPU_EVENTLOG"]))
         self.link.drain_at(DRAIN_AT_WORDS)
         self.resets = 0
         self.pins: Any = None  # a pin-level master takes the place of the transactor while set
         cocotb.start_soon(self._dispatch(), name="bench: wake-up of Python")
+
+    def _log_events(self, path: Path) -> None:
+        """Every record into the event log."""
+        sizes = {"ENTRIES": self.entries, "LANES": self.lanes, "PORTS": self.ports, "BLOCK_TOKENS": self.block_tokens}
+        log = EventLog(path, sizes)
+        self.taps.append(log.add)
+        self.ctx.on_close(log.close)
 
     async def _dispatch(self) -> None:
         """Turn a change of `wake_count` into events."""

@@ -21,6 +21,7 @@ from cocotb.simtime import get_sim_time
 from cocotb.triggers import Timer
 from numpy.typing import ArrayLike
 
+from tb.harness import message
 from tb.harness.log_guard import LogGuard
 
 DRAIN_CYCLES = 64
@@ -70,12 +71,6 @@ class Channel:
         return f"channel `{self.name}`: {self.count_in} sent, {self.count_out} received"
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        return str(value)
-    return f"{value} ({int(value):#x})" if abs(int(value)) > 9 else str(value)
-
-
 class Context:
     """Counts, checks and watchdogs of one test; made by `kv_test`, reached with `tb.harness.base_test.context`."""
 
@@ -91,6 +86,7 @@ class Context:
         key = zlib.crc32(f"{module}.{name}".encode())
         self.rng = random.Random(f"{self.seed}/{key}")
         self.np_rng = np.random.default_rng([self.seed, key])
+        np.random.seed([self.seed, key])  # NumPy's global generator, which a test or a library may use
         self.transactions = 0
         self.comparisons = 0
         self.mismatches = 0
@@ -102,6 +98,7 @@ class Context:
         self._channels: dict[str, Channel] = {}
         self._drains: dict[str, Callable[[], int]] = {}
         self._ends: list[tuple[str, Callable[[], Any]]] = []
+        self._closes: list[Callable[[], None]] = []
 
     # --- time
 
@@ -136,7 +133,7 @@ class Context:
         self._progress += 1
         if expected != seen:
             self.mismatches += 1
-            self.fail(Mismatch(self._difference(subject, where, expected, seen)), where.get("at_cycle"))
+            self.fail(Mismatch(message.difference(subject, where, expected, seen)), where.get("at_cycle"))
 
     def compare_array(
         self, subject: str, expected: ArrayLike, seen: ArrayLike, /, index: str = "index", **where: Any
@@ -153,16 +150,21 @@ class Context:
         self.mismatches += int(different.size)
         flat_want, flat_got = want.reshape(-1), got.reshape(-1)
         rows = [
-            self._difference(subject, {**where, index: int(i)}, flat_want[i], flat_got[i])
+            message.difference(subject, {**where, index: int(i)}, flat_want[i], flat_got[i])
             for i in different[:SHOWN_DIFFERENCES]
         ]
         rest = f" ({different.size} of {want.size} differ)"
         self.fail(Mismatch("\n  ".join(rows) + rest), where.get("at_cycle"))
 
-    @staticmethod
-    def _difference(subject: str, where: Mapping[str, Any], expected: Any, seen: Any) -> str:
-        place = "".join(f" {key}={_shown(value)}" for key, value in where.items())
-        return f"{subject}{place}: expected {_shown(expected)}, seen {_shown(seen)}"
+    def compare_fields(
+        self, subject: str, expected: Mapping[str, Any], seen: Mapping[str, Any], /, **where: Any
+    ) -> None:
+        """One comparison of something with fields. Raises Mismatch, naming each field that differs."""
+        self.comparisons += 1
+        self._progress += 1
+        if any(seen.get(name) != value for name, value in expected.items()):
+            self.mismatches += 1
+            self.fail(Mismatch(message.field_differences(subject, where, expected, seen)), where.get("at_cycle"))
 
     def channel(self, name: str) -> Channel:
         """The channel of this name; the end of the test demands sent == received > 0."""
@@ -244,6 +246,15 @@ class Context:
     def on_end(self, name: str, check: Callable[[], Any]) -> None:
         """`check` runs after the drain (plain or async); it raises or compares."""
         self._ends.append((name, check))
+
+    def on_close(self, close: Callable[[], None]) -> None:
+        """`close` runs when the test is over, however it ends."""
+        self._closes.append(close)
+
+    def close(self) -> None:
+        """The test is over: write out and close what it has opened."""
+        for close in self._closes:
+            close()
 
     def _left(self) -> dict[str, int]:
         return {

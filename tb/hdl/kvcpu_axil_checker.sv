@@ -49,6 +49,7 @@ module kvcpu_axil_checker #(
   input logic [1:0]           rresp_i
 );
   import kvcpu_tb_pkg::*;
+  import kvcpu_events_pkg::*;
 
   kvcpu_hold_checker #(.Width(66), .Name({Name, " R"})) u_r (
     .clk_i(clk_i), .rst_ni(rst_ni), .valid_i(rvalid_i), .ready_i(rready_i),
@@ -99,9 +100,15 @@ module kvcpu_axil_checker #(
           a = aw_q.pop_front();
           d = w_q.pop_front();
           later = (a.cycle > d.cycle) ? a.cycle : d.cycle;
-          kv_record16(StreamMain, head(EvMmio, 1, int'(bresp_i), Bar, int'(d.strb)),
-                      longint'(a.addr), longint'(d.data), now - later, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                      0);
+          record_mmio('{
+            bar: 2'(Bar),
+            write: 1'b1,
+            response: bresp_i,
+            strobes: d.strb,
+            address: 32'(a.addr),
+            data: d.data,
+            took: 32'(now - later)
+          });
         end
       end
       if (rvalid_i && rready_i) begin
@@ -111,8 +118,15 @@ module kvcpu_axil_checker #(
         end else begin
           addr_t a;
           a = ar_q.pop_front();
-          kv_record16(StreamMain, head(EvMmio, 0, int'(rresp_i), Bar, 255), longint'(a.addr),
-                      longint'(rdata_i), now - a.cycle, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+          record_mmio('{
+            bar: 2'(Bar),
+            write: 1'b0,
+            response: rresp_i,
+            strobes: '1,
+            address: 32'(a.addr),
+            data: rdata_i,
+            took: 32'(now - a.cycle)
+          });
         end
       end
     end

@@ -18,6 +18,7 @@ module kvcpu_tb #(
   timeunit 1ns;
   timeprecision 1ps;
   import kvcpu_tb_pkg::*;
+  import kvcpu_events_pkg::*;
 
   localparam int unsigned IdWidth = 6;
   localparam int unsigned StrbWidth = AXI_DATA_WIDTH / 8;
@@ -138,12 +139,17 @@ module kvcpu_tb #(
       automatic longint addr = kv_addr;
       automatic int c;
       if (rst_n && lookup_valid[p] && lookup_ready[p]) begin
-        kv_record4(StreamPort, {40'd0, 8'd0, 7'd0, lookup_write[p], 8'(p)}, lookup_kv_addr[p], 0);
+        record_lookup_request('{port_no: 3'(p), write: lookup_write[p], kv_addr: lookup_kv_addr[p]});
       end
       if (rst_n && answer_valid[p] && answer_ready[p]) begin
-        kv_record4(StreamPort,
-                   {16'd0, answer_index[p], 8'(answer_tier[p]), 8'd1, 6'd0, answer_denied[p],
-                    answer_hit[p], 8'(p)}, answer_phys_addr[p], 0);
+        record_lookup_answer('{
+          port_no: 3'(p),
+          hit: answer_hit[p],
+          denied: answer_denied[p],
+          tier: answer_tier[p],
+          index: answer_index[p],
+          phys_addr: answer_phys_addr[p]
+        });
       end
       c = kv_lookup_tick(p, int'(!rst_n), int'(lookup_ready[p]), int'(answer_valid[p]),
                          int'(answer_hit[p]), int'(answer_denied[p]), int'(answer_tier[p]),

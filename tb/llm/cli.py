@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,14 +12,12 @@ from rich.console import Console
 from sw.terminal import new_console
 from tb.llm.display import Display, rows, show_served
 from tb.llm.options import Options, parse
-from tb.llm.outcome import FIGURE_NAMES, Progress
+from tb.llm.outcome import FIGURE_NAMES, Outcome, Progress
 from tb.run.command import run_command
-from tb.run.paths import shown
 from tb.sim.display import sayer, show_table
-from tb.sim.ending import Ending, carry_out, write_figures
+from tb.sim.ending import Ending, carry_out, write_reports
 
-FIGURES = "llm.json"
-PAGE = "llm.html"
+KIND = "llm"  # of the reports: llm.json, llm.html
 
 
 @dataclass(kw_only=True)
@@ -97,22 +96,20 @@ def _run(run: Run, console: Console) -> None:
 
 def _report(run: Run, console: Console) -> None:
     options, outcome = run.options, run.last.outcome
-    figures, page = options.report / FIGURES, options.report / PAGE
     if outcome:
         show_served(console, options.prompts, outcome.served)
         totals = rows(outcome, run.last, options.device, options.seed)
         totals.append(("wall time", f"{run.wall_s or 0.0:.1f} s, first chunk after {run.startup_s or 0.0:.1f} s"))
         show_table(console, "system", totals)
-    write_figures(run.figures(), figures)
-    where = shown(figures)
-    if outcome:
-        from sw.metrics.page import write_page  # plots are slow to import
-
-        write_page(outcome.snapshot, page)
-        where += f", {shown(page)}"
-    else:
-        page.unlink(missing_ok=True)  # it would show another run
+    page = (lambda path: _write_page(outcome, path)) if outcome else None
+    where = write_reports(KIND, options.report, run.figures(), options, page, prompt=options.prompt)
     sayer(console)(f"report: {where}")
+
+
+def _write_page(outcome: Outcome, path: Path) -> None:
+    from sw.metrics.page import write_page  # plots are slow to import
+
+    write_page(outcome.snapshot, path)
 
 
 def main(argv: list[str]) -> int:

@@ -198,7 +198,7 @@ class LlmJob:
         where = {"prompt": client.number}
         self._checks.compare("state at the end", InferState.DONE.name, client.state.name, **where)
         expected = await reference(self.system, self._model, client.prompt)
-        self._checks.compare("tokens", expected, client.tokens, **where)
+        self._checks.compare("tokens of the inference", expected, client.tokens, **where)
         return Served(
             number=client.number,
             state=client.state.name.lower(),

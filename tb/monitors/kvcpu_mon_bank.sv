@@ -42,31 +42,44 @@ module kvcpu_mon_bank #(
 );
   import kvcpu_pkg::*;
   import kvcpu_tb_pkg::*;
+  import kvcpu_events_pkg::*;
+  import kvcpu_mon_pkg::*;
 
   int bank;
   initial bank = kv_bank_number($sformatf("%m"));
 
-  function automatic int index_of(logic [RowW-1:0] row);
-    return int'(row) * kv_bank_count() + bank;
+  function automatic logic [IndexW-1:0] index_of(logic [RowW-1:0] row);
+    return IndexW'(int'(row) * kv_bank_count() + bank);
   endfunction
 
   always @(posedge clk_i) begin
     if (rst_ni) begin
       if (scored_i) begin
-        kv_record4(StreamScan,
-                   {16'({11'd0, hist_i, drop_i, accept_i, prefetch_i, evict_i}), meta_i.f, meta_i.r,
-                    meta_i.prio, 16'(index_of(s5_row_i))},
-                   {meta_flags(meta_i), 8'(meta_i.tier), meta_i.ref_count, meta_i.access_step},
-                   {16'd0, meta_i.generation, meta_i.slot, meta_i.request_id});
+        record_score('{
+          index: index_of(s5_row_i),
+          prio: meta_i.prio,
+          r: meta_i.r,
+          f: meta_i.f,
+          decision: evict_i ? DecisionEvict : prefetch_i ? DecisionPrefetch : DecisionNone,
+          accepted: accept_i,
+          dropped: drop_i,
+          counted: hist_i,
+          access_step: meta_i.access_step,
+          ref_count: meta_i.ref_count,
+          tier: meta_i.tier,
+          prefix: meta_i.prefix,
+          dirty: meta_i.dirty,
+          hot: meta_i.hot,
+          evictable: meta_i.evictable,
+          hint: meta_i.hint,
+          in_flight: meta_i.in_flight,
+          request_id: meta_i.request_id
+        });
       end
       if (removed_i || stayed_i) begin
-        kv_record16(StreamMain, head(EvFree, 0, 0, 0, index_of(s3_row_i)),
-                    64'({16'(removed_i), request_id_i}), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        record_free('{index: index_of(s3_row_i), request_id: request_id_i, removed: removed_i});
       end
-      if (freed_pop_i) begin
-        kv_record16(StreamMain, head(EvFreed, 0, 0, 0, 0), 64'({freed_tier_i, freed_slot_i}), 0, 0, 0,
-                    0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-      end
+      if (freed_pop_i) record_freed('{tier: freed_tier_i, slot: freed_slot_i});
       if (kv_dump_wanted(bank) != 0) dump();
     end
   end
@@ -82,11 +95,16 @@ module kvcpu_mon_bank #(
       tag = kvcpu_rtbd_bank.unpack_tag(u_tag.g_mem.mem[row]);
       meta = meta_t'(u_meta.g_mem.mem[row][$bits(meta_t)-1:0]);
       if (tag.valid || meta.valid) begin
-        kv_record16(StreamMain,
-                    head(EvDump, int'(tag.valid), int'(meta.valid),
-                         int'({^u_meta.g_mem.mem[row], ^u_tag.g_mem.mem[row]}), row * kv_bank_count() + bank),
-                    entry_word0(tag), entry_word1(meta), entry_word2(tag, meta), entry_word3(meta), 0,
-                    0, 0, 0, 0, 0, 0, 0, 0, 0);
+        record_dump('{
+          index: index_of(RowW'(row)),
+          tag_valid: tag.valid,
+          meta_valid: meta.valid,
+          tag_parity: ^u_tag.g_mem.mem[row],
+          meta_parity: ^u_meta.g_mem.mem[row],
+          move_id: meta.move_id,
+          generation: meta.generation,
+          entry: entry_of(tag, meta)
+        });
       end
     end
   endfunction

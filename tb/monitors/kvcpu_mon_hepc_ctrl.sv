@@ -29,7 +29,7 @@ module kvcpu_mon_hepc_ctrl (
   input logic [31:0]                                           scan_cycles_i
 );
   import kvcpu_pkg::*;
-  import kvcpu_tb_pkg::*;
+  import kvcpu_events_pkg::*;
 
   logic start_q, done_q;
   logic [RowW-1:0] row_q;
@@ -43,33 +43,44 @@ module kvcpu_mon_hepc_ctrl (
     row_q <= row_i;
     done_q <= rst_ni && !clear_i && done_i;
     if (rst_ni && !clear_i) begin
-      if (step_we_i) begin
-        kv_record16(StreamMain, head(EvStep, 0, 0, 0, 0), 64'(step_i), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                    0, 0);
-      end
+      if (step_we_i) record_step('{step: step_i});
       if (begin_i) begin
-        kv_record16(StreamMain, head(EvScanBegin, 0, 0, 0, 0), 64'(free_i[0]), 64'(free_i[1]),
-                    64'(free_i[2]), 64'(departures_i[0]), 64'(departures_i[1]),
-                    64'(departures_i[2]), 0, 0, 0, 0, 0, 0, 0, 0);
+        record_scan_begin('{
+          free_0: free_i[0],
+          free_1: free_i[1],
+          free_2: free_i[2],
+          departures_0: departures_i[0],
+          departures_1: departures_i[1],
+          departures_2: departures_i[2]
+        });
       end
-      // The configuration stands from the cycle after the start on.
+      // The configuration is valid from the cycle after the start on.
       if (start_q) begin
-        kv_record16(StreamMain, head(EvScanStart, 0, 0, 0, 0), 64'(row_q), 64'(scan_cfg_i.step),
-                    {scan_cfg_i.w_r, scan_cfg_i.w_f, scan_cfg_i.w_s, scan_cfg_i.w_d,
-                     scan_cfg_i.evict_thresh, scan_cfg_i.prefetch_thresh},
-                    {8'(scan_cfg_i.r_shift), 8'(scan_cfg_i.age), 8'(scan_cfg_i.promote_tier),
-                     8'(scan_cfg_i.evict_tiers), 1'b0, scan_cfg_i.lookahead},
-                    64'(scan_cfg_i.pressure), 64'(scan_cfg_i.auto_thresh[0]),
-                    64'(scan_cfg_i.auto_thresh[1]), 64'(scan_cfg_i.auto_thresh[2]), 64'(scan_cfg_i.hold), 0, 0, 0, 0,
-                    0);
+        record_scan_start('{
+          row: row_q,
+          step: scan_cfg_i.step,
+          w_r: scan_cfg_i.w_r,
+          w_f: scan_cfg_i.w_f,
+          w_s: scan_cfg_i.w_s,
+          w_d: scan_cfg_i.w_d,
+          evict_thresh: scan_cfg_i.evict_thresh,
+          prefetch_thresh: scan_cfg_i.prefetch_thresh,
+          r_shift: scan_cfg_i.r_shift,
+          age: scan_cfg_i.age,
+          lookahead: scan_cfg_i.lookahead,
+          kept_ahead: scan_cfg_i.hold,
+          promote_tier: scan_cfg_i.promote_tier,
+          evict_tiers: scan_cfg_i.evict_tiers,
+          pressure_0: scan_cfg_i.pressure[0],
+          pressure_1: scan_cfg_i.pressure[1],
+          pressure_2: scan_cfg_i.pressure[2],
+          auto_thresh_0: scan_cfg_i.auto_thresh[0],
+          auto_thresh_1: scan_cfg_i.auto_thresh[1],
+          auto_thresh_2: scan_cfg_i.auto_thresh[2]
+        });
       end
-      if (done_i) begin
-        kv_record16(StreamMain, head(EvScanDone, 0, 0, 0, 0), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-      end
-      if (done_q) begin
-        kv_record16(StreamMain, head(EvScanCycles, 0, 0, 0, 0), 64'(scan_cycles_i), 0, 0, 0, 0, 0, 0, 0,
-                    0, 0, 0, 0, 0, 0);
-      end
+      if (done_i) record_scan_done();
+      if (done_q) record_scan_cycles('{took: scan_cycles_i});
     end
   end
 endmodule

@@ -20,21 +20,17 @@ module kvcpu_mon_moveq (
   /// Per queue: level.
   input logic [1:0][6:0]        q_level_i
 );
-  import kvcpu_pkg::*;
-  import kvcpu_tb_pkg::*;
+  import kvcpu_events_pkg::*;
+  import kvcpu_mon_pkg::*;
 
   always @(posedge clk_i) begin
     if (rst_ni && !clear_i) begin
       for (int q = 0; q < 2; q++) begin
         if (merge_valid_i[q]) begin
-          kv_record16(StreamMain, head(EvPush, 0, 0, 0, q), item_key(merge_item_i[q]),
-                      item_rest(merge_item_i[q]), longint'(q_level_i[q]), 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                      0, 0);
+          record_push('{channel: 1'(q), level: q_level_i[q], item: item_of(merge_item_i[q])});
         end
         if (q_pop_i[q] && q_valid_i[q]) begin
-          kv_record16(StreamMain, head(EvPop, 0, 0, 0, q), item_key(q_item_i[q]),
-                      item_rest(q_item_i[q]), longint'(q_level_i[q]), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                      0);
+          record_pop('{channel: 1'(q), level: q_level_i[q], item: item_of(q_item_i[q])});
         end
       end
     end

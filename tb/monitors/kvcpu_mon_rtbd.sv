@@ -94,6 +94,8 @@ module kvcpu_mon_rtbd #(
 );
   import kvcpu_pkg::*;
   import kvcpu_tb_pkg::*;
+  import kvcpu_events_pkg::*;
+  import kvcpu_mon_pkg::*;
 
   localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
 
@@ -166,20 +168,83 @@ module kvcpu_mon_rtbd #(
     if (rsp.entry.valid) rsp.entry.phys_addr = place(read_tag_i.tier, read_tag_i.slot);
   end
 
-  function automatic int put_tier(logic [TierCount-1:0] put);
-    int tier;
-    tier = 0;
-    for (int t = 0; t < int'(TierCount); t++) if (put[t]) tier = t;
+  function automatic logic [1:0] put_tier(logic [TierCount-1:0] put);
+    logic [1:0] tier;
+    tier = '0;
+    for (int t = 0; t < int'(TierCount); t++) if (put[t]) tier = 2'(t);
     return tier;
   endfunction
 
-  // Flags of an EvOp record, bit 0 up: hit, tag written, meta written, push, push taken, push channel, slot taken,
-  // slot returned, held, final, lookup write, denied, retry, error.
-  function automatic int op_flags();
-    return int'({op_i.error, op_i.retry, op_i.denied, op_i.write, final_i,
-                 put_held_i && put_valid_i, put_valid_i, take_valid_i, push_channel_i,
-                 push_valid_i && !(push_channel_i ? prefetch_full_i : evict_full_i), push_valid_i,
-                 meta_we_i, tag_we_i, hit_i});
+  /// The item of a move, else the one for a queue.
+  item_t named;
+  assign named = (op_i.op == OpStart || op_i.op == OpEnd) ? op_i.item : push_item_i;
+
+  function automatic void record_operation();
+    record_op('{
+      op: op_i.op,
+      client: op_i.client,
+      port_no: op_i.port,
+      kv_addr: op_i.kv_addr,
+      step: op_i.step,
+      hit: hit_i,
+      index: index_i,
+      status: rsp.status,
+      result: rsp.move,
+      tag_written: tag_we_i,
+      meta_written: meta_we_i,
+      search_end: final_i,
+      write: op_i.write,
+      denied: op_i.denied,
+      retry: op_i.retry,
+      error: op_i.error,
+      move_id: op_i.move_id,
+      found_tier: rsp.tier,
+      found_index: rsp.index,
+      phys_addr: rsp.phys_addr,
+      to_tier: rsp.dst_tier,
+      to_phys_addr: rsp.dst_phys,
+      arg_tier: op_i.tier,
+      arg_token_offset: op_i.token_end,
+      arg_prefix: op_i.prefix,
+      arg_hot: op_i.hot,
+      pushes: push_valid_i,
+      queued: push_valid_i && !(push_channel_i ? prefetch_full_i : evict_full_i),
+      channel: push_channel_i,
+      takes_slot: take_valid_i,
+      taken_tier: take_tier_i,
+      taken_slot: slot_i,
+      returns_slot: put_valid_i,
+      returned_tier: put_tier(put_i),
+      returned_slot: put_slot_i,
+      held: put_held_i && put_valid_i,
+      before_tier: tier_i,
+      before_slot: tag_slot_i,
+      entry: entry_of(tag_after, meta_we_i ? meta_n : meta_i),
+      item: item_of(named)
+    });
+  endfunction
+
+  function automatic void record_entry_as_read(entry_t entry);
+    record_entry_read('{
+      index: op_i.index,
+      request_id: entry.request_id,
+      layer_head: entry.layer_head,
+      token_start: entry.token_start,
+      token_end: entry.token_end,
+      phys_addr: entry.phys_addr,
+      access_step: entry.access_step,
+      prio: entry.prio,
+      ref_count: entry.ref_count,
+      r: entry.r,
+      f: entry.f,
+      tier: entry.tier,
+      prefix: entry.prefix,
+      dirty: entry.dirty,
+      hot: entry.hot,
+      evictable: entry.evictable,
+      hint: entry.hint,
+      valid: entry.valid
+    });
   endfunction
 
   function automatic void act_on_memories();
@@ -210,52 +275,26 @@ module kvcpu_mon_rtbd #(
     if (!rst_ni) begin
       if (!was_reset_q) kv_moves_clear();
     end else begin
-      if (was_reset_q) begin
-        kv_record16(StreamMain, head(EvReset, 0, 0, 0, 0), 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-      end
+      if (was_reset_q) record_reset('{hard: 1'b1});
       if (clear_i) begin
         kv_moves_clear();
-        kv_record16(StreamMain, head(EvReset, 0, 0, 0, 0), 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        record_reset('{hard: 1'b0});
       end
       if (valid_i && op_i.op != OpProbe) begin
         act_on_memories();
-        kv_record16(
-          StreamMain,
-          head(EvOp, int'(op_i.op), int'(op_i.client), int'(op_i.port), op_flags()),
-          op_i.kv_addr,
-          {op_i.step, 16'(op_i.index), index_i},
-          entry_word0(tag_after),
-          entry_word1(meta_we_i ? meta_n : meta_i),
-          entry_word2(tag_after, meta_we_i ? meta_n : meta_i),
-          {put_tier(put_i) == 0 ? 8'd0 : 8'(put_tier(put_i)), 8'(take_tier_i), put_slot_i,
-           slot_i, 16'(rsp.index)},
-          {8'(op_i.tier), 8'(op_i.token_end), 8'(op_i.prefix), 8'(op_i.hot), 8'(rsp.dst_tier),
-           8'(rsp.tier), 8'(rsp.move), 8'(rsp.status)},
-          rsp.phys_addr,
-          rsp.dst_phys,
-          item_key((op_i.op == OpStart || op_i.op == OpEnd) ? op_i.item : push_item_i),
-          item_rest((op_i.op == OpStart || op_i.op == OpEnd) ? op_i.item : push_item_i),
-          {meta_flags(meta_i), 8'(tier_i), tag_slot_i, 16'(meta_i.move_id), 8'(op_i.move_id)},
-          {32'd0, 8'(op_i.dst_tier), op_i.dst_slot, 8'd0},
-          0);
+        record_operation();
       end
-      if (valid_i && op_i.op == OpRead && op_i.client == ClBar2) begin
-        kv_record16(StreamMain, head(EvEntryRead, 0, 0, 0, int'(op_i.index)), rsp.entry[63:0],
-                    rsp.entry[127:64], rsp.entry[191:128], 64'(rsp.entry[239:192]), 0, 0, 0, 0,
-                    0, 0, 0, 0, 0, 0);
-      end
+      if (valid_i && op_i.op == OpRead && op_i.client == ClBar2) record_entry_as_read(rsp.entry);
       if (reloc_i) begin
-        kv_record16(StreamMain, head(EvReloc, 0, 0, 0, int'(index_i)), entry_word0(reloc_tag_i), 0,
-                    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        record_reloc('{
+          index: index_i,
+          key: {reloc_tag_i.request_id, reloc_tag_i.layer_head, reloc_tag_i.block}
+        });
       end
       if (result_valid_i && !result_ok_i) begin
-        kv_record16(StreamMain, head(EvInsertFull, 0, 0, 0, 0), search_op_i.kv_addr,
-                    64'({8'(search_op_i.tier), search_slot_i}), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        record_insert_full('{kv_addr: search_op_i.kv_addr, tier: search_op_i.tier, slot: search_slot_i});
       end
-      if (search_put_i) begin
-        kv_record16(StreamMain, head(EvFreed, 0, 0, 0, 0), 64'({search_op_i.tier, search_slot_i}), 0, 0, 0, 0, 0, 0,
-                    0, 0, 0, 0, 0, 0, 0);
-      end
+      if (search_put_i) record_freed('{tier: search_op_i.tier, slot: search_slot_i});
     end
   end
 endmodule

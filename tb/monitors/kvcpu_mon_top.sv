@@ -50,7 +50,7 @@ module kvcpu_mon_top (
   input logic [15:0]            parity_index_i
 );
   import kvcpu_pkg::*;
-  import kvcpu_tb_pkg::*;
+  import kvcpu_events_pkg::*;
 
   // ------------------------------------------------------------------ configuration
   cfg_t prev_q;
@@ -60,11 +60,8 @@ module kvcpu_mon_top (
     irq_q = 1'b0;
   end
 
-  function automatic void field(cfg_field_e id, int index, longint now, longint was);
-    if (!known_q || now != was) begin
-      kv_record16(StreamMain, head(EvConfig, int'(id), index, 0, 0), now, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                  0, 0, 0);
-    end
+  function automatic void field(config_field_e id, int instance_no, longint now, longint was);
+    if (!known_q || now != was) record_config('{field: id, instance_no: 8'(instance_no), value: now});
   endfunction
 
   function automatic void config_fields();
@@ -98,7 +95,7 @@ module kvcpu_mon_top (
     end
   endfunction
 
-  // ------------------------------------------------------------------ results stand from the cycle after cmd_done
+  // ------------------------------------------------------------------ results are valid from the cycle after cmd_done
   logic done_q;
   initial done_q = 1'b0;
 
@@ -109,58 +106,53 @@ module kvcpu_mon_top (
     done_q <= rst_ni && !clear_i && cmd_done_i;
     if (rst_ni) begin
       if (!known_q || cfg_i != prev_q) config_fields();
-      if (irq_i != irq_q) begin
-        kv_record16(StreamMain, head(EvIrqLevel, int'(irq_i), 0, 0, 0), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                    0, 0, 0);
-      end
+      if (irq_i != irq_q) record_irq_level('{level: irq_i});
     end
     if (rst_ni && !clear_i) begin
       if (push_i) begin
-        kv_record16(StreamMain, head(EvCommand, int'(cmd_i.cmd), 0, 0, 0), cmd_i.kv_addr,
-                    64'(cmd_i.len), 64'(cmd_i.step), {cmd_i.token_end, 16'd0, cmd_i.span_heads,
-                                                      cmd_i.span_layers},
-                    {32'd0, 8'(cmd_i.touch), 8'(cmd_i.hot), 8'(cmd_i.prefix), 8'(cmd_i.tier)}, 0, 0,
-                    0, 0, 0, 0, 0, 0, 0);
+        record_command('{
+          cmd: cmd_i.cmd,
+          kv_addr: cmd_i.kv_addr,
+          length: cmd_i.len,
+          step: cmd_i.step,
+          token_end: cmd_i.token_end,
+          layers: cmd_i.span_layers,
+          heads: cmd_i.span_heads,
+          tier: cmd_i.tier,
+          prefix: cmd_i.prefix,
+          hot: cmd_i.hot,
+          touch: cmd_i.touch
+        });
       end
-      if (cmd_done_i) begin
-        kv_record16(StreamMain, head(EvCmdDone, 0, 0, 0, 0), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-      end
+      if (cmd_done_i) record_cmd_done();
       if (done_q) begin
-        kv_record16(StreamMain,
-                    head(EvResult, int'(result_i.status), int'(result_i.tier), 0, int'(result_i.index)),
-                    result_i.phys_addr, 64'(result_i.removed), 64'(result_i.stayed), 0, 0, 0, 0, 0, 0,
-                    0, 0, 0, 0, 0);
+        record_result('{
+          status: result_i.status,
+          tier: result_i.tier,
+          index: result_i.index,
+          phys_addr: result_i.phys_addr,
+          removed: result_i.removed,
+          stayed: result_i.stayed
+        });
       end
-      if (refused_i) begin
-        kv_record16(StreamMain, head(EvCmdRefused, 0, 0, 0, 0), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-      end
+      if (refused_i) record_cmd_refused();
       if (compl_valid_i) begin
-        kv_record16(StreamMain,
-                    head(EvCompletion, int'(compl_i.status), int'(compl_i.from), int'(compl_i.to),
-                         int'(compl_drop_i)),
-                    compl_i.kv_addr, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        record_completion('{
+          kv_addr: compl_i.kv_addr,
+          status: compl_i.status,
+          from_tier: compl_i.from,
+          to_tier: compl_i.to,
+          dropped: compl_drop_i
+        });
       end
-      if (compl_pop_i) begin
-        kv_record16(StreamMain, head(EvComplPop, 0, 0, 0, 0), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-      end
-      if (miss_pop_i) begin
-        kv_record16(StreamMain, head(EvMissPop, 0, 0, 0, 0), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-      end
-      if (miss_drop_i) begin
-        kv_record16(StreamMain, head(EvMissDrop, 0, 0, 0, 0), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-      end
+      if (compl_pop_i) record_compl_pop();
+      if (miss_pop_i) record_miss_pop();
+      if (miss_drop_i) record_miss_drop();
       if (err_valid_i) begin
-        kv_record16(StreamMain, head(EvDmaError, int'(err_channel_i), int'(err_write_i), 0, 0),
-                    err_kv_addr_i, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        record_dma_error('{channel: err_channel_i, on_write: err_write_i, kv_addr: err_kv_addr_i});
       end
-      if (irq_event_i != '0) begin
-        kv_record16(StreamMain, head(EvIrq, int'(irq_event_i), 0, 0, 0), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                    0, 0, 0);
-      end
-      if (parity_i != '0) begin
-        kv_record16(StreamMain, head(EvParity, int'(parity_i), 0, 0, int'(parity_index_i)), 0, 0, 0, 0, 0,
-                    0, 0, 0, 0, 0, 0, 0, 0, 0);
-      end
+      if (irq_event_i != '0) record_irq('{events: irq_event_i});
+      if (parity_i != '0) record_parity('{entries: parity_i, index: parity_index_i});
     end
   end
 endmodule

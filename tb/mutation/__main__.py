@@ -19,6 +19,7 @@ from rich.text import Text
 from sw.terminal import new_console
 from tb.mutation.explained import Explained, load_explained
 from tb.mutation.schema import PACKAGE_SOURCE, PLUSARG, Mutant, mutate
+from tb.run.artefacts import write_whole
 from tb.run.build import Built, build
 from tb.run.command import MAX_COUNT, Parser, checked_seed, run_command, whole
 from tb.run.errors import CheckError, UsageError
@@ -157,9 +158,8 @@ def report(results: Sequence[Result], console: Console) -> int:
         style = "green" if not left else "bold red"
         table.add_row(folder, str(len(mine)), str(noticed), str(explained), Text(str(left), style))
     console.print(table)
-    REPORT.mkdir(parents=True, exist_ok=True)
     path = REPORT / "mutation.json"
-    path.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
+    write_whole(path, json.dumps([asdict(result) for result in results], indent=1) + "\n")
     console.print(f"report: {shown(path)}")
     return total
 

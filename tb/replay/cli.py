@@ -1,9 +1,11 @@
 """The main job: replay, show, report. Exit status: 0 done, 1 a check failed, 2 wrong use, 130 interrupted."""
 
 import time
+from pathlib import Path
 
 from rich.console import Console
 
+from sw.replay.config import TooLarge
 from sw.replay.trace import TraceError, TraceRequest
 from sw.terminal import new_console
 from tb.replay import outcome as results
@@ -14,21 +16,20 @@ from tb.replay.outcome import Outcome
 from tb.replay.workload import load, plan
 from tb.run.command import run_command
 from tb.run.errors import UsageError
-from tb.run.paths import shown
 from tb.sim.display import sayer
-from tb.sim.ending import STOPPED, carry_out
+from tb.sim.ending import STOPPED, carry_out, write_reports
 
-FIGURES = "sim.json"
-PAGE = "sim.html"
+KIND = "sim"  # of the reports: sim.json, sim.html
 
 
 def _replay(options: Options, begun: float) -> int:
     try:
-        workload = load(options.trace, options.requests, options.seed)
-    except TraceError as error:
+        trace = load(options, options.seed)
+        config = plan(trace, options.entries)
+    except (TraceError, TooLarge) as error:
         raise UsageError(f"trace {error}") from None
-    console = new_console()
-    outcome = Outcome(options=options, config=plan(workload, options.entries), requested=len(workload), begun=begun)
+    workload, console = trace.requests, new_console()
+    outcome = Outcome(options=options, config=config, requested=len(workload), begun=begun)
 
     def differed() -> None:
         outcome.mismatches = max(outcome.mismatches, 1)
@@ -68,17 +69,17 @@ def _run(options: Options, workload: list[TraceRequest], outcome: Outcome, conso
 def _report(outcome: Outcome, console: Console) -> None:
     if outcome.samples:
         results.show(console, outcome)
-    figures, page = outcome.options.report / FIGURES, outcome.options.report / PAGE
-    outcome.write(figures)
-    where = shown(figures)
-    if outcome.state != STOPPED:
-        from tb.replay.page import write_page  # plots are slow to import
-
-        write_page(outcome, page)
-        where += f", {shown(page)}"
-    else:
-        page.unlink(missing_ok=True)  # it would show another run
+    options = outcome.options
+    own = {"trace": outcome.trace} | {name: getattr(options, name) for name in ("requests", "block_size", "time_unit")}
+    page = None if outcome.state == STOPPED else lambda path: _write_page(outcome, path)
+    where = write_reports(KIND, options.report, outcome.figures(), options, page, **own)
     sayer(console)(f"report: {where}")
+
+
+def _write_page(outcome: Outcome, path: Path) -> None:
+    from tb.replay.page import write_page  # plots are slow to import
+
+    write_page(outcome, path)
 
 
 def main(argv: list[str]) -> int:

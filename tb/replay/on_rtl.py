@@ -16,7 +16,12 @@ TEST = "replay"
 
 def job_for(options: Options) -> Job:
     """The replay leg with the user's sizes and workload. Raises UsageError."""
-    settings = {"trace": str(options.trace.resolve()) if options.trace else None, "requests": options.requests}
+    settings = {
+        "trace": str(options.trace.resolve()) if options.trace else None,
+        "requests": options.requests,
+        "block_size": options.block_size,
+        "time_unit": options.time_unit,
+    }
     return sized_job(LEG, TEST, options, settings)
 
 

@@ -1,7 +1,6 @@
 """How a replay ended: the figures of `sim.json`, and the table at the end."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +10,7 @@ from sw.replay.records import Sample, Tally
 from tb.replay.feed import Update
 from tb.replay.options import Options
 from tb.sim.display import TIER_NAMES, show_table
-from tb.sim.ending import COMPLETE, FAILED, STOPPED, Ending, write_figures
+from tb.sim.ending import COMPLETE, FAILED, STOPPED, Ending
 
 GENERATED = "generator"
 
@@ -47,6 +46,11 @@ class Outcome(Ending):
         """Simulated cycles per second of wall time."""
         return self.cycles / self.wall_s if self.wall_s else 0.0
 
+    @property
+    def trace(self) -> str:
+        """Where the requests come from."""
+        return str(self.options.trace or GENERATED)
+
     def figures(self) -> dict[str, Any]:
         """What `sim.json` holds."""
         tally, options = self.tally, self.options
@@ -54,7 +58,8 @@ class Outcome(Ending):
             "state": self.state,
             "failure": self.failure,
             **options.sizes,
-            "trace": str(options.trace) if options.trace else GENERATED,
+            "trace": self.trace,
+            "trace_block_tokens": self.config.trace_block,
             "requests": tally.requests,
             "requests_asked": self.requested,
             "seed": options.seed,
@@ -89,10 +94,6 @@ class Outcome(Ending):
             "startup_s": None if self.startup_s is None else round(self.startup_s, 3),
         }
 
-    def write(self, path: Path) -> None:
-        """Write `sim.json`, whole or not at all."""
-        write_figures(self.figures(), path)
-
 
 def rows(outcome: Outcome) -> list[tuple[str, str]]:
     """The table at the end, as (what, figure)."""
@@ -106,7 +107,8 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
     lost = f", {tally.completions_lost:,} not seen" if tally.completions_lost else ""
     return [
         ("device", options.device),
-        ("trace", f"{options.trace or GENERATED}, seed {options.seed}"),
+        ("trace", f"{outcome.trace}, seed {options.seed}"),
+        ("trace blocks", f"{outcome.config.trace_block:,} tokens"),
         ("requests", f"{tally.requests:,} of {outcome.requested:,} in {tally.steps:,} steps"),
         ("slots", ", ".join(slots)),
         ("references", f"{tally.references:,}"),

@@ -1,21 +1,32 @@
 """The requests of a replay and the settings that fit them: the same in the front and in the simulator's process."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from sw.replay.config import ReplayConfig, tier_slots
+from sw.replay.config import ReplayConfig, configured
 from sw.replay.generator import generate
-from sw.replay.trace import TraceRequest, read_trace
+from sw.replay.trace import Trace, load_trace
 
 GENERATED_REQUESTS = 400  # a minute or two on the RTL
 
 
-def load(trace: Path | None, requests: int | None, seed: int) -> list[TraceRequest]:
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the requests come from: a file and what the user says of it, or, without one, the generator."""
+
+    trace: Path | None = None
+    requests: int | None = None
+    block_size: int | None = None
+    time_unit: str | None = None
+
+
+def load(source: Source, seed: int) -> Trace:
     """The requests of a trace, or generated ones. Raises TraceError."""
-    if trace is None:
-        return list(generate(seed, requests or GENERATED_REQUESTS))
-    return list(read_trace(trace, requests))
+    if source.trace is None:
+        return Trace(list(generate(seed, source.requests or GENERATED_REQUESTS)))
+    return load_trace(source.trace, source.requests, block_tokens=source.block_size, unit=source.time_unit)
 
 
-def plan(workload: list[TraceRequest], entries: int) -> ReplayConfig:
-    """Settings for a workload on a device of so many entries."""
-    return ReplayConfig(slots=tier_slots(workload, entries))
+def plan(workload: Trace, entries: int) -> ReplayConfig:
+    """Settings for a workload on a device of so many entries. Raises TooLarge."""
+    return configured(workload.requests, entries, workload.block_tokens)

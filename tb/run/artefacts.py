@@ -16,11 +16,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tb.run.errors import UsageError
+from tb.run.paths import shown
+
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE)
 NO_LOCKS = (
     errno.EBADF,
     errno.ENOLCK,
     errno.EOPNOTSUPP,
 )  # of a file system that locks no folders: nothing is swept there
+SPACE_BYTES = 1 << 20
 WORK = "work-"  # names of what is not finished
 DIGESTS = "digests.json"
 SUM = ".sha256"
@@ -133,6 +138,21 @@ def write_whole(path: Path, content: str) -> None:
     _replace(path, content.encode(), sync=True)
 
 
+def require_space(folder: Path) -> None:
+    """Raise UsageError when the disk is full: what a tool or a test has written there is then a part of it."""
+    if shutil.disk_usage(folder).free < SPACE_BYTES:
+        raise UsageError(f"no space left on device: {shown(folder)}; free some and call again")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a log, after the end of one that was cut short. Raises OSError."""
+    with path.open("ab+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(-1 if file.seek(0, os.SEEK_END) else 0, os.SEEK_END)
+        cut = file.read(1) not in (b"", b"\n")
+        file.write((b"\n" if cut else b"") + line.encode() + b"\n")
+
+
 # ---------------------------------------------------------------- digests
 
 
@@ -219,8 +239,20 @@ def published(folder: Path, kind: str) -> Iterator[Path]:
     """A folder for the files of one run: at the end all of them appear in `folder`, in place of the last run's.
 
     Each is a link through `runs/<kind>/current`, which names the run: one rename changes them all. When anything fails
-    before that rename, what was there before stays. Raises OSError.
+    before that rename, what was there before stays. Raises UsageError when the machine refuses to write.
     """
+    try:
+        with _published(folder, kind) as staged:
+            yield staged
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        why = f"{error.strerror}: {error.filename or folder}"
+        raise UsageError(f"the report was not written ({why}); what {shown(folder)} had before is unchanged") from None
+
+
+@contextmanager
+def _published(folder: Path, kind: str) -> Iterator[Path]:
     runs = folder / "runs" / kind
     runs.mkdir(parents=True, exist_ok=True)
     sweep(runs)
@@ -255,9 +287,10 @@ def _link(path: Path, target: str) -> None:
 
 
 def _tidy(folder: Path, kind: str, names: set[str]) -> None:
-    """Remove the links to files that the current run has not, and the oldest runs."""
+    """Remove what shows another run (links to files that this one has not, files from before links), and old runs."""
     for path in folder.iterdir():
-        if path.is_symlink() and os.readlink(path) == f"runs/{kind}/current/{path.name}" and path.name not in names:
+        mine = path.stem == kind if not path.is_symlink() else os.readlink(path) == f"runs/{kind}/current/{path.name}"
+        if mine and path.name not in names:
             path.unlink(missing_ok=True)
     runs = folder / "runs" / kind
     for number in sorted(_numbers(runs))[:-RUNS_KEPT]:

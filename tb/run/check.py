@@ -58,6 +58,7 @@ def _generated(_manifest: Manifest) -> Counts:
     for title, command in (
         ("generated files: registers", ["-m", "sw.regs.generate", "--check"]),
         ("generated files: kernel interface", ["-m", "sw.uapi", "generate", "--check"]),
+        ("generated files: events", ["-m", "tb.events.generate", "--check"]),
     ):
         part = _tool(title, [sys.executable, *command])
         counts = Counts(counts.passed + part.passed, counts.failed + part.failed)

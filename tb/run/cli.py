@@ -7,9 +7,11 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tb.run.command import MAX_COUNT, Parser, checked_seed, run_command, whole
+from tb.run.command import MAX_COUNT, Parser, run_command, whole
 from tb.run.manifest import Leg, Manifest, load
 from tb.run.paths import MANIFEST, SIM_BUILD, shown
+
+EVENTS = "write the event log (events.sqlite) beside sim.log"
 
 
 def _parser() -> Parser:
@@ -19,10 +21,9 @@ def _parser() -> Parser:
     parser.add_argument("--cxx", help="a C++ compiler to use instead of c++, g++ or clang++")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    run = commands.add_parser("run", help="run one test, or every test of a leg")
-    run.add_argument("--leg", help="the leg")
-    run.add_argument("--test", help="the test, or <leg>.<test>")
-    run.add_argument("--seed", default="1", help="the first seed (default 1)")
+    run = commands.add_parser("run", help="run one test, a leg, the tests of a pattern, or what failed last")
+    run.add_argument("--test", help="<test>, <leg>.<test>, <leg>, a pattern over <leg>.<test>, or failed")
+    run.add_argument("--seed", help="the first seed (default 1; each failure's own with --test=failed)")
     run.add_argument("--seeds", default="1", help="how many seeds from there (default 1)")
     run.add_argument("--debug", action="store_true", help="every signal visible to Python")
     run.add_argument(
@@ -31,6 +32,7 @@ def _parser() -> Parser:
         default="never",
         help="always: from time 0; failure: run a failing test again with waves of its last cycles",
     )
+    run.add_argument("--events", action="store_true", help=EVENTS)
 
     commands.add_parser("list", help="all legs and tests")
     for name, text in (("build", "build one top"), ("lint", "Verilator -Wall and slang on one top, or on all")):
@@ -45,6 +47,7 @@ def _parser() -> Parser:
     regress.add_argument("--quick", action="store_true", help="quick legs only")
     regress.add_argument("--level", help="block, top or system only")
     regress.add_argument("--coverage", action="store_true", help="collect code coverage")
+    regress.add_argument("--events", action="store_true", help=EVENTS)
     regress.add_argument("--workers", help="tests at the same time (default: the cores)")
 
     check = commands.add_parser("check", help="everything a change must pass (`make test`)")
@@ -80,17 +83,11 @@ def _command(options: argparse.Namespace) -> int:  # each command imports what i
         return doctor()
     manifest = _manifest(options)
     if options.command == "run":
-        from tb.run.commands import run_tests
+        from tb.run.commands import Wanted, run_tests
 
-        return run_tests(
-            manifest,
-            options.leg,
-            options.test,
-            checked_seed(options.seed),
-            whole(options.seeds, "SEEDS", 1, MAX_COUNT),
-            options.debug,
-            options.waves,
-        )
+        number = whole(options.seeds, "SEEDS", 1, MAX_COUNT)
+        wanted = Wanted(debug=options.debug, waves=options.waves, events=options.events)
+        return run_tests(manifest, options.test, options.seed, number, wanted)
     if options.command == "list":
         from tb.run.commands import list_tests
 
@@ -116,7 +113,13 @@ def _command(options: argparse.Namespace) -> int:  # each command imports what i
     seeds = whole(options.seeds, "SEEDS", 1, MAX_COUNT) if options.seeds else None
     workers = whole(options.workers, "WORKERS", 1, MAX_COUNT) if options.workers else None
     return regress(
-        manifest, seeds=seeds, quick=options.quick, level=options.level, coverage=options.coverage, workers=workers
+        manifest,
+        seeds=seeds,
+        quick=options.quick,
+        level=options.level,
+        coverage=options.coverage,
+        workers=workers,
+        events=options.events,
     )
 
 

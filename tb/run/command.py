@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from sw.terminal import LAYOUT, command_line, visible
+from sw.terminal import LAYOUT, command_line, complain, visible
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import SIM_BUILD, shown
 from tb.run.process import no_process_left
@@ -66,7 +66,7 @@ def _guarded(body: Callable[[], int], interrupted: str) -> int:
         with no_process_left():
             return body()
     except UsageError as error:
-        tell(f"error: {error}")
+        complain(f"error: {error}")
         return WRONG_USE
     except CheckError as error:
         tell(f"error: {error}")
@@ -77,7 +77,7 @@ def _guarded(body: Callable[[], int], interrupted: str) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        tell(f"error: {machine_fault(error)}")
+        complain(f"error: {machine_fault(error)}")
         return WRONG_USE
     except Exception as error:  # noqa: BLE001 - a fault of this program: its traceback is for those who mend it
         tell(f"error: internal error: {type(error).__name__}: {error} ({_kept_traceback()})")

@@ -1,15 +1,16 @@
 """The commands that are short: run a few tests, list, build, audit."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
 from sw.terminal import LAYOUT, new_console, visible
 from tb.run.build import BuildSpec, build
 from tb.run.errors import UsageError
-from tb.run.leg import Job, Outcome, explain, run_built
+from tb.run.leg import EVENT_LOG, Job, Outcome, explain, run_built
 from tb.run.manifest import Manifest, audit
 from tb.run.paths import shown
+from tb.run.selection import FAILED, chosen, keep_failures
 
 console = new_console()
 
@@ -32,45 +33,55 @@ def with_parameters(spec: BuildSpec, assignments: list[str]) -> BuildSpec:
     return replace(spec, parameters=parameters)
 
 
-def select(manifest: Manifest, leg_name: str | None, test_name: str | None) -> list[tuple[str, str]]:
-    """(leg, test) pairs that the options name. Raises UsageError."""
-    if leg_name and test_name:
-        leg, test = manifest.find_test(f"{leg_name}.{test_name}")
-        return [(leg.name, test)]
-    if test_name:
-        leg, test = manifest.find_test(test_name)
-        return [(leg.name, test)]
-    if leg_name:
-        return [(leg_name, test) for test in manifest.leg(leg_name).tests]
-    raise UsageError("name a test (TEST=...) or a leg; `make list` shows all")
+@dataclass(frozen=True)
+class Wanted:
+    """What runs leave besides their verdict: `waves` is "never", "failure" (of a second run) or "always"."""
+
+    debug: bool = False
+    waves: str = "never"
+    events: bool = False
 
 
-def run_tests(
-    manifest: Manifest, leg_name: str | None, test_name: str | None, seed: int, seeds: int, debug: bool, waves: str
-) -> int:
-    """Run the named tests one after the other; `waves` is "never", "failure" (of a second run) or "always"."""
-    failed = 0
-    selected = select(manifest, leg_name, test_name)
-    for name, test in selected:
-        leg = manifest.leg(name)
-        spec = replace(leg.spec, debug=debug, waves=waves == "always")
-        built = build(spec, say)
-        for number in range(seed, seed + seeds):
-            job = Job(leg, test, number, 0 if waves == "always" else None)
-            outcome = run_built(job, built)
-            failed += not outcome.verdict.passed
+def run_tests(manifest: Manifest, text: str | None, seed: str | None, seeds: int, wanted: Wanted) -> int:
+    """Run the tests that TEST, SEED and SEEDS name (`tb.run.selection`) one after the other.
+
+    Returns the exit status. Raises UsageError, CheckError.
+    """
+    waiting = chosen(manifest, text, seed, seeds)
+    total, failed = len(waiting), list[Job]()
+    try:
+        while waiting:
+            always = wanted.waves == "always"
+            job = replace(waiting[0], events=wanted.events)
+            spec = replace(job.leg.spec, debug=wanted.debug, waves=always)
+            job = replace(job, waves_from_ps=0) if always else job
+            outcome = run_built(job, build(spec, say))
+            waiting.pop(0)
             show(outcome)
-            if waves == "always":
-                from tb.run.waves import show_waves
-
-                show_waves(outcome, say)
-            elif waves == "failure" and not outcome.verdict.passed:
-                from tb.run.waves import rerun_with_waves
-
-                rerun_with_waves(outcome, spec, say)
-    total = len(selected) * seeds
-    say(f"{total - failed} passed, {failed} failed")
+            if job.events:
+                say(f"  events {shown_events(outcome)}")
+            if not outcome.verdict.passed:
+                failed.append(job)
+            _show_waves(outcome, spec, wanted.waves)
+    finally:
+        keep_failures([*failed, *waiting] if text == FAILED else failed)
+    say(f"{total - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0
+
+
+def shown_events(outcome: Outcome) -> str:
+    """Where the event log of a run is."""
+    path = outcome.log.parent / EVENT_LOG
+    return shown(path) if path.is_file() else "none: this test has no scoreboard of the whole device"
+
+
+def _show_waves(outcome: Outcome, spec: BuildSpec, waves: str) -> None:
+    from tb.run.waves import rerun_with_waves, show_waves  # only some runs need it
+
+    if waves == "always":
+        show_waves(outcome, say)
+    elif waves == "failure" and not outcome.verdict.passed:
+        rerun_with_waves(outcome, spec, say)
 
 
 def show(outcome: Outcome) -> None:

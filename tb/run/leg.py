@@ -11,22 +11,29 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tb.run import process
+from tb.run.artefacts import require_space
 from tb.run.build import Built, build
 from tb.run.manifest import Leg
 from tb.run.paths import ROOT, RUNS, VENV, shown
 from tb.run.tools import find_libpython
 from tb.run.verdict import Evidence, Request, Verdict, judge
 
+EVENT_LOG = "events.sqlite"
+RECORDINGS_KEPT = 3  # waves of one test and seed
+
 
 @dataclass(frozen=True)
 class Job:
-    """One test to run: a leg's test with a seed; waves from `waves_from_ps` to `waves_to_ps` when they are set."""
+    """One test to run: a leg's test with a seed; waves from `waves_from_ps` to `waves_to_ps` when they are set; with
+    `events` the event log is written beside its sim.log."""
 
     leg: Leg
     test: str
     seed: int
     waves_from_ps: int | None = None
     waves_to_ps: int | None = None
+    events: bool = False
+    recording: int = 0  # number of the waves among those of this test and seed; 0: not given yet
 
     @property
     def title(self) -> str:
@@ -41,8 +48,10 @@ class Job:
     @property
     def folder(self) -> Path:
         """Where the run leaves its log, results and waves."""
-        name = re.sub(r"[^\w.=-]", "_", self.test)
-        return RUNS / self.leg.name / name / f"seed{self.seed}" / ("" if self.waves_from_ps is None else "waves")
+        test = RUNS / self.leg.name / re.sub(r"[^\w.=-]", "_", self.test)
+        if self.waves_from_ps is None:
+            return test / f"seed{self.seed}"
+        return test / f"seed{self.seed}-waves" / str(self.recording)
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,7 @@ def _environment(job: Job, folder: Path) -> dict[str, str]:
             "KVCPU_SETTINGS": json.dumps(dict(leg.settings)),
             "KVCPU_CLOCK_PS": str(leg.top.clock_ps),
             "KVCPU_RUN_DIR": str(folder),
+            "KVCPU_EVENTLOG": str(folder / EVENT_LOG) if job.events else "",
         }
     )
 
@@ -100,9 +110,24 @@ def _plusargs(job: Job, built: Built, folder: Path) -> list[str]:
 
 
 def run_built(job: Job, built: Built) -> Outcome:
-    """Run a job on its finished build and judge it. Raises nothing for a failing test: see `verdict`."""
+    """Run a job on its finished build and judge it: a failing test raises nothing, see `verdict`.
+
+    Raises CheckError when the program cannot be started, UsageError on a full disk, OSError.
+    """
     with _alone(replace(job, waves_from_ps=None, waves_to_ps=None).folder):
-        return _run_alone(job, built)
+        return _run_alone(job if job.waves_from_ps is None else _recording(job), built)
+
+
+def _recording(job: Job) -> Job:
+    """The job with a folder for its waves that no earlier run had: somebody may still read the others'.
+
+    The last `RECORDINGS_KEPT` of a test and seed stay.
+    """
+    folder = job.folder.parent
+    numbers = sorted(int(path.name) for path in folder.glob("[0-9]*") if path.name.isdecimal())
+    for number in numbers[: -(RECORDINGS_KEPT - 1)]:
+        shutil.rmtree(folder / str(number), ignore_errors=True)
+    return replace(job, recording=max(numbers, default=0) + 1)
 
 
 @contextmanager
@@ -135,6 +160,8 @@ def _run_alone(job: Job, built: Built) -> Outcome:
     request = Request(((job.leg.module, job.test),), job.leg.expect, job.leg.expect_message, timeout_s)
     text = log.read_text(errors="replace")
     verdict = judge(request, Evidence(ended.status, ended.timed_out, ended.seconds, text, folder / "results.xml"))
+    if not verdict.passed:
+        require_space(folder)
     (folder / "verdict.json").write_text(
         json.dumps({**asdict(verdict), "seconds": ended.seconds, "repeat": job.repeat}, indent=1)
     )

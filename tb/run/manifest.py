@@ -36,7 +36,7 @@ SCHEMA = {
                     "cpp": _STRINGS,
                     "flags": _STRINGS,
                     "parameters": _PARAMETERS,
-                    "waves": _STRINGS,
+                    "waves": {"anyOf": [_STRINGS, {"type": "object", "additionalProperties": _STRINGS}]},
                     "clock_ps": {"type": "integer", "minimum": 4},
                 },
             },
@@ -73,10 +73,10 @@ SCHEMA = {
 
 @dataclass(frozen=True)
 class Top:
-    """A design that can be built; `waves` names the signals that matter in a viewer."""
+    """A design that can be built; `waves` names the signals that matter in a viewer, in groups (`tb.run.sessions`)."""
 
     spec: BuildSpec
-    waves: tuple[str, ...] = ()
+    waves: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
     clock_ps: int = 4000
 
 
@@ -135,7 +135,7 @@ class Manifest:
             return leg, test
         having = [leg for leg in self.legs if text in leg.tests]
         if not having:
-            near = _nearest(text, [test for leg in self.legs for test in leg.tests])
+            near = _nearest(text, [*self.by_name, *(test for leg in self.legs for test in leg.tests)])
             raise UsageError(f"unknown test `{text}`{near}; `make list` shows all")
         if len(having) > 1:
             raise UsageError(

@@ -74,6 +74,10 @@ class ObjectStore:
                 self.damaged += 1
         return taken
 
+    def left(self, taken: Iterable[str]) -> list[str]:
+        """Names of the objects that are yet to be compiled."""
+        return sorted(self._names() - {Path(name).stem for name in taken})
+
     def keep(self, taken: Iterable[str]) -> None:
         """Add the objects that were compiled now."""
         self._store.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ no simulator, make or compiler outlives the command that started it. When the co
 import contextlib
 import errno
 import os
+import resource
 import secrets
 import signal
 import subprocess
@@ -21,11 +22,12 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import IO
 
-from tb.run.errors import CheckError
+from tb.run.errors import CheckError, UsageError
 from tb.run.paths import ROOT
 
 PASSED_ON = ("HOME", "TMPDIR", "LD_LIBRARY_PATH", "CPATH", "LIBRARY_PATH", "SSL_CERT_FILE")
 GRACE_S = 2.0
+DESCRIPTORS = 256  # open files that a command and its tools may need
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 MARK = "KVCPU_RUNNER"  # variable that all children of one runner have, and theirs
 NOT_A_PROGRAM = (errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ETXTBSY)
@@ -127,9 +129,27 @@ def _group_exists(pid: int) -> bool:
     return True
 
 
+def _enough_descriptors() -> None:
+    """Raise the limit of open files where that is allowed: tools that run out of them say all kinds of things."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= DESCRIPTORS:
+        return
+    try:
+        most = hard if hard == resource.RLIM_INFINITY else max(hard, DESCRIPTORS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, most))
+    except (ValueError, OSError):
+        raise UsageError(
+            f"a process may open only {soft} files: call `ulimit -n {DESCRIPTORS}` or more first"
+        ) from None
+
+
 @contextlib.contextmanager
 def no_process_left() -> Iterator[None]:
-    """Whatever way the block ends (Ctrl-C, SIGTERM, SIGHUP, error), its children end with it."""
+    """Whatever way the block ends (Ctrl-C, SIGTERM, SIGHUP, error), its children end with it.
+
+    Raises UsageError where a process may open too few files.
+    """
+    _enough_descriptors()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         if _starting.is_set():

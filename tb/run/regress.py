@@ -1,7 +1,6 @@
 """Run many jobs over the local cores: build once per configuration, run while the next one builds."""
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from tb.run.errors import CheckError, UsageError
 from tb.run.leg import Job, Outcome, explain, run_built
 from tb.run.manifest import LEVELS, Leg, Manifest
 from tb.run.results import Results
+from tb.run.selection import keep_failures
 from tb.run.waves import rerun_with_waves
 
 RERUNS_WITH_WAVES = 3  # the first failures tell the story; more would only cost time
@@ -76,11 +76,14 @@ def select_legs(manifest: Manifest, *, quick: bool, level: str | None) -> list[L
     return legs
 
 
-def run_legs(legs: list[Leg], *, seeds: int | None, coverage: bool, workers: int) -> Results:
+def run_legs(legs: list[Leg], *, seeds: int | None, coverage: bool, workers: int, events: bool = False) -> Results:
     """Build and run every test of `legs` with its seeds. Raises KeyboardInterrupt with nothing left running."""
     begin = time.monotonic()
     results = Results(coverage=coverage)
-    jobs = {leg.name: [Job(leg, t, s + 1) for t in leg.tests for s in range(seeds or leg.seeds)] for leg in legs}
+    jobs = {
+        leg.name: [Job(leg, t, s + 1, events=events) for t in leg.tests for s in range(seeds or leg.seeds)]
+        for leg in legs
+    }
     screen = _Screen(sum(map(len, jobs.values())))
 
     def one(job: Job, built: Built) -> Outcome:
@@ -109,6 +112,8 @@ def run_legs(legs: list[Leg], *, seeds: int | None, coverage: bool, workers: int
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+    broken = (job for name in results.broken for job in jobs[name])
+    keep_failures([*(outcome.job for outcome in results.failed), *broken])
     results.seconds = time.monotonic() - begin
     return results
 
@@ -120,31 +125,38 @@ def tell(results: Results) -> None:
     for number, outcome in enumerate(results.failed):
         say(explain(outcome))
         if number < RERUNS_WITH_WAVES:
-            rerun_with_waves(outcome, replace(outcome.job.leg.spec, coverage=results.coverage), say)
+            waves = rerun_with_waves(outcome, replace(outcome.job.leg.spec, coverage=results.coverage), say)
+            if waves is not None:
+                results.waves[outcome.job.title] = waves
 
 
 def regress(
-    manifest: Manifest, *, seeds: int | None, quick: bool, level: str | None, coverage: bool, workers: int | None
+    manifest: Manifest,
+    *,
+    seeds: int | None,
+    quick: bool,
+    level: str | None,
+    coverage: bool,
+    workers: int | None,
+    events: bool = False,
 ) -> int:
     """`make regress`: run, tell, report. Returns the exit status."""
     from tb.run.report import write_reports  # jinja2 costs time that no other command needs
 
     legs = select_legs(manifest, quick=quick, level=level)
-    results = run_legs(legs, seeds=seeds, coverage=coverage, workers=workers or os.cpu_count() or 1)
+    results = run_legs(legs, seeds=seeds, coverage=coverage, workers=workers or os.cpu_count() or 1, events=events)
     tell(results)
     passed, failed = results.counts
-    page, data = write_reports(results, seeds)
+    report = write_reports(results, {"level": level, "quick": quick, "seeds": seeds, "coverage": coverage})
     if coverage:
-        say("code coverage: " + ", ".join(f"{kind} {percent} %" for kind, percent in data["code_coverage"].items()))
-    say(f"report: {page}")
+        percent = report.data["code_coverage"].items()
+        say("code coverage: " + (", ".join(f"{kind} {value} %" for kind, value in percent) or "none"))
+    for problem in report.data["problems"]:
+        say(f"FAILED {problem}")
+    say(f"report: {report.page}")
     say(f"{passed} passed, {failed} failed")
-    # A part of the legs cannot show the whole plan.
-    plan_holds = quick or level is not None or _plan_holds()
-    return 1 if failed or not passed or not plan_holds else 0
-
-
-def _plan_holds() -> bool:
-    """Whether every row of the test plan holds. It belongs to the testbench: a process of its own says."""
-    status, text = process.output([sys.executable, "-m", "tb.plan"])
-    say(text.rstrip())
-    return status == 0
+    whole = not quick and level is None  # a part of the legs cannot show the whole plan
+    if whole:
+        say(report.plan_text)
+    good = passed and not failed and not report.data["problems"] and (report.plan_holds or not whole)
+    return 0 if good else 1

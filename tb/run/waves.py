@@ -3,25 +3,19 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from tb.run.build import BuildSpec, build
 from tb.run.leg import Job, Outcome, run_built
 from tb.run.paths import shown
+from tb.run.sessions import BEFORE_CYCLES, chosen_signals, value_names, write_sessions
 from tb.run.tools import FST_HINT
 
 WINDOW_CYCLES = 200
 AFTER_CYCLES = 100  # a difference may be found long after it happened
-DEFAULT_SIGNALS = 40  # of the top module, when the manifest names none
 
 Say = Callable[[str], None]
-
-
-class _Signal(Protocol):
-    full_name: str
-    bitwidth: int | None
 
 
 def window_start_ps(outcome: Outcome) -> int:
@@ -33,14 +27,14 @@ def window_start_ps(outcome: Outcome) -> int:
     return max(0, end_ps - WINDOW_CYCLES * outcome.job.leg.top.clock_ps)
 
 
-def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say) -> None:
-    """Repeat a failed run with waves of the cycles before the failure; says where they are."""
+def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say) -> Path | None:
+    """Repeat a failed run with waves of the cycles before the failure; says where they are, and returns it."""
     if outcome.verdict.failure_ps is None and any("wall clock" in reason for reason in outcome.verdict.reasons):
         say("  waves  none: the run hung without simulated time, its Python stacks are at the end of the log")
-        return
+        return None
     if outcome.verdict.killed:
         say("  waves  none: the run was killed from outside")
-        return
+        return None
     built = build(replace(spec, waves=True), say)
     from_ps = window_start_ps(outcome)
     to_ps = from_ps + (WINDOW_CYCLES + AFTER_CYCLES) * outcome.job.leg.top.clock_ps
@@ -48,6 +42,7 @@ def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say) -> None:
     if again.verdict.passed or again.verdict.failure_ps != outcome.verdict.failure_ps:
         say("  waves  the second run did not fail in the same way: the test depends on something besides its seed")
     show_waves(again, say)
+    return again.waves
 
 
 def show_waves(outcome: Outcome, say: Say) -> None:
@@ -55,44 +50,28 @@ def show_waves(outcome: Outcome, say: Say) -> None:
     if outcome.waves is None or not outcome.waves.stat().st_size:
         say("  waves  none were written, see the log")
         return
-    gtkw, sucl = write_sessions(outcome.waves, outcome.job, outcome.verdict.failure_ps)
+    gtkw, sucl = _sessions(outcome.waves, outcome.job, outcome.verdict.failure_ps)
     say(f"  waves  {shown(outcome.waves)}")
-    say(f"         gtkwave {shown(gtkw)}   or   surfer --command-file {shown(sucl)}")
+    say(f"         gtkwave {shown(gtkw)}   or, in its folder, surfer --command-file {sucl.name}")
     if outcome.waves.suffix == ".vcd":
         say(f"         {FST_HINT}")
 
 
-def _matters(job: Job, signals: list[_Signal]) -> list[_Signal]:
-    """The signals that the manifest names for this top, else the top module's own."""
-    top = job.leg.spec.module
-    if not job.leg.top.waves:
-        return [s for s in signals if s.full_name.count(".") == 1][:DEFAULT_SIGNALS]
-    picked: dict[str, _Signal] = {}
-    for pattern in job.leg.top.waves:
-        for signal in signals:
-            if fnmatchcase(signal.full_name, f"{top}.{pattern}") or fnmatchcase(signal.full_name, f"*.{top}.{pattern}"):
-                picked.setdefault(signal.full_name, signal)
-    return list(picked.values())
-
-
-def write_sessions(waves: Path, job: Job, failure_ps: int | None) -> tuple[Path, Path]:
-    """Write a GTKWave save file and a Surfer command file beside `waves`; returns both paths."""
+def _sessions(waves: Path, job: Job, failure_ps: int | None) -> tuple[Path, Path]:
+    """Write the viewer sessions of a wave file. Raises CheckError: a listed signal is not in it."""
     import pywellen  # only runs with waves need it
 
-    signals = _matters(job, list(pywellen.pywellen.Waveform(str(waves)).all_vars()))
-    mark = failure_ps if failure_ps is not None else -1
-    gtkw = waves.with_suffix(".gtkw")
-    lines = [
-        f'[dumpfile] "{waves}"',
-        f"[timestart] {max(0, mark - 50 * job.leg.top.clock_ps)}",
-        f"*-16.0 {mark}" + " -1" * 26,
-    ]
-    for signal in signals:
-        width = signal.bitwidth or 1
-        lines += ["@28", signal.full_name] if width == 1 else ["@22", f"{signal.full_name}[{width - 1}:0]"]
-    gtkw.write_text("\n".join(lines) + "\n")
-    sucl = waves.with_suffix(".sucl")
-    commands = [f"load_file {waves}", *(f"variable_add {signal.full_name}" for signal in signals)]
-    commands += [f"cursor_set {mark}", "goto_cursor"] if mark >= 0 else ["zoom_fit"]
-    sucl.write_text("\n".join(commands) + "\n")
-    return gtkw, sucl
+    top = job.leg.top
+    variables = list(pywellen.pywellen.Waveform(str(waves)).all_vars())
+    groups = chosen_signals(top, variables)
+    named = next((s.name for signals in groups.values() for s in signals if value_names(s.how)), None)
+    first = next((v for v in variables if v.full_name == named), None)
+    start_ps = _first_activity(first) if first is not None else 0
+    return write_sessions(waves, top, groups, failure_ps, max(0, start_ps - BEFORE_CYCLES * top.clock_ps))
+
+
+def _first_activity(variable: Any) -> int:
+    """Time in ps at which a signal first leaves the value that it has after its first changes (reset)."""
+    changes = [(time, value) for time, value in variable.tv if time > 0]
+    resting = changes[0][1] if changes else None
+    return next((int(time) for time, value in changes if value != resting), 0)

@@ -3,24 +3,25 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from model import DeviceState
 from model.types import CommandResult, Irq, Status
-from tb.events.records import Cmd, Op
+from tb.events.records import Cmd, CommandRecord, FreeRecord, Op, ResultRecord, Tier
 from tb.harness.base_test import Context
 
-U8, U16, U32 = 0xFF, 0xFFFF, 0xFFFF_FFFF
+U8, U32 = 0xFF, 0xFFFF_FFFF
 QUEUE_DEPTH = 16
 
 _RANGE_OPS = {
-    int(Cmd.Boost): int(Op.Boost),
-    int(Cmd.Imevict): int(Op.Imevict),
-    int(Cmd.Cool): int(Op.Cool),
-    int(Cmd.Prefetch): int(Op.Prefetch),
-    int(Cmd.Share): int(Op.Share),
-    int(Cmd.Release): int(Op.Release),
+    int(Cmd.BOOST): int(Op.BOOST),
+    int(Cmd.IMEVICT): int(Op.IMEVICT),
+    int(Cmd.COOL): int(Op.COOL),
+    int(Cmd.PREFETCH): int(Op.PREFETCH),
+    int(Cmd.SHARE): int(Op.SHARE),
+    int(Cmd.RELEASE): int(Op.RELEASE),
 }
 
 ExpectedOp = tuple[int, int, dict[str, int]]
@@ -38,20 +39,22 @@ class Command:
     heads: int = 1
     token_end: int = 0
     tier: int = 0
-    prefix: int = 0
-    hot: int = 0
-    touch: int = 0
+    prefix: bool = False
+    hot: bool = False
+    touch: bool = False
     removed: int = 0
     stayed: int = 0
     result: CommandResult | None = None
     ops: Iterator[ExpectedOp] = field(default_factory=lambda: iter(()))
 
-    def key(self) -> tuple[int, ...]:
-        """What two equal launches have in common, of the fields that their kind uses."""
+    def named(self) -> dict[str, Any]:
+        """What two equal launches have in common, of the fields that their kind uses, by name."""
+        common = {"command": Cmd(self.cmd).name, "KV address": self.kv_addr}
         if self.is_range:
-            step = self.step if self.cmd == Cmd.Prefetch else 0
-            return (self.cmd, self.kv_addr, self.length, step, self.layers, self.heads)
-        return (self.cmd, self.kv_addr, self.token_end, self.tier, self.prefix, self.hot, self.touch)
+            step = self.step if self.cmd == Cmd.PREFETCH else 0
+            return {**common, "LEN": self.length, "step": step, "layers": self.layers, "heads": self.heads}
+        flags = {"PREFIX": self.prefix, "HOT": self.hot, "TOUCH": self.touch}
+        return {**common, "TOKEN_END": self.token_end, "tier": Tier(self.tier).name, **flags}
 
     @property
     def is_range(self) -> bool:
@@ -68,7 +71,7 @@ class CommandCheck:
         self.queue: deque[Command] = deque()  # the first one may run
         self.last_result: CommandResult | None = None
         self._just_done: Command | None = None
-        self._settling: tuple[Command, list[int]] | None = None  # an INSERT's result seen before its entry is placed
+        self._settling: tuple[Command, ResultRecord] | None = None  # an INSERT's result seen before its entry is placed
         self._ahead: tuple[Command, ExpectedOp] | None = None  # an INSERT that is done before its commit point
 
     def clear(self) -> None:
@@ -84,25 +87,26 @@ class CommandCheck:
         """A directory command waits or runs."""
         return any(not c.is_range for c in self.queue)
 
-    def launched(self, w: list[int]) -> Command:
-        """EvCommand: a command enters the queue."""
+    def launched(self, r: CommandRecord) -> Command:
+        """A command enters the queue."""
         command = Command(
-            cmd=w[1] >> 8 & U8,
-            kv_addr=w[2],
-            length=w[3],
-            step=w[4] & U32,
-            layers=w[5] & U8,
-            heads=w[5] >> 8 & U8,
-            token_end=w[5] >> 32,
-            tier=w[6] & U8,
-            prefix=w[6] >> 8 & U8,
-            hot=w[6] >> 16 & U8,
-            touch=w[6] >> 24 & U8,
+            cmd=r.cmd,
+            kv_addr=r.kv_addr,
+            length=r.length,
+            step=r.step,
+            layers=r.layers,
+            heads=r.heads,
+            token_end=r.token_end,
+            tier=r.tier,
+            prefix=r.prefix,
+            hot=r.hot,
+            touch=r.touch,
         )
+        where = {"command": Cmd(r.cmd).name, "block": r.kv_addr, "at_cycle": r.cycle}
         if len(self.queue) > QUEUE_DEPTH:
-            self._ctx.compare("command queue", "at most 16 waiting", len(self.queue), at_cycle=w[0])
+            self._ctx.compare("commands waiting in the command queue", "at most 16", len(self.queue), **where)
         if not command.is_range and self.directory_busy:
-            self._ctx.compare("directory commands that wait or run", "at most one", 2, at_cycle=w[0])
+            self._ctx.compare("directory commands that wait or run", "at most one", 2, **where)
         command.ops = self._walk(command) if command.is_range else self._single(command)
         self.queue.append(command)
         return command
@@ -113,7 +117,7 @@ class CommandCheck:
         token = c.kv_addr & U32
         first, last = token >> bits, (token + c.length - 1) >> bits
         layer, head = c.kv_addr >> 40 & U8, c.kv_addr >> 32 & U8
-        fields = {"step": c.step} if c.cmd == Cmd.Prefetch else {}
+        fields = {"step": c.step} if c.cmd == Cmd.PREFETCH else {}
         for ly in range(layer, min(layer + max(c.layers, 1), 256)):
             for hd in range(head, min(head + max(c.heads, 1), 256)):
                 base = c.kv_addr >> 48 << 48 | ly << 40 | hd << 32
@@ -122,19 +126,19 @@ class CommandCheck:
 
     def _single(self, c: Command) -> Iterator[ExpectedOp]:
         mask = self._s.block_tokens - 1
-        if c.cmd == Cmd.Insert:
+        if c.cmd == Cmd.INSERT:
             token = c.kv_addr & U32
             if token & mask or not token <= c.token_end <= token + mask:
                 c.result = CommandResult(Status.BAD_ARG)
                 return
-            fields = {"tier": c.tier, "token_end": c.token_end & mask, "prefix": c.prefix, "hot": c.hot}
-            yield int(Op.Insert), c.kv_addr, fields
-        elif c.cmd == Cmd.Lookup:
-            yield int(Op.Lookup if c.touch else Op.Peek), c.kv_addr, {}
-        elif c.cmd == Cmd.Remove:
-            yield int(Op.Remove), c.kv_addr, {}
-        elif c.cmd == Cmd.Migrate:
-            yield int(Op.Migrate), c.kv_addr, {"tier": c.tier}
+            fields = {"tier": c.tier, "TOKEN_END offset": c.token_end & mask, "PREFIX": c.prefix, "HOT": c.hot}
+            yield int(Op.INSERT), c.kv_addr, fields
+        elif c.cmd == Cmd.LOOKUP:
+            yield int(Op.LOOKUP if c.touch else Op.PEEK), c.kv_addr, {}
+        elif c.cmd == Cmd.REMOVE:
+            yield int(Op.REMOVE), c.kv_addr, {}
+        elif c.cmd == Cmd.MIGRATE:
+            yield int(Op.MIGRATE), c.kv_addr, {"tier": c.tier}
         elif c.kv_addr >> 48 == 0:
             c.result = CommandResult(Status.BAD_ARG)
 
@@ -144,35 +148,35 @@ class CommandCheck:
             return self._ahead[1]
         return next(self.queue[0].ops, None) if self.queue else None
 
-    def freed(self, w: list[int], went: bool | None) -> None:
-        """EvFree: FREE_REQUEST met a block."""
+    def freed(self, r: FreeRecord, went: bool) -> None:
+        """FREE_REQUEST met a block."""
         running = self.queue[0] if self.queue else None
-        wanted = running.kv_addr >> 48 if running and running.cmd == Cmd.FreeRequest else None
-        self._ctx.compare("FREE_REQUEST: request", wanted, w[2] & U16, at_cycle=w[0])
+        wanted = running.kv_addr >> 48 if running and running.cmd == Cmd.FREE_REQUEST else None
+        self._ctx.compare("FREE_REQUEST: request", wanted, r.request_id, index=r.index, at_cycle=r.cycle)
         if running:
-            running.removed += went is True
-            running.stayed += went is False
+            running.removed += went
+            running.stayed += not went
 
-    def done(self, w: list[int], result: CommandResult | None) -> None:
-        """EvCmdDone: the running command is done. `result`: of its operation, if it had one."""
+    def done(self, cycle: int, result: CommandResult | None) -> None:
+        """The running command is done. `result`: of its operation, if it had one."""
         if not self.queue:
-            self._ctx.compare("command done", "none runs", "one done", at_cycle=w[0])
+            self._ctx.compare("command done", "none runs", "one done", at_cycle=cycle)
             return
         command = self.queue.popleft()
-        self.placed(w[0])
+        self.placed(cycle)
         left = next(command.ops, None)
-        if left is not None and command.cmd == Cmd.Insert:
+        if left is not None and command.cmd == Cmd.INSERT:
             self._ahead = (command, left)
         elif left is not None:
-            self._ctx.compare(
-                "command done: blocks left", "none", hex(left[1]), cmd=Cmd(command.cmd).name, at_cycle=w[0]
-            )
+            where = {"block": left[1], "at_cycle": cycle}
+            name = Cmd(command.cmd).name
+            self._ctx.compare(f"{name} done: blocks of its range left", "none", "this one and those after it", **where)
         self._s.irq_status |= Irq.COMMAND_DONE
         self._just_done = command
         if command.is_range:
             return
-        if command.cmd == Cmd.FreeRequest and command.result is None:
-            self._nothing_left(command, w[0])
+        if command.cmd == Cmd.FREE_REQUEST and command.result is None:
+            self._nothing_left(command, cycle)
             for index in list(self._s.bad):  # of which there are no events: they neither go nor stay
                 self._s.free_entry(index, command.kv_addr >> 48)
             result = CommandResult(Status.OK, removed=command.removed, stayed=command.stayed)
@@ -182,25 +186,30 @@ class CommandCheck:
         arrays = self._s.entries.arrays
         mine = (arrays["key"] >> np.uint64(48) == command.kv_addr >> 48) & (arrays["valid"] == 1)
         left = [i for i in np.flatnonzero(mine & (arrays["ref_count"] == 0)).tolist() if i not in self._s.bad]
-        self._ctx.compare("FREE_REQUEST: blocks without reference left", [], left[:4], at_cycle=cycle)
+        where = {"request": command.kv_addr >> 48, "at_cycle": cycle}
+        self._ctx.compare("FREE_REQUEST done: indices of its blocks without reference", [], left[:4], **where)
 
-    def result(self, w: list[int]) -> None:
-        """EvResult, the cycle after a command is done: what the result registers hold."""
+    def result(self, r: ResultRecord) -> None:
+        """The cycle after a command is done: what the result registers hold."""
         command = self._just_done
         if command is None or command.is_range:
             return
         self.last_result = None
         if command.result is not None:
-            self._compare_result(command, w)
-        elif command.cmd == Cmd.Insert and self._settling is None:
-            self._settling = (command, w)
+            self._compare_result(command, r)
+        elif command.cmd == Cmd.INSERT and self._settling is None:
+            self._settling = (command, r)
         else:
-            self._ctx.compare("result of the command", "after its operation", "without one", at_cycle=w[0])
+            where = {"block": command.kv_addr, "at_cycle": r.cycle}
+            self._ctx.compare(f"result of {Cmd(command.cmd).name}", "after its operation", "without one", **where)
 
     def placed(self, cycle: int) -> None:
         """No INSERT may be done and have its commit point still to come."""
-        left = None if self._ahead is None else hex(self._ahead[1][1])
-        self._ctx.compare("INSERT done: its commit point", None, left, at_cycle=cycle)
+        if self._ahead is not None:
+            where = {"block": self._ahead[1][1], "at_cycle": cycle}
+            self._ctx.compare(
+                "INSERT done: its commit point", "at or before the next command's end", "missing", **where
+            )
 
     def settle(self, result: CommandResult) -> bool:
         """An INSERT's entry is placed. True when its command was done before: its result is, or will be, compared."""
@@ -210,19 +219,31 @@ class CommandCheck:
             return True
         if self._settling is None:
             return False
-        command, w = self._settling
+        command, record = self._settling
         self._settling = None
         command.result = result
-        self._compare_result(command, w)
+        self._compare_result(command, record)
         return True
 
-    def _compare_result(self, command: Command, w: list[int]) -> None:
+    def _compare_result(self, command: Command, r: ResultRecord) -> None:
         expected = command.result
         assert expected is not None
         self.last_result = expected
-        want = (expected.status.name, expected.index, expected.phys_addr, expected.removed, expected.stayed)
-        seen = (Status(w[1] >> 8 & U8).name, w[1] >> 32, w[2], w[3], w[4])
-        where = {"cmd": Cmd(command.cmd).name, "block": f"{command.kv_addr:#018x}", "at_cycle": w[0]}
-        self._ctx.compare("result: status, index, PHYS_ADDR, removed, stayed", want, seen, **where)
-        if command.cmd == Cmd.Lookup:
-            self._ctx.compare("result: tier", expected.tier, w[1] >> 16 & U8, **where)
+        want = {
+            "status": expected.status.name,
+            "index": expected.index,
+            "PHYS_ADDR": f"{expected.phys_addr:#x}",
+            "removed": expected.removed,
+            "stayed": expected.stayed,
+        }
+        seen = {
+            "status": Status(r.status).name,
+            "index": r.index,
+            "PHYS_ADDR": f"{r.phys_addr:#x}",
+            "removed": r.removed,
+            "stayed": r.stayed,
+        }
+        if command.cmd == Cmd.LOOKUP:
+            want["tier"], seen["tier"] = Tier(expected.tier).name, Tier(r.tier).name
+        where = {"block": command.kv_addr, "at_cycle": r.cycle}
+        self._ctx.compare_fields(f"result of {Cmd(command.cmd).name}", want, seen, **where)

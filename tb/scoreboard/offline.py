@@ -1,17 +1,19 @@
 """The scoreboard without a simulator: records come from an event log instead of from monitors."""
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tb.eventlog import CHUNK, EventLogError, rows
-from tb.events import records as ev
+from tb.events.log import EventLogError, load, sizes
+from tb.events.records import STREAM_MAIN, STREAM_PORT, STREAM_SCAN
+from tb.harness import message
 from tb.harness.context import Mismatch
-from tb.harness.link import STREAM_WORDS, Array
+from tb.harness.link import Array
 from tb.scoreboard.scoreboard import Scoreboard
 
-_TABLES = {ev.STREAM_MAIN: "main", ev.STREAM_SCAN: "scan", ev.STREAM_PORT: "port"}
+CHUNK = 20_000  # records replayed at once
 
 
 class OfflineContext:
@@ -21,14 +23,19 @@ class OfflineContext:
         self.comparisons = self.mismatches = 0
 
     def progress(self, n: int = 1) -> None:
-        """Nobody watches."""
+        """No watchdog waits for it."""
 
     def compare(self, subject: str, expected: Any, seen: Any, **where: Any) -> None:
         """One comparison. Raises Mismatch."""
         self.comparisons += 1
         if expected != seen:
-            place = "".join(f" {key}={value}" for key, value in where.items())
-            self.fail(Mismatch(f"{subject}{place}: expected {expected}, seen {seen}"))
+            self.fail(Mismatch(message.difference(subject, where, expected, seen)))
+
+    def compare_fields(self, subject: str, expected: Mapping[str, Any], seen: Mapping[str, Any], **where: Any) -> None:
+        """One comparison of something with fields. Raises Mismatch."""
+        self.comparisons += 1
+        if any(seen.get(name) != value for name, value in expected.items()):
+            self.fail(Mismatch(message.field_differences(subject, where, expected, seen)))
 
     def fail(self, error: BaseException) -> None:
         """Raise it."""
@@ -40,19 +47,12 @@ class OfflineLink:
     """Hands out the records of a log, chunk by chunk and cut at the same cycle in every stream."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
-        self._streams = {stream: self._load(db, stream) for stream in _TABLES}
+        self._streams = {stream: load(db, stream) for stream in (STREAM_MAIN, STREAM_SCAN, STREAM_PORT)}
         self._until = 0
-
-    @staticmethod
-    def _load(db: sqlite3.Connection, stream: int) -> Array:
-        skip = 2 if stream == ev.STREAM_MAIN else 0  # kind and operation by name
-        words = [(row[0], *row[1 + skip :]) for row in rows(db, _TABLES[stream])]
-        table = np.array(words, dtype=np.int64).reshape(-1, STREAM_WORDS[stream])
-        return table.view(np.uint64)
 
     def next_chunk(self) -> bool:
         """Move on; False at the end of the log."""
-        main = self._streams[ev.STREAM_MAIN]
+        main = self._streams[STREAM_MAIN]
         if not len(main):
             return False
         self._until = int(main[min(CHUNK, len(main)) - 1, 0])
@@ -74,14 +74,15 @@ class OfflineBench:
     """The sizes of the device that the log is of."""
 
     def __init__(self, db: sqlite3.Connection, link: OfflineLink) -> None:
-        sizes = dict(db.execute("SELECT name, value FROM parameters"))
+        of = sizes(db)
         try:
-            self.entries, self.lanes = sizes["ENTRIES"], sizes["LANES"]
-            self.ports, self.block_tokens = sizes["PORTS"], sizes["BLOCK_TOKENS"]
+            self.entries, self.lanes, self.ports = of["ENTRIES"], of["LANES"], of["PORTS"]
+            self.block_tokens = of["BLOCK_TOKENS"]
         except KeyError as error:
             raise EventLogError(f"the event log does not say {error}") from None
         self.link = link
         self.on_records: Any = None
+        self.taps: list[Any] = []
 
     def check_violations(self) -> None:
         """None offline."""

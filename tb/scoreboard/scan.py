@@ -6,7 +6,8 @@ import numpy as np
 
 from model import DeviceState, Mismatch
 from model.types import Channel, Decision
-from tb.events import records as ev
+from tb.events.decode import empty
+from tb.events.records import ScoreRecord
 from tb.harness.base_test import Context
 from tb.harness.link import Array
 
@@ -25,7 +26,7 @@ class ScanCheck:
         self._state = state
         self._at = np.full(state.entry_count, NEVER, np.uint64)  # cycle of an entry's record
         self._row = np.zeros(state.entry_count, np.int64)  # its place in _records
-        self._records: Array = np.zeros(0, ev.SCAN)
+        self._records: Array = empty(ScoreRecord)
         self.running = False
         self.scored = 0
         self.scans = 0
@@ -33,7 +34,7 @@ class ScanCheck:
     def begin(self) -> None:
         """A scan begins: forget the last one's records."""
         self._at.fill(NEVER)
-        self._records = np.zeros(0, ev.SCAN)
+        self._records = empty(ScoreRecord)
         self.running = True
 
     def abandon(self) -> None:
@@ -49,7 +50,8 @@ class ScanCheck:
         twice = np.flatnonzero((counts > 1) | ((counts > 0) & (self._at != NEVER)))
         if twice.size:
             # A relocation may bring an unscored entry to a place that was scored: told apart by the end count.
-            self._ctx.compare("scan: times that an entry is scored", 1, 2, index=int(twice[0]))
+            where = {"block": self._block(int(twice[0])), "index": int(twice[0]), "at_cycle": int(records["cycle"][-1])}
+            self._ctx.compare(f"scan {self._number}: times that an entry is scored", 1, 2, **where)
         self._row[index] = len(self._records) + np.arange(len(records))
         self._at[index] = records["cycle"]
         self._records = np.concatenate([self._records, records])
@@ -61,10 +63,9 @@ class ScanCheck:
 
     def decide(self, record: Any) -> None:
         """A record with a decision, at its own time."""
-        flags = int(record["flags"])
         index = int(record["index"])
-        channel = Channel.EVICT if flags & ev.SCAN_EVICT else Channel.PREFETCH
-        accepted = bool(flags & ev.SCAN_ACCEPT)
+        channel = Channel.EVICT if record["decision"] == Decision.EVICT else Channel.PREFETCH
+        accepted = bool(record["accepted"])
         if not accepted and not self._state.drop_is_legal(channel, index % self._state.lanes):
             places = self._state.lane_waiting[channel][index % self._state.lanes]
             level = len(self._state.queues[channel])
@@ -73,21 +74,25 @@ class ScanCheck:
                 f"{channel.name.lower()} decision dropped only when its lane's places and the queue are full",
                 "4 places taken, 64 queued or waiting",
                 f"{places} places taken, {level} queued, {waiting} waiting",
+                block=self._block(index),
                 index=index,
+                at_cycle=int(record["cycle"]),
             )
         self._one(index, accepted)
 
     def _one(self, index: int, accepted: bool | None) -> None:
         record = self._records[self._row[index]]
         score = self._state.scan_one(index, accepted)
-        where = {"index": index, "at_cycle": int(record["cycle"])}
+        where = {"block": self._block(index), "index": index, "at_cycle": int(record["cycle"])}
         if score is None:
             self._ctx.compare("scan: entry to score", "none (invalid, bad parity or scored before)", "scored", **where)
             return
-        seen = (int(record["prio"]), int(record["r"]), int(record["f"]), _decision(int(record["flags"])))
-        self._ctx.compare(
-            "scan: PRIORITY, R, F, decision", (score.prio, score.r, score.f, score.decision), seen, **where
-        )
+        seen = (int(record["prio"]), int(record["r"]), int(record["f"]), int(record["decision"]))
+        want = (score.prio, score.r, score.f, int(score.decision))
+        if want == seen:
+            self._ctx.comparisons += 1
+        else:
+            self._ctx.compare_fields(f"scan {self._number}", _score(want), _score(seen), **where)
         self.scored += 1
 
     def end(self, cycle: int) -> None:
@@ -97,16 +102,16 @@ class ScanCheck:
         due = np.flatnonzero(rest.scored)
         missing = due[self._at[due] == NEVER]
         if missing.size:
-            self._ctx.compare("scan: valid entries left unscored", 0, int(missing.size), first_index=int(missing[0]))
+            first = int(missing[0])
+            where = {"block": self._block(first), "first_index": first, "at_cycle": cycle}
+            self._ctx.compare(f"scan {self._number}: valid entries left unscored", 0, int(missing.size), **where)
         records = self._records[self._row[due]]
-        for name, expected in (("prio", rest.prio), ("r", rest.r), ("f", rest.f)):
-            subject = {"prio": "PRIORITY", "r": "R", "f": "F"}[name]
-            self._compare(f"scan: {subject}", expected[due], records[name], due, cycle)
-        seen = np.where(records["flags"] & ev.SCAN_EVICT, 1, np.where(records["flags"] & ev.SCAN_PREFETCH, 2, 0))
-        self._compare("scan: decision (1 evict, 2 prefetch)", rest.decision[due], seen, due, cycle)
+        for name, label, expected in (("prio", "PRIORITY", rest.prio), ("r", "R", rest.r), ("f", "F", rest.f)):
+            self._differs(label, expected[due], records[name], due, cycle)
+        self._differs("decision", rest.decision[due], records["decision"], due, cycle)
         self.scored += due.size
         extra = len(self._records) - int(np.count_nonzero(self._at != NEVER))
-        self._ctx.compare("scan: records of entries scored twice", 0, extra)
+        self._ctx.compare(f"scan {self._number}: entries scored twice", 0, extra, at_cycle=cycle)
         try:
             state.scan_end()
         except Mismatch as error:
@@ -114,23 +119,29 @@ class ScanCheck:
         self.running = False
         self.scans += 1
 
-    def _compare(self, subject: str, expected: Array, seen: Array, index: Array, cycle: int) -> None:
+    def _differs(self, field: str, expected: Array, seen: Array, index: Array, cycle: int) -> None:
         if np.array_equal(expected, seen):
             self._ctx.comparisons += len(expected)
             return
-        first = int(np.flatnonzero(expected != seen)[0])
-        count = int(np.count_nonzero(expected != seen))
-        self._ctx.compare(
-            subject,
-            int(expected[first]),
-            int(seen[first]),
-            index=int(index[first]),
-            scan_end_cycle=cycle,
-            differing=count,
-        )
+        different = np.flatnonzero(expected != seen)
+        first = int(different[0])
+        want, got = (_shown(field, int(values[first])) for values in (expected, seen))
+        where = {"block": self._block(int(index[first])), "index": int(index[first]), "at_cycle": cycle}
+        entries = f"scan {self._number} ({different.size} of {len(expected)} entries differ)"
+        self._ctx.compare(f"{entries}: {field}", want, got, **where)
+
+    @property
+    def _number(self) -> str:
+        scan = self._state.scan
+        return str(scan.number) if scan else "?"
+
+    def _block(self, index: int) -> int:
+        return self._state.kv_addr_of(self._state.entries.key[index])
 
 
-def _decision(flags: int) -> Decision:
-    if flags & ev.SCAN_EVICT:
-        return Decision.EVICT
-    return Decision.PREFETCH if flags & ev.SCAN_PREFETCH else Decision.NONE
+def _shown(field: str, value: int) -> int | str:
+    return Decision(value).name if field == "decision" else value
+
+
+def _score(values: tuple[int, int, int, int]) -> dict[str, int | str]:
+    return {name: _shown(name, value) for name, value in zip(("PRIORITY", "R", "F", "decision"), values, strict=True)}

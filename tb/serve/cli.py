@@ -1,6 +1,7 @@
 """Keeps a device open for other programs: says where, waits for Ctrl-C, and tells how it ended.
 
-Exit status: 1 a check failed or the simulation broke, 2 wrong use, 130 ended by Ctrl-C.
+Exit status: 0 ended by Ctrl-C or SIGTERM, in good order; 1 a check failed or the simulation broke; 2 wrong use;
+130 Ctrl-C before it served, or a second one.
 """
 
 import shlex
@@ -12,7 +13,7 @@ from sw.uapi.build import BuildError, NoCompiler
 from sw.uapi.build import build as build_libraries
 from sw.uapi.description import DEVICE
 from sw.uapi.place import VARIABLE, PlaceError
-from tb.run.command import INTERRUPTED, run_command, tell
+from tb.run.command import run_command, tell
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import ROOT
 from tb.serve.options import Options, parse
@@ -60,7 +61,7 @@ def _serve(options: Options) -> int:
     except PlaceError as error:
         raise UsageError(str(error)) from None
     tell(f"ended: {checked}; no process is left")
-    return INTERRUPTED
+    return 0
 
 
 def main(argv: list[str]) -> int:

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tb.run.artefacts import published
 from tb.run.command import CHECK_FAILED, INTERRUPTED, tell
 from tb.run.errors import CheckError
+from tb.run.paths import shown
+from tb.run.provenance import provenance
 from tb.sim.errors import Difference, Say
+from tb.sim.options import DeviceOptions
 
 COMPLETE, STOPPED, FAILED = "complete", "interrupted", "failed"
 
@@ -61,11 +65,13 @@ def carry_out(
         ending.failure, status = str(error), CHECK_FAILED
     except KeyboardInterrupt:
         ending.state, status = STOPPED, INTERRUPTED
-    report()
-    if status == INTERRUPTED:
-        tell("interrupted: no process is left, the report is partial")
-    elif ending.failure:
-        tell(f"error: {ending.failure}")
+    try:
+        report()
+    finally:  # also when the report cannot be written
+        if status == INTERRUPTED:
+            tell("interrupted: no process is left, the report is partial")
+        elif ending.failure:
+            tell(f"error: {ending.failure}")
     if status == CHECK_FAILED:
         say(f"repeat: {repeat}")
     if look_closer:
@@ -73,9 +79,22 @@ def carry_out(
     return status
 
 
-def write_figures(figures: Mapping[str, Any], path: Path) -> None:
-    """Write a JSON file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(figures, indent=1) + "\n")
-    temporary.replace(path)
+def write_reports(
+    kind: str,
+    folder: Path,
+    figures: Mapping[str, Any],
+    options: DeviceOptions,
+    page: Callable[[Path], None] | None,
+    **own: Any,
+) -> str:
+    """`<kind>.json`, and `<kind>.html` where there is a page: both of this run, in place of the last run's.
+
+    `own` are the settings of this kind of run beside those of the device. Returns where they are, as shown. Raises
+    UsageError when they cannot be written; those of the last run stay then.
+    """
+    about = provenance(options.seed, {**options.sizes, **own})
+    with published(folder, kind) as staged:
+        (staged / f"{kind}.json").write_text(json.dumps({**about, **figures}, indent=1) + "\n")
+        if page is not None:
+            page(staged / f"{kind}.html")
+    return ", ".join(shown(folder / f"{kind}.{suffix}") for suffix in ("json", "html")[: 1 + (page is not None)])

@@ -14,6 +14,6 @@ class Difference(CheckError):
         look_closer: repeats the run with waves of the cycles before the failure, where there are cycles.
     """
 
-    def __init__(self, message: str, look_closer: Callable[[Say], None] | None = None) -> None:
+    def __init__(self, message: str, look_closer: Callable[[Say], object] | None = None) -> None:
         super().__init__(message)
         self.look_closer = look_closer

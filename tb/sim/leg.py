@@ -36,7 +36,7 @@ def sized_job(leg_name: str, test: str, options: DeviceOptions, settings: dict[s
         settings={**leg.settings, **settings},
         timeout_s=LIMIT_S,
     )
-    return Job(mine, test, options.seed)
+    return Job(mine, test, options.seed, events=options.events)
 
 
 @contextmanager
@@ -64,9 +64,13 @@ def run_followed(
     with folder_of_its_own(job, folder) as mine:
         path = mine.folder / feed
         path.unlink(missing_ok=True)
-        with _following(Reader(path, parse), take):
+        reader = Reader(path, parse)
+        with _following(reader, take):
             outcome = run_built(mine, built)
-        return judged(outcome, lambda say: rerun_with_waves(outcome, outcome.job.leg.spec, say))
+        verdict = judged(outcome, lambda say: rerun_with_waves(outcome, outcome.job.leg.spec, say))
+        if reader.damaged:
+            raise CheckError(f"the progress of the run is not whole, and so would be its report: {reader.damaged}")
+        return verdict
 
 
 @contextmanager
@@ -90,7 +94,7 @@ def _following(reader: Reader[T], take: Callable[[T], None]) -> Iterator[None]:
             take(update)
 
 
-def judged(outcome: Outcome, look_closer: Callable[[Callable[[str], None]], None] | None = None) -> Verdict:
+def judged(outcome: Outcome, look_closer: Callable[[Callable[[str], None]], object] | None = None) -> Verdict:
     """The verdict of a run that passes. Raises Difference, CheckError: the first reason why it does not."""
     verdict = outcome.verdict
     log = f"(log: {shown(outcome.log)})"

@@ -14,7 +14,10 @@ LANES = ("4", "8", "16")
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
-    """The device of a run: its sizes, its seed, whether the RTL or the model answers, with which tools it is built."""
+    """The device of a run: its sizes, its seed, whether the RTL or the model answers, with which tools it is built.
+
+    With `events` the RTL's run leaves its event log.
+    """
 
     seed: int = 1
     entries: int = 65_536
@@ -23,6 +26,7 @@ class DeviceOptions:
     backend: str = "rtl"
     verilator: str | None = None
     cxx: str | None = None
+    events: bool = False
 
     @property
     def device(self) -> str:
@@ -38,7 +42,9 @@ class DeviceOptions:
         """The command that repeats a run exactly; `own` are the variables of this kind of run, None for not given."""
         plain = {field.name: field.default for field in fields(DeviceOptions)}
         device = {
-            name.upper(): getattr(self, name) for name in plain if name != "seed" and getattr(self, name) != plain[name]
+            name.upper(): getattr(self, name)
+            for name in plain
+            if name not in ("seed", "events") and getattr(self, name) != plain[name]
         }
         given = {**own, "SEED": self.seed, **device}
         words = [f"{name}={shlex.quote(str(value))}" for name, value in given.items() if value is not None]
@@ -55,6 +61,7 @@ def device_parser(prog: str, description: str | None, seed: str) -> Parser:
     parser.add_argument(
         "--backend", default="rtl", help="rtl (default) or model: the device model, without a simulator"
     )
+    parser.add_argument("--events", action="store_true", help="leave the event log beside sim.log (not with model)")
     parser.add_argument("--verilator", help="a Verilator to use instead of the environment's own")
     parser.add_argument("--cxx", help="a C++ compiler to use instead of c++, g++ or clang++")
     return parser
@@ -69,12 +76,15 @@ def device_values(given: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(f"LANES={given.lanes}: 4, 8 or 16 is needed")
     if given.backend not in BACKENDS:
         raise UsageError(f"BACKEND={given.backend}: rtl or model is needed")
+    if given.events and given.backend == "model":
+        raise UsageError("EVENTS has no effect with BACKEND=model: the monitors watch the RTL")
     return {
         "seed": checked_seed(given.seed),
         "entries": entries,
         "lanes": int(given.lanes),
         "ports": whole(given.ports, "PORTS", 1, 8),
         "backend": given.backend,
+        "events": given.events,
         "verilator": given.verilator,
         "cxx": given.cxx,
     }

@@ -165,7 +165,9 @@ async def test_gate(ctx: Context) -> None:
         refused = system.service.refused["llm.infer.start", Code.NO_ROOM]
         ctx.compare("refused with NoRoom", len(prompts) - len(clients), refused)
         ctx.compare("some were refused", True, refused > 0)
-        ctx.compare("infer_ids", list(range(1, len(clients) + 1)), [client.infer_id for client in clients])
+        ctx.compare(
+            "numbers of the inferences", list(range(1, len(clients) + 1)), [client.infer_id for client in clients]
+        )
         while any(not client.ended for client in clients):
             await system.run_one()
             for client in clients:
@@ -202,8 +204,13 @@ async def _read(system: System, desk: Desk, client: Client) -> None:
 
 
 async def _same(ctx: Context, system: System, client: Client) -> None:
-    ctx.compare("state", InferState.DONE.name, client.state.name, prompt=client.number)
-    ctx.compare("tokens", await reference(system, shipped(), client.prompt), client.tokens, prompt=client.number)
+    ctx.compare("state of the inference", InferState.DONE.name, client.state.name, prompt=client.number)
+    ctx.compare(
+        "tokens of the inference",
+        await reference(system, shipped(), client.prompt),
+        client.tokens,
+        prompt=client.number,
+    )
 
 
 def _compare(subject: str, expected: Sequence[Any] | None, seen: Sequence[Any] | None, ctx: Context) -> None:

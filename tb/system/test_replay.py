@@ -1,6 +1,7 @@
 """The main job: the replay of `sw/replay` on the RTL, everything checked by the scoreboard."""
 
 from pathlib import Path
+from typing import Any
 
 from sw.replay.records import Sample, Tally
 from sw.replay.runtime import Replay
@@ -8,7 +9,7 @@ from tb.harness.base_test import Context, kv_test
 from tb.harness.bench import Bench
 from tb.harness.transport import RtlTransport
 from tb.replay.feed import NAME, Update
-from tb.replay.workload import load, plan
+from tb.replay.workload import Source, load, plan
 from tb.scoreboard.scoreboard import Scoreboard
 from tb.sim.feed import Writer
 
@@ -16,10 +17,15 @@ NO_LIMIT = 2**48  # cycles: the trace decides how long a replay is
 NO_PROGRESS = 1_000_000  # cycles
 
 
+def source_of(settings: dict[str, Any]) -> Source:
+    """The workload that the leg's settings name."""
+    trace, asked = settings.get("trace"), {name: settings.get(name) for name in ("requests", "block_size", "time_unit")}
+    return Source(trace=Path(trace) if trace else None, **asked)
+
+
 async def replayed(ctx: Context) -> tuple[Scoreboard, Tally]:
     """Replay the workload that the settings name; progress goes to a file beside the log."""
-    trace = ctx.settings.get("trace")
-    workload = load(Path(trace) if trace else None, ctx.settings.get("requests"), ctx.seed)
+    workload = load(source_of(ctx.settings), ctx.seed)
     bench = Bench(ctx)
     board = Scoreboard(ctx, bench)
     bench.link.fill_inserts(0)  # the runtime writes the bytes itself
@@ -30,7 +36,8 @@ async def replayed(ctx: Context) -> tuple[Scoreboard, Tally]:
         board.drain()
         feed.write(Update(sample, tally, ctx.comparisons, ctx.mismatches))
 
-    job = Replay(RtlTransport(bench), workload, plan(workload, bench.entries), ctx, seed=ctx.seed, observer=observe)
+    config = plan(workload, bench.entries)
+    job = Replay(RtlTransport(bench), workload.requests, config, ctx, seed=ctx.seed, observer=observe)
     observe(None, job.tally)
     await job.run()
     observe(None, job.tally)

@@ -204,11 +204,15 @@ class test_idle_figures(LoadedTest):
         """Each figure once; bounds of targets.md."""
         answers = await self.bench.lookups(0, [kv(1)])
         self.ctx.compare(
-            "lookup_latency", "at most 6", self.within(int(answers["answered"][0] - answers["asked"][0]), 6)
+            "cycles from a lookup's request to its answer",
+            "at most 6",
+            self.within(int(answers["answered"][0] - answers["asked"][0]), 6),
         )
         await self.r.step(3)
         rows = self.bench.entries // self.bench.lanes
         self.ctx.compare(
-            "scan_cycles", f"at most {rows + 64}", self.within(await self.r.read("SCAN_CYCLES"), rows + 64)
+            "cycles of a scan (SCAN_CYCLES)",
+            f"at most {rows + 64}",
+            self.within(await self.r.read("SCAN_CYCLES"), rows + 64),
         )
         self.look()

@@ -34,11 +34,11 @@ class test_published_sequence(DirectoryTest):
             self.ctx.compare("published write", OKAY, await self.bench.try_write(at, value), offset=at)
         for at, value in writes:
             self.ctx.compare("read back", (OKAY, value), await self.bench.try_read(at), offset=at)
-        self.ctx.compare("THRESHOLDS", 40960 << 16 | 1024, await self.bench.read(0x0530))
+        self.ctx.compare("THRESHOLDS read back", 40960 << 16 | 1024, await self.bench.read(0x0530))
         self.ctx.compare("HOT with len 0", SLVERR, await self.bench.try_write(0x0208, 0))
         self.ctx.compare("BOOST_LEN after the refusal", 4096, await self.bench.read(0x0208))
         self.ctx.compare("STEP_ADVANCE by its alias", OKAY, await self.bench.try_write(0x0000, 129))
-        self.ctx.compare("step", 129, await self.bench.read(0x0100))
+        self.ctx.compare("current step (STEP_ADVANCE)", 129, await self.bench.read(0x0100))
         self.ctx.compare("reading the alias", (SLVERR, 0), await self.bench.try_read(0x0000))
         await self.r.wait_idle()
         tokens = 4096 + 8192 + 4096 + 16384
@@ -63,7 +63,7 @@ class test_ranges(DirectoryTest):
         await self.r.range("SHARE", kv(2, 0, 3, 5), 1)
         shared = [(await self.entry(kv(2, 0, layer, head))).ref_count for layer in (3, 4) for head in (5, 6, 7)]
         self.ctx.compare("REF_COUNT over 2 layers and 2 heads", [1, 1, 0, 1, 1, 0], shared)
-        self.ctx.compare("PREFIX", 1, (await self.entry(kv(2, 0, 4, 6))).prefix)
+        self.ctx.compare("PREFIX over 2 layers and 2 heads", 1, (await self.entry(kv(2, 0, 4, 6))).prefix)
         await self.r.write(CMD_SPAN=0x0101)
         last = 2**32 - 1
         for name in RANGES:
@@ -151,7 +151,7 @@ class test_references(DirectoryTest):
                 await self.r.range(name, kv(1), 1)
             entry = await self.entry(kv(1))
             self.ctx.compare(f"REF_COUNT after {name}", 255 if name == "SHARE" else 0, entry.ref_count)
-            self.ctx.compare("PREFIX", 1, entry.prefix)
+            self.ctx.compare(f"PREFIX after {name}", 1, entry.prefix)
         self.ctx.compare(
             "saturations, underflows",
             (2, 2),
@@ -182,7 +182,7 @@ class test_command_queue(DirectoryTest):
         batch = self.bench.accesses(writes)
         await self.bench.run_accesses(batch)
         expected = [OKAY] * 5 + [SLVERR] + [OKAY] * 15 + [SLVERR] + [OKAY] * 2 + [SLVERR] * 2
-        self.ctx.compare("responses", expected, batch["resp"].tolist())
+        self.ctx.compare("responses of the launches", expected, batch["resp"].tolist())
         self.ctx.compare("CMD_REFUSED_COUNT", 1, await self.r.read("CMD_REFUSED_COUNT"))
         status = regs.STATUS.unpack(int(batch["data"][-4]))
         self.ctx.compare("STATUS: COMMANDS, DIR_BUSY", (17, 1), (status["COMMANDS"], status["DIR_BUSY"]))
@@ -223,7 +223,7 @@ class test_interrupts(DirectoryTest):
             await self.bench.run_accesses(batch)
             await task
             await self.bench.cycles(30)
-            self.ctx.compare("misses", before + 1, await self.r.read("RTBD_MISS_COUNT"))
+            self.ctx.compare("misses counted (RTBD_MISS_COUNT)", before + 1, await self.r.read("RTBD_MISS_COUNT"))
             lost += not await self.r.field("IRQ_STATUS", "MISS")
             while await self.r.read("MISS_ADDR"):
                 pass
@@ -262,7 +262,11 @@ class test_threshold_rule(DirectoryTest):
         """Around equality."""
         await self.r.write(THRESHOLDS=500 << 16 | 400)
         rows = [("EVICT_THRESH", 501, SLVERR), ("EVICT_THRESH", 500, OKAY), ("PREFETCH_THRESH", 499, SLVERR)]
-        rows += [("THRESHOLDS", 7 << 16 | 8, SLVERR), ("THRESHOLDS", 8 << 16 | 8, OKAY), ("PREFETCH_THRESH", 9, OKAY)]
+        rows += [
+            ("THRESHOLDS", 7 << 16 | 8, SLVERR),
+            ("THRESHOLDS", 8 << 16 | 8, OKAY),
+            ("PREFETCH_THRESH", 9, OKAY),
+        ]
         for name, value, expected in rows:
             before = await self.r.read("THRESHOLDS")
             self.ctx.compare(
@@ -313,7 +317,7 @@ class test_tier_writes_beside_takers(DirectoryTest):
                 base = values[done] if register == "TIER3_BASE" else low
                 slots = values[done] if register == "TIER3_SLOTS" else 8
                 inside = 0 <= found.phys_addr - base < slots * self.block_bytes  # which is a power of two: the stride
-                self.ctx.compare("TIER", 3, found.tier, **where)
+                self.ctx.compare("tier of the lookup's answer", 3, found.tier, **where)
                 self.ctx.compare("PHYS_ADDR in its tier", True, inside, **where)
                 self.ctx.compare("free slots", slots - 1, await self.r.read("TIER3_FREE"), **where)
                 await self.r.command(Command.REMOVE, addr)

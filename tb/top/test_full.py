@@ -64,14 +64,18 @@ class test_full_size(LoadedTest):
         rows = self.bench.entries // self.bench.lanes
         await self.r.step(1)
         self.ctx.compare(
-            "scan_cycles", f"at most {rows + 64}", self.within(await self.r.read("SCAN_CYCLES"), rows + 64)
+            "cycles of a scan (SCAN_CYCLES)",
+            f"at most {rows + 64}",
+            self.within(await self.r.read("SCAN_CYCLES"), rows + 64),
         )
         self.look()
         await self.r.write(EVICT_THRESH=20000, EVICT_TIERS=0b0111, F_AGE=1)
         tasks = self.load(2600)
         await self.r.step(2)
         cycles = await self.r.read("SCAN_CYCLES")
-        self.ctx.compare("scan_cycles_loaded", "at most 5500", self.within(cycles, rows * 5500 // 4096))
+        self.ctx.compare(
+            "cycles of a scan under load (SCAN_CYCLES)", "at most 5500", self.within(cycles, rows * 5500 // 4096)
+        )
         for task in tasks:
             await task
         self.look()

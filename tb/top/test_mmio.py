@@ -133,5 +133,5 @@ class test_batch_stops(MmioTest):
         batch = self.bench.accesses((WRITE, offset(name), 9) for name in names)
         done = await self.bench.run_accesses(batch, stop_on_refused=True)
         self.ctx.compare("accesses made", 3, done)
-        self.ctx.compare("responses", [OKAY, OKAY, SLVERR, NOT_RUN, NOT_RUN], batch["resp"].tolist())
+        self.ctx.compare("responses of the batch", [OKAY, OKAY, SLVERR, NOT_RUN, NOT_RUN], batch["resp"].tolist())
         self.ctx.compare("WEIGHT_S after the stop", before, await self.r.read("WEIGHT_S"))

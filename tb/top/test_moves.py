@@ -52,7 +52,11 @@ class test_void(MoveTest):
         self.ctx.compare("lookups during the move get the old place", [1, 1], answers["tier"].tolist())
         self.bench.link.memory_write(1, place.phys_addr, b"written while it moved" * 4)
         await self.r.wait_idle()
-        self.ctx.compare("completion", [(kv(1), 1, 3, Completion.VOID)], await self.completions())
+        self.ctx.compare(
+            "completions of the move: KV address, from, to, status",
+            [(kv(1), 1, 3, Completion.VOID)],
+            await self.completions(),
+        )
         self.ctx.compare("EVICT_VOID_COUNT", 1, await self.r.read("EVICT_VOID_COUNT"))
         self.ctx.compare("tier, DIRTY", (1, 1), ((await self.entry(kv(1))).tier, (await self.entry(kv(1))).dirty))
         self.ctx.compare("free slots of the target tier", free, await self.r.read("TIER3_FREE"))
@@ -123,7 +127,12 @@ class test_copy_cancelled(MoveTest):
                 await self.r.wait_idle()
                 seen = await self.completions()
                 counts = self.bench.link.axi_counts()
-                self.ctx.compare("completion", [(kv(1), tier, 3, Completion.CANCELLED)], seen, command=command.name)
+                self.ctx.compare(
+                    "completions of the move: KV address, from, to, status",
+                    [(kv(1), tier, 3, Completion.CANCELLED)],
+                    seen,
+                    command=command.name,
+                )
                 self.ctx.compare(
                     "beats written of a cancelled copy", 0, counts["write_beats"], command=command.name, tier=tier
                 )

@@ -28,7 +28,7 @@ class test_hit_and_grow(DirectoryTest):
             "read past TOKEN_END, write past TOKEN_END + 1, other block", [0, 0, 0], answers["hit"].tolist()
         )
         zeros = answers["tier"].tolist() + answers["phys_addr"].tolist() + answers["index"].tolist()
-        self.ctx.compare("tier, phys_addr, index of misses", [0] * 9, zeros)
+        self.ctx.compare("tiers, addresses and indices answered to misses", [0] * 9, zeros)
         self.ctx.compare("entry after misses", before, await self.entry(addr))
         answers = await self.bench.lookups(0, [addr + 3, addr + 4], [1, 1])
         self.ctx.compare("writes at TOKEN_END + 1", [1, 1], answers["hit"].tolist())
@@ -37,7 +37,7 @@ class test_hit_and_grow(DirectoryTest):
         self.ctx.compare(
             "R, ACCESS_STEP, HINT, DIRTY", (255, 9, 0, 1), (after.r, after.access_step, after.hint, after.dirty)
         )
-        self.ctx.compare("F", before.f + 2, after.f)
+        self.ctx.compare("F after two hits", before.f + 2, after.f)
         end = [addr + i for i in range(5, tokens)] + [addr + tokens]
         answers = await self.bench.lookups(1, end, 1)
         self.ctx.compare("growing to the block's end and past it", [1] * (tokens - 5) + [0], answers["hit"].tolist())
@@ -62,7 +62,7 @@ class test_tenant_windows(DirectoryTest):
         self.ctx.compare("window 5 to 8: hit", [0, 1, 1, 0, 1, 0], answers["hit"].tolist())
         denied = answers[answers["denied"] == 1]
         zeros = denied["tier"].tolist() + denied["phys_addr"].tolist() + denied["index"].tolist()
-        self.ctx.compare("tier, phys_addr, index of denials", [0] * 9, zeros)
+        self.ctx.compare("tiers, addresses and indices answered to denials", [0] * 9, zeros)
         answers = await self.bench.lookups(1, addrs, writes)
         self.ctx.compare("window 0 to 4: denied", [0, 1, 1, 1, 0, 0], answers["denied"].tolist())
         self.ctx.compare("DENIED_COUNT", 6, await self.r.read("DENIED_COUNT"))
@@ -78,7 +78,7 @@ class test_miss_queue(DirectoryTest):
         """70 misses, then all of them read."""
         addrs = [kv(100 + i, i) for i in range(70)]
         await self.bench.lookups(0, addrs)
-        self.ctx.compare("MISS_COUNT", 70, await self.r.read("RTBD_MISS_COUNT"))
+        self.ctx.compare("misses counted (RTBD_MISS_COUNT)", 70, await self.r.read("RTBD_MISS_COUNT"))
         self.ctx.compare("misses dropped", 6, await self.r.read("MISS_DROPPED_COUNT"))
         self.ctx.compare("IRQ_STATUS overflow, miss", 0b101000, await self.r.read("IRQ_STATUS") & 0b101000)
         for _ in range(3):

@@ -29,6 +29,7 @@ def test_everything_the_control_plane_decides(system: System, log: AuditLog) -> 
     system.code(Command.ADD_TYPED_OPERATOR, 0xFFFFFFFF, 1, 0, 255, 255, 0xFFFFFFFF, 0xFFFFFFFF)
     system.code(Command.START_GRAPH, 10)
     system.code(Command.ENABLE_DETERMINISTIC, *[(1 << 64) - 1] * 3)
+    system.code(Command.ENABLE_DETERMINISTIC, 10_000, 10_000, 0)
     system.code(Command.ENABLE_DETERMINISTIC, 1_000, 10_000, 0)
     system.code(Command.START_GRAPH, 10)
     system.code(0x7F)

@@ -47,7 +47,9 @@ def test_all_rows_met(parts: dict[str, Part], tmp_path: Path) -> None:
     assert status == 0
     assert list(metrics) == [row.name for row in ROWS]
     assert all(set(metric) == {"value", "unit", "target", "how"} for metric in metrics.values())
-    assert set(json.loads((tmp_path / "bench.json").read_text())) == {"metrics"}
+    about = json.loads((tmp_path / "bench.json").read_text())
+    assert set(about) == {"metrics", "time", "commit", "clean", "seed", "settings"}
+    assert about["settings"] == {"rows": None, "debug": False}
     assert "<table>" in (tmp_path / "bench.html").read_text()
 
 
@@ -127,7 +129,9 @@ def test_a_measurement_names_the_command_that_repeats_it() -> None:
         assert Job(leg, leg.tests[0], 1).repeat == command
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"time": "now", "commit": "1", "fmax_mhz": "fast"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"parts": 1}', '{"parts": {"place": {"figures": {"fmax_mhz": "fast"}}}}']
+)
 def test_a_damaged_fpga_report_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
     path = tmp_path / "fpga.json"
     path.write_text(text)
@@ -140,7 +144,9 @@ def test_fpga_rows_are_taken_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     path = tmp_path / "fpga.json"
     monkeypatch.setattr("tb.figures.fpga.SOURCE", path)
     assert fpga(shop()).figures["u250_lut"].value is None
-    path.write_text(json.dumps({"time": "2026-01-02T03:04:05Z", "commit": "abc", "fmax_mhz": 126.5}))
+    place = {"time": "2026-01-02T03:04:05Z", "commit": "abc", "figures": {"fmax_mhz": 126.5}}
+    lint = {"time": "2026-02-03T04:05:06Z", "commit": "def", "figures": {}}
+    path.write_text(json.dumps({"time": lint["time"], "commit": "def", "parts": {"lint": lint, "place": place}}))
     figures = fpga(shop()).figures
     assert figures["fmax_ecp5"] == Figure(126.5, "`make fpga-check` of 2026-01-02T03:04:05Z, commit abc")
     assert figures["u250_bram"].value is None

@@ -1,11 +1,12 @@
 """Coverage is merged by place, and a point that nothing hit stays in the denominator."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tb.run import leg as leg_module
-from tb.run.coverage import KINDS, merge, percentages
+from tb.run.coverage import KINDS, by_module, merge, percentages
 from tb.run.lint import lint_spec
 from tb.run.manifest import load
 from tb.run.regress import run_legs
@@ -27,12 +28,15 @@ def test_merge(tmp_path: Path) -> None:
         + record("tb/sv/t.sv", 9, "line", "block", "top", 0)
     )
     second.write_text(
-        record("rtl/a.sv", 9, "line", "block", "other.u_a", 1) + record("rtl/b.sv", 1, "toggle", "x:0->1", "t", 0)
+        "# SystemC::Coverage-3\n"
+        + record("rtl/a.sv", 9, "line", "block", "other.u_a", 1)
+        + record("rtl/b.sv", 1, "toggle", "x:0->1", "t", 0)
     )
-    files = merge([first, second])
+    files, problems = merge([first, second])
+    assert problems == []
     assert sorted(files) == ["rtl/a.sv", "rtl/b.sv"]
     assert [(point.line, point.what) for point in files["rtl/a.sv"].missed] == [(5, "else")]
-    assert percentages(files) == {"line": 100.0, "branch": 50.0, "toggle": 0.0}
+    assert percentages(files.values()) == {"line": 100.0, "branch": 50.0, "toggle": 0.0}
 
 
 @pytest.mark.slow
@@ -41,9 +45,27 @@ def test_a1_a_leg_runs_with_coverage(tmp_path: Path, monkeypatch: pytest.MonkeyP
     results = run_legs([load().leg("slot_pool")], seeds=1, coverage=True, workers=1)
     assert results.broken == {}
     assert results.counts == (5, 0)
-    pool = merge(outcome.log.parent / "coverage.dat" for outcome in results.outcomes)["rtl/dma/kvcpu_slot_pool.sv"]
+    files, problems = merge(outcome.log.parent / "coverage.dat" for outcome in results.outcomes)
+    assert problems == []
+    pool = files["rtl/dma/kvcpu_slot_pool.sv"]
     assert {kind for kind in KINDS if pool.hit[kind]} == set(KINDS)
-    assert percentages({"pool": pool})["line"] > 90
+    assert percentages([pool])["line"] > 90
+    module = by_module(files)["kvcpu_slot_pool"]
+    assert module["file"] == "rtl/dma/kvcpu_slot_pool.sv"
+    assert 0 < module["toggle"]["hit"] <= module["toggle"]["total"]
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[:-1], lambda _: "", lambda text: text.replace("C '", 'C "')])
+def test_d1_damaged_coverage_is_named_and_left_out(tmp_path: Path, damage: Callable[[str], str]) -> None:
+    good, bad, gone = (tmp_path / name for name in ("good.dat", "bad.dat", "gone.dat"))
+    text = "# SystemC::Coverage-3\n" + record("rtl/a.sv", 5, "line", "block", "top", 1)
+    good.write_text(text)
+    bad.write_text(damage(text))
+    files, problems = merge([bad, good, gone])
+    assert files["rtl/a.sv"].hit["line"] == 1
+    assert len(problems) == 2
+    assert problems[0].startswith(f"{bad} is damaged")
+    assert problems[1] == f"{gone} is missing"
 
 
 def test_a1_lint_reads_a_top_with_the_flags_of_coverage(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tb.run import process
-from tb.run.errors import CheckError
+from tb.run import artefacts, process
+from tb.run import build as build_module
+from tb.run.errors import CheckError, UsageError
+from tb.run.leg import RECORDINGS_KEPT
 from tb.run.paths import CACHE, ROOT
+from tb.run.waves import rerun_with_waves
 
-from .conftest import MANIFEST
+from .conftest import MANIFEST, RunPlanted
 from .test_cli import command, planted_manifest, processes_with
 
 __all__ = ["planted_manifest"]
@@ -93,6 +96,63 @@ def test_d1_a_killed_simulator_is_reported_and_starts_no_build(planted_manifest:
     assert "the simulator was killed from outside by SIGKILL (out of memory?): run it again" in out
     assert "build:" not in out
     assert "waves  none: the run was killed from outside" in out
+
+
+def test_a7_waves_stay_when_the_test_runs_again(run_planted: RunPlanted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may be reading them: neither a plain run nor one with waves touches the last ones."""
+    monkeypatch.setattr(build_module, "fst_available", lambda _compiler: False)
+
+    def recorded() -> Path:
+        outcome = run_planted("random_failure", seed=5)
+        waves = rerun_with_waves(outcome, outcome.job.leg.spec, lambda _text: None)
+        assert waves is not None
+        return waves
+
+    found = [recorded() for _ in range(RECORDINGS_KEPT)]
+    before = [(path, path.stat().st_ino, path.read_bytes()) for path in found]
+    run_planted("random_failure", seed=5)
+    assert [(path, path.stat().st_ino, path.read_bytes()) for path in found] == before
+    newest = recorded()
+    assert [path.exists() for path in [*found, newest]] == [False, *[True] * RECORDINGS_KEPT]
+
+
+def test_d3_a_full_disk_is_one_line(run_planted: RunPlanted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artefacts, "SPACE_BYTES", 1 << 62)
+    with pytest.raises(UsageError, match=r"^no space left on device: .*; free some and call again$"):
+        run_planted("mismatch")
+
+
+def limited(files: int, program: str) -> "subprocess.CompletedProcess[str]":
+    """`program` in an interpreter of its own that may open only so many files."""
+    command = f'ulimit -n {files}; exec "$0" -c "$1"'
+    return subprocess.run(
+        ["sh", "-c", command, sys.executable, program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_d3_too_few_descriptors_are_one_line() -> None:
+    refused = """
+import resource
+def refuse(*_arguments): raise ValueError("not allowed to raise maximum limit")
+resource.setrlimit = refuse
+from tb.run.cli import main
+raise SystemExit(main(["run", "--test", "top_smoke.test_smoke"]))
+"""
+    result = limited(16, refused)
+    assert result.returncode == 2
+    assert result.stderr == "error: a process may open only 16 files: call `ulimit -n 256` or more first\n"
+
+
+def test_d3_the_limit_of_descriptors_is_raised_where_it_may_be() -> None:
+    program = """
+import resource
+from tb.run.process import no_process_left
+resource.setrlimit(resource.RLIMIT_NOFILE, (16, 300))
+with no_process_left():
+    print(resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    result = limited(300, program)
+    assert result.stdout == "(256, 300)\n", result.stderr
 
 
 def test_a_program_that_cannot_be_started_is_one_line(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Set-up and tool checks: every foreseeable lack is one clear line."""
+"""Set-up and tool checks: whatever is missing is one clear line."""
 
 import sys
 from pathlib import Path
@@ -36,8 +36,11 @@ def test_setup_can_be_read_by_an_old_python() -> None:
     assert 'f"' not in source.split("SHIM_MODULE")[0]
 
 
+NO_SETTINGS = "[ $3 = config ] && exit 0\n"  # the answer of `pip config list` where nothing is configured
+
+
 def test_no_network_is_named(tmp_path: Path) -> None:
-    text = (
+    text = NO_SETTINGS + (
         "echo 'WARNING: Retrying: Failed to establish a new connection'; echo 'ERROR: No matching distribution'; exit 1"
     )
     with pytest.raises(SetupError, match="PyPI cannot be reached"):
@@ -45,7 +48,7 @@ def test_no_network_is_named(tmp_path: Path) -> None:
 
 
 def test_wrong_hash_is_shown(tmp_path: Path) -> None:
-    text = "echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES'; exit 1"
+    text = NO_SETTINGS + "echo 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES'; exit 1"
     with pytest.raises(SetupError, match=r"dev\.txt: ERROR: THESE PACKAGES DO NOT MATCH"):
         setup_env.pip_install(script(tmp_path / "python", text), tmp_path / "dev.txt")
 

@@ -134,6 +134,13 @@ def test_trap_9_the_command_repeats_the_run(run_planted: RunPlanted) -> None:
     assert first.verdict.failure_cycle != other.verdict.failure_cycle
 
 
+def test_c5_numpy_follows_the_seed(run_planted: RunPlanted) -> None:
+    first, again, other = (run_planted("numpy_failure", seed) for seed in (7, 7, 8))
+    red(first, "random value")
+    assert first.verdict.failure_text == again.verdict.failure_text
+    assert first.verdict.failure_text != other.verdict.failure_text
+
+
 def test_trap_10_registers_start_random(run_planted: RunPlanted) -> None:
     found = {
         re.search(r"initial=(\d+)", run_planted("random_failure", seed).verdict.failure_text)[1] for seed in (1, 2)

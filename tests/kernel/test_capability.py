@@ -189,7 +189,7 @@ def test_every_token_is_compared_in_constant_time(caps: Capabilities, monkeypatc
 
 def test_every_decision_is_one_entry_and_none_has_a_token(caps: Capabilities, audit: Recorder) -> None:
     token = caps.issue("alice", Rights.SUBMIT, Object.LLM)
-    assert audit.last == Entry("", None, "capability.issue", "capability:1", 0, {"rights": 2, "objects": 4})
+    assert audit.last == Entry("", None, "capability.issue", "alice", 0, {"issued": 1, "rights": 2, "objects": 4})
     caps.check(token, Object.LLM, Rights.SUBMIT, 0)
     assert audit.last == Entry("alice", 1, "capability.check", "llm", 0, {"rights": 2})
     denied(caps, token, Object.GRAPH, Rights.ADMIN)

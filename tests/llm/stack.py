@@ -79,7 +79,10 @@ class Tenant:
         return self.stack.system.buffers.make(cap, data)
 
     def load(self, data: bytes, wcet_cycles: int = 0, flags: int = 0) -> Reply:
-        return self.ask(Command.LLM_LOAD, self.buffer(data), wcet_cycles, flags)
+        handle = self.buffer(data)
+        reply = self.ask(Command.LLM_LOAD, handle, wcet_cycles, flags)
+        self.stack.system.buffers.release(self.stack.capability(self.token), handle)
+        return reply
 
     def start(self, prompt: bytes = b"one two", max_tokens: int = 4, cls: int = 0, deadline_ns: int = 0) -> Reply:
         handle = self.buffer(prompt)

@@ -134,7 +134,7 @@ async def _churn(draw: random.Random, inserts: int) -> None:
 
 
 def test_request_ids_are_used_in_turn() -> None:
-    ids = RequestIds(3)
+    ids = RequestIds(range(1, 4))
     assert [ids.take(), ids.take()] == [1, 2]
     ids.give_back(1)
     assert [ids.take(), ids.take()] == [3, 1]

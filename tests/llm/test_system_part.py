@@ -31,6 +31,7 @@ FIGURES = {
     "required": [
         "prompts", "tokens", "token_identical", "migrations", "blocks_moved_twice", "deadline_misses",
         "llm_infer_p50_us", "llm_infer_p95_us", "llm_infer_p99_us", "llm_tokens_per_sec", "state", "seed",
+        "time", "commit", "clean", "settings",
     ],
     "properties": {
         **dict.fromkeys(["prompts", "tokens", "migrations", "comparisons", "mismatches", "seed"], COUNT),

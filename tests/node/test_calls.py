@@ -143,7 +143,7 @@ def test_refusals(client: Client) -> None:
     client.call("hint", hint="share", kv=KV, tokens=1)
     assert refused(client, "remove", kv=KV)[0] == errno.EBUSY
     assert refused(client, "migrate", kv=KV, tier=3)[0] == errno.EBUSY
-    assert refused(client, "free", request=0)[0] == errno.EINVAL
+    assert refused(client, "free", request=0)[0] == errno.EACCES
     assert refused(client, "dump", first=1024, count=1)[0] == errno.EINVAL
     assert refused(client, "hint", hint="hot", kv=KV, tokens=(1 << 32) - 1)[0] == errno.EINVAL
     assert refused(client, "hint", hint="hot", va=(1 << 64) - 1, len=2)[0] == errno.EINVAL
@@ -274,8 +274,13 @@ def test_the_score_and_its_terms_are_the_models(data: st.DataObject) -> None:
     weights = Weights(draw(BYTE), draw(BYTE), draw(BYTE), draw(BYTE), evict, draw(st.integers(evict, 65535)))
     auto = (draw(U16), draw(U16), draw(U16))
     policy = Policy(
-        draw(STEPS), weights, draw(st.integers(0, 5)), draw(st.integers(0, 9)), draw(st.integers(0, 3)),
-        draw(st.integers(0, 15)), auto,
+        draw(STEPS),
+        weights,
+        draw(st.integers(0, 5)),
+        draw(st.integers(0, 9)),
+        draw(st.integers(0, 3)),
+        draw(st.integers(0, 15)),
+        auto,
     )
     seen = score(entry, policy)
     config = ScanConfig(

@@ -17,18 +17,27 @@ from pathlib import Path
 
 import pytest
 
+from sw.control.frames import Command, decode_reply, encode_request
 from sw.node.client import CallRefused, Client, NodeError
 from sw.node.connections import CONNECTIONS, PER_PROCESS
-from sw.node.home import home_of
+from sw.node.home import Home, home_of
 from sw.node.lock import InUse
 from sw.node.server import Server, in_thread
 from sw.uapi.description import CALLS
 from sw.uapi.place import LONGEST, NAME, RUNTIME_VARIABLE, VARIABLE, PlaceError, default_path, private_folder
 from sw.uapi.wire import HEADER, MAGIC, Answer, Kind, Request
+from tb.run.paths import ROOT
+from tb.run.process import clean_env
 from tb.serve import cli
 from tests.node.serving import descriptors, model_node, serving, settled, started
 
 STEP = CALLS[0].request
+ENDLESS_GRAPH: tuple[tuple[Command, tuple[int, ...]], ...] = (
+    (Command.CREATE_GRAPH, ()),
+    (Command.ADD_CHANNEL, (0,)),
+    (Command.ADD_OPERATOR, (2, 0xFFFF, 0, 1, 0)),
+    (Command.ADD_OPERATOR, (3, 0, 0xFFFF, 2, 0)),
+)
 LONG = 10**16  # cycles: hours on the model
 
 
@@ -254,11 +263,12 @@ def test_b4_idle_connections_lock_nobody_out(server: Server, monkeypatch: pytest
 def test_b4_work_is_not_dropped_for_a_new_client(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sw.node.server.peer", OneProcessEach())
     bound = [Client(server.path) for _ in range(CONNECTIONS)]
-    for one in bound:
-        one.call("bind", va=4096, len=1, kv="1:0:0:0")
+    for request, one in enumerate(bound, start=1):
+        one.call("bind", va=4096, len=1, kv=f"{request}:0:0:0")
     with Client(server.path) as late, pytest.raises(NodeError, match="256 connections to this node are open and at wo"):
         late.call("info")
     bound[7].call("unbind", va=4096)
+    bound[7].call("free", request=8)
     with Client(server.path) as late:
         late.call("info")
     for one in bound:
@@ -389,7 +399,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> Non
             os.kill(process.pid, number)
             output, errors = process.communicate(timeout=20)
         assert time.monotonic() - begun < 3
-        assert process.returncode == 130
+        assert process.returncode == 0
         assert errors == "ended: nothing is compared on the device model; no process is left\n"
         assert f"export {VARIABLE}={path}" in output
         assert "libkvcpu_preload.so" in output
@@ -417,7 +427,47 @@ def test_a_signal_ends_a_long_command(tmp_path: Path) -> None:
         threading.Timer(0.5, process.send_signal, (signal.SIGINT,)).start()
         assert client.call("run", cycles=LONG)["cycles"] < LONG
         process.communicate(timeout=20)
-        assert process.returncode == 130
+        assert process.returncode == 0
+
+
+def test_a5_ctrl_c_under_make_is_no_error(tmp_path: Path) -> None:
+    """The terminal's SIGINT goes to make and to the server; neither says that something has failed."""
+    path = tmp_path / "node" / NAME
+    serve = f"{sys.executable} -m tb.serve --backend model --entries 1024 --lanes 4 --socket {path}"
+    (tmp_path / "Makefile").write_text(f"serve:\n\t@cd {ROOT} && exec {serve}\n")
+    process = subprocess.Popen(
+        ["make", "-C", str(tmp_path), "serve"],
+        env=clean_env({"PYTHONPATH": str(ROOT)}),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert settled(path.exists)
+        with Client(path) as client:
+            client.call("info")
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert "***" not in errors, errors
+    assert errors.startswith("ended: nothing is compared on the device model; no process is left\n")
+
+
+def test_b8_one_sigint_ends_steps_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "node" / NAME
+    with started(path) as process, Client(path) as client:
+        token = int(Home(home_of(path)).admin_token.read_text(), 16)
+        for command, arguments in ENDLESS_GRAPH:
+            client.frames(encode_request(command, token, *arguments))
+        threading.Timer(0.5, process.send_signal, (signal.SIGINT,)).start()
+        begun = time.monotonic()
+        reply = decode_reply(client.frames(encode_request(Command.START_GRAPH, token, 2**32 - 1)))
+        assert 0 < reply.fields[0] < 2**32 - 1, "the steps that were run until then"
+        process.communicate(timeout=20)
+        assert time.monotonic() - begun < 5
+        assert process.returncode == 0
 
 
 def test_a_killed_server_leaves_a_socket_that_the_next_replaces(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import socket
 import stat
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from sw.kernel.slices import uninterrupted
 from sw.llm.models import PACKAGE
 from sw.llm.stub import summarize
 from sw.metrics import schema
-from sw.node import frames
+from sw.node import frames, service_calls
 from sw.node.client import CallRefused, Client, NodeError
 from sw.node.dispatch import CALLS
 from sw.node.home import Home, home_of
@@ -163,9 +164,9 @@ def test_a_poll_that_nobody_waits_for_runs_nothing(user: Tenant, server: Server)
     infer_id = start(user)
     system = server.node.system
     now = system.clock.now()
-    assert not run(frames._progress(system, infer_id, unwanted))
+    assert not run(frames.progress(system, infer_id, unwanted))
     assert system.clock.now() == now
-    assert run(frames._progress(system, infer_id, uninterrupted))
+    assert run(frames.progress(system, infer_id, uninterrupted))
     assert system.clock.now() > now
 
 
@@ -294,13 +295,15 @@ SERVICE_CALLS = {
     "keys": {},
     "audit": {},
     "metrics": {},
+    "inferences": {},
+    "cancel": {"infer_id": 1},
     "text": {"tokens": [65]},
     "graph": {},
 }
 
 
 def test_which_calls_need_a_token() -> None:
-    assert set(SERVICE_CALLS) == {name for name, call in CALLS.items() if "token" in call.schema["properties"]}
+    assert set(SERVICE_CALLS) == {name for name, call in CALLS.items() if "token" in call.schema["required"]}
 
 
 @pytest.mark.parametrize("name", SERVICE_CALLS)
@@ -325,6 +328,84 @@ def test_no_right_implies_another(admin: Tenant, user: Tenant) -> None:
         submit_only.call("text", tokens=[65])
     schema.check(submit_only.call("metrics")["snapshot"])
     assert "llm_tokens_out" in submit_only.call("metrics", form="prometheus")["text"]
+
+
+def test_b5_metrics_and_lists_show_a_holder_its_own(admin: Tenant, user: Tenant) -> None:
+    alice, bob = admin.granted("alice", "submit", "stream"), admin.granted("bob", "submit", "stream")
+    done = start(alice)
+    read(alice, done)
+    alive = start(bob)
+    numbers = lambda tenant: {one["infer_id"] for one in tenant.call("metrics")["snapshot"]["inferences"]}  # noqa: E731
+    assert (numbers(alice), numbers(bob), numbers(admin)) == ({done}, set(), {done})
+    assert bob.call("metrics")["snapshot"]["llm_infer_us"] == []
+    listed = lambda tenant: {one["infer_id"] for one in tenant.call("inferences")["inferences"]}  # noqa: E731
+    assert (listed(alice), listed(bob), listed(admin)) == (set(), {alive}, {alive})
+
+
+def test_b3_in_flight_inferences_are_listed_and_cancelled(admin: Tenant, server: Server) -> None:
+    owner, other = admin.granted("alice", "submit", "stream"), admin.granted("bob", "submit", "stream")
+    admin.granted("admin", "submit")
+    package = admin.granted("admin", "submit")
+    assert admin.ask(Command.LLM_LOAD, package.buffer(PACKAGE.read_bytes()), 0, STUB).code is Code.OK
+    first, second = start(owner), start(owner)
+    (row,) = [one for one in admin.call("inferences")["inferences"] if one["infer_id"] == first]
+    assert (row["holder"], row["state"], row["class"], row["max_tokens"]) == ("alice", "queued", 0, 96)
+    with pytest.raises(CallRefused, match=r"NotFound \(17\): no inference"):
+        other.call("cancel", infer_id=first)
+    assert owner.call("cancel", infer_id=first) == {"infer_id": first, "state": "cancelled"}
+    assert admin.call("cancel", infer_id=second)["state"] == "cancelled"
+    entries = server.node.system.audit.entries()[-2:]
+    assert [(e["operation"], e["holder"], e["object"]) for e in entries] == [
+        ("llm.cancel", "admin", f"infer:{second}"),
+        ("llm.infer.cancel", "alice", f"infer:{second}"),
+    ]
+
+
+def test_a2_a_refused_frame_has_a_reason(user: Tenant) -> None:
+    assert user.client.call("reason") == {"reason": ""}
+    handle = user.buffer(PROMPT)
+    assert user.ask(Command.LLM_INFER_START, handle, 300, 0, 0).code is Code.TOO_MANY_TOKENS
+    want = "TooManyTokens (28): 300 tokens: at most 256; ask for fewer tokens (`--max-tokens`)"
+    assert user.client.call("reason") == {"reason": want}
+    assert user.ask(Command.LLM_STATUS).code is Code.OK
+    assert user.client.call("reason") == {"reason": ""}
+
+
+def test_b4_an_audit_that_takes_long_holds_up_nobody(
+    admin: Tenant, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verification runs beside the others; a second one waits for the first."""
+    at_work, go_on = threading.Event(), threading.Event()
+    real, running = service_calls.verify, []
+
+    def slowly(*arguments: Any) -> Any:
+        running.append(True)
+        assert len(running) == 1
+        at_work.set()
+        assert go_on.wait(20)
+        running.pop()
+        return real(*arguments)
+
+    monkeypatch.setattr(service_calls, "verify", slowly)
+    told: list[dict[str, Any]] = []
+
+    def ask() -> None:
+        with Client(server.path) as auditor:
+            told.append(Tenant(auditor, admin.token).call("audit"))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert at_work.wait(20)
+    begun = time.monotonic()
+    for step in range(1, 21):
+        admin.client.call("step", step=step)
+    assert time.monotonic() - begun < 5
+    assert not told
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert [report["whole"] for report in told] == [True, True]
 
 
 def test_an_administrator_of_one_object_stays_one(admin: Tenant) -> None:

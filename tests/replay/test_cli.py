@@ -30,7 +30,7 @@ FIGURES = {
     "required": [
         "entries", "lanes", "trace", "requests", "references", "hits", "hit_rate", "inserts", "evictions",
         "promotions", "migrations", "refusals", "scans", "comparisons", "mismatches", "cycles", "wall_s",
-        "cycles_per_s", "seed", "state",
+        "cycles_per_s", "seed", "state", "time", "commit", "clean", "settings",
     ],
     "properties": {
         **dict.fromkeys(
@@ -65,6 +65,8 @@ def test_good_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["state"] == "complete"
     assert (found["entries"], found["lanes"], found["seed"]) == (2048, 4, 3)
     assert (found["trace"], found["requests"], found["mismatches"]) == ("generator", 25, 0)
+    device = {"backend": "model", "entries": 2048, "lanes": 4, "ports": 3}
+    assert found["settings"] == {**device, "trace": "generator", "requests": 25, "block_size": None, "time_unit": None}
     assert found["migrations"] == found["evictions"] + found["promotions"]  # type: ignore[operator]
     assert found["hit_rate"] == round(found["hits"] / found["references"], 6)  # type: ignore[operator]
     assert found["comparisons"] > 3000  # type: ignore[operator]
@@ -109,6 +111,9 @@ def test_trace_and_limit(tmp_path: Path) -> None:
         (["--trace", ""], "TRACE=: a file is needed"),
         (["--trace", "none.jsonl"], "trace none.jsonl: no such file or directory"),
         (["--cxx", "no-such-compiler"], "no-such-compiler"),
+        (["--trace", "x", "--time-unit", "h"], "TIME_UNIT=h: ms or s is needed"),
+        (["--trace", "x", "--block-size", "0"], "BLOCK_SIZE=0: a whole number from 1 to 65,536 is needed"),
+        (["--block-size", "16"], "BLOCK_SIZE has no effect without TRACE"),
     ],
 )
 def test_wrong_use(capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -125,6 +130,38 @@ def test_bad_trace(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     trace.write_text('{"timestamp": 0}\n')
     assert main(on_model(tmp_path, "--trace", str(trace))) == 2
     assert capsys.readouterr().err == f"error: trace {trace}:1: no `input_length`\n"
+
+
+@pytest.mark.parametrize("backend", ["rtl", "model"])
+def test_f2_a_pipe_starts_nothing(tmp_path: Path, backend: str) -> None:
+    command = f"cat | {sys.executable} -m tb.replay --trace /dev/stdin --backend {backend} --report {tmp_path}"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, input="{}\n", capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: trace /dev/stdin: a pipe or a device, and a trace is read twice")
+    assert done.stdout == ""
+
+
+def test_f2_a_prompt_larger_than_the_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = tmp_path / "t.jsonl"
+    ids = list(range(70_000))
+    trace.write_text(
+        json.dumps({"timestamp": 0, "input_length": 70_000 * 512, "output_length": 1, "hash_ids": ids}) + "\n"
+    )
+    assert main(["--trace", str(trace), "--report", str(tmp_path)]) == 2
+    said = "request 1 has 70,000 blocks, and a device of 65,536 entries holds prompts of up to 49,152"
+    assert capsys.readouterr() == ("", f"error: trace {said}\n")
+
+
+def test_f2_blocks_of_16_tokens(tmp_path: Path) -> None:
+    trace = tmp_path / "t.jsonl"
+    ids = list(range(63))
+    line = {"timestamp": 0, "input_length": 1000, "output_length": 20, "hash_ids": ids, "block_size": 16}
+    trace.write_text("".join(json.dumps({**line, "timestamp": n * 400}) + "\n" for n in range(4)))
+    assert main(on_model(tmp_path, "--trace", str(trace))) == 0
+    found = figures(tmp_path)
+    assert (found["trace_block_tokens"], found["references"], found["drops"]) == (16, 252, 0)
 
 
 def test_difference(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +269,8 @@ def test_simulator_dies(tmp_path: Path, script: str) -> None:
 def test_sizes_reach_the_build() -> None:
     job = on_rtl.job_for(Options(entries=2048, lanes=8, ports=2, requests=7, trace=Path("a.jsonl"), seed=5))
     assert job.leg.spec.parameters == {**job.leg.top.spec.parameters, "ENTRIES": 2048, "LANES": 8, "PORTS": 2}
-    assert job.leg.settings == {"trace": str(Path("a.jsonl").resolve()), "requests": 7}
+    source = {"trace": str(Path("a.jsonl").resolve()), "requests": 7, "block_size": None, "time_unit": None}
+    assert job.leg.settings == source
     assert job.seed == 5
 
 
@@ -257,3 +295,14 @@ def test_verdict_of_a_fake_simulator() -> None:
     job = on_rtl.job_for(Options(seed=int(LAST_SEED)))
     with pytest.raises(CheckError):
         on_rtl.replay(job, Built(Path("/bin/true"), "vcd", True, "fake"), lambda _: None)
+
+
+@pytest.mark.parametrize("line", [b"{", b"[]", b"{}", b"\xff", b'{"sample": 1}'])
+def test_d1_a_damaged_line_of_the_feed_is_named_and_left_out(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / NAME
+    update = Update(None, Tally(), 1, 0)
+    good = update.line().encode()
+    path.write_bytes(good + b"\n" + line + b"\n" + good + b"\n")
+    reader = Reader(path, Update.parse)
+    assert list(reader.new()) == [update, update]
+    assert reader.damaged == f"{path}:2 is damaged"

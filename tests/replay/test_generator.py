@@ -6,9 +6,8 @@ from itertools import islice
 
 import pytest
 
-from sw.replay.config import TRACE_BLOCK_TOKENS
 from sw.replay.generator import BATCH_MS, generate
-from sw.replay.trace import TraceRequest
+from sw.replay.trace import DEFAULT_BLOCK_TOKENS, TraceRequest
 
 PUBLISHED = 12_031
 SEEDS = (1, 2, 3)
@@ -34,7 +33,7 @@ def test_count_and_form(requests: int) -> None:
     made = list(generate(1, requests))
     assert len(made) == requests
     for request in made:
-        assert len(request.hash_ids) == -(-request.input_length // TRACE_BLOCK_TOKENS)
+        assert len(request.hash_ids) == -(-request.input_length // DEFAULT_BLOCK_TOKENS)
         assert len(set(request.hash_ids)) == len(request.hash_ids)
         assert request.hash_ids[0] == 0
         assert request.output_length >= 1

@@ -1,6 +1,9 @@
 """The trace reader: what it accepts, and that everything else is one typed error with file, line and problem."""
 
+import gzip
 import json
+import os
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -8,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sw.replay.trace import MAX_LINE_BYTES, TraceError, TraceRequest, read_trace
+from sw.replay.config import TooLarge, configured
+from sw.replay.trace import MAX_LINE_BYTES, TraceError, TraceRequest, load_trace, read_trace
 
 GOOD = {"timestamp": 12, "input_length": 700, "output_length": 5, "hash_ids": [0, 1]}
 
@@ -19,8 +23,10 @@ def write(path: Path, *lines: object) -> Path:
 
 
 def test_reads_requests_in_order(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.jsonl", GOOD, "", {**GOOD, "timestamp": 15.75, "hash_ids": [], "more": "ignored"})
-    assert list(read_trace(path)) == [TraceRequest(12, 700, 5, (0, 1)), TraceRequest(15, 700, 5, ())]
+    path = write(
+        tmp_path / "t.jsonl", GOOD, "", {**GOOD, "timestamp": 15.75, "input_length": 0, "hash_ids": [], "more": 1}
+    )
+    assert list(read_trace(path)) == [TraceRequest(12, 700, 5, (0, 1)), TraceRequest(15, 0, 5, ())]
 
 
 def test_limit_does_not_look_further(tmp_path: Path) -> None:
@@ -93,7 +99,7 @@ def test_empty(tmp_path: Path, data: bytes) -> None:
         list(read_trace(path))
 
 
-@pytest.mark.parametrize("data", [b"\x7fELF\x02\x01\x01\0\0\0\n", b"\x1f\x8b\x08\0\xff\xfe", b"\xff\xfe{\0}\0"])
+@pytest.mark.parametrize("data", [b"\x7fELF\x02\x01\x01\0\0\0\n", b"\xff\xfe{\0}\0"])
 def test_binary(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "t.jsonl"
     path.write_bytes(data)
@@ -162,13 +168,13 @@ def check_valid(requests: list[TraceRequest]) -> None:
         st.builds(
             TraceRequest,
             st.integers(0, 2**50),
-            st.integers(0, 2**32),
+            st.just(0),
             st.integers(0, 2**32),
             st.lists(st.integers(0, 2**64 - 1), max_size=6).map(tuple),
-        ),
+        ).map(lambda request: replace(request, input_length=512 * len(request.hash_ids))),
         min_size=1,
         max_size=5,
-    )
+    ).map(lambda requests: sorted(requests, key=lambda request: request.timestamp_ms))
 )
 def test_what_is_written_is_read(tmp_path: Path, requests: list[TraceRequest]) -> None:
     path = write(
@@ -184,3 +190,131 @@ def test_what_is_written_is_read(tmp_path: Path, requests: list[TraceRequest]) -
         ],
     )
     assert list(read_trace(path)) == requests
+
+
+# ---------------------------------------------------------------- F2: read as something that it is not
+
+
+def refused(path: Path, **said: object) -> str:
+    with pytest.raises(TraceError) as caught:
+        load_trace(path, **said)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def request(timestamp: float, tokens: int, block: int = 512, **more: object) -> dict[str, object]:
+    ids = list(range(-(-tokens // block)))
+    return {"timestamp": timestamp, "input_length": tokens, "output_length": 5, "hash_ids": ids, **more}
+
+
+def test_f2_byte_order_mark_and_gzip_are_read(tmp_path: Path) -> None:
+    lines = (json.dumps(GOOD) + "\n").encode() * 3
+    marked = b"\xef\xbb\xbf" + lines
+    for name, data in (("bom", marked), ("gz", gzip.compress(lines)), ("both", gzip.compress(marked))):
+        (tmp_path / name).write_bytes(data)
+        assert list(read_trace(tmp_path / name)) == [TraceRequest(12, 700, 5, (0, 1))] * 3, name
+
+
+@pytest.mark.parametrize("cut", [2, 9, 30, -1])
+def test_f2_damaged_gzip_is_one_line(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "t.gz"
+    path.write_bytes(gzip.compress((json.dumps(GOOD) + "\n").encode() * 30)[:cut])
+    assert refused(path) == f"{path}: the gzip file is damaged or cut off"
+    path.write_bytes(b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + b"\xff" * 40)
+    assert refused(path).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("times", [[0.0, 1.5, 3.25, 4.0], [1_700_000_000, 1_700_000_002, 1_700_000_009], [0, 4]])
+def test_f2_seconds_are_not_taken_for_milliseconds(tmp_path: Path, times: list[float]) -> None:
+    path = write(tmp_path / "t.jsonl", *(request(time, 600) for time in times))
+    assert "the timestamps look like seconds; say TIME_UNIT=s, or TIME_UNIT=ms if they are milliseconds" in refused(
+        path
+    )
+    seconds = load_trace(path, unit="s").requests
+    assert [r.timestamp_ms for r in seconds] == [int(time * 1000) for time in times]
+    assert [r.timestamp_ms for r in load_trace(path, unit="ms").requests] == [int(time) for time in times]
+
+
+@pytest.mark.parametrize("times", [[7], [0, 0, 0, 0], [0] * 10 + [3000] * 10, [0, 0, 40, 277, 471]])
+def test_f2_bursts_and_batches_are_fine(tmp_path: Path, times: list[int]) -> None:
+    path = write(tmp_path / "t.jsonl", *(request(time, 600) for time in times))
+    assert [r.timestamp_ms for r in load_trace(path).requests] == times
+
+
+def test_f2_unsorted_times_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.jsonl", request(5000, 600), request(5000, 600), request(4000, 600))
+    said = "`timestamp` is 4000 ms, and 5000 ms in a line before: sort the trace by its times"
+    assert refused(path) == f"{path}:3: {said}"
+
+
+def test_f2_ids_fit_the_length(tmp_path: Path) -> None:
+    full_blocks_only = {**request(0, 1000), "hash_ids": [1]}
+    path = write(tmp_path / "t.jsonl", full_blocks_only, request(0, 1024), request(0, 0))
+    assert len(load_trace(path).requests) == 3
+    path = write(tmp_path / "t.jsonl", request(0, 600), {**request(0, 7000), "hash_ids": [1, 2, 3]})
+    assert refused(path) == (
+        f"{path}:2: `input_length` 7,000 is 14 blocks of 512 tokens, `hash_ids` has 3; "
+        "blocks of 2,048 would fit: say BLOCK_SIZE=2048, if that is what it has"
+    )
+    path = write(tmp_path / "t.jsonl", {**request(0, 100), "hash_ids": list(range(1000))})
+    assert refused(path) == f"{path}:1: `input_length` 100 is 1 blocks of 512 tokens, `hash_ids` has 1,000"
+
+
+def test_f2_another_block_size(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.jsonl", request(0, 1000, block=16))
+    assert "blocks of 16 would fit: say BLOCK_SIZE=16" in refused(path)
+    assert load_trace(path, block_tokens=16).block_tokens == 16
+    assert "63 blocks of" not in refused(path, block_tokens=32)
+    said = write(tmp_path / "u.jsonl", request(0, 1000, block=16, block_size=16), request(9, 500, block=16))
+    assert load_trace(said).block_tokens == 16
+    assert "`block_size` is 16, and BLOCK_SIZE says 512" in refused(said, block_tokens=512)
+    other = write(tmp_path / "v.jsonl", request(0, 1000, 16, block_size=16), request(9, 500, 32, block_size=32))
+    assert refused(other) == f"{other}:2: `block_size` is 32, and the line before says 16"
+    config = configured(load_trace(said).requests, 1024, 16)
+    assert (config.trace_block, config.step_ms) == (16, 31)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "16", None, True, 2**20])
+def test_f2_a_block_size_is_a_number(tmp_path: Path, value: object) -> None:
+    path = write(tmp_path / "t.jsonl", {**GOOD, "block_size": value})
+    assert "`block_size` is " in refused(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (
+            b"TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03,4808,10\n",
+            "a CSV table (TIMESTAMP, ContextTok",
+        ),
+        (b"Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n", "a CSV table (Timestamp, Model, "),
+        (b"\xef\xbb\xbfarrived_at,num_prefill_tokens\n", "a CSV table (arrived_at, num_prefill_tokens, ...)"),
+        (b'[{"timestamp": 0}]', "a JSON array of requests: a trace has one request on each line (`jq"),
+        (b"[\n  {\n", "a JSON array of requests"),
+        (b'{\n  "timestamp": 0,\n', "one request over several lines: a trace has one on each line (`jq"),
+        (b"\x28\xb5\x2f\xfdxxxx", "Zstandard-compressed: unpack it first (`zstd -d`)"),
+        (b"\xfd7zXZ\0xxxx", "xz-compressed: unpack it first"),
+        (b"BZh91AY", "bzip2-compressed: unpack it first"),
+        (b"PK\x03\x04xxxx", "a ZIP archive: unpack it first"),
+        (b"PAR1xxxx", "a Parquet file: write it as JSON lines first"),
+    ],
+)
+def test_f2_another_format_is_named(tmp_path: Path, text: bytes, name: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(text)
+    assert name in refused(path)
+
+
+def test_f2_a_pipe_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    assert refused(path) == f"{path}: a pipe or a device, and a trace is read twice: write it to a file first"
+
+
+def test_f2_a_prompt_larger_than_the_device(tmp_path: Path) -> None:
+    trace = load_trace(write(tmp_path / "t.jsonl", request(0, 600), request(9000, 512 * 900)))
+    with pytest.raises(
+        TooLarge, match=r"^request 2 has 900 blocks, and a device of 1,024 entries holds prompts of up to "
+    ):
+        configured(trace.requests, 1024)
+    assert sum(configured(trace.requests, 2048).slots) >= 900 + 64

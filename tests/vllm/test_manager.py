@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from sw.driver.types import InsertRequest
 from sw.regs.kv_address import KvAddress
 from sw.run import run
+from sw.transport.base import TransportError
 from tests.vllm.devices import Spy, entries
 from tests.vllm.engine import Engine
 from tests.vllm.stand_in import Vllm, key
@@ -442,6 +444,39 @@ def test_shutdown_leaves_nothing_in_the_directory(engine: Engine) -> None:
     engine.manager.prepare_store([key(3)], request)
     engine.manager.shutdown()
     assert entries(engine.core._driver) == []
+
+
+def test_f1_shutdown_twice(engine: Engine, tmp_path: Path) -> None:
+    """Neither raises nor closes what others have opened meanwhile."""
+    parts = (engine.manager, *engine.workers)
+    numbers = {
+        engine.manager._fence._file.fileno(),
+        *(worker._device.fence._file.fileno() for worker in engine.workers),
+    }
+    for part in parts:
+        part.shutdown()
+    others = [os.open(tmp_path, os.O_RDONLY) for _ in numbers]
+    assert set(others) == numbers, "the numbers are other files' now"
+    for part in parts:
+        part.shutdown()
+    for other in others:
+        os.close(other)
+    with pytest.raises(OSError, match="the adapter was shut down"):
+        engine.manager.on_schedule_end(None)
+
+
+def test_f1_shutdown_of_a_lost_device_closes_the_lock_file(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = engine.request("a")
+    engine.store(request, [1])
+
+    async def lost(*_: object) -> None:
+        raise TransportError("lost")
+
+    monkeypatch.setattr(engine.core._driver, "remove", lost)
+    with pytest.raises(TransportError, match="lost"):
+        engine.manager.shutdown()
+    assert engine.manager._fence.closed
+    engine.manager.shutdown()
 
 
 def test_events(api: Vllm, tmp_path: Path) -> None:

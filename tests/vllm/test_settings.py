@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sw.vllm.attachment import Settings, attach
-from sw.vllm.fence import Fence, default_path
+from sw.vllm.fence import Fence, FenceError, default_path
 from sw.vllm.geometry import Geometry
 from sw.vllm.ranges import Ranges
 from tests.vllm.engine import Engine
@@ -149,19 +149,57 @@ def test_the_lock_file_is_its_owners(tmp_path: Path) -> None:
     Fence(path).close()
     assert path.stat().st_mode & 0o777 == 0o600
     path.chmod(0o666)
-    with pytest.raises(PermissionError, match="open to other users"):
+    with pytest.raises(FenceError, match=r"open to other users.*or name another file in kvcpu_fence"):
         Fence(path)
 
 
 def test_a_link_is_no_lock_file(tmp_path: Path) -> None:
     (tmp_path / "target").touch(0o600)
     (tmp_path / "fence").symlink_to(tmp_path / "target")
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(FenceError, match="symbolic links"):
         Fence(tmp_path / "fence")
 
 
 def test_the_default_lock_file_is_named_by_user_and_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert default_path("a/../b c") == tmp_path / f"kvcpu-{os.geteuid()}-a_.._b_c.fence"
+    assert default_path("engine-1.b") == tmp_path / f"kvcpu-{os.geteuid()}-engine-1.b.fence"
+    odd = default_path("a/../b c")
+    assert odd.parent == tmp_path
+    assert odd.name.startswith(f"kvcpu-{os.geteuid()}-a_.._b_c-")
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert default_path("x").name == f"kvcpu-{os.geteuid()}-x.fence"
+
+
+@pytest.mark.parametrize("engine", ["x" * 300, "\u00e9" * 300, "/" * 300, "a\0b", "\udcff", ""])
+def test_f1_any_engine_id_has_a_lock_file_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: str
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    path = default_path(engine)
+    assert path.parent == tmp_path
+    with Fence(path).held():
+        assert path.exists()
+    assert default_path(engine) == path
+    assert default_path(engine + "y") != path
+
+
+def test_f1_a_missing_folder_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "none"))
+    paths = (default_path("x"), tmp_path / ("y" * 300), tmp_path, tmp_path / "a\0b")
+    for path, why in zip(paths, ("no such file", "file name too long", "is a directory", "null"), strict=True):
+        with pytest.raises(FenceError, match=f"{why}.*; make its folder, or name another file in kvcpu_fence"):
+            Fence(path)
+
+
+def test_f1_a_lock_file_is_closed_once(tmp_path: Path) -> None:
+    """The number of a closed descriptor may be another file's already, which a second close must not touch."""
+    fence = Fence(tmp_path / "fence")
+    number = fence._file.fileno()
+    fence.close()
+    other = os.open(tmp_path, os.O_RDONLY)
+    assert other == number, "the test is about this case"
+    fence.close()
+    os.fstat(other)
+    os.close(other)
+    with pytest.raises(FenceError, match="the adapter was shut down"), fence.held():
+        pass

@@ -180,8 +180,9 @@ def test_shutdown_leaves_nothing(tiering: Tiering) -> None:
     tiering.move([1], [0], request, load=False)
     tiering.tier.submit_store(tiering.job([2], [1], request, load=False))
     tiering.tier.submit_load(tiering.job([1], [8], request, load=True))
-    tiering.tier.shutdown()
-    assert entries(tiering.tier._core._driver) == []
+    for _ in range(2):  # F1: the second one does nothing
+        tiering.tier.shutdown()
+        assert entries(tiering.tier._core._driver) == []
 
 
 def test_settings_that_are_none(api: Vllm, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sw.llm.backend import InferenceFailed
 from sw.llm.micro.kv import KvStore
 from sw.llm.quantisation import Floats
 
@@ -143,6 +144,7 @@ class Transformer:
 
         Raises:
             DeviceFault, ValueError: as the store.
+            InferenceFailed: a number of a layer is not finite any more.
         """
         first = kv.length
         await kv.begin(len(tokens))
@@ -152,22 +154,36 @@ class Transformer:
             keys, values = await kv.read(number)
             for n, query in enumerate(queries):
                 end = first + n + 1
-                attended = self._attention(query, keys[:, :end], values[:, :end])
-                x = stream[n] + _apply(layer.out, attended)
-                stream[n] = x + _mlp(layer, x)
-        return _apply(self._embedding, _norm(stream[-1], self._norm))
+                stream[n] = self._mix(layer, stream[n], query, keys[:, :end], values[:, :end])
+        return self._logits(stream[-1])
 
     async def _store(self, number: int, layer: _Layer, stream: list[Floats], first: int, kv: KvStore) -> list[Floats]:
         """Keys and values of the step's tokens into the store; their queries."""
         config = self.config
         queries, keys, values = [], [], []
-        for n, x in enumerate(stream):
-            normed = _norm(x, layer.norm)
-            queries.append(self._turn(_apply(layer.q, normed), first + n))
-            keys.append(self._turn(_apply(layer.k, normed), first + n))
-            values.append(_apply(layer.v, normed).reshape(config.kv_heads, config.head_dim))
-        await kv.write(number, np.stack(keys), np.stack(values))
+        with np.errstate(all="ignore"):  # what is not finite is found below
+            for n, x in enumerate(stream):
+                normed = _norm(x, layer.norm)
+                queries.append(self._turn(_apply(layer.q, normed), first + n))
+                keys.append(self._turn(_apply(layer.k, normed), first + n))
+                values.append(_apply(layer.v, normed).reshape(config.kv_heads, config.head_dim))
+        k, v = np.stack(keys), np.stack(values)
+        if not (np.isfinite(k).all() and np.isfinite(v).all()):
+            raise InferenceFailed(f"a key or value of layer {number} is not a finite number")
+        await kv.write(number, k, v)
         return queries
+
+    @np.errstate(all="ignore")
+    def _mix(self, layer: _Layer, x: Floats, query: Floats, keys: Floats, values: Floats) -> Floats:
+        """A layer's attention and MLP for one token of the stream; what is not finite is found by who uses it."""
+        mixed: Floats = x + _apply(layer.out, self._attention(query, keys, values))
+        out: Floats = mixed + _mlp(layer, mixed)
+        return out
+
+    @np.errstate(all="ignore")
+    def _logits(self, x: Floats) -> Floats:
+        """(vocabulary,) logits from the stream of the last token; what is not finite is the sampler's to find."""
+        return _apply(self._embedding, _norm(x, self._norm))
 
     def _turn(self, numbers: Floats, position: int) -> Floats:
         """RoPE: heads of numbers, (heads * D,) to (heads, D), turned by their position."""
@@ -203,6 +219,5 @@ def _mlp(layer: _Layer, x: Floats) -> Floats:
     """Gated MLP with SiLU."""
     normed = _norm(x, layer.mlp_norm)
     gate = _apply(layer.gate, normed)
-    with np.errstate(over="ignore"):  # exp of a large -gate is infinite, and the quotient 0
-        active = gate / (1 + np.exp(-gate))
+    active = gate / (1 + np.exp(-gate))  # exp of a large -gate is infinite, and the quotient 0
     return _apply(layer.down, active * _apply(layer.up, normed))

@@ -100,8 +100,8 @@ class DeviceSession:
 
     @property
     def next_step(self) -> int:
-        """The step that the next chunk begins."""
-        return (self.step + 1) % _STEPS
+        """The step that the next chunk begins: one after the device's, whoever has set it."""
+        return (self.driver.last_step + 1) % _STEPS
 
     def lost(self) -> None:
         """The device was reset: nothing of what it held is there, every open sequence has failed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
 
@@ -23,12 +25,12 @@ class Directory:
         self.dut = ctx.dut
         self.delays = delays
         self.count = ctx.parameters["ENTRIES"]
-        self.entries = [ctx.rng.getrandbits(ENTRY_BITS) for _ in range(self.count)]
+        self.entries: defaultdict[int, int] = defaultdict(lambda: ctx.rng.getrandbits(ENTRY_BITS))
         self.op = struct("op_t")
 
     def change(self) -> None:
         """Give every entry another content."""
-        self.entries = [self.ctx.rng.getrandbits(ENTRY_BITS) for _ in range(self.count)]
+        self.entries.clear()
 
     async def serve(self) -> None:
         """Accept and answer, for ever."""
@@ -71,10 +73,10 @@ async def test_words_come_from_one_instant(ctx: Context) -> None:
         words = [0, *(ctx.rng.randrange(1, ENTRY_WORDS) for _ in range(4))]
         for word in words:
             data, response = await bus.read(index * ENTRY_STRIDE + 8 * word, r_delay=ctx.rng.choice((-1, 0, 5)))
-            ctx.compare("RRESP", response_name(OKAY), response_name(response), index=index, word=word)
-            ctx.compare("RDATA", hex(latched[word]), hex(data), index=index, word=word)
+            ctx.compare("read of BAR2: RRESP", response_name(OKAY), response_name(response), index=index, word=word)
+            ctx.compare("read of BAR2: RDATA", hex(latched[word]), hex(data), index=index, word=word)
             directory.change()
-    ctx.compare("one OpRead for each word 0", 150, int(ctx.dut.ops_seen.value))
+    ctx.compare("one entry read of the directory for each word 0", 150, int(ctx.dut.ops_seen.value))
 
 
 @kv_test(timeout_cycles=100_000)
@@ -87,9 +89,28 @@ async def test_other_index_reads_afresh(ctx: Context) -> None:
         if word == 0 or index != latched_index:
             latched_index, latched = index, [directory.word(index, w) for w in range(ENTRY_WORDS)]
         data, response = await bus.read(index * ENTRY_STRIDE + 8 * word)
-        ctx.compare("RRESP", response_name(OKAY), response_name(response), index=index, word=word)
-        ctx.compare("RDATA", hex(latched[word]), hex(data), index=index, word=word)
+        ctx.compare("read of BAR2: RRESP", response_name(OKAY), response_name(response), index=index, word=word)
+        ctx.compare("read of BAR2: RDATA", hex(latched[word]), hex(data), index=index, word=word)
         directory.change()
+
+
+@kv_test(timeout_cycles=100_000)
+async def test_g3_every_bit_of_the_index(ctx: Context) -> None:
+    """Each bit of the index names another entry, for the directory and for the latch, which answers its own only."""
+    bus, directory = await _start(ctx)
+    bits = [1 << bit for bit in range(directory.count.bit_length() - 1)]
+    for index in (0, directory.count - 1, ctx.rng.randrange(directory.count)):
+        for bit in bits:
+            latched = [directory.word(index, word) for word in range(ENTRY_WORDS)]
+            await bus.read(index * ENTRY_STRIDE)
+            word = ctx.rng.randrange(1, ENTRY_WORDS)
+            directory.change()
+            data, _ = await bus.read(index * ENTRY_STRIDE + 8 * word)
+            ctx.compare("word of the latched index", hex(latched[word]), hex(data), index=index, word=word)
+            other = index ^ bit
+            data, _ = await bus.read(other * ENTRY_STRIDE + 8 * word)
+            expected = hex(directory.word(other, word))
+            ctx.compare("word of another index", expected, hex(data), index=other, latched=index)
 
 
 @kv_test(timeout_cycles=100_000)
@@ -99,19 +120,18 @@ async def test_bad_accesses(ctx: Context) -> None:
     limit = directory.count * ENTRY_STRIDE
     rng = ctx.rng
     for offset in (
-        limit,
+        *(limit << bit for bit in range(12) if limit << bit < 1 << 22),
         limit + 8,
-        2 * limit,
         (1 << 22) - 8,
         *(rng.randrange(limit, 1 << 22) & ~7 for _ in range(40)),
     ):
-        ctx.compare("read past the last entry", (0, SLVERR), await bus.read(offset), offset=hex(offset))
+        ctx.compare("read past the last entry: RDATA, RRESP", (0, SLVERR), await bus.read(offset), offset=hex(offset))
     for offset in (rng.randrange(limit) & ~7 | rng.randrange(1, 8) for _ in range(40)):
-        ctx.compare("unaligned read", (0, SLVERR), await bus.read(offset), offset=hex(offset))
+        ctx.compare("unaligned read of BAR2: RDATA, RRESP", (0, SLVERR), await bus.read(offset), offset=hex(offset))
     writes = [WriteAccess(rng.randrange(limit) & ~7, rng.getrandbits(64), rng.choice((0, 255)), rng.randrange(4),
                           rng.randrange(4), rng.randrange(-1, 4)) for _ in range(60)]  # fmt: skip
-    ctx.compare("writes", [SLVERR] * len(writes), await bus.writes(writes))
-    ctx.compare("OpReads", 0, int(ctx.dut.ops_seen.value))
+    ctx.compare("writes of BAR2: BRESP", [SLVERR] * len(writes), await bus.writes(writes))
+    ctx.compare("entry reads asked of the directory", 0, int(ctx.dut.ops_seen.value))
 
 
 @kv_test(timeout_cycles=100_000)
@@ -125,8 +145,8 @@ async def test_reads_pending(ctx: Context) -> None:
     answers = await bus.reads(reads)
     expected = [(directory.word(access.addr // ENTRY_STRIDE, 0), OKAY) for access in reads]
     for access, wanted, seen in zip(reads, expected, answers, strict=True):
-        ctx.compare("read", wanted, seen, offset=hex(access.addr))
-    ctx.compare("writes", [SLVERR] * 300, await writing)
+        ctx.compare("read of BAR2: RDATA, RRESP", wanted, seen, offset=hex(access.addr))
+    ctx.compare("writes of BAR2: BRESP", [SLVERR] * 300, await writing)
 
 
 @kv_test(timeout_cycles=100_000)
@@ -156,8 +176,14 @@ async def test_clear_and_initialising(ctx: Context) -> None:
         dut.clear.value = 0
         with ctx.waiting("BAR2 read across a clear", "rvalid"):
             data, response = await reading
-        ctx.compare("RRESP", response_name(OKAY), response_name(response), clear_cycle=cycle)
-        ctx.compare("RDATA is the entry or 0", True, data in (0, expected), clear_cycle=cycle, data=hex(data))
+        ctx.compare("read of BAR2: RRESP", response_name(OKAY), response_name(response), clear_cycle=cycle)
+        ctx.compare(
+            "read of BAR2: RDATA is the entry's word or 0",
+            True,
+            data in (0, expected),
+            clear_cycle=cycle,
+            data=hex(data),
+        )
         zeros += data == 0
         await ClockCycles(dut.clk, 12)
     ctx.compare("some reads met the clear, some did not", True, 0 < zeros < 12)

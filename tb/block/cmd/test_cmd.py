@@ -199,7 +199,7 @@ class Bench:
         about = {"operation": len(self.seen.ops)}
         self.ctx.compare("operation of the range command", want["op"].name, Op(op["op"]).name, **about)
         self.ctx.compare("KV address of the block", f"{want['addr']:#018x}", address, **about)
-        self.ctx.compare("client", Client.Cmd, op["client"])
+        self.ctx.compare("client of the operation", Client.Cmd, op["client"])
         if op["op"] == Op.Prefetch:
             self.ctx.compare("PREFETCH step", want["step"], op["step"], **about)
 
@@ -354,7 +354,7 @@ async def test_insert_arguments(ctx: Context) -> None:
                 ctx.compare("INSERT status", "OK" if legal else "BAD_ARG", Status(result["status"]).name, **about)
                 ctx.compare("operations of the INSERT", int(legal), len(bench.seen.ops) - before, **about)
                 ctx.compare(
-                    "index, phys_addr",
+                    "result of INSERT: index, PHYS_ADDR",
                     (0xABCD, 0x123456789000) if legal else (0, 0),
                     (result["index"], result["phys_addr"]),
                     **about,

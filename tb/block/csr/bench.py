@@ -168,7 +168,7 @@ class Bench:
         expected = self.rules.write(offset, data, strb)
         seen = await self.bus.write(offset, data, strb)
         self.ctx.compare(
-            "BRESP",
+            "write of BAR0: BRESP",
             response_name(expected),
             response_name(seen),
             register=name(offset),
@@ -183,10 +183,12 @@ class Bench:
         expected = self.rules.read(offset)
         data, response = await self.bus.read(offset)
         if expected is not None:
-            self.ctx.compare("RRESP", response_name(expected[1]), response_name(response), register=name(offset))
-            self.ctx.compare("RDATA", hex(expected[0]), hex(data), register=name(offset))
+            self.ctx.compare(
+                "read of BAR0: RRESP", response_name(expected[1]), response_name(response), register=name(offset)
+            )
+            self.ctx.compare("read of BAR0: RDATA", hex(expected[0]), hex(data), register=name(offset))
         else:
-            self.ctx.compare("RRESP", response_name(OKAY), response_name(response), register=name(offset))
+            self.ctx.compare("read of BAR0: RRESP", response_name(OKAY), response_name(response), register=name(offset))
         return data
 
     async def field(self, register: Register, field_name: str) -> int:
@@ -215,7 +217,7 @@ class Bench:
             if self.rules.absent(regs.BY_NAME[register_name]):
                 continue
             self.ctx.compare(
-                f"cfg_o.{field_name}",
+                f"configuration that the device gets: {field_name}",
                 hex(value & (1 << width) - 1),
                 hex(seen[field_name] >> index * width & (1 << width) - 1),
                 register=register_name,

@@ -34,7 +34,7 @@ async def _random_writes(ctx: Context, count: int, delays: tuple[int, int, int])
     for access, wanted, seen in zip(accesses, expected, responses, strict=True):
         channel.received()
         ctx.compare(
-            "BRESP",
+            "write of BAR0: BRESP",
             response_name(wanted),
             response_name(seen),
             register=name(access.addr),
@@ -77,14 +77,16 @@ async def test_reads_and_writes_together(ctx: Context) -> None:
     for access, expected, (data, response) in zip(reads, expected_reads, answers, strict=True):
         if expected is None:
             continue
-        ctx.compare("RRESP", response_name(expected[1]), response_name(response), register=name(access.addr))
+        ctx.compare(
+            "read of BAR0: RRESP", response_name(expected[1]), response_name(response), register=name(access.addr)
+        )
         register = regs.BY_OFFSET.get(access.addr)
         if register is None or access.addr not in touched:
-            ctx.compare("RDATA", hex(expected[0]), hex(data), register=name(access.addr))
+            ctx.compare("read of BAR0: RDATA", hex(expected[0]), hex(data), register=name(access.addr))
     responses = await writing
     for write, wanted, seen in zip(writes, expected_writes, responses, strict=True):
         ctx.compare(
-            "BRESP",
+            "write of BAR0: BRESP",
             response_name(wanted),
             response_name(seen),
             register=name(write.addr),

@@ -189,7 +189,7 @@ async def test_step_readback_follows_the_device(ctx: Context) -> None:
     for step in (0, 1, 0xFFFFFFFF, 0x80000000, ctx.rng.getrandbits(32)):
         expected = bench.rules.write(regs.STEP_ADVANCE.offset, step)
         accesses = [WriteAccess(regs.STEP_ADVANCE.offset, step, b_delay=-1)]
-        ctx.compare("BRESP", expected, (await bench.bus.writes(accesses))[0])
+        ctx.compare("write of BAR0: BRESP", expected, (await bench.bus.writes(accesses))[0])
         await ReadOnly()
         ctx.compare("step at the directory", step, int(dut.current_step.value))
         await RisingEdge(dut.clk)

@@ -80,9 +80,9 @@ async def test_reset_values(ctx: Context) -> None:
     """The contract's fixed offsets and reset values; a reset in the middle brings them back."""
     bench = await Bench.start(ctx)
     for offset, (register_name, reset) in FIXED.items():
-        ctx.compare("fixed offset", register_name, regs.BY_OFFSET[offset].name, offset=hex(offset))
+        ctx.compare("register at the offset", register_name, regs.BY_OFFSET[offset].name, offset=hex(offset))
         data, response = await bench.bus.read(offset)
-        ctx.compare("RRESP", response_name(0), response_name(response), register=register_name)
+        ctx.compare("read of BAR0: RRESP", response_name(0), response_name(response), register=register_name)
         ctx.compare("reset value", reset, data, register=register_name)
     for register_name, reset in RESETS.items():
         ctx.compare("reset value", reset, await bench.read(regs.BY_NAME[register_name]), register=register_name)
@@ -214,5 +214,5 @@ async def test_status(ctx: Context) -> None:
                     "INITIALISED": told["initialised"], "DIR_BUSY": told["dir_busy"], "COMMANDS": told["cmd_pending"],
                     "EVICT_LEVEL": levels[0], "PREFETCH_LEVEL": levels[1], "MISS_LEVEL": 0, "COMPLETION_LEVEL": 0,
                     "PRESSURE": told["pressure"]}  # fmt: skip
-        ctx.compare("STATUS", expected, regs.STATUS.unpack(await bench.read(regs.STATUS)))
+        ctx.compare("fields of STATUS", expected, regs.STATUS.unpack(await bench.read(regs.STATUS)))
         ctx.compare("DIR_STATUS.BUSY", told["dir_busy"], await bench.field(regs.DIR_STATUS, "BUSY"))

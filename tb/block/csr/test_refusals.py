@@ -114,22 +114,29 @@ async def test_slots_change_alone(ctx: Context) -> None:
             dut.slots_quiet.value = 0
             writing = cocotb.start_soon(bench.bus.write(regs.TIER_SLOTS[tier].offset, 100 + tier))
             await ClockCycles(dut.clk, 20)
-            ctx.compare("slots_hold_o while a write of SLOTS waits", 1, int(dut.slots_hold.value), tier=tier)
-            ctx.compare("BVALID before slot operations are over", 0, int(dut.bvalid.value), tier=tier)
+            ctx.compare(
+                "slot operations are held while a write of SLOTS waits", 1, int(dut.slots_hold.value), tier=tier
+            )
+            ctx.compare(
+                "response of the write of SLOTS before slot operations are over (BVALID)",
+                0,
+                int(dut.bvalid.value),
+                tier=tier,
+            )
             dut.unused.value = 0b1111 & ~(int(used_meanwhile) << tier)
             dut.slots_quiet.value = 1
             response = await writing
             ctx.compare(
-                "BRESP",
+                "write of BAR0: BRESP",
                 response_name(SLVERR if used_meanwhile else OKAY),
                 response_name(response),
                 tier=tier,
                 in_use=used_meanwhile,
             )
             await ClockCycles(dut.clk, 4)
-            ctx.compare("slots_hold_o at rest", 0, int(dut.slots_hold.value), tier=tier)
+            ctx.compare("slot operations are held at rest", 0, int(dut.slots_hold.value), tier=tier)
             pulses = int(dut.slots_we_seen.value) - before
-            ctx.compare("slots_we_o pulses", 0 if used_meanwhile else 1, pulses, tier=tier)
+            ctx.compare("changes of SLOTS that reach the pools", 0 if used_meanwhile else 1, pulses, tier=tier)
             dut.unused.value = 0b1111
 
 
@@ -280,7 +287,9 @@ async def test_step_latency(ctx: Context) -> None:
                 expected = bench.rules.write(register.offset, step)
                 access = WriteAccess(register.offset, step, aw_delay=aw_delay, w_delay=w_delay, b_delay=b_delay)
                 response = (await bench.bus.writes([access]))[0]
-                ctx.compare("BRESP", response_name(expected), response_name(response), register=register.name)
+                ctx.compare(
+                    "write of BAR0: BRESP", response_name(expected), response_name(response), register=register.name
+                )
                 latency = int(dut.step_cycle.value) - int(dut.write_cycle.value)
                 ctx.compare("cycles from the later handshake to the step", 1, latency, aw=aw_delay, w=w_delay)
                 ctx.compare("current step", step & 0xFFFFFFFF, await bench.read(regs.STEP_ADVANCE))

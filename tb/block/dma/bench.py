@@ -368,12 +368,12 @@ class Bench:
                 seen = (addr, head >> 8 & 0xFF, head >> 16 & 0xFF, head >> 24 & 0xFF)
                 ctx.compare("completions only for items that ended", True, bool(self.expected), seen=seen)
                 want = self.expected.popleft()
-                for name, a, b in zip(("kv_addr", "status", "from", "to"), want, seen, strict=True):
-                    ctx.compare(f"completion {name}", a, b, kv_addr=want[0], status=want[1])
+                for name, a, b in zip(("KV address", "status", "from", "to"), want, seen, strict=True):
+                    ctx.compare(f"completion: {name}", a, b, kv_addr=want[0], status=want[1])
                 self.completed += 1
             elif kind == KIND_ERROR:
                 ctx.compare("DMA_ERR only for tries that met an error", True, bool(self.expected_errors), kv_addr=addr)
-                ctx.compare("DMA_ERR kv_addr, channel", self.expected_errors.popleft(), (addr, head >> 8 & 0xFF))
+                ctx.compare("DMA_ERR: KV address, channel", self.expected_errors.popleft(), (addr, head >> 8 & 0xFF))
                 if self.side is not None:
                     ctx.compare("DMA_ERR side (0 read, 1 write)", self.side, head >> 16 & 0xFF, kv_addr=addr)
             elif kind == KIND_READ:
@@ -395,10 +395,10 @@ class Bench:
         """Everything at rest: counters, queues, outstanding bursts, slots, every byte of memory."""
         ctx, dut = self.ctx, self.dut
         self.take_records()
-        ctx.compare("completions", self.pushed, self.completed)
+        ctx.compare("completions of items", self.pushed, self.completed)
         ctx.compare("DMA_ERR events still missing", 0, len(self.expected_errors))
         ctx.compare("moves still active", 0, int(dut.active.value))
-        ctx.compare("DMA idle", 1, int(dut.idle.value))
+        ctx.compare("DMA is idle at the end", 1, int(dut.idle.value))
         ctx.compare("AXI bursts outstanding", 0, self.link.axi_outstanding())
         for channel in range(2):
             for name in ("bytes_moved", "errors", "voids"):

@@ -197,7 +197,9 @@ async def test_first_read(ctx: Context) -> None:
         visible = bench.link.cycle() + 1  # the cycle whose edge samples q_valid first
         await bench.settled()
         seen = bench.reads[0][0] - visible
-        ctx.compare("cycles from q_valid to the first AR (at most 13)", min(13, seen), seen)
+        ctx.compare(
+            "cycles from an item at the head of its queue to the first read request (at most 13)", min(13, seen), seen
+        )
         ctx.compare("the item leaves its queue in the cycle it appears", visible, bench.pops[0][0])
 
 

@@ -11,7 +11,8 @@ module tb_hepc_scan_top
   logic        rst_n;
   logic [63:0] cycle;
 
-  logic                          clear, step_we, ready, decision;
+  logic                          clear, step_we, ready;
+  logic [LANES-1:0]              decision;
   logic [31:0]                   step;
   logic [$bits(cfg_t)-1:0]       cfg;
   logic [TierCount*CountW-1:0]   free, departures;
@@ -80,7 +81,7 @@ module tb_hepc_scan_top
     .departures_i           (departures),
     .ready_i                (ready),
     .lane_done_i            (lane_done),
-    .decision_i             (LANES'(decision)),
+    .decision_i             (decision),
     .current_step_o         (current_step),
     .fence_o                (fence),
     .scan_begin_o           (scan_begin),
@@ -127,7 +128,7 @@ module tb_hepc_scan_top
     step_we    = 1'b0;
     step       = '0;
     ready      = 1'b0;
-    decision   = 1'b0;
+    decision   = '0;
     cfg        = '0;
     free       = '0;
     departures = '0;

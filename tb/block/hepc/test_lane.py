@@ -14,7 +14,7 @@ from tb.block.structs import struct
 from tb.harness.base_test import Context, kv_test
 
 U32 = 0xFFFFFFFF
-DISTANCES = (0, 1, 127, 128, 253, 254, 255, 256, 257, 511, 512, 65535, 65536, (1 << 31) - 1, 1 << 31)
+DISTANCES = sorted({0, 253, 254, *((1 << n) + d for n in range(1, 31) for d in (-1, 0, 1)), (1 << 31) - 1, 1 << 31})
 LATENCY = 3  # S2 to S5
 
 PLAIN = ScanConfig(
@@ -187,18 +187,25 @@ class Lane:
                 ctx.compare("decisions of an entry that is not scored", 0, got["evict"] + got["prefetch"], **about)
                 continue
             after = got["meta"]
-            ctx.compare("PRIORITY", int(want.prio[i]), after["prio"], step=cfg.step, weights=_weights(cfg), **about)
+            ctx.compare(
+                "PRIORITY after the scan step",
+                int(want.prio[i]),
+                after["prio"],
+                step=cfg.step,
+                weights=_weights(cfg),
+                **about,
+            )
             ctx.compare("R after decay", int(want.r[i]), after["r"], r_shift=cfg.r_shift, **about)
             ctx.compare("F after ageing", int(want.f[i]), after["f"], age=cfg.age, **about)
             names = {(0, 0): "NONE", (1, 0): "EVICT", (0, 1): "PREFETCH"}
             decision = names.get((got["evict"], got["prefetch"]), "both")
             rules = _decides_by(cfg, entry.tier)
-            ctx.compare("decision", Decision(int(want.decision[i])).name, decision, by=rules, **about)
+            ctx.compare("decision of the entry", Decision(int(want.decision[i])).name, decision, by=rules, **about)
             ctx.compare("counted in the histogram", int(want.counted[i]), got["hist"], by=rules, **about)
             decided = int(want.decision[i] != Decision.NONE)
-            ctx.compare("in flight", entry.in_flight | decided, after["in_flight"], **about)
+            ctx.compare("entry in flight", entry.in_flight | decided, after["in_flight"], **about)
             changed = {"prio", "r", "f", "epoch", "in_flight"}
-            ctx.compare("epoch", self.epoch, after["epoch"], **about)
+            ctx.compare("epoch of the entry", self.epoch, after["epoch"], **about)
             for name in self.meta.fields.keys() - changed:
                 ctx.compare(f"field {name} stays", before[i][name], after[name], **about)
 

@@ -79,14 +79,14 @@ class Bench:
         self.dut.departures.value = sum(n << (17 * t) for t, n in enumerate(self.departures))
 
     async def cycle(
-        self, step: int | None = None, entries: list[Entry] | None = None, decision: bool = False
+        self, step: int | None = None, entries: list[Entry] | None = None, decision: int = 0
     ) -> dict[str, int]:
-        """One cycle: STEP_ADVANCE is written, entries are counted; returns the outputs of this cycle."""
+        """One cycle: STEP_ADVANCE is written, entries are counted, lanes (a mask) decide; returns its outputs."""
         dut = self.dut
         dut.step_we.value = int(step is not None)
         if step is not None:
             dut.step.value = step
-        dut.decision.value = int(decision)
+        dut.decision.value = decision
         entries = entries or []
         dut.hist_valid.value = sum(1 << e.lane for e in entries)
         dut.hist_tier.value = sum(e.tier << (2 * e.lane) for e in entries)
@@ -169,18 +169,18 @@ async def test_timeline(ctx: Context) -> None:
         for name in ("scan_begin", "scan_start", "scan_busy"):
             ctx.compare(f"{name} one cycle after STEP_ADVANCE", 1, one[name])
         bench.configure(**dict.fromkeys((*weights, *others), 1))
-        await bench.cycle(decision=scan == 1)  # cycle 2
+        await bench.cycle(decision=int(scan == 1))  # cycle 2
         cfg = bench.scan_cfg()
         for name, value in ({"step": step} | weights | others).items():
             ctx.compare(f"scan uses {name} as it stood at its start", value, cfg[name])
-        await bench.cycle(decision=scan > 0)  # cycle 3
+        await bench.cycle(decision=int(scan > 0))  # cycle 3
         waited = await bench.until("scan_done", 100)
         ctx.compare("cycles from scan start to scan done", 22, waited + 2)  # the cycle after the last bank's end
-        ctx.compare("scan_cycles", 3 + waited, int(ctx.dut.scan_cycles.value))
+        ctx.compare("SCAN_CYCLES of the scan", 3 + waited, int(ctx.dut.scan_cycles.value))
         first = {0: 0, 1: 4, 2: 5}[scan]  # decision at S5 in cycle 2 or 3, in the queue two cycles later
         ctx.compare("cycles to the first decision", first, int(ctx.dut.first_decision_cycles.value))
         idle = await bench.cycle()
-        ctx.compare("scan_busy after the scan", 0, idle["scan_busy"])
+        ctx.compare("scan busy after its end", 0, idle["scan_busy"])
         bench.configure(**weights, **others)
         await bench.until("hist_ready", MAX_SUM_CYCLES)
 
@@ -200,6 +200,58 @@ async def test_hold(ctx: Context) -> None:
         about = {"LOOKAHEAD": lookahead, "HOLD": hold}
         ctx.compare("scan uses LOOKAHEAD", lookahead, bench.used["lookahead"], **about)
         ctx.compare("scan keeps hinted blocks ahead by", max(lookahead, hold), bench.used["hold"], **about)
+
+
+@kv_test(timeout_cycles=20_000)
+async def test_every_configuration_bit(ctx: Context) -> None:
+    """Step and configuration reach the scan in all bits: each field at its greatest value and at its upper bit."""
+    bench = Bench(ctx)
+    await bench.start()
+    wide = {"w_r": 8, "w_f": 8, "w_s": 8, "w_d": 8, "evict_thresh": 16, "prefetch_thresh": 16, "r_shift": 3}
+    wide |= {"lookahead": 31, "promote_tier": 2, "evict_tiers": 4}
+    for name, width in wide.items():
+        for value in ((1 << width) - 1, 1 << width - 1, 0):
+            step = ctx.rng.choice((value, value << 32 - width, ~value)) & 0xFFFF_FFFF
+            bench.configure(**{other: ctx.rng.getrandbits(w) for other, w in wide.items()} | {name: value})
+            await bench.scan(step)
+            ctx.compare(f"scan uses {name}", value, bench.used[name])
+            seen = (bench.used["step"], (await bench.cycle())["current_step"])
+            ctx.compare("step of the scan, current step", (step, step), seen)
+
+
+@kv_test(timeout_cycles=20_000)
+async def test_first_decision_of_every_lane(ctx: Context) -> None:
+    """FIRST_DECISION_CYCLES counts to the first decision, whichever lane makes it."""
+    bench = Bench(ctx)
+    await bench.start()
+    for lane in range(bench.lanes):
+        ctx.dut.walk.value = 40
+        await bench.cycle(step=lane)
+        await bench.cycle()
+        await bench.cycle()  # cycle 2
+        await bench.cycle(decision=1 << lane)
+        await bench.cycle(decision=(1 << bench.lanes) - 1)
+        await bench.until("scan_done", 100)
+        ctx.compare("cycles to the first decision", 5, int(ctx.dut.first_decision_cycles.value), lane=lane)
+        await bench.until("hist_ready", MAX_SUM_CYCLES)
+
+
+@kv_test(timeout_cycles=100_000)
+async def test_histogram_holds_every_entry(ctx: Context) -> None:
+    """All entries of a directory in one bin of one tier: the sum over lanes and rows is exact, in every tier."""
+    bench = Bench(ctx)
+    await bench.start()
+    entries = bench.rows * bench.lanes
+    for step, (tier, where) in enumerate((t, b) for t in range(3) for b in (0, 254)):
+        bench.free, bench.cfg["low"], bench.cfg["high"] = [0] * 4, [0] * 4, [0] * 4
+        bench.configure()
+        await bench.scan(3 * step, [[Entry(lane, tier, where) for lane in range(bench.lanes)]] * bench.rows)
+        for wanted, threshold in ((entries, 256 * (where + 1)), (entries + 1, 65535)):
+            bench.cfg["low"], bench.cfg["high"] = [1] * 4, [wanted] * 4
+            bench.configure()
+            rows = [[Entry(lane, tier, where) for lane in range(bench.lanes)]] * bench.rows
+            await bench.scan(3 * step + 1, rows)
+            ctx.compare("T of the tier that holds all", threshold, bench.thresholds()[tier], tier=tier, wanted=wanted)
 
 
 @kv_test(timeout_cycles=20_000)
@@ -262,15 +314,15 @@ async def test_numbering(ctx: Context) -> None:
     for restart in range(2):
         for n in range(1, 21):
             twos = (n & -n).bit_length() - 1  # n mod 2^twos = 0, and no further
-            f_age = ctx.rng.choice((twos, twos, twos + 1, 0, 31))
+            f_age = ctx.rng.choice((twos, twos, twos + 1, 0, 31, 8 + twos, 16 + twos))
             bench.configure(f_age=f_age)
             row = int(ctx.dut.scan_row.value)
             await bench.scan(step=n)
-            ctx.compare("start row", (n - 1) * (bench.rows // 8) % bench.rows, row, scan=n)
+            ctx.compare("first row of the scan", (n - 1) * (bench.rows // 8) % bench.rows, row, scan=n)
             cfg = bench.used
             ctx.compare("scan halves F", int(f_age > 0 and n % (1 << f_age) == 0), cfg["age"], scan=n, f_age=f_age)
             epoch ^= 1
-            ctx.compare("epoch", epoch, cfg["epoch"], scan=n)
+            ctx.compare("epoch of the scan", epoch, cfg["epoch"], scan=n)
         if restart == 0:
             ctx.dut.clear.value = 1
             await bench.cycle()
@@ -328,10 +380,10 @@ async def test_auto_threshold(ctx: Context) -> None:
     for n in range(1, 61):
         limit = rng.choice((65535, 65535, 0, 255, 256, rng.randrange(65536)))
         for t in range(3):
-            bench.departures[t] = rng.choice((0, rng.randrange(50)))
+            bench.departures[t] = rng.choice((0, rng.randrange(50), rng.randrange(400)))
             below = [0] if pressure.last is None else [0, *np.cumsum(pressure.last[t])]
             wanted = int(rng.choice(below)) + rng.choice((-1, 0, 1, 1, 5))
-            bench.free[t] = rng.randrange(100, 5000)
+            bench.free[t] = rng.choice((rng.randrange(100, 5000), rng.randrange(5000, 65536), 65536 - t))
             bench.cfg["low"][t] = bench.free[t] + rng.choice((0, 1, 1, 1))
             bench.cfg["high"][t] = max(0, bench.free[t] + bench.departures[t] + wanted)
         bench.configure(prefetch_thresh=limit)

@@ -82,7 +82,7 @@ class Bench:
         rng = self.ctx.rng
         return self.item.pack(
             request_id=self.number & 0xFFFF,
-            block=self.number,
+            block=self.number | rng.getrandbits(16) << 16,
             layer_head=rng.getrandbits(16),
             fixed=rng.getrandbits(1),
             target=rng.randrange(4),

@@ -192,6 +192,45 @@ async def test_every_slot_once(ctx: Context) -> None:
 
 
 @kv_test(timeout_cycles=50_000)
+async def test_g3_every_bit_of_a_slot(ctx: Context) -> None:
+    """Slots come back with every bit of their number, free and held, and are handed out again as they are."""
+    bench, entries = Bench(ctx), ctx.parameters["ENTRIES"]
+    await out_of_reset(ctx)
+    names = sorted({entries - 1, *(1 << bit for bit in range(entries.bit_length() - 1))}, reverse=True)
+    for held in (False, True):
+        await bench.cycle(slots=entries)
+        for _ in names:
+            await bench.refilled()
+            await bench.cycle(take=True)
+        bench.pool.out = set(names)  # the pool knows slots by their numbers alone
+        for slot in names:
+            await bench.cycle(put=slot, held=held)
+        await bench.cycle(fence=True)
+        seen = []
+        for _ in range(len(names) + 1):
+            await bench.refilled()
+            seen.append(int(ctx.dut.slot.value))
+            await bench.cycle(take=True)
+        ctx.compare("slots handed out again", names, sorted(set(seen) & set(names), reverse=True), held=held)
+
+
+@kv_test(timeout_cycles=50_000)
+async def test_g3_limits_of_17_bits(ctx: Context) -> None:
+    """RESERVE, LOW and HIGH at every power of two, with free slots around it where there are so many."""
+    bench, entries = Bench(ctx), ctx.parameters["ENTRIES"]
+    await out_of_reset(ctx)
+    for bit in range(17):
+        limit = 1 << bit
+        for slots in sorted({min(entries, max(1, limit + d)) for d in (-1, 0, 1)} | {min(entries, 5)}):
+            await bench.cycle(slots=slots)
+            for value in (limit, limit - 1, limit | 1, limit + slots, (1 << 17) - 1):
+                bench.reserve = bench.low = bench.high = min(value, (1 << 17) - 1)
+                await bench.cycle()
+                bench.reserve = bench.low = bench.high = min(value, (1 << 17) - 1)
+                await bench.cycle()
+
+
+@kv_test(timeout_cycles=50_000)
 async def test_fence(ctx: Context) -> None:
     """A held slot is handed out only after the fence; one that comes back in the fence's cycle is free after it."""
     bench, dut = Bench(ctx), ctx.dut

@@ -1,5 +1,6 @@
 /* Uses libkvcpu on memory of its own that is bound to blocks. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,10 @@ int main(void) {
     CHECK(kvcpu_unbind(fd, memory) == -1 && errno == EINVAL);
     CHECK(kvcpu_ioctl(fd, 0x40084B63u, NULL) == -1 && errno == ENOTTY);
     CHECK(kvcpu_close(fd) == 0);
+    const int other = open("/dev/null", O_RDWR);
+    CHECK(other == fd); /* the number is another file's now: nothing closes or uses it */
+    CHECK(kvcpu_close(fd) == -1 && errno == EBADF && fcntl(other, F_GETFD) >= 0);
+    CHECK(kvcpu_step_advance(fd, 8) == -1 && errno == EBADF && kvcpu_unbind(fd, memory) == -1 && errno == EBADF);
     printf("library: all good\n");
     return 0;
 }

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import cocotb
+import numpy as np
 import pyuvm
 from cocotb.triggers import RisingEdge, Timer
 from pyuvm import uvm_component
@@ -165,6 +166,13 @@ async def random_failure(ctx: Context) -> None:
     ctx.transaction()
     await ctx.cycles(ctx.rng.randrange(10, 5000))
     ctx.compare("random value", 0, (random.randrange(1 << 30) << 1) + 1, initial=int(ctx.dut.uninitialised.value))
+
+
+@kv_test
+async def numpy_failure(ctx: Context) -> None:
+    """Fails with a value of NumPy's global generator, which only the seed decides."""
+    good(ctx)
+    ctx.compare("random value", -1, int(np.random.randint(1 << 30)))
 
 
 @kv_test

@@ -1,0 +1,1 @@
+"""Block tests of the directory's parts."""

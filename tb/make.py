@@ -1,0 +1,191 @@
+"""`python -m tb.make TARGET`: what a make target runs, with the values of its variables as they were typed.
+
+The Makefile hands its variables over in the environment (KVCPU_MAKE_<name>), unexpanded. Neither make nor a shell ever
+reads a value, so no value is run, split or cut, whatever characters it has; here each becomes one argument.
+"""
+
+import os
+import runpy
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tb.run.command import run_command
+from tb.run.errors import UsageError
+
+PREFIX = "KVCPU_MAKE_"
+GOALS = f"{PREFIX}GOALS"
+TOOLS = ("VERILATOR", "CXX")
+REPLAY = ("TRACE", "REQUESTS", "BLOCK_SIZE", "TIME_UNIT")
+DEVICE = ("SEED", "ENTRIES", "LANES", "PORTS", "BACKEND", *TOOLS)
+EVENTS = "EVENTS"  # 1: the run leaves its event log
+
+Values = Mapping[str, str]
+"""What was given on make's command line: values by variable."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One program (`python -m <module>`) with its arguments."""
+
+    module: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target: the variables that it takes, and the programs that it runs one after the other."""
+
+    variables: tuple[str, ...]
+    steps: Callable[[Values], list[Step]]
+
+
+def options(given: Values, names: Iterable[str]) -> list[str]:
+    """Each variable that was given as one argument: TRACE=-x becomes `--trace=-x`."""
+    return [f"--{name.lower().replace('_', '-')}={given[name]}" for name in names if name in given]
+
+
+def flag(given: Values, name: str) -> list[str]:
+    """A variable that is 1, or 0 as if it was not given. Raises UsageError."""
+    value = given.get(name, "0")
+    if value not in {"0", "1", ""}:
+        raise UsageError(f"{name}={value}: 1 or 0 is needed")
+    return [f"--{name.lower().replace('_', '-')}"] if value == "1" else []
+
+
+def words(text: str) -> list[str]:
+    """Names with blanks or commas between."""
+    return text.replace(",", " ").split()
+
+
+def _testbench(given: Values, command: str, *arguments: str) -> list[Step]:
+    return [Step("tb.run", (*options(given, TOOLS), command, *arguments))]
+
+
+def _sim(given: Values) -> list[Step]:
+    if "TEST" in given:
+        _no_effect(given, *REPLAY, "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
+        return _testbench(
+            given,
+            "run",
+            "--waves=failure",
+            *options(given, ("TEST", "SEED", "SEEDS")),
+            *flag(given, "DEBUG"),
+            *flag(given, EVENTS),
+        )
+    _no_effect(given, "SEEDS", "DEBUG", why="without TEST")
+    steps = []
+    if "PROMPT" in given:
+        _no_effect(given, *REPLAY, why="with PROMPT, which is served alone")
+    else:
+        steps.append(Step("tb.replay", (*options(given, (*REPLAY, *DEVICE)), *flag(given, EVENTS))))
+    if not {"TRACE", "REQUESTS"} & given.keys():
+        steps.append(Step("tb.llm", (*options(given, ("PROMPT", *DEVICE)), *flag(given, EVENTS))))
+    return steps
+
+
+def _no_effect(given: Values, *names: str, why: str) -> None:
+    for name in names:
+        if name in given:
+            raise UsageError(f"{name} has no effect {why}")
+
+
+def _serve(given: Values) -> list[Step]:
+    return [Step("tb.serve", (*options(given, ("SOCKET", *DEVICE)), *flag(given, "FREE_RUN"), *flag(given, EVENTS)))]
+
+
+def _regress(given: Values) -> list[Step]:
+    flags = (*flag(given, "COVERAGE"), *flag(given, EVENTS))
+    return _testbench(given, "regress", *options(given, ("SEEDS", "LEVEL", "WORKERS")), *flags)
+
+
+def _waves(given: Values) -> list[Step]:
+    return _testbench(given, "run", "--waves=always", *options(given, ("TEST", "SEED")), *flag(given, EVENTS))
+
+
+def _pytest(given: Values) -> list[Step]:
+    try:
+        return [Step("pytest", tuple(shlex.split(given.get("ARGS", ""))))]
+    except ValueError as error:
+        raise UsageError(f"ARGS={given['ARGS']}: {str(error).lower()}") from None
+
+
+def _mutate(given: Values) -> list[Step]:
+    return [Step("tb.mutation", (*options(given, ("COUNT", "SEED")), "--", *words(given.get("ONLY", ""))))]
+
+
+def _bench(given: Values) -> list[Step]:
+    return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
+
+
+TARGETS = {
+    "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
+    "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
+    "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
+    "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
+    "pytest": Target(("ARGS",), _pytest),
+    "lint": Target(TOOLS, lambda given: _testbench(given, "check", "--only=lint")),
+    "regs": Target(
+        (), lambda _: [Step("sw.regs.generate"), Step("sw.uapi", ("generate",)), Step("tb.events.generate")]
+    ),
+    "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", EVENTS, *TOOLS), _regress),
+    "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
+    "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
+    "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
+    "defects": Target(("ONLY",), lambda given: [Step("tb.defects", ("--", *words(given.get("ONLY", ""))))]),
+    "mutate": Target(("ONLY", "COUNT", "SEED"), _mutate),
+    "list": Target((), lambda given: _testbench(given, "list")),
+    "doctor": Target((), lambda given: _testbench(given, "doctor")),
+    "lock": Target((), lambda _: [Step("tb.run.lock")]),
+}
+EVERYWHERE = {"PYTHON"}  # read by the target `setup`, which all others need
+
+
+def plan(name: str, given: Values, goals: Sequence[str] = ()) -> list[Step]:
+    """What the target runs. Raises UsageError for a variable that none of the `goals` of make's command line takes."""
+    takers = {name, *goals} & TARGETS.keys()
+    known = EVERYWHERE.union(*(TARGETS[taker].variables for taker in takers))
+    for variable in given:
+        if variable not in known:
+            raise UsageError(f"{variable} has no effect on `make {name}`: `make help` lists what has")
+    return TARGETS[name].steps({key: value for key, value in given.items() if key in TARGETS[name].variables})
+
+
+def handed_over(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that the Makefile has handed over."""
+    return {
+        name.removeprefix(PREFIX): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and name != GOALS
+    }
+
+
+def _run(step: Step) -> int:
+    """Run a program in this process; its exit status."""
+    sys.argv = [step.module, *step.arguments]
+    try:
+        runpy.run_module(step.module, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Run the target that the only argument names; ends with the first program that fails."""
+    target: list[Step] = []
+
+    def read() -> int:
+        target.extend(plan(arguments[0], handed_over(os.environ), os.environ.get(GOALS, "").split()))
+        return 0
+
+    status = run_command(read)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    for step in target:
+        status = status or _run(step)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
