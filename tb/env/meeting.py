@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import cocotb
+import numpy as np
 
 from sw.regs import registers as regs
 from tb.env.registers import offset
-from tb.events import records as ev
-from tb.events.records import Kind, Op
+from tb.events.decode import as_records, of_kind
+from tb.events.records import STREAM_MAIN, STREAM_SCAN, Kind, Op, ScoreRecord
 from tb.harness.bench import Bench
 from tb.harness.link import READ, WAIT_CYCLES, WRITE, Array
 from tb.scoreboard.scoreboard import Scoreboard
@@ -29,45 +30,44 @@ Prepare = Callable[[], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Mark:
-    """An event in the monitors' records: a kind (tb/hdl/kvcpu_tb_pkg.sv), and what its record must hold.
+    """An event in the monitors' records (docs/events.md): its kind, None for a scan step, and fields with their values.
 
-    `op`, `flags` are compared with the fields of word 1 where they are set (`bits`: these bits of `op` must be set),
-    `w2` with word 2. With `scan` the event is the scan step of the entry at index `flags`.
+    Of an interrupt `events` are the bits that must be set.
     """
 
-    kind: int = -1
-    op: int | None = None
-    bits: int = 0
-    flags: int | None = None
-    w2: int | None = None
-    scan: bool = False
+    kind: Kind | None
+    fields: tuple[tuple[str, int], ...] = ()
+    events: int = 0
 
-    def cycles(self, records: Array) -> list[int]:
-        """Cycles of all such events in records of their stream (tb/events/records.py), in order."""
-        if self.scan:
-            return [int(c) for c in records["cycle"][records["index"] == self.flags]]
-        chosen = records["kind"] == self.kind
-        for name in ("op", "flags", "w2"):
-            wanted = getattr(self, name)
-            if wanted is not None:
-                chosen &= records[name] == wanted
-        chosen &= (records["op"] & self.bits) == self.bits
+    def cycles(self, words: Array) -> list[int]:
+        """Cycles of all such events in the words of their stream, in order."""
+        records = as_records(words, ScoreRecord) if self.kind is None else of_kind(words, self.kind)
+        chosen = np.ones(len(records), np.bool_)
+        for name, value in self.fields:
+            chosen &= records[name] == value
+        if self.events:
+            chosen &= (records["events"] & self.events) == self.events
         return [int(c) for c in records["cycle"][chosen]]
+
+
+def happens(kind: Kind, **fields: int) -> Mark:
+    """An event of a kind, whose record has these values."""
+    return Mark(kind, tuple(fields.items()))
 
 
 def commit(op: Op, kv_addr: int | None = None) -> Mark:
     """The commit point of an operation, of one KV address."""
-    return Mark(int(Kind.Op), op=int(op), w2=kv_addr)
+    return happens(Kind.Op, op=int(op)) if kv_addr is None else happens(Kind.Op, op=int(op), kv_addr=kv_addr)
 
 
 def accessed(name: str, write: bool = True) -> Mark:
     """The response of an access to a register of BAR0."""
-    return Mark(int(Kind.Mmio), op=int(write), w2=offset(name))
+    return happens(Kind.Mmio, bar=0, write=write, address=offset(name))
 
 
 def scan_step(index: int) -> Mark:
     """The scan step that scores the entry at `index`."""
-    return Mark(flags=index, scan=True)
+    return Mark(None, (("index", index),))
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def migrates(mark: Mark, addr: int, tier: int) -> Part:
 
 def looks_up(kv_addr: int, write: bool = False, port: int = 0) -> Part:
     """A port's lookup and its commit point."""
-    return Part(commit(Op.Lookup, kv_addr), lookup=(port, kv_addr, write))
+    return Part(commit(Op.LOOKUP, kv_addr), lookup=(port, kv_addr, write))
 
 
 class Meeting:
@@ -138,17 +138,17 @@ class Meeting:
         board.taps.append(self._tap)
 
     def _tap(self, stream: int, records: Array) -> None:
-        if stream in (ev.STREAM_MAIN, ev.STREAM_SCAN):
-            (self._main if stream == ev.STREAM_MAIN else self._scan).append(ev.typed(records, stream))
+        if stream in (STREAM_MAIN, STREAM_SCAN):
+            (self._main if stream == STREAM_MAIN else self._scan).append(records)
 
     def _forget(self) -> None:
         self._board.drain()
         self._main.clear()
         self._scan.clear()
 
-    def _came(self, mark: Mark) -> int | None:
+    def _came(self, event: Mark) -> int | None:
         """The cycle of the mark's first event since `_forget`."""
-        found = [c for records in (self._scan if mark.scan else self._main) for c in mark.cycles(records)]
+        found = [c for words in (self._scan if event.kind is None else self._main) for c in event.cycles(words)]
         return found[0] if found else None
 
     async def together(self, gap: int, first: Part, second: Part) -> None:

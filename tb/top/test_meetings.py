@@ -6,13 +6,13 @@ from itertools import product
 from sw.regs.registers import Command
 from tb.env.meeting import (
     Event,
-    Mark,
     Meeting,
     Part,
     Prepare,
     accessed,
     commit,
     directory,
+    happens,
     looks_up,
     migrates,
     ranges,
@@ -27,7 +27,7 @@ from tb.top.test_moves import MoveTest
 READS = range(-2, 8)  # the response of a read comes some cycles after what it does
 COMMITS = (-3, -2, -1, 1, 2, 3)  # of two operations: one commits in a cycle
 SUMMED_UP = 600  # cycles after a scan within which its histogram is summed up, so that the next one starts at once
-STEP = Mark(int(Kind.Step))
+STEP = happens(Kind.Step)
 
 
 class MeetingTest(MoveTest):
@@ -65,7 +65,7 @@ class test_pops_of_software(MeetingTest):
             await self.meeting.at_offsets(prepare, looks_up(kv(9)), pop, self.levels, READS)
         for level in (0, 1, 2, 63, 64):
             pop = Part(accessed("COMPLETION_ADDR", write=False), accesses=[(READ, offset("COMPLETION_ADDR"), 0)])
-            arrival = migrates(Mark(int(Kind.Completion)), kv(1, 64 * tokens), 2)
+            arrival = migrates(happens(Kind.Completion), kv(1, 64 * tokens), 2)
             await self.meeting.at_offsets(partial(self.ends, level), arrival, pop, self.levels, READS)
 
     async def misses(self, level: int) -> None:
@@ -105,16 +105,16 @@ class test_pops_of_the_dma(MeetingTest):
         await self.r.write(PROMOTE_TIER=1, TIER0_RESERVE=100, TIER1_RESERVE=100, TIER2_RESERVE=100, TIER3_RESERVE=100)
         down, up = kv(3, 12 * tokens), kv(4, 12 * tokens)
         await self.r.insert_many([(down, 1, 1), (up, 1, 3)])
-        enable = writes(Mark(int(Kind.Pop)), CTRL=3)
+        enable = writes(happens(Kind.Pop), CTRL=3)
         for level, (channel, op, addr) in product(
-            (1, 2, 63, 64), (("EVICT", Op.Imevict, down), ("PREFETCH", Op.Prefetch, up))
+            (1, 2, 63, 64), (("EVICT", Op.IMEVICT, down), ("PREFETCH", Op.PREFETCH, up))
         ):
             prepare = partial(self.queued, channel, level)
             late = ranges(op, addr, 12 * tokens)  # blocks that are missing put the commit off
             await self.meeting.at_offsets(prepare, late, enable, self.settled)
             for gap in range(8):
                 await prepare()
-                await self.meeting.distance(gap, migrates(commit(Op.Migrate, addr), addr, 2), enable)
+                await self.meeting.distance(gap, migrates(commit(Op.MIGRATE, addr), addr, 2), enable)
                 await self.settled()
             for gap in range(-4, 24, 2):  # ENABLE lets both go, the DMA and the lookup
                 await prepare()
@@ -141,7 +141,7 @@ class test_command_queue_meets(MeetingTest):
         chain += [(WRITE, offset("COOL_LEN"), 100 * tokens)]
         accepted = (*range(-4, 4), 5, 6, 7)  # an accepted launch is answered a cycle later than a refused one
         for waiting in (15, 16):
-            first = Part(Mark(int(Kind.CmdDone)), accesses=[*chain, *[(WRITE, offset("BOOST_LEN"), 1)] * waiting])
+            first = Part(happens(Kind.CmdDone), accesses=[*chain, *[(WRITE, offset("BOOST_LEN"), 1)] * waiting])
             last = Part(accessed("SHARE_LEN"), accesses=[(WRITE, offset("SHARE_ADDR"), kv(9)), _len("SHARE")])
             await self.meeting.at_offsets(self.r.wait_idle, first, last, offsets=accepted, gap=100)
         refused = await self.r.read("CMD_REFUSED_COUNT")
@@ -167,7 +167,7 @@ class test_step_meets(MeetingTest):
         await self.pairs(self.insert, self.removed)
         for write in (False, True):
             await self.pairs(looks_up(block, write), self.r.wait_idle)
-        for mark, written in ((Op.Start, True), (Op.Start, False), (Op.End, False)):
+        for mark, written in ((Op.START, True), (Op.START, False), (Op.END, False)):
             await self.pairs(partial(self.moves, mark, moved), partial(self.moved, moved, written))
         scan, alias = partial(self.steps, "STEP_ADVANCE"), partial(self.steps, "STEP_ADVANCE_ALIAS")
         await self.meeting.at_offsets(self.summed_up, scan, alias, self.settled, range(-4, 6), gap=400)
@@ -180,8 +180,8 @@ class test_step_meets(MeetingTest):
     def steps(self, name: str) -> Part:
         """The next step, and the end of its scan or the response of its write."""
         self.step += 1
-        mark = Mark(int(Kind.ScanDone)) if name == "STEP_ADVANCE" else accessed(name)
-        return writes(mark, **{name: self.step})
+        event = happens(Kind.ScanDone) if name == "STEP_ADVANCE" else accessed(name)
+        return writes(event, **{name: self.step})
 
     async def pairs(self, event: Event, prepare: Prepare) -> None:
         """The event and the next step, at each offset."""
@@ -197,7 +197,7 @@ class test_step_meets(MeetingTest):
         """A PREFETCH for a step that lies so far from the one that is now current."""
         block = kv(3)
         step = self.step - 1 + distance
-        return writes(commit(Op.Prefetch, block), PREFETCH_ADDR=block, PREFETCH_LEN=1, PREFETCH_STEP=step)
+        return writes(commit(Op.PREFETCH, block), PREFETCH_ADDR=block, PREFETCH_LEN=1, PREFETCH_STEP=step)
 
     async def hinted(self) -> None:
         """A block that can be promoted."""
@@ -206,7 +206,7 @@ class test_step_meets(MeetingTest):
 
     def insert(self) -> Part:
         """A new block."""
-        return directory(Op.Insert, Command.INSERT, kv(4), TIER=1)
+        return directory(Op.INSERT, Command.INSERT, kv(4), TIER=1)
 
     async def removed(self) -> None:
         """Its place is free."""
@@ -234,17 +234,17 @@ class test_reserve_meets_starts(MeetingTest):
         moved, new = kv(1), kv(2)
         await self.r.insert(moved, tokens=1, tier=3)
         for value in (3, 4):
-            part = migrates(commit(Op.Start), moved, 1)
+            part = migrates(commit(Op.START), moved, 1)
             limit = writes(accessed("TIER1_RESERVE"), TIER1_RESERVE=value)
             prepare = partial(self.at_tier_3, moved, 7 - value)
             await self.meeting.at_offsets(prepare, part, limit, self.settled, range(-6, 8))
         await self.r.write(TIER1_RESERVE=0)
         await self.at_tier_3(moved, 0)
         await self.r.insert_many([(kv(3, i * self.bench.block_tokens), 1, 1) for i in range(3)])
-        insert = directory(Op.Insert, Command.INSERT, new, TIER=1)
+        insert = directory(Op.INSERT, Command.INSERT, new, TIER=1)
         await self.r.write(MAX_RETRY=1)
         self.memory.errors(0b0010, True, 256, SLVERR)  # no copy to tier 1 succeeds: its last slot comes back
-        ends = migrates(commit(Op.End), moved, 1)
+        ends = migrates(commit(Op.END), moved, 1)
         await self.meeting.at_offsets(partial(self.removed, new), ends, insert, self.settled, COMMITS, 60)
 
     async def at_tier_3(self, addr: int, reserve: int) -> None:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from sw.regs.registers import Command
-from tb.env.meeting import Event, Mark, Part, commit, directory, looks_up, migrates, ranges, scan_step, writes
+from tb.env.meeting import Event, Part, commit, directory, happens, looks_up, migrates, ranges, scan_step, writes
 from tb.env.registers import kv
 from tb.events.records import Kind, Op
 from tb.harness.base_test import kv_test
@@ -37,15 +37,15 @@ class test_lookup_meets(EntryTest):
         await self.r.write(CTRL=3, PROMOTE_TIER=1)
         for write in (False, True):
             asked = looks_up(addr + 2 * write, write)
-            for op in (Op.Boost, Op.Imevict, Op.Cool, Op.Prefetch, Op.Share, Op.Release):
+            for op in (Op.BOOST, Op.IMEVICT, Op.COOL, Op.PREFETCH, Op.SHARE, Op.RELEASE):
                 await self.meet(asked, ranges(op, addr))
                 await self.r.range("RELEASE", addr, 1)
-            await self.meet(asked, directory(Op.Remove, Command.REMOVE, addr))
+            await self.meet(asked, directory(Op.REMOVE, Command.REMOVE, addr))
             new = addr + self.bench.block_tokens
-            insert = directory(Op.Insert, Command.INSERT, new, TOKEN_END=new & U32, TIER=1)
+            insert = directory(Op.INSERT, Command.INSERT, new, TOKEN_END=new & U32, TIER=1)
             await self.meet(looks_up(new, write), insert)
-            await self.meet(asked, migrates(commit(Op.Migrate, addr), addr, 2))
-            freed = writes(Mark(int(Kind.Free)), DIR_ADDR=addr, DIR_COMMAND=int(Command.FREE_REQUEST))
+            await self.meet(asked, migrates(commit(Op.MIGRATE, addr), addr, 2))
+            freed = writes(happens(Kind.Free), DIR_ADDR=addr, DIR_COMMAND=int(Command.FREE_REQUEST))
             row = self.index // self.bench.lanes
             await self.meet(freed, asked, row)
 
@@ -66,7 +66,7 @@ class test_lookup_meets_move(EntryTest):
         await self.r.write(CTRL=3, PROMOTE_TIER=1)
         for write in (False, True):
             for tier, target in ((1, 2), (2, 0)):
-                for op in (Op.Start, Op.End):
+                for op in (Op.START, Op.END):
                     move, asked = migrates(commit(op), addr, target), looks_up(addr + 2 * write, write)
                     await self.meet(move, asked, 40, addr, tier)
 
@@ -80,15 +80,15 @@ class test_references_meet_move(EntryTest):
         tokens = self.bench.block_tokens
         addr = kv(1, 10 * tokens)
         self.memory.ideal(latency=4)
-        for op in (Op.Share, Op.Boost, Op.Imevict, Op.Prefetch, Op.Cool):
-            await self.meet(migrates(commit(Op.End), addr, 2), ranges(op, addr), 60, addr)
-            if op != Op.Imevict:
-                enable = writes(commit(Op.Start), CTRL=1)
+        for op in (Op.SHARE, Op.BOOST, Op.IMEVICT, Op.PREFETCH, Op.COOL):
+            await self.meet(migrates(commit(Op.END), addr, 2), ranges(op, addr), 60, addr)
+            if op != Op.IMEVICT:
+                enable = writes(commit(Op.START), CTRL=1)
                 prepare = partial(self.queued, addr)
                 late = ranges(op, addr, 10 * tokens)  # blocks that are missing put the commit off
                 await self.meeting.around(prepare, late, enable, self.settled)
-        remove = directory(Op.Remove, Command.REMOVE, addr)
-        await self.meet(migrates(commit(Op.End), addr, 2), remove, 60, addr)
+        remove = directory(Op.REMOVE, Command.REMOVE, addr)
+        await self.meet(migrates(commit(Op.END), addr, 2), remove, 60, addr)
 
     async def queued(self, addr: int) -> None:
         """An eviction of the block waits for ENABLE."""
@@ -118,13 +118,13 @@ class test_scan_meets(EntryTest):
             await self.r.write(THRESHOLDS=0xFFFF | 0xFFFF << 16 if evict else 0)
             for write in (False, True):
                 await self.around(tier, looks_up(addr + 2 * write, write))
-            for op in (Op.Boost, Op.Imevict, Op.Cool, Op.Share):
+            for op in (Op.BOOST, Op.IMEVICT, Op.COOL, Op.SHARE):
                 await self.around(tier, ranges(op, addr))
                 await self.r.range("RELEASE", addr, 1)
-            await self.around(tier, directory(Op.Remove, Command.REMOVE, addr))
+            await self.around(tier, directory(Op.REMOVE, Command.REMOVE, addr))
         await self.r.write(THRESHOLDS=0xFFFF << 16)
         await self.placed(addr)
-        await self.around(1, Part(Mark(int(Kind.EntryRead)), entry=self.index))
+        await self.around(1, Part(happens(Kind.EntryRead), entry=self.index))
 
     async def around(self, tier: int, other: Part) -> None:
         """`other` from 14 cycles before the scan step to 14 cycles after it, as far as it can come so early."""
@@ -157,14 +157,14 @@ class test_window_meets(EntryTest):
         addr = kv(1)
         self.memory.ideal(latency=4)
         await self.placed(addr)
-        read = Part(Mark(int(Kind.EntryRead), flags=self.index), entry=self.index)
+        read = Part(happens(Kind.EntryRead, index=self.index), entry=self.index)
         for write in (False, True):
             await self.meet(read, looks_up(addr + 2 * write, write))
-        for op in (Op.Boost, Op.Prefetch, Op.Share, Op.Release):
+        for op in (Op.BOOST, Op.PREFETCH, Op.SHARE, Op.RELEASE):
             await self.meet(ranges(op, addr), read)
         await self.r.range("RELEASE", addr, 1)
-        await self.meet(directory(Op.Remove, Command.REMOVE, addr), read)
-        await self.meet(migrates(commit(Op.End), addr, 2), read, 60)
+        await self.meet(directory(Op.REMOVE, Command.REMOVE, addr), read)
+        await self.meet(migrates(commit(Op.END), addr, 2), read, 60)
 
     async def settled(self, distance: object = None) -> None:
         """As all; words 1 to 3 of the entry that was read are those of its word 0."""

@@ -13,6 +13,7 @@ from tb.env.meeting import (
     Part,
     accessed,
     commit,
+    happens,
     looks_up,
     migrates,
     scan_step,
@@ -22,7 +23,7 @@ from tb.env.registers import IRQ_COMMAND_DONE, kv
 from tb.events.records import Kind, Op
 from tb.harness.base_test import kv_test
 from tb.harness.link import READ, SLVERR
-from tb.scoreboard.registers import counter_values
+from tb.scoreboard.counters import counter_values
 from tb.top.test_directory import ParityTest
 from tb.top.test_fill import BrimTest
 from tb.top.test_meetings import STEP, SUMMED_UP, MeetingTest
@@ -101,7 +102,7 @@ class test_irq_clears(ClearTest):
     @staticmethod
     def irq(bit: int) -> Mark:
         """An interrupt's event."""
-        return Mark(int(Kind.Irq), bits=1 << bit)
+        return Mark(Kind.Irq, events=1 << bit)
 
     def scans(self) -> Part:
         """A step whose scan ends."""
@@ -134,10 +135,10 @@ class test_latch_clears(ClearTest):
         self.memory.errors(0b1000, True, ALWAYS, SLVERR)
         await self.r.write(MAX_RETRY=1)
         clear = writes(accessed("PARITY_INFO"), PARITY_INFO=1)
-        bad = Part(Mark(int(Kind.Parity)), lookup=(0, blocks[1], False))
+        bad = Part(happens(Kind.Parity), lookup=(0, blocks[1], False))
         await self.cleared(bad, clear, partial(self.parity, results[1].index))
         clear = writes(accessed("DMA_ERROR_INFO"), DMA_ERROR_INFO=1)
-        await self.cleared(migrates(Mark(int(Kind.DmaError)), blocks[3], 3), clear, partial(self.error, blocks[3]), 40)
+        await self.cleared(migrates(happens(Kind.DmaError), blocks[3], 3), clear, partial(self.error, blocks[3]), 40)
 
     async def ready(self) -> None:
         """The old errors are latched."""
@@ -173,7 +174,7 @@ class test_soft_reset_meets(MeetingTest):
         """What is started, and the reset some cycles later."""
         moved = kv(1)
         insert = regs.BY_NAME["DIR_ARG"].pack(TOKEN_END=0, TIER=1)
-        reset = Mark(int(Kind.Reset), w2=2)
+        reset = happens(Kind.Reset, hard=0)
         actions = {
             "INSERT": (
                 writes(reset, DIR_ADDR=kv(99), DIR_ARG=insert, DIR_COMMAND=int(Command.INSERT)),
@@ -248,7 +249,7 @@ class test_relocation_meets(BrimTest):
         source = relocations[0][0]
         addr = state.kv_addr_of(state.entries.key[source])
         arg = regs.BY_NAME["DIR_ARG"].pack(TOKEN_END=new & 0xFFFF_FFFF, TIER=self.rng.randrange(4))
-        insert = writes(Mark(int(Kind.Reloc)), DIR_ADDR=new, DIR_ARG=arg, DIR_COMMAND=int(Command.INSERT))
+        insert = writes(happens(Kind.Reloc), DIR_ADDR=new, DIR_ARG=arg, DIR_COMMAND=int(Command.INSERT))
         distance = await self.meeting.distance(*self.order(kind, gap, insert, addr, source))
         keys.append(new)
         return distance
@@ -262,8 +263,8 @@ class test_relocation_meets(BrimTest):
         if kind == "step":
             return max(gap, 0), insert, writes(STEP, STEP_ADVANCE=self.step)
         if kind == "commit":
-            return max(gap, 0), migrates(commit(Op.End), addr, (tier + 1) % 4), insert
+            return max(gap, 0), migrates(commit(Op.END), addr, (tier + 1) % 4), insert
         if kind == "window":
-            return gap, insert, Part(Mark(int(Kind.EntryRead)), entry=source)
+            return gap, insert, Part(happens(Kind.EntryRead), entry=source)
         write = kind == "write"
         return gap, insert, looks_up(addr + write, write)

@@ -6,39 +6,47 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from tb.env.meeting import Event, Mark, Meeting, Part, accessed, commit, scan_step
 from tb.env.registers import kv, offset
-from tb.events import records as ev
-from tb.events.records import Kind, Op
+from tb.events.decode import KIND_BYTE
+from tb.events.records import DTYPES, RECORDS, IrqRecord, Kind, MmioRecord, Op, OpRecord, ScoreRecord
 
-PART = Part(commit(Op.Lookup))
+PART = Part(commit(Op.LOOKUP))
 
 
-def main_record(cycle: int, kind: int, op: int = 0, flags: int = 0, w2: int = 0) -> list[int]:
-    """The sixteen words of a record."""
-    return [cycle, kind | op << 8 | flags << 32, w2, *[0] * 13]
+def words(*records: tuple[type[Any], dict[str, int]]) -> npt.NDArray[np.uint64]:
+    """Records of the main stream, shape (n, 16)."""
+    rows = []
+    for record, fields in records:
+        row = np.zeros(1, DTYPES[record])
+        for name, value in fields.items():
+            row[name] = value
+        octets = np.frombuffer(row.tobytes(), np.uint8).copy()
+        octets[KIND_BYTE] = next(kind for kind, of in RECORDS.items() if of is record)
+        rows.append(octets.view(np.uint64))
+    return np.array(rows)
 
 
 def test_a_mark_finds_its_records_and_no_others() -> None:
-    rows = [
-        main_record(10, Kind.Op, Op.Lookup, w2=kv(1)),
-        main_record(11, Kind.Op, Op.Lookup, w2=kv(2)),
-        main_record(12, Kind.Op, Op.Remove, w2=kv(1)),
-        main_record(13, Kind.Mmio, 1, w2=offset("IRQ_STATUS")),
-        main_record(14, Kind.Mmio, 0, w2=offset("IRQ_STATUS")),
-        main_record(15, Kind.Irq, 0b1010),
-    ]
-    records = ev.typed(np.array(rows, np.uint64), ev.STREAM_MAIN)
-    assert commit(Op.Lookup, kv(1)).cycles(records) == [10]
-    assert commit(Op.Lookup).cycles(records) == [10, 11]
-    assert accessed("IRQ_STATUS").cycles(records) == [13]
-    assert Mark(int(Kind.Irq), bits=0b1000).cycles(records) == [15]
-    assert Mark(int(Kind.Irq), bits=0b0100).cycles(records) == []
-    steps = np.zeros(3, ev.SCAN)
+    main = words(
+        (OpRecord, {"cycle": 10, "op": Op.LOOKUP, "kv_addr": kv(1)}),
+        (OpRecord, {"cycle": 11, "op": Op.LOOKUP, "kv_addr": kv(2)}),
+        (OpRecord, {"cycle": 12, "op": Op.REMOVE, "kv_addr": kv(1)}),
+        (MmioRecord, {"cycle": 13, "write": 1, "address": offset("IRQ_STATUS")}),
+        (MmioRecord, {"cycle": 14, "write": 0, "address": offset("IRQ_STATUS")}),
+        (IrqRecord, {"cycle": 15, "events": 0b1010}),
+    )
+    assert commit(Op.LOOKUP, kv(1)).cycles(main) == [10]
+    assert commit(Op.LOOKUP).cycles(main) == [10, 11]
+    assert accessed("IRQ_STATUS").cycles(main) == [13]
+    assert Mark(Kind.Irq, events=0b1000).cycles(main) == [15]
+    assert Mark(Kind.Irq, events=0b0100).cycles(main) == []
+    steps = np.zeros(3, DTYPES[ScoreRecord])
     steps["index"], steps["cycle"] = [7, 8, 7], [20, 21, 22]
-    assert scan_step(7).cycles(steps) == [20, 22]
+    assert scan_step(7).cycles(steps.view(np.uint64).reshape(3, -1)) == [20, 22]
 
 
 class Differs(AssertionError):
