@@ -66,7 +66,7 @@ class ClearTest(MeetingTest, ParityTest):
 
 @kv_test(timeout_cycles=1_000_000)
 class test_irq_clears(ClearTest):
-    """IRQ_STATUS: each of the eight bits, cleared 4 cycles before to 9 cycles after its event."""
+    """IRQ_STATUS: each of the eight bits, its clear answered 2 cycles before to 9 cycles after its event."""
 
     latency = 4
 
