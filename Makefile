@@ -23,7 +23,7 @@ export KVCPU_MAKE_GOALS = $(MAKECMDGOALS)
 unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS MFLAGS MAKEOVERRIDES CXXFLAGS CFLAGS CPPFLAGS LDFLAGS
 
 PY := .venv/bin/python
-SETUP := "$${KVCPU_MAKE_PYTHON-python3}" tb/run/setup_env.py
+SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
 .PHONY: help setup setup-fpga sim serve llm-quick test pytest lint regs regress bench waves defects mutate fpga-check list doctor lock clean
 

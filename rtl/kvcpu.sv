@@ -15,9 +15,9 @@ module kvcpu
   parameter int unsigned BLOCK_TOKENS = 16,
   /// Data width of the memory port, bits. Power of two, 64 to 512 (device.md 1).
   parameter int unsigned AXI_DATA_WIDTH = 512,
-  /// DMA moves that may run at once. Power of two, 2 to 128.
+  /// DMA moves that may run at once. Power of two, 16 to 64.
   parameter int unsigned MOVES = 64,
-  /// DMA bursts that may be in flight; one AXI ID each. Power of two, 2 to 128.
+  /// DMA bursts that may be in flight; one AXI ID each. Power of two, 2 to 256.
   parameter int unsigned BURSTS = 64,
   /// Clock as CAPS tells it, MHz.
   parameter int unsigned CLOCK_MHZ = 250,

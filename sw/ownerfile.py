@@ -31,19 +31,37 @@ def check_owner_only(path: Path, status: os.stat_result) -> None:
 
 
 def create(path: Path, data: bytes) -> None:
-    """Make a new file of mode 0600; it is never readable by others, not even for a moment.
+    """Make a new file of mode 0600, whole or not at all; it is never readable by others, not even for a moment.
 
     Raises:
         FileExistsError: there is something at `path`; it is not touched.
         OSError: it could not be written whole; nothing is left behind.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, OWNER_ONLY)
+    fresh = _written(path, data)
+    try:
+        os.link(fresh, path)
+    finally:
+        fresh.unlink()
+
+
+def _written(path: Path, data: bytes) -> Path:
+    """A file of mode 0600 beside `path` with all of `data` on the disk.
+
+    Raises:
+        OSError: it could not be written; nothing is left behind.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, OWNER_ONLY)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(descriptor)
     except OSError:
-        path.unlink()
+        fresh.unlink()
         raise
+    return fresh
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -52,10 +70,7 @@ def replace(path: Path, data: bytes) -> None:
     Raises:
         OSError: it could not be written; the old one stays.
     """
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    create(fresh, data)
-    fresh.replace(path)
+    _written(path, data).replace(path)
 
 
 def read(path: Path, limit: int) -> bytes:

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from nacl.bindings import crypto_core_ed25519_is_valid_point
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
@@ -48,14 +49,25 @@ class PublicKey:
         """The line of a public key file."""
         return f"{PUBLIC} {self.raw.hex()}\n"
 
+    @property
+    def sound(self) -> bool:
+        """Whether it is a point of the curve's large subgroup in its one encoding.
+
+        Anybody can make signatures that a key of small order verifies.
+        """
+        return len(self.raw) == KEY_BYTES and crypto_core_ed25519_is_valid_point(self.raw)
+
     @classmethod
     def parse(cls, text: str, where: str) -> PublicKey:
         """From the line of a public key file.
 
         Raises:
-            KeyFileError: it is not one; `where` is named.
+            KeyFileError: it is not one, or no key that anything can be verified with; `where` is named.
         """
-        return cls(_parse(PUBLIC, text, where))
+        key = cls(_parse(PUBLIC, text, where))
+        if not key.sound:
+            raise KeyFileError(f"{where}: no Ed25519 public key: of small order, or not in its one encoding")
+        return key
 
     @classmethod
     def load(cls, path: Path) -> PublicKey:

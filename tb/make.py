@@ -49,7 +49,7 @@ def options(given: Values, names: Iterable[str]) -> list[str]:
 def flag(given: Values, name: str) -> list[str]:
     """A variable that is 1, or 0 as if it was not given. Raises UsageError."""
     value = given.get(name, "0")
-    if value not in {"0", "1", ""}:
+    if value not in {"0", "1"}:
         raise UsageError(f"{name}={value}: 1 or 0 is needed")
     return [f"--{name.lower().replace('_', '-')}"] if value == "1" else []
 
@@ -143,10 +143,15 @@ EVERYWHERE = {"PYTHON"}  # read by the target `setup`, which all others need
 
 
 def plan(name: str, given: Values, goals: Sequence[str] = ()) -> list[Step]:
-    """What the target runs. Raises UsageError for a variable that none of the `goals` of make's command line takes."""
+    """What the target runs.
+
+    Raises UsageError for a variable that none of the `goals` of make's command line takes, or that is empty.
+    """
     takers = {name, *goals} & TARGETS.keys()
     known = EVERYWHERE.union(*(TARGETS[taker].variables for taker in takers))
-    for variable in given:
+    for variable, value in given.items():
+        if not value:
+            raise UsageError(f"{variable} is empty: give it a value, or leave it out")
         if variable not in known:
             raise UsageError(f"{variable} has no effect on `make {name}`: `make help` lists what has")
     return TARGETS[name].steps({key: value for key, value in given.items() if key in TARGETS[name].variables})

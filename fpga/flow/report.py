@@ -9,11 +9,10 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
-import jinja2
-
 from fpga.flow.checks import GROUPS, Run
 from fpga.flow.step import Check
 from tb.run.artefacts import published, write_whole
+from tb.run.page import pages
 from tb.run.paths import REPORT
 from tb.run.provenance import provenance
 
@@ -116,8 +115,7 @@ def write(runs: Mapping[str, Run], seconds: float, folder: Path = REPORT) -> Pat
     record |= {"seed": None, "settings": {"parts": list(runs)}}
     measured = figures(record)
     history = _trend(folder / TREND, record, measured)
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
-    page = environment.get_template("fpga.html.j2").render(data=record, figures=measured, history=history)
+    page = pages(TEMPLATES).get_template("fpga.html.j2").render(data=record, figures=measured, history=history)
     bitstreams = [Path(run.facts["bitstream"]) for run in runs.values() if "bitstream" in run.facts]
     with published(folder, "fpga") as staged:
         for path in bitstreams or [path for path in [folder / BITSTREAM] if path.exists()]:

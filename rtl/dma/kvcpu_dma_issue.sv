@@ -9,7 +9,7 @@ module kvcpu_dma_issue
 #(
   /// Data width of the memory port in bits: 64, 128, 256, 512 (contract 1).
   parameter int unsigned AXI_DATA_WIDTH = 512,
-  /// Moves at the same time, power of two, 2 to 64.
+  /// Moves at the same time, power of two, 16 to 64.
   parameter int unsigned MOVES = 64,
   /// Bursts at the same time, power of two, 2 to 256.
   parameter int unsigned BURSTS = 64,

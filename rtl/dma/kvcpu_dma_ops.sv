@@ -10,7 +10,7 @@ module kvcpu_dma_ops
 #(
   /// Tokens of a block, power of two, 1 to 256 (contract 1).
   parameter int unsigned BLOCK_TOKENS = 16,
-  /// Moves at the same time, power of two, 2 to 64.
+  /// Moves at the same time, power of two, 16 to 64.
   parameter int unsigned MOVES = 64,
   /// New moves are started only while fewer than this wait for their first burst: a block shall not
   /// be `moving`, and its target slot not be taken, long before its copy runs.

@@ -5,7 +5,7 @@
 module kvcpu_dma_read #(
   /// Data width of the memory port in bits: 64, 128, 256, 512 (contract 1).
   parameter int unsigned AXI_DATA_WIDTH = 512,
-  /// Bursts at the same time, power of two.
+  /// Bursts at the same time, power of two, 2 to 256.
   parameter int unsigned BURSTS = 64,
   /// Beats of a full burst, power of two.
   parameter int unsigned BURST_BEATS = 16,

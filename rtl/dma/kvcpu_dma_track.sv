@@ -6,9 +6,9 @@
 // responses go first because they cannot wait.
 
 module kvcpu_dma_track #(
-  /// Moves at the same time, power of two.
+  /// Moves at the same time, power of two, 16 to 64.
   parameter int unsigned MOVES = 64,
-  /// Bursts at the same time, power of two.
+  /// Bursts at the same time, power of two, 2 to 256.
   parameter int unsigned BURSTS = 64,
   /// Bits of a burst count of one move, modulo arithmetic.
   parameter int unsigned CntW = 7,

@@ -9,9 +9,9 @@ module kvcpu_dma_write
 #(
   /// Data width of the memory port in bits: 64, 128, 256, 512 (contract 1).
   parameter int unsigned AXI_DATA_WIDTH = 512,
-  /// Moves at the same time, power of two.
+  /// Moves at the same time, power of two, 16 to 64.
   parameter int unsigned MOVES = 64,
-  /// Bursts at the same time, power of two.
+  /// Bursts at the same time, power of two, 2 to 256.
   parameter int unsigned BURSTS = 64,
   /// Beats of a full burst, power of two.
   parameter int unsigned BURST_BEATS = 16,

@@ -10,7 +10,7 @@ module kvcpu_rtbd #(
   parameter int unsigned PORTS = 3,
   /// Tokens per block (device.md 1). Power of two, 1 to 256.
   parameter int unsigned BLOCK_TOKENS = 16,
-  /// DMA moves in flight. Power of two, 2 to 128.
+  /// DMA moves in flight. Power of two, 16 to 64.
   parameter int unsigned MOVES = 64
 ) (
   /// Clock.

@@ -2,7 +2,8 @@
 
 from sw.audit.errors import AuditBroken, AuditError, AuditUnavailable, BadEntry
 from sw.audit.log import AuditLog
-from sw.audit.verifier import Fault, Finding, Report, verify
+from sw.audit.report import Fault, Finding, Report
+from sw.audit.verifier import Mark, Verification, verify
 
 __all__ = [
     "AuditBroken",
@@ -12,6 +13,8 @@ __all__ = [
     "BadEntry",
     "Fault",
     "Finding",
+    "Mark",
     "Report",
+    "Verification",
     "verify",
 ]

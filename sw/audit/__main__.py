@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sw.audit.errors import AuditBroken, AuditUnavailable
+from sw.audit.files import head_path
+from sw.audit.report import Report
 from sw.audit.reseal import reseal
-from sw.audit.store import head_path
-from sw.audit.verifier import Report, verify
+from sw.audit.verifier import verify
 from sw.signing import KeyFileError, PrivateKey, PublicKey
 from sw.terminal import command_line, complain, visible
 
@@ -59,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     sealer = commands.add_parser("reseal", help="after a crash: vouch for the entries behind the head record")
     sealer.add_argument("log", type=Path)
     sealer.add_argument("--key", type=Path, required=True, metavar="FILE", help="private key of the service")
+    sealer.add_argument("--anchor", type=Path, metavar="FILE", help="copy of the head record that the service keeps")
+    sealer.add_argument("--accept-loss", action="store_true", help="set damaged files aside and let the log go on")
     sealer.set_defaults(command=_reseal)
     return parser
 
@@ -93,7 +96,8 @@ def _as_json(report: Report) -> dict[str, object]:
 
 
 def _reseal(options: argparse.Namespace) -> int:
-    done = reseal(options.log, PrivateKey.load(options.key))
+    key = PrivateKey.load(options.key)
+    done = reseal(options.log, key, options.anchor, accept_loss=options.accept_loss)
     print(
         f"{options.log}: the head record vouches for {done.entries} entries, before for {done.covered}; "
         f"{done.torn_bytes} bytes of an unfinished line were set aside"

@@ -22,6 +22,8 @@ from sw.signing import KEY_BYTES, SIGNATURE_BYTES, PrivateKey, PublicKey
 
 FIRST_PREV = "0" * 64
 DOMAIN = b"kv-cpu-audit-head-v1"
+LOSS = "audit.loss"
+"""Operation of the entry with which an administrator lets a log go on whose earlier entries are lost."""
 MAX_LINE = 16_384  # bytes, the line feed included
 
 
@@ -36,6 +38,12 @@ class Link:
     seq: int
     prev: str
     hash: str
+    operation: object = ""
+
+    @property
+    def begins(self) -> bool:
+        """Whether a chain may begin with it: entry 0, or one that says that all before it are lost."""
+        return (self.seq == 0 and self.prev == FIRST_PREV) or self.operation == LOSS
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ def parse_entry(line: bytes) -> Link:
         raise NotAnEntry("seq, prev or hash is not that of an entry")
     if not hmac.compare_digest(_hash(prev, canonical(fields)), digest):
         raise NotAnEntry("its hash is not that of its bytes")
-    return Link(seq, prev, digest)
+    return Link(seq, prev, digest, fields.get("operation"))
 
 
 def head(seq: int, digest: str, key: PrivateKey) -> bytes:

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from sw.audit import chain
 from sw.audit.errors import AuditBroken, AuditUnavailable, BadEntry
-from sw.audit.store import FileStore, MemoryStore, Store, head_path
-from sw.audit.verifier import verify
+from sw.audit.history import end_of
+from sw.audit.store import FILE_BYTES, FileStore, MemoryStore, Store
 from sw.signing import PrivateKey
 
 NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
@@ -32,26 +32,33 @@ class AuditLog:
 
     An entry is kept before the decision counts: `record` returns only when line and head are with the
     system. With a `path`, `<path>.head` is the head record; both files are their owner's only, and one
-    process writes at a time. A log that exists is verified and continued.
+    process writes at a time. A full file is kept as `<path>.<number of its first entry>`, and the chain goes on
+    in a new one. A log that exists is continued: its last file is verified, against the head record and the anchor.
     """
 
-    def __init__(self, path: Path | None, key: PrivateKey, clock: Now) -> None:
+    def __init__(
+        self, path: Path | None, key: PrivateKey, clock: Now, anchor: Path | None = None, file_bytes: int = FILE_BYTES
+    ) -> None:
         """Open or begin a log.
 
         Args:
             path: of the log; None keeps it in memory.
             key: the service's, signs the head record.
             clock: stamps the entries.
+            anchor: where a copy of the head record is kept, in another place than the log's; a log that has lost
+                entries which it knows is not continued.
+            file_bytes: a file with so many bytes is full.
 
         Raises:
-            AuditBroken: the log does not verify against its head record.
+            AuditBroken: the log's last file does not verify against its head record, or the anchor knows more.
             AuditUnavailable: it cannot be opened, is open elsewhere, or others may touch it.
         """
         self._key = key
         self._clock = clock
         self._seq = 0
         self._prev = chain.FIRST_PREV
-        self._store: Store = MemoryStore() if path is None else self._continue(path)
+        self._store: Store = MemoryStore() if path is None else self._continue(path, anchor, file_bytes)
+        self._note_anchor()
 
     def record(self, *, holder: str, cap_id: int | None, op: str, obj: str, code: int, **counts: int) -> None:
         """Keep one decision.
@@ -83,7 +90,7 @@ class AuditLog:
                 raise BadEntry(f"{name} is not an integer of 64 bits")
         fields = {"capability": None, "holder": holder, "object": obj, "operation": op, **numbers}
         line, digest = chain.entry(self._seq, self._prev, fields)
-        self._store.append(line, chain.head(self._seq, digest, self._key))
+        self._store.append(self._seq, line, chain.head(self._seq, digest, self._key))
         self._seq, self._prev = self._seq + 1, digest
 
     def entries(self, last: int | None = None) -> list[dict[str, Any]]:
@@ -98,15 +105,12 @@ class AuditLog:
         """Give the files back; a second call does nothing."""
         self._store.close()
 
-    def _continue(self, path: Path) -> FileStore:
-        store = FileStore(path)
+    def _continue(self, path: Path, anchor: Path | None, file_bytes: int) -> FileStore:
+        store = FileStore(path, anchor, file_bytes)
         try:
             if not store.empty:
-                report = verify(path, head_path(path), self._key.public)
-                if not report.whole:
-                    raise AuditBroken(f"{path}: {report.summary()}")
-                last = chain.parse_entry(store.lines(1)[0].rstrip(b"\n"))
-                self._seq, self._prev = last.seq + 1, last.hash
+                end = end_of(path, self._key.public, store.anchor, anchor)
+                self._seq, self._prev = end.seq, end.prev
         except OSError as error:
             store.close()
             raise AuditUnavailable(f"{path}: {error.strerror}") from None
@@ -114,3 +118,8 @@ class AuditLog:
             store.close()
             raise
         return store
+
+    def _note_anchor(self) -> None:
+        """An anchor that is new to an existing log: from this entry on it knows the log."""
+        if self._seq and isinstance(self._store, FileStore) and self._store.anchor == b"":
+            self.record(holder="", cap_id=None, op="audit.anchor", obj="audit", code=0)

@@ -1,110 +1,209 @@
-"""The verifier of an audit log: which line is altered, missing or out of order, and how far the head reaches."""
+"""The verifier of an audit log: in slices, beside a writer, from the beginning or from where an earlier one ended."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator
+import os
 from dataclasses import dataclass
-from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from sw.audit.chain import FIRST_PREV, MAX_LINE, Head, Link, NotAnEntry, parse_entry, parse_head
+from sw.audit.analysis import Analysis
+from sw.audit.chain import FIRST_PREV, MAX_LINE, Head, NotAnEntry, parse_entry, parse_head
+from sw.audit.files import full_files, full_path, lines_of
+from sw.audit.report import Report
 from sw.signing import PublicKey
 
 TRIES = 50
-
-
-class Fault(Enum):
-    """What is wrong at a place."""
-
-    ALTERED = "altered"  # the line is not what was written
-    TORN = "torn"  # the last line has no end
-    MISSING = "missing"  # entries before the line are not there
-    REORDERED = "reordered"  # the line stands too late
-    REPEATED = "repeated"  # its seq was there before
-    REPLACED = "replaced"  # a line with a right hash that is not the one its neighbour or the head knows
-    CUT = "cut"  # entries after the last line are not there
-    HEAD = "head"  # the head record is not the service's
+SLICE_LINES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong.
+class Mark:
+    """How far a log is verified.
 
     Attributes:
-        fault: what.
-        line: number of the line in the file from 1, or None when it is about no line.
-        message: one line for people.
+        first: number of the first entry of the file that is read; None: the log's first file, whatever it begins with.
+        offset: bytes of that file that are read.
+        seq: number of the next entry.
+        prev: its `prev`.
+        begins: number of the log's first entry.
     """
 
-    fault: Fault
-    line: int | None
-    message: str
+    first: int | None = None
+    offset: int = 0
+    seq: int = 0
+    prev: str = FIRST_PREV
+    begins: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the verifier found.
+BEGIN = Mark()
 
-    Attributes:
-        lines: lines of the log.
-        findings: everything that is wrong, in the order of the file; empty: the chain is whole.
-        covered: entries that the signed head record vouches for.
-        unverified: why entries at the end might be missing or forged unseen; "": they cannot be.
+
+class Verification:
+    """One verification of a log, a slice at a time; the log may be written and rotated meanwhile.
+
+    A whole log is read once, with one entry in memory. When something is wrong with it, all of it is read again for
+    the report.
     """
 
-    lines: int
-    findings: tuple[Finding, ...]
-    covered: int
-    unverified: str
+    def __init__(self, path: Path, head: Path | None, public: PublicKey | None, since: Mark = BEGIN) -> None:
+        """Begin.
+
+        Args:
+            path: the log.
+            head: its head record; None or no such file: the tail stays unverified.
+            public: the service's public key; None: the head cannot be verified, the tail stays unverified.
+            since: what an earlier verification of the same log has found whole.
+
+        Raises:
+            OSError: the log cannot be read.
+        """
+        self._path, self._head, self._public = path, head, public
+        self._report: Report | None = None
+        self._tries = 0
+        self._first, self._seq, self._prev, self._begins = since.first, since.seq, since.prev, since.begins
+        start = path
+        if since.first is None:
+            start = next(iter(full_files(path)), path)
+        elif full_path(path, since.first).exists():
+            start = full_path(path, since.first)
+        self._file: BinaryIO = start.open("rb")
+        self._file.seek(since.offset)
 
     @property
-    def whole(self) -> bool:
-        """The chain is whole and the head record vouches for every entry."""
-        return not self.findings and not self.unverified
+    def mark(self) -> Mark:
+        """How far it has come; good for another verification once the report is whole."""
+        return Mark(self._first, self._file.tell(), self._seq, self._prev, self._begins)
 
-    def summary(self) -> str:
-        """One line for people."""
-        if self.findings:
-            more = f", and {len(self.findings) - 1} more" if len(self.findings) > 1 else ""
-            return f"not whole: {self.findings[0].message}{more}"
-        if self.unverified:
-            return f"chain whole, {self.lines} entries, {self.covered} vouched for; tail unverified: {self.unverified}"
-        return f"whole, {self.lines} entries, all vouched for by the head record"
+    @property
+    def report(self) -> Report:
+        """What was found; only when `step` has returned True."""
+        assert self._report is not None
+        return self._report
+
+    def step(self, lines: int = SLICE_LINES) -> bool:
+        """Read up to so many lines; True when the report is there.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        for _ in range(lines):
+            if self._report:
+                return True
+            line = self._next()
+            if line is None:
+                self._settle()
+                return self._report is not None
+            if not self._take(line):
+                self._analyse()
+        return self._report is not None
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+    def _next(self) -> bytes | None:
+        """The next whole line, of whatever file it is in; None at the end of what is there now."""
+        line = self._line()
+        if line is not None:
+            return line
+        following = self._following()
+        if following is None:
+            return None
+        line = self._line()  # what came before the file was full
+        if line is None and not self._more():
+            self._file.close()
+            self._file, self._first = following.open("rb"), self._seq
+            return self._next()
+        return line or b""
+
+    def _more(self) -> bool:
+        """Whether there is a part of a line behind the last whole one."""
+        place = self._file.tell()
+        more = bool(self._file.read(1))
+        self._file.seek(place)
+        return more
+
+    def _line(self) -> bytes | None:
+        """The next line of the open file, with its end or too long; None when it is not all there."""
+        place = self._file.tell()
+        line = self._file.readline(MAX_LINE + 1)
+        if line.endswith(b"\n") or len(line) > MAX_LINE:
+            return line
+        self._file.seek(place)
+        return None
+
+    def _following(self) -> Path | None:
+        """The file behind the open one; None when that is the one that is written."""
+        ours = _identity(self._file.fileno())
+        there = [*full_files(self._path), self._path]
+        for file, following in pairwise(there):
+            if file.exists() and _identity(file) == ours and following.exists():
+                return following
+        return None
+
+    def _take(self, line: bytes) -> bool:
+        """Whether the line is the entry that comes next."""
+        try:
+            link = parse_entry(line.removesuffix(b"\n"))
+        except NotAnEntry:
+            return False
+        if self._first is None and link.begins:
+            self._first = self._begins = self._seq = link.seq
+            self._prev = link.prev
+        if not line.endswith(b"\n") or (link.seq, link.prev) != (self._seq, self._prev):
+            return False
+        self._seq, self._prev = link.seq + 1, link.hash
+        return True
+
+    def _settle(self) -> None:
+        """All lines that are there are good: against the head record, which a writer may be about to write."""
+        head, _, _ = _parse_head(_read_head(self._head), self._public)
+        if head and (head.seq, head.hash) == (self._seq - 1, self._prev) and not self._more():
+            count = self._seq - self._begins
+            self._report = Report(count, (), count, "", self._begins)
+        self._tries += 1
+        if self._tries > TRIES or not head:
+            self._analyse()
+
+    def _analyse(self) -> None:
+        """Something is wrong, or cannot be vouched for: say what."""
+        if self._report:
+            return
+        record = _read_head(self._head)
+        report = _analyse(self._path, record, self._public)
+        for _ in range(TRIES):
+            before, record = record, _read_head(self._head)
+            if report.whole or record == before:
+                break
+            report = _analyse(self._path, record, self._public)  # the log was written while it was read
+        self._report = report
 
 
-def verify(path: Path, head: Path | None, public: PublicKey | None) -> Report:
-    """Verify a log.
-
-    Args:
-        path: the log.
-        head: its head record; None or no such file: the tail stays unverified.
-        public: the service's public key; None: the head cannot be verified, the tail stays unverified.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
-    record = _read_head(head)
-    report = _verify(path, record, public)
-    for _ in range(TRIES):
-        before, record = record, _read_head(head)
-        if report.whole or record == before:
-            break
-        report = _verify(path, record, public)  # the log was written while it was read
-    return report
+def verify(path: Path, head: Path | None, public: PublicKey | None, since: Mark = BEGIN) -> Report:
+    """Verify a log at once; arguments and errors as those of `Verification`."""
+    verification = Verification(path, head, public, since)
+    try:
+        while not verification.step():
+            pass
+    finally:
+        verification.close()
+    return verification.report
 
 
-def _verify(path: Path, record: bytes, public: PublicKey | None) -> Report:
-    chain = _Chain()
-    with path.open("rb") as file:
-        for number, line in enumerate(_lines(file), start=1):
-            chain.take(number, line)
-    chain.check_order()
-    chain.check_links()
-    covered, unverified = chain.check_head(*_parse_head(record, public))
-    findings = sorted(chain.findings, key=lambda finding: finding.line or chain.lines + 1)
-    return Report(chain.lines, tuple(findings), covered, unverified)
+def _analyse(path: Path, record: bytes, public: PublicKey | None) -> Report:
+    files = [*full_files(path), path]
+    analysis = Analysis(several=len(files) > 1)
+    for file in files:
+        analysis.open(file.name)
+        for line in lines_of(file):
+            analysis.take(line)
+    analysis.check_order()
+    analysis.check_links()
+    covered, unverified = analysis.check_head(*_parse_head(record, public))
+    findings = sorted(analysis.findings, key=lambda finding: finding.line or analysis.lines + 1)
+    return Report(analysis.lines, tuple(findings), covered, unverified, analysis.begins)
 
 
 def _read_head(path: Path | None) -> bytes:
@@ -116,15 +215,6 @@ def _read_head(path: Path | None) -> bytes:
             return file.read(MAX_LINE)
     except FileNotFoundError:
         return b""
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Lines with their line feeds, none longer than just too long."""
-    while line := file.readline(MAX_LINE + 1):
-        rest = line
-        while len(rest) > MAX_LINE and not rest.endswith(b"\n"):
-            rest = file.readline(MAX_LINE + 1)
-        yield line
 
 
 def _parse_head(record: bytes, public: PublicKey | None) -> tuple[Head | None, str, str]:
@@ -142,96 +232,6 @@ def _parse_head(record: bytes, public: PublicKey | None) -> tuple[Head | None, s
     return head, "", ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A link and the line where it stands; a damaged line has no link."""
-
-    line: int
-    link: Link | None
-
-
-class _Chain:
-    """Links as they come, then what is wrong with them."""
-
-    def __init__(self) -> None:
-        self.findings: list[Finding] = []
-        self.lines = 0
-        self._placed: list[_Placed] = []
-        self._by_seq: dict[int, _Placed] = {}
-        self._damaged_at_end = 0
-
-    def take(self, number: int, line: bytes) -> None:
-        """The next line of the file."""
-        self.lines = number
-        link = None
-        if len(line) > MAX_LINE:
-            self._find(Fault.ALTERED, number, f"line {number} is longer than any entry")
-        elif not line.endswith(b"\n"):
-            self._find(Fault.TORN, number, f"line {number}, the last one, has no end")
-        else:
-            try:
-                link = parse_entry(line[:-1])
-            except NotAnEntry as error:
-                self._find(Fault.ALTERED, number, f"line {number} is altered: {error}")
-        self._placed.append(_Placed(number, link))
-
-    def check_order(self) -> None:
-        """Every seq from 0 on once and in order; a damaged line stands for one entry that is not there."""
-        present = sorted({placed.link.seq for placed in self._placed if placed.link})
-        expected = damaged = 0
-        for placed in self._placed:
-            line, link = placed.line, placed.link
-            if link is None:
-                damaged += 1
-                continue
-            if link.seq in self._by_seq:
-                first = self._by_seq[link.seq].line
-                self._find(Fault.REPEATED, line, f"line {line} repeats entry {link.seq} of line {first}")
-                continue
-            self._by_seq[link.seq] = placed
-            if link.seq < expected:
-                self._find(Fault.REORDERED, line, f"line {line} is out of order: entry {link.seq} stands too late")
-                continue
-            elsewhere = bisect_left(present, link.seq) - bisect_left(present, expected)
-            absent = link.seq - expected - elsewhere
-            if absent > damaged:
-                what = f"{absent - damaged} of the entries {expected} to {link.seq - 1}"
-                self._find(Fault.MISSING, line, f"before line {line}: {what} missing")
-            expected, damaged = link.seq + 1, 0
-        self._damaged_at_end = damaged
-
-    def check_links(self) -> None:
-        """Every entry knows the hash of the one before it."""
-        for seq, placed in self._by_seq.items():
-            if seq == 0:
-                known: str | None = FIRST_PREV
-            else:
-                before = self._by_seq.get(seq - 1)
-                known = before.link.hash if before and before.link else None
-            if known is not None and placed.link and placed.link.prev != known:
-                line = placed.line
-                text = f"line {line} does not continue entry {seq - 1}: one of the two is replaced"
-                self._find(Fault.REPLACED, line, text if seq else f"line {line} is not the begin of a chain")
-
-    def check_head(self, head: Head | None, unverified: str, wrong: str) -> tuple[int, str]:
-        """Against the head record: entries that it vouches for, and why not all."""
-        if wrong:
-            self._find(Fault.HEAD, None, wrong)
-        if head is None:
-            return 0, unverified
-        last = max(self._by_seq, default=-1)
-        lost = head.seq - last - self._damaged_at_end
-        if lost > 0:
-            text = f"the tail is cut: {lost} entries before entry {head.seq}, that of the head record, are missing"
-            self._find(Fault.CUT, None, text)
-        placed = self._by_seq.get(head.seq)
-        if placed and placed.link and placed.link.hash != head.hash:
-            text = f"line {placed.line} is not the entry {head.seq} that the head record was signed for"
-            self._find(Fault.REPLACED, placed.line, text)
-        if self.findings:
-            return 0, ""
-        more = last - head.seq
-        return head.seq + 1, f"{more} entries after entry {head.seq}, that of the head record" if more else ""
-
-    def _find(self, fault: Fault, line: int | None, message: str) -> None:
-        self.findings.append(Finding(fault, line, message))
+def _identity(file: Path | int) -> tuple[int, int]:
+    status = os.stat(file)
+    return status.st_dev, status.st_ino

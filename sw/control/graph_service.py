@@ -10,7 +10,7 @@ from sw.kernel.admission import ServerParams, check_period
 from sw.kernel.executor import Executor
 from sw.kernel.graph import Graph, OperatorKind
 from sw.kernel.growth import Growth
-from sw.kernel.slices import Between, uninterrupted
+from sw.slices import Between, uninterrupted
 
 GRAPH_SERVER = 4  # classes 0 to 3 of the LLM service have the servers 0 to 3
 SLICE_STEPS = 256

@@ -16,7 +16,7 @@ from sw.control.stream import Fault, Request, StreamParser, parse
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capabilities, Capability, Object, Rights
 from sw.kernel.decision import AuditSink, bounded, decided
 from sw.kernel.failures import Failures
-from sw.kernel.slices import Between, uninterrupted
+from sw.slices import Between, uninterrupted
 
 
 @dataclass(frozen=True, slots=True)

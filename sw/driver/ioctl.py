@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 
@@ -12,6 +13,7 @@ from sw.driver.device import Driver, Weights
 from sw.driver.errors import BadArgument
 from sw.regs import registers as regs
 from sw.regs.kv_address import KvAddress
+from sw.slices import Between, uninterrupted
 from sw.uapi import description
 
 STEP = description.STEP.layout
@@ -19,6 +21,7 @@ RANGE = description.RANGE.layout
 WEIGHTS = description.WEIGHTS.layout
 TELEMETRY = description.TELEMETRY.layout
 
+PIECE_BLOCKS = 1024  # of a range call, between two looks at who else asks
 _MAX_STEP = (1 << 32) - 1
 _BY_NAME = {call.name: call for call in description.CALLS}
 
@@ -177,12 +180,13 @@ class Ioctl:
         except BadArgument as error:
             raise _invalid(error) from None
 
-    async def ioctl(self, request: int, argument: bytes | None) -> bytes:
+    async def ioctl(self, request: int, argument: bytes | None, between: Between = uninterrupted) -> bytes:
         """One call.
 
         Args:
             request: ioctl number.
             argument: the bytes behind the caller's pointer; None for a bad pointer.
+            between: awaited between the pieces of a range call; False ends it with what is done.
 
         Returns:
             What is written back behind the pointer; empty for requests that write.
@@ -205,7 +209,8 @@ class Ioctl:
                 case Request.GET_TELEMETRY:
                     return (await self.telemetry()).pack()
                 case _:
-                    await self.hint(_HINTS[known], *RANGE.unpack_from(argument))
+                    va, length, step = RANGE.unpack_from(argument)
+                    await self.hint(_HINTS[known], va, length, step, between)
         except BadArgument as error:
             raise _invalid(error) from None
         return b""
@@ -218,8 +223,12 @@ class Ioctl:
         await self.driver.step(step)
         self.tally.stepped()
 
-    async def hint(self, hint: Hint, va: int, length: int, target_step: int = 0) -> int:
+    async def hint(
+        self, hint: Hint, va: int, length: int, target_step: int = 0, between: Between = uninterrupted
+    ) -> int:
         """One range call on the blocks that the range is bound to.
+
+        `between` is awaited after every PIECE_BLOCKS blocks; False ends the call with what is done.
 
         Returns:
             Units of BLOCK_BYTES that are not bound.
@@ -232,15 +241,23 @@ class Ioctl:
             raise BadArgument(f"target_step {target_step} is over 32 bits")
         bindings = self.bindings if self.bindings.ranges else self.default
         runs, misses = bindings.resolve(va, length, await self._block_bytes())
-        most = self.driver.caps.entries * self.driver.caps.block_tokens
-        span = self.driver.span
-        await self.driver.set_span(1, 1)  # a call names its blocks one by one
-        for run in runs:
-            for first, tokens in _pieces(run, most):
-                await send(self.driver, hint, first, tokens, target_step)
-        await self.driver.set_span(*span)
+        most = min(self.driver.caps.entries, PIECE_BLOCKS) * self.driver.caps.block_tokens
+        since = 0
+        for first, tokens in (piece for run in runs for piece in _pieces(run, most)):
+            since += tokens
+            if since > most:
+                since = tokens
+                if not await between():
+                    break
+            await self._send(hint, first, tokens, target_step)
         self.tally.hinted(hint, va, length, target_step, misses)
         return misses
+
+    async def _send(self, hint: Hint, first: KvAddress, tokens: int, step: int) -> None:
+        span = self.driver.span
+        await self.driver.set_span(1, 1)  # a call names its blocks one by one
+        await send(self.driver, hint, first, tokens, step)
+        await self.driver.set_span(*span)
 
     async def _block_bytes(self) -> int:
         return await self.driver.registers.read(regs.BLOCK_BYTES)
@@ -267,16 +284,11 @@ async def send(driver: Driver, hint: Hint, first: KvAddress, tokens: int, step: 
             await driver.release(first, tokens)
 
 
-def _pieces(run: Run, most: int) -> list[tuple[KvAddress, int]]:
+def _pieces(run: Run, most: int) -> Iterator[tuple[KvAddress, int]]:
     """The run in pieces of at most `most` tokens."""
     first = run.first
-    return [
-        (
-            KvAddress(first.request_id, first.layer, first.head, first.token + done),
-            min(most, run.tokens - done),
-        )
-        for done in range(0, run.tokens, most)
-    ]
+    for done in range(0, run.tokens, most):
+        yield KvAddress(first.request_id, first.layer, first.head, first.token + done), min(most, run.tokens - done)
 
 
 def _invalid(error: BadArgument) -> OSError:

@@ -93,12 +93,13 @@ class Buffers:
         return buffer.data
 
     def release(self, cap: Capability, handle: int) -> None:
-        """Give a buffer back.
+        """Give a buffer back; one audit entry, of a refusal too.
 
         Raises:
             Refusal: NotFound: no such handle, or another holder's.
         """
-        self.get(cap, handle)
+        with decided(self._audit, cap, "buffer.release", f"buffer:{handle}") as counts:
+            counts["bytes"] = len(self.get(cap, handle))
         del self._buffers[handle]
 
     def _free_handle(self) -> int:

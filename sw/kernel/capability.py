@@ -129,13 +129,15 @@ class Capabilities:
         """
         number = len(self._all) + 1
         counts = {"issued": number, "rights": int(rights), "objects": int(objects)}
-        if expires_ns is not None:
+        if expires_ns is not None and 0 <= expires_ns < 1 << 64:
             counts["expires_ns"] = expires_ns
         named = bool(HOLDER.fullmatch(holder))
         with decided(self._audit, by, "capability.issue", holder if named else f"capability:{number}", **counts):
             _administers(by, objects)
             if not named:
                 raise Refusal(Code.BAD_ARGUMENT, f"holder {holder!r}: 1 to 64 of letters, digits and . _ : / -")
+            if expires_ns is not None and "expires_ns" not in counts:
+                raise Refusal(Code.BAD_ARGUMENT, f"expiry {expires_ns} ns: 64 bits")
             if not rights or not objects:
                 raise Refusal(Code.BAD_ARGUMENT, "a capability needs a right and an object")
             if token is None:

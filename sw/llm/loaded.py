@@ -13,10 +13,14 @@ from sw.kernel.growth import Growth
 from sw.llm.backend import Backend
 from sw.llm.config import Limits
 from sw.llm.operator import LlmGraph, aligned, arena_need, build_llm_graph
-from sw.llm.package import Calendar, Package, PackageLimits, PackageRefused, TrustError, TrustStore, verify
+from sw.llm.package import Calendar, Header, Package, PackageLimits, PackageRefused, TrustError, TrustStore, verify
 
 MAX_CHUNK_NS = MAX_PERIOD_NS
 """A longer chunk than any period is never admitted."""
+
+
+OLDER = 1 << 8
+"""Flag of LLM_LOAD: permits a package of an older revision than the newest that was loaded."""
 
 
 class BackendKind(IntEnum):
@@ -157,9 +161,9 @@ class Models:
         Raises:
             Refusal: BadArgument, Unsupported, a package code (32 to 39), Exists, NoRoom.
         """
-        if flags not in set(BackendKind):
-            raise Refusal(Code.BAD_ARGUMENT, f"flags {flags:#x}: a backend, 0 to {max(BackendKind)}")
-        kind = BackendKind(flags)
+        if flags & ~OLDER not in set(BackendKind):
+            raise Refusal(Code.BAD_ARGUMENT, f"flags {flags:#x}: a backend, 0 to {max(BackendKind)}, and {OLDER:#x}")
+        kind = BackendKind(flags & ~OLDER)
         if kind not in self._backends:
             raise Refusal(Code.UNSUPPORTED, f"this system has no {kind.name.lower()} backend")
         limits = PackageLimits(
@@ -171,6 +175,29 @@ class Models:
             return verify(data, self._trust, limits, self._calendar()), kind
         except TrustError as error:
             raise PackageRefused(Code.WRONG_KEY, str(error)) from None
+
+    def check_revision(self, header: Header, *, older: bool) -> int:
+        """Whether a package is no older than the newest of its model that was ever loaded.
+
+        Args:
+            header: of a package that has passed `check`.
+            older: an older one is permitted.
+
+        Returns:
+            The newest revision that was loaded, 0 for none.
+
+        Raises:
+            Refusal: ModelUnsupported: it is older; WrongKey: the trust store cannot be used.
+        """
+        try:
+            newest = self._trust.newest(header.model_id)
+            if header.revision < newest and not older:
+                why = f"revision {header.revision} of model {header.model_id} is older than {newest}, which was loaded"
+                raise PackageRefused(Code.MODEL_UNSUPPORTED, f"{why}: load it with the flag for older ones")
+            self._trust.note_revision(header.model_id, header.revision)
+        except TrustError as error:
+            raise PackageRefused(Code.WRONG_KEY, str(error)) from None
+        return newest
 
     def check_place(self, package: Package) -> int:
         """Whether one more model has its place.

@@ -21,7 +21,7 @@ from sw.llm.classes import Classes
 from sw.llm.config import CLASSES, ClassBudget, LlmConfig
 from sw.llm.gate import Gate
 from sw.llm.inference import Book, Inference
-from sw.llm.loaded import Models, chunk_bound_ns
+from sw.llm.loaded import OLDER, Models, chunk_bound_ns
 from sw.llm.waits import Waits
 from sw.metrics.registry import Metrics
 from sw.metrics.state import Inference as EndedInference
@@ -96,7 +96,7 @@ class LlmService:
     # ------------------------------------------------------------------ models and classes
 
     async def load(self, cap: Capability, package_handle: int, wcet_cycles: int, flags: int) -> int:
-        """LLM_LOAD: check a package and load its model; `flags` is a BackendKind.
+        """LLM_LOAD: check a package and load its model; `flags`: a BackendKind, and OLDER.
 
         The audit entry's `verified` is 1 when the package has passed every check, its signature's among them.
 
@@ -110,6 +110,7 @@ class LlmService:
             header = package.header
             counts |= {"verified": 1, "model": header.model_id, "revision": header.revision}
             graphs = self._models.check_place(package)
+            counts["newest"] = self._models.check_revision(header, older=bool(flags & OLDER))
             counts["wcet_ns"] = wcet_ns = chunk_bound_ns(wcet_cycles, header.wcet_cycles, self._clock_hz)
             model = await self._models.make(package, kind, wcet_ns, graphs)
             self.gate.capacity.check_chunk(model.backend)

@@ -88,6 +88,7 @@ class SystemConfig:
         key: signs the audit log's head record.
         llm: the LLM service; None: off, frames 0x10 to 0x16 are Unsupported and the device is left as it is.
         audit_path: of the audit log; None: in memory.
+        audit_anchor: of the copy of its head record that a start is held against, in another place; None: none.
         random: random bits for capability tokens.
         bound_ppm: utilisation that admission may give away.
         trace: whether the scheduler keeps its decisions.
@@ -99,6 +100,7 @@ class SystemConfig:
     key: PrivateKey
     llm: LlmSetup | None = None
     audit_path: Path | None = None
+    audit_anchor: Path | None = None
     random: Callable[[int], int] = secrets.randbits
     bound_ppm: int = 850_000
     trace: bool = False
@@ -174,7 +176,7 @@ async def build_system(transport: Transport, config: SystemConfig) -> System:
     driver = await Driver.probe(transport)
     clock = DeviceClock(transport)
     growth = Growth()
-    audit = AuditLog(config.audit_path, config.key, clock)
+    audit = AuditLog(config.audit_path, config.key, clock, config.audit_anchor)
     metrics = Metrics()
     scheduler = Scheduler(config.bound_ppm, trace=config.trace)
     buffers = Buffers(audit, growth)

@@ -49,7 +49,7 @@ async def _do(asker: Asker) -> bytes:
     request = asker.request
     match request.kind:
         case Kind.IOCTL:
-            return await _ioctl(asker.file, request)
+            return await _ioctl(asker)
         case Kind.CALL:
             return _json(await dispatch(asker))
         case Kind.FRAME:
@@ -59,11 +59,12 @@ async def _do(asker: Asker) -> bytes:
     raise OSError(errno.EPROTO, "no such kind of request")
 
 
-async def _ioctl(file: File, request: Request) -> bytes:
+async def _ioctl(asker: Asker) -> bytes:
+    request = asker.request
     # Where the device writes, the client's memory stays with the client: the kernel checks its pointer.
     reads = request.value >> DIRECTION_SHIFT == Direction.READ
     room = bytes(request.value >> SIZE_SHIFT & SIZE_MASK) if reads else request.payload
-    return await file.ioctl.ioctl(request.value, room)
+    return await asker.file.ioctl.ioctl(request.value, room, asker.between)
 
 
 def _json(result: dict[str, Any]) -> bytes:

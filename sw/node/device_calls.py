@@ -89,7 +89,7 @@ async def _hint(asker: Asker, asked: Json) -> Json:
         missed = await driver.registers.read(regs.HINT_MISS_COUNT) - before
         return {"hint": hint.value, "not_in_directory": missed}
     if {"va", "len"} <= asked.keys() and not asked.keys() & {"kv", "tokens"}:
-        unbound = await asker.file.ioctl.hint(hint, asked["va"], asked["len"], step)
+        unbound = await asker.file.ioctl.hint(hint, asked["va"], asked["len"], step, asker.between)
         await asker.node.driver.drain()
         return {"hint": hint.value, "not_bound": unbound}
     raise CallError(errno.EINVAL, "either va and len, or kv and tokens")

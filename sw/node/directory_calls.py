@@ -11,7 +11,7 @@ from sw.driver.types import TIERS, Entry, InsertRequest
 from sw.node.calls import FLAG, KV, STEP, WORD, Asker, Call, CallError, Json, call, parsed_kv
 from sw.regs import registers as regs
 
-_WINDOW = 4096  # entries read at once
+_WINDOW = 1024  # entries read at once
 _TIER = {"type": "integer", "minimum": 0, "maximum": TIERS - 1}
 
 

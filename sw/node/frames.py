@@ -9,11 +9,11 @@ from sw.control.frames import TOKEN_BYTES, Command, Reply, decode_replies
 from sw.control.llm_commands import InferState
 from sw.control.plane import Patience
 from sw.kernel.capability import ANY_OBJECT, ANY_RIGHT, Capability
-from sw.kernel.slices import Between
 from sw.llm.system import System
 from sw.node.file import File
 from sw.node.node import Node
 from sw.node.served import Stopping
+from sw.slices import Between
 from sw.uapi.wire import BUFFER_ANSWER
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sw.llm.models import PUBLIC_KEY
 from sw.llm.package import TrustedKey, TrustStore
-from sw.signing import PrivateKey, PublicKey
+from sw.signing import KeyFileError, PrivateKey, PublicKey
 from sw.uapi.place import TOKEN, private_folder
 
 VENDOR = "kv-cpu"  # name of the key that the shipped model is signed with
@@ -41,6 +41,11 @@ class Home:
         return self.folder / "audit.jsonl"
 
     @property
+    def anchor(self) -> Path:
+        """Copy of the log's head record, outside the folder: a start is held against it."""
+        return self.folder.with_name(self.folder.name + ".anchor")
+
+    @property
     def key(self) -> Path:
         """The service's private key."""
         return self.folder / "service.key"
@@ -61,7 +66,11 @@ class Home:
         if not self.key.exists():
             self.trust.add(TrustedKey(PublicKey.load(PUBLIC_KEY), VENDOR, None))
             PrivateKey.generate().save(self.key)
-        return PrivateKey.load(self.key)
+        try:
+            return PrivateKey.load(self.key)
+        except KeyFileError as error:
+            step = "restore it from a copy, or move it away: the next start makes a new one (docs/audit.md)"
+            raise KeyFileError(f"{error}; next step: {step}") from None
 
     def forget_tokens(self) -> None:
         """Take away the tokens of a system that has ended: they mean nothing to the next."""

@@ -15,7 +15,6 @@ from sw.codes import Refusal
 from sw.driver import Driver
 from sw.driver.binding import Bindings
 from sw.driver.ioctl import Ioctl, Tally
-from sw.kernel.slices import Between, uninterrupted
 from sw.llm.system import System
 from sw.node.events import Events
 from sw.node.file import File
@@ -23,6 +22,7 @@ from sw.node.home import Home
 from sw.node.owners import Owners
 from sw.node.served import ServedTransport
 from sw.signing import PublicKey
+from sw.slices import Between, uninterrupted
 
 SLICE_S = 0.02  # of wall time between two looks at who else asks
 FIRST_SLICE, LAST_SLICE = 10_000, 10_000_000  # cycles: a simulator does some ten thousand a second, a model millions

@@ -9,7 +9,7 @@ import errno
 from dataclasses import asdict
 
 from sw.audit import Report, verify
-from sw.audit.store import head_path
+from sw.audit.files import head_path
 from sw.kernel.capability import ANY_OBJECT, Capability, Object, Rights
 from sw.llm.package import TrustError, host_calendar
 from sw.llm.service import LlmService

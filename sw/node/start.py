@@ -47,6 +47,7 @@ async def start(transport: Transport, socket: Path, about: dict[str, Any]) -> No
         key=key,
         llm=LlmSetup(plan=plan, trust=home.trust, config=LlmConfig(limits=LIMITS)),
         audit_path=home.audit,
+        audit_anchor=home.anchor,
         pace=time.monotonic_ns,
     )
     ending = Ending()

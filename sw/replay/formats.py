@@ -62,7 +62,7 @@ def what_else(line: str) -> str | None:
         return "one request over several lines: a trace has one on each line (`jq -c . <file>`)"
     if text == "[" or re.match(r"\[\s*\{", text):
         return "a JSON array of requests: a trace has one request on each line (`jq -c '.[]' <file>`)"
-    columns = [column.strip().strip('"') for column in text.split(",")]
+    columns = [column.strip().strip('"') for column in re.split(r"[,;\t]", text)]
     if len(columns) > 1 and all(re.fullmatch(r"[A-Za-z_][\w ]*", column) for column in columns):
         named = ", ".join(columns[:3])
         return (

@@ -10,7 +10,7 @@ from typing import Any
 from sw.control.frames import Command
 from sw.kernel.capability import HOLDER, Object, Rights
 from sw.llm.config import CLASSES
-from sw.llm.loaded import BackendKind
+from sw.llm.loaded import OLDER, BackendKind
 from sw.tools.common import U64, Parser, Session, Tool, ToolError, main, number
 from sw.tools.control import Control, add_token_option, write_token
 from sw.tools.models import choose
@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument(
         "--backend", choices=[kind.name.lower() for kind in BackendKind], default="micro", help="who computes"
     )
+    load.add_argument("--older", action="store_true", help="also a revision older than the newest that was loaded")
     unload = add("unload", "unload a model")
     unload.add_argument("model", nargs="?", type=number(U32), default=0, help="its id (default: the only one)")
     budget = add("budget", "admit or change the server of a class")
@@ -73,7 +74,7 @@ def _load(options: argparse.Namespace, session: Session, control: Control) -> in
     model = choose(options.package, options.model, options.ctx)
     handle = control.buffer(model.data)
     try:
-        flags = BackendKind[options.backend.upper()]
+        flags = BackendKind[options.backend.upper()] | (OLDER if options.older else 0)
         reply = control.ask(Command.LLM_LOAD, control.admin(), handle, options.wcet_cycles, flags)
     finally:
         control.release(handle)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from tb.figures.measure import Figure
 from tb.figures.report import ABSENT, GROWTH, growth_cells, growth_head, shown_value, verdict
 from tb.figures.rows import BY_NAME
+from tb.run.page import pages
 from tb.run.provenance import shown_commit
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -22,14 +22,15 @@ Curves = Mapping[str, Any]
 
 def write_page(figures: Mapping[str, Figure], curves: Curves, about: Mapping[str, Any], path: Path) -> None:
     """Write the page: table, plots of the curves that were measured, growth tables."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    text = environment.get_template("figures.html.j2").render(
-        rows=[_row(name, figure) for name, figure in figures.items()],
-        about=f"{about['time']} · {shown_commit(about)}",
-        plots=_plots(curves),
-        tables=_tables(curves),
+    text = (
+        pages(TEMPLATES)
+        .get_template("figures.html.j2")
+        .render(
+            rows=[_row(name, figure) for name, figure in figures.items()],
+            about=f"{about['time']} · {shown_commit(about)}",
+            plots=_plots(curves),
+            tables=_tables(curves),
+        )
     )
     path.write_text(text)
 

@@ -108,7 +108,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
     return [
         ("device", options.device),
         ("trace", f"{outcome.trace}, seed {options.seed}"),
-        ("trace blocks", f"{outcome.config.trace_block:,} tokens"),
+        ("block size", f"{outcome.config.trace_block:,} tokens"),
         ("requests", f"{tally.requests:,} of {outcome.requested:,} in {tally.steps:,} steps"),
         ("slots", ", ".join(slots)),
         ("references", f"{tally.references:,}"),

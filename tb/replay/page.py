@@ -4,7 +4,6 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-import jinja2
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tb.replay.outcome import Outcome, rows
+from tb.run.page import pages
 from tb.sim.display import TIER_NAMES
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -22,11 +22,8 @@ WINDOW_STEPS = 16  # hit rate over the last steps
 
 def write_page(outcome: Outcome, path: Path) -> None:
     """Write the page; without samples it has the table only."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
-    )
     plots = _plots(outcome) if outcome.samples else []
-    text = environment.get_template("replay.html.j2").render(outcome=outcome, rows=rows(outcome), plots=plots)
+    text = pages(TEMPLATES).get_template("replay.html.j2").render(outcome=outcome, rows=rows(outcome), plots=plots)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 

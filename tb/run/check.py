@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from tb.run import process
 from tb.run.commands import say
+from tb.run.errors import UsageError
 from tb.run.lint import lint_all
 from tb.run.manifest import Manifest, audit
 from tb.run.paths import ROOT
@@ -131,8 +132,13 @@ EXTRA: dict[str, Callable[[Manifest], Counts]] = {"fpga": _fpga_tests}
 
 
 def check(manifest: Manifest, only: str | None) -> int:
-    """Run every part of PARTS, or one; a part that fails does not hide the next. Returns the exit status."""
+    """Run every part of PARTS, or one; a part that fails does not hide the next. Returns the exit status.
+
+    Raises UsageError: there is no such part.
+    """
     total = Counts()
+    if only is not None and only not in PARTS | EXTRA:
+        raise UsageError(f"ONLY={only}: one of {', '.join(PARTS | EXTRA)}")
     parts = PARTS if only is None else {only: (PARTS | EXTRA)[only]}
     for name, part in parts.items():
         say(f"{name}: ...")

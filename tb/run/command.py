@@ -5,6 +5,7 @@ Exit status: what the command returns, 1 a check failed, 2 wrong use or a machin
 
 import argparse
 import contextlib
+import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -21,6 +22,16 @@ INTERRUPTED = 130
 MAX_SEED = 2**31 - 1  # Verilator's +verilator+seed+ takes no more, and 0 means "any"
 MAX_COUNT = 1_000_000
 CRASH = "internal-error.txt"
+_WRITABLE = "it must be writable"
+NEXT_STEPS = {
+    errno.ENOSPC: "free some and call again",
+    errno.EDQUOT: "free some and call again",
+    errno.EROFS: _WRITABLE,
+    errno.EACCES: _WRITABLE,
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "close other programs",
+    errno.ENOMEM: "close other programs",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -85,9 +96,10 @@ def _guarded(body: Callable[[], int], interrupted: str) -> int:
 
 
 def machine_fault(error: OSError) -> str:
-    """What the operating system refused, with the file it is about: "sim_build: no space left on device"."""
+    """What the operating system refused, about which file, what to do: "sim_build: no space left on device; ..."."""
     what = (error.strerror or str(error)).lower()
-    return f"{error.filename}: {what}" if error.filename else what
+    step = f"; {NEXT_STEPS[error.errno]}" if error.errno in NEXT_STEPS else ""
+    return f"{f'{error.filename}: ' if error.filename else ''}{what}{step}"
 
 
 def _kept_traceback() -> str:

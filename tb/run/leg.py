@@ -3,6 +3,7 @@
 import fcntl
 import json
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -43,7 +44,12 @@ class Job:
     @property
     def repeat(self) -> str:
         """The command that repeats this run exactly."""
-        return self.leg.repeated_by or f"make sim TEST={self.leg.name}.{self.test} SEED={self.seed}"
+        if self.leg.repeated_by:
+            return self.leg.repeated_by
+        spec = self.leg.top.spec
+        tools = {"VERILATOR": spec.verilator, "CXX": spec.cxx}
+        asked = "".join(f" {name}={shlex.quote(value)}" for name, value in tools.items() if value)
+        return f"make sim TEST={self.leg.name}.{self.test} SEED={self.seed}{asked}"
 
     @property
     def folder(self) -> Path:

@@ -79,9 +79,10 @@ def _link(path: str) -> str:
     return path if path.startswith("/") else f"../../{path}"
 
 
-def _environment() -> jinja2.Environment:
+def pages(templates: Path = TEMPLATES) -> jinja2.Environment:
+    """Templates of a folder, with the style and the filters that all pages share."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([templates, TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -112,7 +113,7 @@ def write_page(
     folder: Path,
 ) -> None:
     """Write regress.html: failures, test plan, coverage, trend, runs. Without `plan` it says that there is none."""
-    text = _environment().get_template("regress.html.j2").render(
+    text = pages().get_template("regress.html.j2").render(
         data=data,
         buckets=buckets,
         plan=plan,
@@ -132,5 +133,5 @@ def write_coverage_page(data: Record, files: Mapping[str, FileCoverage], path: P
         for file, entry in files.items()
         if (source := ROOT / file).exists()
     }
-    page = _environment().get_template("coverage.html.j2")
+    page = pages().get_template("coverage.html.j2")
     path.write_text(page.render(data=data, files=files, kinds=KINDS, sources=sources))

@@ -43,14 +43,14 @@ class _Watchdog:
     """A process that ends this one's children when this one can no longer do it."""
 
     def __init__(self) -> None:
-        self.word = f"{MARK}={os.getpid()}.{secrets.token_hex(8)}"
+        self.mark = f"{os.getpid()}.{secrets.token_hex(8)}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def watch(self) -> None:
         """Start it, or start it again; the caller has `_lock`."""
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(WATCHDOG), self.word],
+                [sys.executable, "-I", "-S", str(WATCHDOG), f"{MARK}={self.mark}"],
                 env={"LC_ALL": "C.UTF-8"},
                 cwd="/",
                 stdin=subprocess.PIPE,
@@ -85,7 +85,7 @@ def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     PYTHONPATH, VERILATOR_ROOT, MAKEFLAGS, COCOTB_* and all the rest stay outside, so that a run
     does not depend on the shell it was started from.
     """
-    env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    env = {name: os.environ[name] for name in (*PASSED_ON, MARK) if name in os.environ}
     env["PATH"] = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
     env["LC_ALL"] = "C.UTF-8"
     env.update(extra or {})
@@ -161,7 +161,11 @@ def no_process_left() -> Iterator[None]:
     _stopping.clear()
     _late.clear()
     interrupted = False
+    outer = os.environ.get(MARK)
+    os.environ[MARK] = _watchdog.mark  # for children that are started in other ways than by `run`
     try:
+        with _lock:
+            _watchdog.watch()
         yield
     except KeyboardInterrupt:
         interrupted = True
@@ -171,6 +175,8 @@ def no_process_left() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
         kill_all()
         _watchdog.dismiss()
+        os.environ.pop(MARK)
+        os.environ.update({} if outer is None else {MARK: outer})
         if not interrupted:  # else threads that are still there must not start anything more
             _stopping.clear()
         for number, handler in previous.items():
@@ -228,11 +234,10 @@ def run(
 
 
 def _start(command: Sequence[str], env: Mapping[str, str], cwd: Path, out: IO[bytes]) -> "subprocess.Popen[bytes]":
-    name, _, value = _watchdog.word.partition("=")
     try:
         return subprocess.Popen(
             command,
-            env={**env, name: value},
+            env={**env, MARK: _watchdog.mark},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -10,7 +10,7 @@ from sw.uapi.place import VARIABLE
 from tb.run.paths import ROOT, VENV
 from tb.run.process import clean_env
 
-PROGRAMS = Path(__file__).resolve().parent / "programs"
+PROGRAMS = ROOT / "sw" / "uapi" / "examples"
 LIMIT_S = 600.0
 TIMES = re.compile(r"_ns\"|cycles|device time")  # of lines whose figures are the device's own
 FCNTL = """
@@ -97,4 +97,5 @@ SMOKE = Client("C program through the shim", "smoke: all good\n", source="smoke.
 LIBRARY = Client("C program with libkvcpu", "library: all good\n", source="library.c", shim=False)
 FCNTL_CLIENT = Client("fcntl.ioctl through the shim", "fcntl: (42, 1, 0, 0, 0, 0)\n", python=("-c", FCNTL))
 TOOLS = Client("kvctl and the LLM tools", None, python=("-m", "sw.tools.kvsh"), script=SCRIPT, shim=False)
-CLIENTS = (SMOKE, LIBRARY, FCNTL_CLIENT, TOOLS)
+SESSION = Client("the session of docs/tools.md", None, python=("-m", "tb.serve.sessions"), shim=False)
+CLIENTS = (SMOKE, LIBRARY, FCNTL_CLIENT, TOOLS, SESSION)

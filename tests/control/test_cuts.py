@@ -17,11 +17,11 @@ from sw.control.llm_commands import InferState
 from sw.control.plane import ControlStream, Patience
 from sw.control.stream import TIMEOUT_NS
 from sw.kernel.ring import SLOTS
-from sw.kernel.slices import uninterrupted
 from sw.llm.config import ClassBudget
 from sw.metrics import snapshots
 from sw.node.frames import progress
 from sw.run import run
+from sw.slices import uninterrupted
 from tests.control.system import split
 from tests.llm.stack import MS, Stack, Tenant, make_stack
 

@@ -8,6 +8,7 @@ import pytest
 from tb.run import check as check_module
 from tb.run import process
 from tb.run.check import EXTRA, PARTS, check, skipped
+from tb.run.errors import UsageError
 from tb.run.manifest import Manifest
 from tb.run.paths import ROOT
 
@@ -67,6 +68,11 @@ def test_a0_make_test_needs_no_fpga_tools() -> None:
         line for line in (ROOT / ".ci/run").read_text().splitlines() if "make" in line and not line.startswith("#")
     ]
     assert order[:2] == ["make sim || exit", "make test || exit"], "CI begins with README's commands, nothing before"
+
+
+def test_a_part_that_is_not_there(manifest: Manifest) -> None:
+    with pytest.raises(UsageError, match=r"^ONLY=x: one of generated files, manifest, lint, pytest, legs, fpga$"):
+        check(manifest, "x")
 
 
 def test_skip_reasons_are_counted() -> None:

@@ -31,9 +31,12 @@ def raising(error: BaseException) -> int:
         (UsageError("SEED=x: a whole number is needed"), 2, "error: SEED=x: a whole number is needed"),
         (CheckError("scores differ"), 1, "error: scores differ"),
         (KeyboardInterrupt(), 130, "interrupted: no process is left"),
-        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a/b"), 2, "error: a/b: no space left on device"),
-        (PermissionError(errno.EROFS, os.strerror(errno.EROFS), "a/b"), 2, "error: a/b: read-only file system"),
-        (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), 2, "error: too many open files"),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a/b"), 2,
+         "error: a/b: no space left on device; free some and call again"),
+        (PermissionError(errno.EROFS, os.strerror(errno.EROFS), "a/b"), 2,
+         "error: a/b: read-only file system; it must be writable"),
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), 2,
+         "error: too many open files; raise the limit of open files (ulimit -n)"),
     ],
 )  # fmt: skip
 def test_every_ending_is_one_line_and_a_status(

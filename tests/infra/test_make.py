@@ -116,6 +116,7 @@ def test_c1_nothing_is_run_without_running_the_target(checkout: Path, value: str
 def test_c1_python_is_one_program(checkout: Path, value: str) -> None:
     done = call(checkout, "setup", f"PYTHON={value}")
     assert done.returncode == 2
+    assert done.stderr.startswith(f"error: PYTHON={value}: no such program\nmake: ")
     assert "set up" not in done.stdout
     assert not (checkout / "ran").exists()
 
@@ -178,6 +179,7 @@ def test_what_a_target_runs(target: str, given: dict[str, str], steps: list[str]
         ("sim", {"PROMPT": "x", "TRACE": "t"}, "TRACE has no effect with PROMPT"),
         ("sim", {"SEEDS": "3"}, "SEEDS has no effect without TEST"),
         ("sim", {"TEST": "x", "DEBUG": "yes"}, "DEBUG=yes: 1 or 0 is needed"),
+        ("regress", {"SEEDS": ""}, "SEEDS is empty: give it a value, or leave it out"),
         ("lint", {"SEED": "3"}, "SEED has no effect on `make lint`"),
         ("pytest", {"ARGS": "-k 'x"}, "ARGS=-k 'x: no closing quotation"),
     ],

@@ -83,6 +83,23 @@ def test_d3_a_killed_runner_leaves_no_process(planted_manifest: Path, tmp_path: 
         assert not unfinished & set(CACHE.glob("work-*"))
 
 
+def test_d3_children_of_other_kinds_end_too(tmp_path: Path) -> None:
+    """Also those of a plain `subprocess.run`, as `make defects` starts its tests."""
+    program = """
+import subprocess
+from tb.run.process import clean_env, no_process_left
+with no_process_left():
+    other = subprocess.Popen(["sleep", "4711"], env=clean_env())
+    subprocess.run(["sh", "-c", "sleep 4711 & sleep 4711"])
+"""
+    mark = f"HOME={tmp_path}"
+    with started([sys.executable, "-c", program], tmp_path) as child:
+        wait_for(lambda: len(processes(mark, "sleep\x004711")) == 3, 30, "nothing was started")
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        wait_for(lambda: not processes_with(mark), 10, f"still there: {processes_with(mark)}")
+
+
 @pytest.mark.usefixtures("built")
 def test_d1_a_killed_simulator_is_reported_and_starts_no_build(planted_manifest: Path, tmp_path: Path) -> None:
     mark = f"HOME={tmp_path}"
@@ -169,7 +186,7 @@ def test_the_watchdog_ends_with_the_runner() -> None:
         "import os\nfrom tb.run import process\nwith process.no_process_left():\n    print(process.output(['true'])[0])"
     )
     result = subprocess.run(
-        [sys.executable, "-c", f"{text}\nprint(process._watchdog.word)"],
+        [sys.executable, "-c", f"{text}\nprint(process._watchdog.mark)"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     status, word = result.stdout.split()

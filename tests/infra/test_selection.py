@@ -1,5 +1,6 @@
 """Which tests TEST, SEED and SEEDS name."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,12 @@ def test_a7_an_interrupted_repetition_keeps_the_rest(manifest: Manifest, monkeyp
     with pytest.raises(KeyboardInterrupt):
         commands.run_tests(whole, "failed", None, 1, False, "never")
     assert names(selection.chosen(whole, "failed", None, 1)) == ["a.interrupted:9", "a.test_two:9"]
+
+
+def test_the_command_that_repeats_a_run() -> None:
+    assert Job(leg("a", "test_one"), "test_one", 9).repeat == "make sim TEST=a.test_one SEED=9"
+    built_with = replace(leg("a", "test_one"), top=Top(replace(SPEC, verilator="/opt/my verilator", cxx="clang++")))
+    assert Job(built_with, "test_one", 9).repeat.endswith(" SEED=9 VERILATOR='/opt/my verilator' CXX=clang++")
 
 
 def test_a7_a_damaged_record_is_one_line(manifest: Manifest) -> None:

@@ -40,6 +40,14 @@ def code_of(call: Callable[..., object], *arguments: object) -> Code:
     return refused.value.code
 
 
+def test_b5_release_is_recorded(buffers: Buffers, audit: Recorder) -> None:
+    handle = buffers.make(ALICE, b"abc")
+    buffers.release(ALICE, handle)
+    assert audit.last == Entry("alice", ALICE.id, "buffer.release", f"buffer:{handle}", 0, {"bytes": 3})
+    code_of(buffers.release, BOB, handle)
+    assert (audit.last.holder, audit.last.code) == ("bob", Code.NOT_FOUND)
+
+
 def test_make_get_release(buffers: Buffers, audit: Recorder) -> None:
     data = bytearray(b"prompt")
     handle = buffers.make(ALICE, bytes(data))

@@ -206,6 +206,14 @@ def test_every_decision_is_one_entry_and_none_has_a_token(caps: Capabilities, au
     assert all(str(token) not in repr(entry) and f"{token:x}" not in repr(entry) for entry in audit.entries)
 
 
+def test_b5_an_issued_capability_is_recorded_with_holder_and_end(caps: Capabilities, audit: Recorder) -> None:
+    caps.issue("alice/x", Rights.STREAM, Object.LLM, 5_000)
+    counts = {"issued": 1, "rights": 4, "objects": 4, "expires_ns": 5_000}
+    assert audit.last == Entry("", None, "capability.issue", "alice/x", 0, counts)
+    assert code_of(caps.issue, "bob", Rights.STREAM, Object.LLM, 1 << 64) is Code.BAD_ARGUMENT
+    assert audit.last.obj == "bob"
+
+
 class Full(Exception):
     pass
 

@@ -213,3 +213,64 @@ def test_replace_is_whole(tmp_path: Path) -> None:
     assert path.read_bytes() == b"two"
     assert path.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+SMALL_ORDER = [
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+]
+NOT_CANONICAL = [
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+]
+
+
+@pytest.mark.parametrize("raw", [*SMALL_ORDER, *NOT_CANONICAL])
+def test_b5_keys_that_anybody_can_sign_for_are_not_trusted(store: TrustStore, raw: str) -> None:
+    """Not taken in, not read from a file, not found in a store where they were put by hand."""
+    key = PublicKey(bytes.fromhex(raw))
+    with pytest.raises(TrustError, match="small order"):
+        store.add(TrustedKey(key, "weak", None))
+    with pytest.raises(KeyFileError, match="small order"):
+        PublicKey.parse(key.text(), "weak.pub")
+    text = json.dumps({"expires": None, "name": "weak", "public_key": raw})
+    ownerfile.create(file_of(store, key), text.encode())
+    with pytest.raises(TrustError, match="is not a trusted key"):
+        store.find(key.key_id)
+
+
+def test_b5_a_key_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends while it makes one leaves no empty key behind."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "service.key"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            PrivateKey(bytes(32)).save(path)
+    assert not path.exists()
+    PrivateKey(bytes(32)).save(path)
+    with pytest.raises(KeyFileError, match="File exists"):
+        PrivateKey(bytes([1]) * 32).save(path)
+    assert PrivateKey.load(path).public == PrivateKey(bytes(32)).public
+    assert [file.name for file in tmp_path.iterdir()] == ["service.key"]
+
+
+def test_b5_revisions(store: TrustStore) -> None:
+    assert store.newest(7) == 0
+    for revision, newest in ((2, 2), (1, 2), (3, 3)):
+        store.note_revision(7, revision)
+        assert (store.newest(7), store.newest(8)) == (newest, 0)
+    assert TrustStore(store.path).newest(7) == 3
+    assert len(store.trusted()) == 1, "the record is no key"
+    (store.path / "revisions").write_bytes(b"[1]")
+    with pytest.raises(TrustError, match="is not the record of revisions"):
+        store.newest(7)

@@ -15,7 +15,7 @@ from sw.control.frames import Command, Reply
 from sw.control.llm_commands import InferState
 from sw.llm.backend import Sampling
 from sw.llm.config import ClassBudget, Limits
-from sw.llm.loaded import BackendKind
+from sw.llm.loaded import OLDER, BackendKind
 from sw.llm.package import TrustedKey, sign
 from sw.llm.stub import summarize
 from sw.metrics import snapshots
@@ -76,6 +76,25 @@ def test_package_is_refused(name: str, tmp_path: Path) -> None:
     assert stack.tenant("t").start().code is Code.NO_MODEL
     if not limits:
         assert stack.admin.load(package()).fields == (1,)
+
+
+def test_b5_an_older_revision_needs_a_permission(tmp_path: Path) -> None:
+    """Also after a restart; the permission is in the audit entry, and does not make the older one the newest."""
+    stack = make_stack(tmp_path, load=False)
+    for revision, flags, code, newest in (
+        (2, 0, Code.OK, 0), (1, 0, Code.MODEL_UNSUPPORTED, None), (2, 0, Code.OK, 2), (1, OLDER, Code.OK, 2),
+        (1, 0, Code.MODEL_UNSUPPORTED, None), (3, 0, Code.OK, 2), (2, 0, Code.MODEL_UNSUPPORTED, None),
+    ):  # fmt: skip
+        assert stack.admin.load(package(1, revision=revision), flags=flags).code is code, revision
+        entry = stack.decisions("llm.load")[-1]
+        assert (entry["code"], entry["revision"], entry["flags"], entry.get("newest")) == (
+            code, revision, flags, newest,
+        )  # fmt: skip
+        if code is Code.OK:
+            stack.admin.ask(Command.LLM_UNLOAD, 1)
+    again = make_stack(tmp_path, load=False, keep_trust=True)
+    assert again.admin.load(package(1, revision=2)).code is Code.MODEL_UNSUPPORTED
+    assert again.admin.load(package(2, revision=1)).code is Code.OK, "another model"
 
 
 def test_expired_key(tmp_path: Path) -> None:

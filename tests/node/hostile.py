@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -68,10 +69,12 @@ def _dies(path: Path, token: int) -> None:
     """A process that begins inferences and is killed."""
     child = os.fork()
     if not child:
-        with Client(path) as client:
-            for _ in range(8):
-                _, handle = client.buffer(token, PROMPT)
-                client.frames(encode_request(Command.LLM_INFER_START, token, handle, 64, 1, 0))
+        try:  # whatever happens, this process must not live on as another hostile client
+            with Client(path) as client:
+                for _ in range(8):
+                    _, handle = client.buffer(token, PROMPT)
+                    client.frames(encode_request(Command.LLM_INFER_START, token, handle, 64, 1, 0))
+        finally:
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
     time.sleep(0.05)
@@ -122,7 +125,9 @@ KINDS: dict[str, Callable[[Path, int], None]] = {
 
 
 def worker(kind: str, path: Path, token: int) -> NoReturn:
-    """Do one kind of harm until killed; whatever the node answers is fine."""
-    while True:
+    """Do one kind of harm until killed, or until whoever started it has gone; whatever the node answers is fine."""
+    parent = os.getppid()
+    while os.getppid() == parent:
         with suppress(NodeError, OSError):
             KINDS[kind](path, token)
+    sys.exit(0)

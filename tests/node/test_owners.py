@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 from sw.node.client import CallRefused, Client
-from sw.node.home import Home, home_of
 from sw.node.server import Server
-from sw.tools.control import read_token
 from tests.node.serving import settled
-from tests.node.test_service import Tenant, read, start, user  # noqa: F401 - a fixture
+from tests.node.tenant import Tenant, read, start
 
 KV = "5:0:0:0"
 ACTS: dict[str, dict[str, Any]] = {
@@ -25,16 +23,6 @@ ACTS: dict[str, dict[str, Any]] = {
     "bind": {"va": 4096, "len": 1, "kv": KV},
     "hint": {"hint": "evict", "kv": KV, "tokens": 1},
 }
-
-
-@pytest.fixture
-def home(server: Server) -> Home:
-    return Home(home_of(server.path))
-
-
-@pytest.fixture
-def admin(client: Client, home: Home) -> Tenant:
-    return Tenant(client, read_token(home.admin_token))
 
 
 def denied(client: Client, name: str, **arguments: Any) -> str:
@@ -119,7 +107,7 @@ def test_b5_a_capability_for_something_else_is_none(server: Server, admin: Tenan
     assert (last["operation"], last["object"], last["holder"], last["code"]) == ("device.free", "request:5", "admin", 0)
 
 
-def test_b5_a_tokenless_free_ends_nobodys_inference(user: Tenant, server: Server) -> None:  # noqa: F811
+def test_b5_a_tokenless_free_ends_nobodys_inference(user: Tenant, server: Server) -> None:
     infer_id = start(user)
     service = server.node.system.service
     assert service is not None
@@ -156,7 +144,7 @@ def test_a2_ids_of_the_service_are_refused_to_users(admin: Tenant, client: Clien
     client.call("insert", kv="32767:0:0:0")
 
 
-def test_a2_a_users_blocks_and_inferences_do_not_meet(user: Tenant, client: Client) -> None:  # noqa: F811
+def test_a2_a_users_blocks_and_inferences_do_not_meet(user: Tenant, client: Client) -> None:
     for request in range(1, 20):
         client.call("insert", kv=f"{request}:0:0:0", tier=1)
     for _ in range(3):

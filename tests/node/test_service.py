@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import errno
 import json
-import socket
 import stat
-import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sw.audit import AuditError, AuditUnavailable
 from sw.codes import Code
-from sw.control.frames import Command, Reply, decode_reply, encode_request
-from sw.control.llm_commands import InferState
+from sw.control.frames import Command, decode_reply
 from sw.driver import Driver
 from sw.driver.registers import Event
-from sw.kernel.slices import uninterrupted
-from sw.llm.models import PACKAGE
 from sw.llm.stub import summarize
 from sw.metrics import schema
-from sw.node import frames, service_calls
+from sw.node import frames
 from sw.node.client import CallRefused, Client, NodeError
 from sw.node.dispatch import CALLS
 from sw.node.home import Home, home_of
@@ -31,83 +25,21 @@ from sw.node.served import SLICE_NS, ServedTransport, Stopping
 from sw.node.server import Server
 from sw.regs import registers as regs
 from sw.run import run
+from sw.slices import uninterrupted
 from sw.tools.control import read_token
 from sw.transport.base import WaitIrq, Write
 from sw.transport.model import ModelTransport
 from sw.uapi.place import NAME
-from sw.uapi.wire import MOST, Kind, Request
-from tests.node.serving import model_node, serving, settled
+from sw.uapi.wire import Kind
+from tests.node.serving import model_node, serving
+from tests.node.tenant import PROMPT, Tenant, read, start
 
-PROMPT = b"The KV cache of a long prompt is moved between memory tiers."
-STUB = 1
 VECTORS = (
     "4300010008000000214c5254435f5353",
     "430004000c000000214c5254435f535364000000",
     "4300060020000000214c5254435f535350c3000000000000400d030000000000400d030000000000",
     "4300100018000000214c5254435f535301000000a86100000000000000000000",
 )
-
-
-class Tenant:
-    """Frames and calls with one token."""
-
-    def __init__(self, client: Client, token: int) -> None:
-        self.client, self.token = client, token
-
-    def ask(self, command: Command, *arguments: int) -> Reply:
-        return decode_reply(self.client.frames(encode_request(command, self.token, *arguments)))
-
-    def buffer(self, data: bytes) -> int:
-        code, handle = self.client.buffer(self.token, data)
-        assert code is Code.OK
-        return handle
-
-    def call(self, name: str, **arguments: Any) -> dict[str, Any]:
-        return self.client.call(name, token=self.token, **arguments)
-
-    def granted(self, holder: str, *rights: str) -> Tenant:
-        given = self.call("grant", holder=holder, rights=list(rights), objects=["model", "llm"])
-        return Tenant(self.client, given["token"])
-
-
-@pytest.fixture
-def home(server: Server) -> Home:
-    return Home(home_of(server.path))
-
-
-@pytest.fixture
-def admin(client: Client, home: Home) -> Tenant:
-    return Tenant(client, read_token(home.admin_token))
-
-
-@pytest.fixture
-def user(admin: Tenant) -> Tenant:
-    """Of the administrator's own name, with the stub loaded."""
-    tenant = admin.granted("admin", "submit", "stream")
-    handle = tenant.buffer(PACKAGE.read_bytes())
-    assert admin.ask(Command.LLM_LOAD, handle, 0, STUB).fields == (1,)
-    return tenant
-
-
-def start(tenant: Tenant, prompt: bytes = PROMPT, max_tokens: int = 96, deadline_ns: int = 0) -> int:
-    handle = tenant.buffer(prompt)
-    reply = tenant.ask(Command.LLM_INFER_START, handle, max_tokens, 0, deadline_ns)
-    assert tenant.client.buffer(tenant.token, release=handle)[0] is Code.OK
-    assert reply.code is Code.OK
-    return reply.fields[0]
-
-
-def read(tenant: Tenant, infer_id: int) -> list[int]:
-    """All tokens of an inference that ends well; every poll comes back with something."""
-    tokens: list[int] = []
-    while True:
-        reply = tenant.ask(Command.LLM_INFER_POLL, infer_id, 12)
-        _, state, _, count, first, *new = reply.fields
-        assert first == len(tokens)
-        tokens += new
-        if state == InferState.DONE and count < 12:
-            return tokens
-        assert count
 
 
 # ---------------------------------------------------------------- frames
@@ -202,90 +134,6 @@ def test_buffers(client: Client, user: Tenant, admin: Tenant) -> None:
         assert client.exchange(Kind.BUFFER, 0, bytes(size)).value == errno.EINVAL
 
 
-def test_b3_an_unknown_token_pays_for_its_attempts_alone(server: Server, client: Client, admin: Tenant) -> None:
-    """Hundreds of guesses: a bounded number of audit entries that tells how many there were, and others go on."""
-    entries = server.node.system.audit.entries
-    before = len(entries())
-    with Client(server.path) as guesser:
-        begun = time.monotonic()
-        frame = encode_request(Command.LLM_STATUS, 12345)
-        for _ in range(40):
-            guesser.frames(frame * 20)
-        assert time.monotonic() - begun > 1, "who guesses waits"
-        client.call("info")
-    failed = [e for e in entries()[before:] if e["operation"] == "capability.check" and e["code"] == 5]
-    windows = time.monotonic() - begun + 2
-    assert 0 < len(failed) <= 16 * windows
-    told = len(failed) + sum(e.get("unrecorded", 0) for e in failed)
-    failures = server.node.system.capabilities.failures
-    assert told + failures.unrecorded == failures.total >= 800
-
-
-def test_b3_noise_is_bounded(server: Server, client: Client) -> None:
-    """As many bytes as a packet may have, none of them a frame: every fault is replied, few are recorded."""
-    entries = server.node.system.audit.entries
-    before = len(entries())
-    replies = client.frames(b"\x43" * MOST[Kind.FRAME])
-    assert len(replies) == 10 * MOST[Kind.FRAME] // 8
-    assert len(entries()) - before <= 32
-    with pytest.raises(NodeError, match="a request of 4,097 bytes, of this kind at most 4,096; send it in parts"):
-        client.frames(b"\x43" * (MOST[Kind.FRAME] + 1))
-
-
-def test_b3_what_a_dead_client_has_begun_ends_with_it(server: Server, admin: Tenant, user: Tenant) -> None:
-    """Sixteen clients are gone after INFER_START, with a buffer each: the seventeenth is served."""
-    service = server.node.system.service
-    assert service is not None
-    for _ in range(16):
-        with Client(server.path) as dying:
-            start(Tenant(dying, user.token))
-            Tenant(dying, user.token).buffer(b"left behind")
-    assert settled(lambda: not service.book.live)
-    assert settled(lambda: len(server.node.system.buffers) == 1), "the package's alone"
-    assert bytes(read(user, start(user))) == summarize(PROMPT)
-
-
-def test_b3_who_polls_last_is_whom_an_inference_ends_with(server: Server, user: Tenant) -> None:
-    service = server.node.system.service
-    assert service is not None
-    with Client(server.path) as starter, Client(server.path) as reader:
-        infer_id = start(Tenant(starter, user.token))
-        Tenant(reader, user.token).ask(Command.LLM_INFER_POLL, infer_id, 1)
-        starter.close()
-        assert settled(lambda: len(server.node.files) == 2)
-        reader.call("info")
-        assert infer_id in service.book.live
-    assert settled(lambda: infer_id not in service.book.live)
-
-
-def test_b8_steps_without_end_hold_up_nobody(server: Server, client: Client, admin: Tenant) -> None:
-    """A source into a sink, 2^32 - 1 steps: others are answered, and the steps end when nobody waits for them."""
-    for command, arguments in (
-        (Command.CREATE_GRAPH, ()),
-        (Command.ADD_CHANNEL, (0,)),
-        (Command.ADD_OPERATOR, (2, 0xFFFF, 0, 1, 0)),
-        (Command.ADD_OPERATOR, (3, 0, 0xFFFF, 2, 0)),
-    ):
-        assert admin.ask(command, *arguments).code is Code.OK
-    mine, reply_to = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    frame = encode_request(Command.START_GRAPH, admin.token, 2**32 - 1)
-    with Client(server.path) as endless:
-        with reply_to:
-            Request(Kind.FRAME, 0, frame, reply_to).send(endless._socket)
-        waits = []
-        for step in range(1, 51):
-            begun = time.monotonic()
-            client.call("step", step=step)
-            waits.append(time.monotonic() - begun)
-        assert sorted(waits)[-2] < 0.5, f"of 50 steps beside the graph the slowest took {sorted(waits)[-3:]} s"
-        mine.close()
-        started = lambda: [e for e in server.node.system.audit.entries() if e["operation"] == "graph.start"]  # noqa: E731
-        assert settled(lambda: bool(started()))
-    (entry,) = started()
-    assert (entry["asked"], entry["code"]) == (2**32 - 1, 0)
-    assert 0 < entry["steps"] < 2**32 - 1
-
-
 # ---------------------------------------------------------------- calls
 
 
@@ -342,25 +190,6 @@ def test_b5_metrics_and_lists_show_a_holder_its_own(admin: Tenant, user: Tenant)
     assert (listed(alice), listed(bob), listed(admin)) == (set(), {alive}, {alive})
 
 
-def test_b3_in_flight_inferences_are_listed_and_cancelled(admin: Tenant, server: Server) -> None:
-    owner, other = admin.granted("alice", "submit", "stream"), admin.granted("bob", "submit", "stream")
-    admin.granted("admin", "submit")
-    package = admin.granted("admin", "submit")
-    assert admin.ask(Command.LLM_LOAD, package.buffer(PACKAGE.read_bytes()), 0, STUB).code is Code.OK
-    first, second = start(owner), start(owner)
-    (row,) = [one for one in admin.call("inferences")["inferences"] if one["infer_id"] == first]
-    assert (row["holder"], row["state"], row["class"], row["max_tokens"]) == ("alice", "queued", 0, 96)
-    with pytest.raises(CallRefused, match=r"NotFound \(17\): no inference"):
-        other.call("cancel", infer_id=first)
-    assert owner.call("cancel", infer_id=first) == {"infer_id": first, "state": "cancelled"}
-    assert admin.call("cancel", infer_id=second)["state"] == "cancelled"
-    entries = server.node.system.audit.entries()[-2:]
-    assert [(e["operation"], e["holder"], e["object"]) for e in entries] == [
-        ("llm.cancel", "admin", f"infer:{second}"),
-        ("llm.infer.cancel", "alice", f"infer:{second}"),
-    ]
-
-
 def test_a2_a_refused_frame_has_a_reason(user: Tenant) -> None:
     assert user.client.call("reason") == {"reason": ""}
     handle = user.buffer(PROMPT)
@@ -371,43 +200,6 @@ def test_a2_a_refused_frame_has_a_reason(user: Tenant) -> None:
     assert user.client.call("reason") == {"reason": ""}
 
 
-def test_b4_an_audit_that_takes_long_holds_up_nobody(
-    admin: Tenant, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Verification runs beside the others; a second one waits for the first."""
-    at_work, go_on = threading.Event(), threading.Event()
-    real, running = service_calls.verify, []
-
-    def slowly(*arguments: Any) -> Any:
-        running.append(True)
-        assert len(running) == 1
-        at_work.set()
-        assert go_on.wait(20)
-        running.pop()
-        return real(*arguments)
-
-    monkeypatch.setattr(service_calls, "verify", slowly)
-    told: list[dict[str, Any]] = []
-
-    def ask() -> None:
-        with Client(server.path) as auditor:
-            told.append(Tenant(auditor, admin.token).call("audit"))
-
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    assert at_work.wait(20)
-    begun = time.monotonic()
-    for step in range(1, 21):
-        admin.client.call("step", step=step)
-    assert time.monotonic() - begun < 5
-    assert not told
-    go_on.set()
-    for thread in threads:
-        thread.join(20)
-    assert [report["whole"] for report in told] == [True, True]
-
-
 def test_an_administrator_of_one_object_stays_one(admin: Tenant) -> None:
     given = admin.call("grant", holder="ops", rights=["admin"], objects=["llm"])
     ops = Tenant(admin.client, given["token"])
@@ -416,18 +208,6 @@ def test_an_administrator_of_one_object_stays_one(admin: Tenant) -> None:
     with pytest.raises(CallRefused, match=r"AuthFailed \(5\)"):
         ops.call("revoke", id=1)
     ops.call("grant", holder="ops", rights=["submit"], objects=["llm"])
-
-
-def test_b3_tokens_are_bounded_before_work(user: Tenant) -> None:
-    begun = time.monotonic()
-    assert user.call("text", tokens=[65] * 4096) == {"hex": "41" * 4096}
-    for refused in ([65] * 4097, [65] * 20_000, list(range(4100))):
-        with pytest.raises(CallRefused, match=r"^tokens: \[.* is too long$") as caught:
-            user.call("text", tokens=refused)
-        assert len(str(caught.value)) < 400
-    with pytest.raises(CallRefused, match=r"a request of 3,000,0.. bytes, of this kind at most 65,536"):
-        user.call("text", tokens=[65] * 1_000_000)
-    assert time.monotonic() - begun < 3
 
 
 def test_text_of_no_tokens_and_of_no_model(user: Tenant) -> None:

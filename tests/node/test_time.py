@@ -9,21 +9,15 @@ import pytest
 from sw.codes import Code
 from sw.control.frames import Command
 from sw.control.llm_commands import InferState
+from sw.llm.models import PACKAGE
 from sw.node.client import Client
-from sw.node.home import Home, home_of
 from sw.node.server import Server
-from sw.tools.control import read_token
-from tests.node.test_service import PACKAGE, Tenant, read, start, user  # noqa: F401 - a fixture
+from tests.node.tenant import Tenant, read, start
 
 MICRO = 0
 
 
-@pytest.fixture
-def admin(client: Client, server: Server) -> Tenant:
-    return Tenant(client, read_token(Home(home_of(server.path)).admin_token))
-
-
-def test_a5_two_hundred_prompts_in_a_row(user: Tenant, server: Server) -> None:  # noqa: F811
+def test_a5_two_hundred_prompts_in_a_row(user: Tenant, server: Server) -> None:
     """More than a window's limit of the service by itself, and more compute than its class has budget in a period."""
     begun = time.monotonic()
     for number in range(200):
@@ -34,7 +28,7 @@ def test_a5_two_hundred_prompts_in_a_row(user: Tenant, server: Server) -> None: 
 
 
 def test_a5_a_window_passes_with_the_wall_clock(
-    user: Tenant,  # noqa: F811
+    user: Tenant,
     server: Server,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -288,6 +288,7 @@ def test_f2_a_block_size_is_a_number(tmp_path: Path, value: object) -> None:
             "a CSV table (TIMESTAMP, ContextTok",
         ),
         (b"Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n", "a CSV table (Timestamp, Model, "),
+        (b"time;input tokens;output tokens\n", "a CSV table (time, input tokens, output tokens, ...)"),
         (b"\xef\xbb\xbfarrived_at,num_prefill_tokens\n", "a CSV table (arrived_at, num_prefill_tokens, ...)"),
         (b'[{"timestamp": 0}]', "a JSON array of requests: a trace has one request on each line (`jq"),
         (b"[\n  {\n", "a JSON array of requests"),

@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sw import ownerfile
-from sw.signing import KEY_BYTES, PublicKey
+from sw.signing import PublicKey
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 FILE = re.compile(r"[0-9a-f]{64}\.json")
 MAX_FILE = 1024
+REVISIONS = "revisions"
+MAX_REVISIONS = 1 << 20
 
 Calendar = Callable[[], datetime]
 """Calendar time, with a time zone: what expiry is judged by."""
@@ -64,10 +66,12 @@ class TrustStore:
         """Trust a key, or change its name or expiry.
 
         Raises:
-            TrustError: the store cannot be written, or others may touch it.
+            TrustError: the store cannot be written, others may touch it, or nothing can be verified with the key.
         """
         if not NAME.fullmatch(key.name):
             raise TrustError(f"{key.name!r}: a key's name has 1 to 64 letters, digits and . _ @ -")
+        if not key.public.sound:
+            raise TrustError(f"{key.name}: no Ed25519 public key: of small order, or not in its one encoding")
         record = {
             "expires": None if key.expires is None else key.expires.astimezone(UTC).strftime(TIME),
             "name": key.name,
@@ -126,6 +130,46 @@ class TrustStore:
         found = (self.find(bytes.fromhex(name)) for name in names)
         return [key for key in found if key is not None]
 
+    # ------------------------------------------------------------------ revisions of models
+
+    def newest(self, model_id: int) -> int:
+        """The newest revision of a model that was ever loaded with this store; 0 for none.
+
+        Raises:
+            TrustError: the record cannot be used.
+        """
+        return self._revisions().get(str(model_id), 0)
+
+    def note_revision(self, model_id: int, revision: int) -> None:
+        """A revision of a model is loaded; an older one changes nothing.
+
+        Raises:
+            TrustError: the record cannot be used or written.
+        """
+        known = self._revisions()
+        if revision <= known.get(str(model_id), 0):
+            return
+        data = json.dumps({**known, str(model_id): revision}, sort_keys=True).encode() + b"\n"
+        try:
+            ownerfile.replace(self.path / REVISIONS, data)
+        except OSError as error:
+            raise self._error(error) from None
+
+    def _revisions(self) -> dict[str, int]:
+        path = self.path / REVISIONS
+        try:
+            self._check_directory()
+            record = json.loads(ownerfile.read(path, MAX_REVISIONS))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise self._error(error) from None
+        except (ValueError, RecursionError):
+            record = None
+        if not isinstance(record, dict) or not all(type(number) is int for number in record.values()):
+            raise TrustError(f"{path} is not the record of revisions: restore it, or remove it to forget them")
+        return record
+
     def _file(self, key_id: bytes) -> Path:
         return self.path / f"{key_id.hex()}.json"
 
@@ -143,7 +187,7 @@ def _parse(data: bytes, path: Path) -> TrustedKey:
             raise ValueError
         expires, name, raw = record["expires"], record["name"], bytes.fromhex(record["public_key"])
         when = None if expires is None else datetime.strptime(expires, TIME).replace(tzinfo=UTC)
-        if not NAME.fullmatch(name) or len(raw) != KEY_BYTES:
+        if not NAME.fullmatch(name) or not PublicKey(raw).sound:
             raise ValueError
     except (ValueError, TypeError, RecursionError):
         raise TrustError(f"{path} is not a trusted key") from None
