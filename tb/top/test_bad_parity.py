@@ -87,7 +87,7 @@ class test_every_bit(BitTest):
                 self.ctx.compare("hits", 0, int((await self.bench.lookups(0, [addr]))["hit"].sum()), taken=taken)
                 result = await self.r.insert(addr, tokens=1, tier=1)
                 if word == BadParity.META or taken + 1 < len(places):
-                    free = next(p for p in places if p not in state.bad or word == BadParity.META)
+                    free = next(p for p in places if not state.bad.get(p, BadParity(0)) & BadParity.TAG)
                     self.ctx.compare("INSERT", (Status.OK, free), (result.status, result.index), taken=taken)
                     await self.r.command(Command.REMOVE, addr)
                 else:  # all are unusable
