@@ -25,7 +25,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga sim serve llm-quick test pytest lint regs regress bench waves defects mutate fpga-check list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs sim serve llm-quick test pytest lint regs regress bench waves defects mutate fpga-check docs exports list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ setup: ## install the pinned tools into .venv (every other target does it by its
 
 setup-fpga: ## the same, and the FPGA and formal tools
 	@$(SETUP) --fpga
+
+setup-docs: ## the same, and the tools of `make docs` and `make exports`
+	@$(SETUP) --docs
 
 sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
 ##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
@@ -99,6 +102,13 @@ bench: setup ## measure every figure of docs/figures.md against its target (half
 
 fpga-check: setup-fpga ## would this RTL make a good bitstream: lint, synthesis, budgets, timing, bitstream, netlist (docs/fpga.md)
 ##   ONLY=<parts>    of lint, u250, ecp5, place, netlist (with commas between)
+	@$(PY) -m tb.make $@
+
+docs: setup-docs ## the documentation as a site in sim_build/site, with search, without network
+	@$(PY) -m tb.make $@
+
+exports: setup-docs ## the registers as IP-XACT, UVM, pyuvm and HTML in sim_build/exports
+	@mkdir -p sim_build/exports
 	@$(PY) -m tb.make $@
 
 waves: setup ## run one test with waves from time 0

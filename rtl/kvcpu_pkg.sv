@@ -11,7 +11,7 @@ package kvcpu_pkg;
   localparam int unsigned IndexW = 16;  // entry index, row * LANES + bank
   localparam int unsigned RowW = 14;  // 65,536 entries over 4 banks
   localparam int unsigned SlotW = 16;  // slot number inside a tier
-  localparam int unsigned OfferW = 3;  // counts a pool's offers: an INSERT sees seven at most go by
+  localparam int unsigned OfferW = 3;  // counts a pool's head slots: at most seven pass during an INSERT
   localparam int unsigned CountW = 17;  // 0 .. 65,536 of anything
   localparam int unsigned MoveIdW = 7;  // DMA moves in flight, at most 128
   localparam int unsigned GenerationW = 16;  // see item_t.generation
@@ -244,7 +244,7 @@ package kvcpu_pkg;
     logic                 inserts;       // OpInsert: looks for a slot
     move_e                end_move;      // OpEnd: how it ends
     logic                 removes;       // OpRemove: the entry goes
-    logic                 puts;          // a slot goes back
+    logic                 puts;          // a slot is freed
     logic                 put_held;      // it is held until the fence (a migration left it)
     tier_e                put_tier;
     logic [SlotW-1:0]     put_slot;
@@ -257,7 +257,7 @@ package kvcpu_pkg;
     tier_e                push_target;   // item_t.target
     logic                 writes_tag;    // the tag is written back, whatever S3 adds
     logic                 writes_meta;   // the meta word is
-    status_e              status;        // directory commands: unless a slot or a place in a queue lacks
+    status_e              status;        // directory commands: unless a slot or a place in a queue is missing
     move_e                move;          // OpStart, OpEnd: unless the move starts
     logic                 underflow;     // OpRelease at REF_COUNT 0
     logic                 saturated;     // OpShare at REF_COUNT 255
@@ -312,7 +312,7 @@ package kvcpu_pkg;
     logic [7:0]         token_end;  // of the entry's tag
     logic [1:0]         tier;       // the same; OpInsert of a new key: its own
     logic [SlotW-1:0]   slot;       // the same; OpInsert of a new key: the slot that it may take, or has
-    logic [OfferW-1:0]  ins_offer;  // the offer of that slot
+    logic [OfferW-1:0]  ins_offer;  // the number of that head slot
     logic               kept;       // OpInsert: it has its slot, in `slot`
     logic               eng_read;   // accesses of the insert search
     logic               eng_write;
@@ -378,7 +378,7 @@ package kvcpu_pkg;
     logic [TierCount-1:0][CountW-1:0]    high;
   } cfg_t;
 
-  /// What a scan uses, as it stood at the scan's start.
+  /// What a scan uses, as it was at the start of the scan.
   typedef struct packed {
     logic [31:0]                 step;
     logic [7:0]                  w_r;

@@ -9,40 +9,58 @@ Exit status: 0 done and nothing differs, 1 a difference, 2 wrong use or no event
 """
 
 import sys
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path
 
-from tb.events.log import EventLogError, open_log, read
-from tb.events.records import Kind
+from tb.events.decode import Array
+from tb.events.fields import description
+from tb.events.log import EventLogError, at, first_divergence, load, open_log, read, sizes
 from tb.events.text import first_difference, text
 from tb.harness.context import Mismatch
 from tb.run.command import Parser, run_command
 from tb.run.errors import CheckError, UsageError
 from tb.scoreboard.offline import replay_log
 
+STREAMS = [stream for stream in description().streams.values() if not stream.bench]
+
 
 def show(path: Path, kind: str | None, first: int, last: int, limit: int) -> int:
     """Print records of a window of cycles."""
-    for record, values in islice(read(open_log(path), Kind[kind] if kind else None, first, last), limit):
+    for record, values in islice(read(open_log(path), kind, first, last), limit):
         print(text(record, values))
     return 0
 
 
 def compare(one: Path, other: Path) -> int:
     """Print the first record in which two logs differ, and its first field that does; 0 when they are equal."""
-    count = 0
-    for left, right in zip_longest(read(open_log(one)), read(open_log(other))):
-        if left == right:
-            count += 1
-            continue
-        print(f"record {count}: the runs differ from here")
-        if left and right and left[0] == right[0]:
-            print(f"  {left[0].name}, {first_difference(left[0], left[1], right[1])}")
-        for path, found in ((one, left), (other, right)):
-            print(f"  {path}: {text(*found) if found else 'ends'}")
+    left, right = open_log(one), open_log(other)
+    if sizes(left) != sizes(right):
+        print(f"the devices differ: {sizes(left)} and {sizes(right)}")
         return 1
-    print(f"{count} records, all equal")
-    return 0
+    streams = {s.number: (load(left, s.number), load(right, s.number)) for s in STREAMS}
+    places = {number: first_divergence(*pair) for number, pair in streams.items()}
+    found = [
+        (min(int(words[place, 0]) for words in streams[number] if place < len(words)), number, place)
+        for number, place in places.items()
+        if place is not None
+    ]
+    if not found:
+        print(f"{sum(len(words) for words, _ in streams.values())} records, all equal")
+        return 0
+    _, number, place = min(found)
+    tell_difference((one, other), streams[number], number, place)
+    return 1
+
+
+def tell_difference(paths: tuple[Path, Path], streams: tuple[Array, Array], number: int, place: int) -> None:
+    """Print what two logs have at the place where they differ first."""
+    print(f"record {place} of stream {STREAMS[number].name}: the runs differ from here")
+    records = [at(words, number, place) if place < len(words) else None for words in streams]
+    left, right = records
+    if left and right and left[0] == right[0]:
+        print(f"  {left[0].name}, {first_difference(left[0], left[1], right[1])}")
+    for path, found in zip(paths, records, strict=True):
+        print(f"  {path}: {text(*found) if found else 'ends'}")
 
 
 def replay(path: Path) -> int:
@@ -56,7 +74,9 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(dest="command", required=True)
     shown = commands.add_parser("show", help="print records")
     shown.add_argument("file", type=Path)
-    shown.add_argument("--kind", choices=[kind.name for kind in Kind])
+    shown.add_argument(
+        "--kind", choices=[record.name for record in description().logged], metavar="KIND", help="one kind"
+    )
     shown.add_argument("--from", dest="first", type=int, default=0, metavar="CYCLE")
     shown.add_argument("--to", dest="last", type=int, default=2**62, metavar="CYCLE")
     shown.add_argument("--limit", type=int, default=100, help="records at most (default 100)")

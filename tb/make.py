@@ -16,6 +16,7 @@ from tb.run.errors import UsageError
 
 PREFIX = "KVCPU_MAKE_"
 GOALS = f"{PREFIX}GOALS"
+OUTPUT = "sim_build"
 TOOLS = ("VERILATOR", "CXX")
 REPLAY = ("TRACE", "REQUESTS", "BLOCK_SIZE", "TIME_UNIT")
 DEVICE = ("SEED", "ENTRIES", "LANES", "PORTS", "BACKEND", *TOOLS)
@@ -119,6 +120,19 @@ def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
 
 
+def _docs(_given: Values) -> list[Step]:
+    return [Step("sphinx", ("-q", "-W", "--keep-going", "-b", "html", "docs", f"{OUTPUT}/site"))]
+
+
+def _exports(_given: Values) -> list[Step]:
+    """Register maps for other tools, each from the one description."""
+    return [
+        Step("peakrdl", (form, "--top", top, "-o", f"{OUTPUT}/exports/{top}{suffix}", "rtl/regs/kvcpu.rdl"))
+        for top in ("kvcpu_regs", "kvcpu_bar2")
+        for form, suffix in (("ip-xact", ".xml"), ("html", "_html"), ("uvm", "_uvm_pkg.sv"), ("pyuvm", "_pyuvm.py"))
+    ]
+
+
 TARGETS = {
     "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
@@ -132,6 +146,8 @@ TARGETS = {
     "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", EVENTS, *TOOLS), _regress),
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
+    "docs": Target((), _docs),
+    "exports": Target((), _exports),
     "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
     "defects": Target(("ONLY",), lambda given: [Step("tb.defects", ("--", *words(given.get("ONLY", ""))))]),
     "mutate": Target(("ONLY", "COUNT", "SEED"), _mutate),

@@ -98,7 +98,7 @@ module kvcpu_board_bridge
   logic       steady;    // the same byte is next as in the cycle before
   logic       loaded_q;  // it is in byte_q
   logic       joined_q;  // it has met the CRC so far, in mixed_q
-  logic       offered_q; // what is to go is offered to the line; its CRC is in crc_next_q
+  logic       offered_q; // the next byte is presented to the line; its CRC is in crc_next_q
 
   // A byte, to come or to go, takes some cycles: one to be chosen, two for the CRC, one for what
   // follows from it. The line takes far longer.
@@ -177,7 +177,7 @@ module kvcpu_board_bridge
       end
       status_q <= crc_right ? StatusSkipped : StatusFrame;
     end
-    // A read's four address bytes stand where a write's first data bytes would: on top.
+    // A read's four address bytes are where a write's first data bytes would be: on top.
     if (state_q.address && !write_q) addr_q <= data_q[63:32];
     if (state_q.access) begin
       if (done_i) data_q <= rdata_i;  // until then it holds the request

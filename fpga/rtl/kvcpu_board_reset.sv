@@ -1,5 +1,7 @@
 // Reset synchroniser: the reset begins at once and ends with the clock.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_board_reset #(
   /// Cycles of the clock by which the end of the reset is delayed, 2 and up.
   parameter int unsigned Stages = 4
@@ -12,9 +14,7 @@ module kvcpu_board_reset #(
   output logic rst_no
 );
 
-  if (Stages < 2) begin : g_check_stages
-    $error("kvcpu_board_reset: Stages must be at least 2");
-  end
+  `KVCPU_CHECK_PARAM(stages, Stages >= 2, "Stages must be at least 2")
 
   logic [Stages-1:0] stage_q;
 

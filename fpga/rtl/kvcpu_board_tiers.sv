@@ -6,6 +6,8 @@
 // The bridge takes a read or write slot when the DMA leaves it free. The block RAMs lie all over the
 // part: registers are before them and behind them.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_board_tiers
   import kvcpu_board_pkg::resp_e, kvcpu_board_pkg::RespOkay, kvcpu_board_pkg::RespDecerr;
 #(
@@ -90,13 +92,9 @@ module kvcpu_board_tiers
   output logic [63:0]                 win_rdata_o
 );
 
-  if (TierBytes < 4096 || TierBytes > 2 ** 26 || (TierBytes & (TierBytes - 1)) != 0)
-  begin : g_check_bytes
-    $error("kvcpu_board_tiers: TierBytes must be a power of two from 4,096 to 2^26");
-  end
-  if (AXI_DATA_WIDTH != 64) begin : g_check_width
-    $error("kvcpu_board_tiers: AXI_DATA_WIDTH must be 64");
-  end
+  `KVCPU_CHECK_PARAM(bytes, TierBytes >= 4096 && TierBytes <= 2 ** 26 && $onehot(TierBytes),
+                     "TierBytes must be a power of two from 4,096 to 2^26")
+  `KVCPU_CHECK_PARAM(width, AXI_DATA_WIDTH == 64, "AXI_DATA_WIDTH must be 64")
 
   localparam int unsigned ByteW = $clog2(TierBytes);
   localparam int unsigned BeatShift = 3;

@@ -1,5 +1,7 @@
 // Receives bytes of an asynchronous serial line: 8 data bits, no parity, 1 stop bit.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_board_uart_rx #(
   /// Frequency of the clock, Hz.
   parameter int unsigned ClockHz = 100_000_000,
@@ -18,9 +20,7 @@ module kvcpu_board_uart_rx #(
   output logic [7:0] data_o
 );
 
-  if (ClockHz < 6 * Baud) begin : g_check_baud
-    $error("kvcpu_board_uart_rx: a bit needs 6 clock cycles or more");
-  end
+  `KVCPU_CHECK_PARAM(bit_length, ClockHz >= 6 * Baud, "a bit needs 6 clock cycles or more")
 
   // A bit is over when the phase wraps: any ratio of clock and baud rate, without a long-term error.
   localparam int unsigned PhaseW = 16;

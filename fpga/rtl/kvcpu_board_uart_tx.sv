@@ -1,5 +1,7 @@
 // Sends bytes on an asynchronous serial line: 8 data bits, no parity, 1 stop bit.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_board_uart_tx #(
   /// Frequency of the clock, Hz.
   parameter int unsigned ClockHz = 100_000_000,
@@ -20,9 +22,7 @@ module kvcpu_board_uart_tx #(
   output logic       tx_o
 );
 
-  if (ClockHz < 6 * Baud) begin : g_check_baud
-    $error("kvcpu_board_uart_tx: a bit needs 6 clock cycles or more");
-  end
+  `KVCPU_CHECK_PARAM(bit_length, ClockHz >= 6 * Baud, "a bit needs 6 clock cycles or more")
 
   localparam int unsigned PhaseW = 16;
   localparam logic [PhaseW-1:0] Increment =

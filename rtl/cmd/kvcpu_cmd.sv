@@ -1,6 +1,8 @@
 // Command queue: range commands, walked block by block, and directory commands, run one after
 // another in the order of their launches.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_cmd
   import kvcpu_pkg::*;
 #(
@@ -71,18 +73,16 @@ module kvcpu_cmd
   output logic              ref_underflow_o
 );
 
-  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 || (BLOCK_TOKENS & (BLOCK_TOKENS - 1)) != 0)
-  begin : g_check_block_tokens
-    $error("kvcpu_cmd: BLOCK_TOKENS must be a power of two, 1 to 256");
-  end
+  `KVCPU_CHECK_PARAM(block_tokens, BLOCK_TOKENS >= 1 && BLOCK_TOKENS <= 256 && $onehot(BLOCK_TOKENS),
+                     "BLOCK_TOKENS must be a power of two, 1 to 256")
 
   localparam int unsigned OffsetW = $clog2(BLOCK_TOKENS);
   localparam logic [31:0] OffsetMask = 32'(BLOCK_TOKENS - 1);
 
   typedef enum logic [2:0] {
-    StIdle,      // a directory command's only operation is offered from the queue's head
+    StIdle,      // a directory command's only operation is requested from the queue's head
     StRange,     // the walker issues the blocks' operations
-    StDir,       // the operation is still offered
+    StDir,       // the operation is still requested
     StDirWait,   // and answered
     StFreeWait,  // FREE_REQUEST walks the directory
     StDone
@@ -131,7 +131,7 @@ module kvcpu_cmd
   endfunction
 
   // INSERT: block-aligned, TOKEN_END inside the same block (and so not before TOKEN_START). Judged on
-  // the way into the queue, so that an operation is offered straight from the queue's head.
+  // the way into the queue, so that an operation is requested straight from the queue's head.
   always_comb begin
     kind = '0;
     unique case (cmd_i.cmd)
@@ -344,5 +344,16 @@ module kvcpu_cmd
       ref_underflow_o <= rsp_valid_i && rsp_i.underflow;
     end
   end
+
+
+  // ------------------------------------------------------------------ invariants
+  `KVCPU_ASSERT(state_flags, idle_q == (state_q == StIdle) && held_q != idle_q && range_q == (state_q == StRange),
+                "the flags of the sequencer say what its state says")
+  `KVCPU_ASSERT(one_directory_command, push_i && !full_o && !is_range(cmd_i.cmd) |-> !dir_busy_q,
+                "no directory command is launched while one waits or runs")
+  `KVCPU_ASSERT(answer_is_expected, rsp_valid_i |-> state_q inside {StRange, StDirWait},
+                "the directory answers only an operation of a command")
+  `KVCPU_ASSERT(operation_holds, op_valid_o && !op_ready_i && !clear_i |=> op_valid_o,
+                "an operation is requested until the directory accepts it")
 
 endmodule

@@ -1,6 +1,6 @@
 // Walks the blocks of a range command: layers outermost, then heads, then blocks, each ascending;
 // one operation per block, at most one in two cycles, answered later and in order. The walk steps on in
-// the cycle after an operation has been taken, in which none is offered.
+// the cycle after an operation has been accepted, in which none is requested.
 
 module kvcpu_cmd_walk
   import kvcpu_pkg::*;
@@ -48,7 +48,7 @@ module kvcpu_cmd_walk
   assign first_block = cmd_i.kv_addr.token[31:OffsetW];
   assign last_token  = 32'(end_token_q - 33'd1);
 
-  // Compared in the cycle before: the walk stands for two cycles at least.
+  // Compared in the cycle before: the walk is stable for at least two cycles.
   always_ff @(posedge clk_i) begin
     last_in_head_q  <= block_q == last_block_q;
     last_in_layer_q <= block_q == last_block_q && heads_left_q == 8'd1;

@@ -1,5 +1,7 @@
 // BAR2: the directory window. A read-only AXI4-Lite port that reads entries by index.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_bar2
   import kvcpu_pkg::*;
 #(
@@ -62,9 +64,8 @@ module kvcpu_bar2
   input  rsp_t rsp_i
 );
 
-  if (ENTRIES < 1024 || ENTRIES > MaxEntries || 2 ** $clog2(ENTRIES) != ENTRIES) begin : gen_entries
-    $error("ENTRIES: a power of two from 1,024 to 65,536");
-  end
+  `KVCPU_CHECK_PARAM(entries, ENTRIES >= 1024 && ENTRIES <= MaxEntries && $onehot(ENTRIES),
+                     "ENTRIES must be a power of two from 1,024 to 65,536")
 
   localparam int unsigned EntriesW = $clog2(ENTRIES);
   // Bytes of a slot: 32.
@@ -150,6 +151,9 @@ module kvcpu_bar2
     op_o.client = ClBar2;
     op_o.index = IndexW'(index);
   end
+
+  `KVCPU_ASSERT(request_holds, op_valid_o && !op_ready_i && !clear_i |=> op_valid_o && $stable(op_o.index),
+                "a read of the directory is asked for until it is accepted")
 
   assign rd_done = (state_q == StAnswer) || ((state_q == StJudged) && !fetch_q);
   assign rd_error = bad_q;

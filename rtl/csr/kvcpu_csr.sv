@@ -1,6 +1,8 @@
 // BAR0: the control registers on AXI4-Lite. The front end decides in one place whether an access
 // is legal; the generated block kvcpu_regs only stores and reads back.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_csr
   import kvcpu_pkg::*;
   import kvcpu_regs_map_pkg::*;
@@ -147,26 +149,15 @@ module kvcpu_csr
   input counters_t            counters_i
 );
 
-  if (ENTRIES < 1024 || ENTRIES > MaxEntries || 2 ** $clog2(ENTRIES) != ENTRIES) begin : gen_entries
-    $error("ENTRIES: a power of two from 1,024 to 65,536");
-  end
-  if (LANES != 4 && LANES != 8 && LANES != 16) begin : gen_lanes
-    $error("LANES: 4, 8 or 16");
-  end
-  if (PORTS < 1 || PORTS > MaxPorts) begin : gen_ports
-    $error("PORTS: 1 to 8");
-  end
-  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 ||
-      2 ** $clog2(BLOCK_TOKENS) != BLOCK_TOKENS) begin : gen_block_tokens
-    $error("BLOCK_TOKENS: a power of two from 1 to 256");
-  end
-  if (AXI_DATA_WIDTH < 64 || AXI_DATA_WIDTH > 512 ||
-      2 ** $clog2(AXI_DATA_WIDTH) != AXI_DATA_WIDTH) begin : gen_axi_data_width
-    $error("AXI_DATA_WIDTH: a power of two from 64 to 512");
-  end
-  if (CLOCK_MHZ < 1 || CLOCK_MHZ > 1023) begin : gen_clock_mhz
-    $error("CLOCK_MHZ: 1 to 1,023");
-  end
+  `KVCPU_CHECK_PARAM(entries, ENTRIES >= 1024 && ENTRIES <= MaxEntries && $onehot(ENTRIES),
+                     "ENTRIES must be a power of two from 1,024 to 65,536")
+  `KVCPU_CHECK_PARAM(lanes, LANES inside {4, 8, 16}, "LANES must be 4, 8 or 16")
+  `KVCPU_CHECK_PARAM(ports, PORTS >= 1 && PORTS <= MaxPorts, "PORTS must be 1 to 8")
+  `KVCPU_CHECK_PARAM(block_tokens, BLOCK_TOKENS >= 1 && BLOCK_TOKENS <= 256 && $onehot(BLOCK_TOKENS),
+                     "BLOCK_TOKENS must be a power of two from 1 to 256")
+  `KVCPU_CHECK_PARAM(axi_data_width, AXI_DATA_WIDTH >= 64 && AXI_DATA_WIDTH <= 512 && $onehot(AXI_DATA_WIDTH),
+                     "AXI_DATA_WIDTH must be a power of two from 64 to 512")
+  `KVCPU_CHECK_PARAM(clock_mhz, CLOCK_MHZ >= 1 && CLOCK_MHZ <= 1023, "CLOCK_MHZ must be 1 to 1,023")
 
   localparam int unsigned RegsAddrW = kvcpu_regs_pkg::KVCPU_REGS_MIN_ADDR_WIDTH;
 

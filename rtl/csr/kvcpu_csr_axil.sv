@@ -1,6 +1,8 @@
 // AXI4-Lite slave side of a register block: one write and one read at a time, each held until it is
 // decided. AW and W are taken independently and in any order; further ones wait by back-pressure.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_csr_axil #(
   /// Address bits, 1 to 64.
   parameter int unsigned AddrW = 16
@@ -162,5 +164,14 @@ module kvcpu_csr_axil #(
       end
     end
   end
+
+
+  // ------------------------------------------------------------------ handshakes (device.md 10)
+  `KVCPU_ASSERT(b_holds, bvalid_o && !bready_i |=> bvalid_o && $stable(bresp_o),
+                "a write response holds until it is accepted")
+  `KVCPU_ASSERT(r_holds, rvalid_o && !rready_i |=> rvalid_o && $stable({rdata_o, rresp_o}),
+                "read data hold until they are accepted")
+  `KVCPU_ASSERT(one_write, wr_valid_o |-> !b_valid_q, "one write at a time")
+  `KVCPU_ASSERT(one_read, ar_full_q |-> !r_valid_q, "one read at a time")
 
 endmodule

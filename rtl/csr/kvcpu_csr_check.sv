@@ -1,7 +1,7 @@
 // Decides whether a write to BAR0 is legal (device.md 7 and 10). A write walks through the phases
 // below; what depends only on the write and on other registers is judged on the way, and what may
 // change meanwhile (queue full, tier in use, directory command busy) in the phase before the write
-// takes effect: none of it can turn against the write any more, since only writes launch commands and
+// takes effect: none of it can make the write illegal any more, since only writes launch commands and
 // slots_hold_o keeps slots from being taken. STEP_ADVANCE alone takes effect in the first phase. The
 // answer follows one cycle after the effect, when the whole device knows the new value.
 //

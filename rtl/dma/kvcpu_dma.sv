@@ -2,12 +2,14 @@
 //
 //   kvcpu_dma_ops    items, start checks, ends, retries, completions, counters
 //   kvcpu_dma_issue  cuts the moves into read bursts (AR)
-//   kvcpu_dma_read   puts read data into the buffer, finds complete chunks (R)
+//   kvcpu_dma_read   writes read data into the buffer, finds complete chunks (R)
 //   kvcpu_dma_write  writes chunks to the target slots (AW, W)
 //   kvcpu_dma_track  counts what is outstanding per move (B), frees burst ids
 //
 // A burst owns its burst id, which is its AXI ID on both sides and its place in the data buffer,
 // from its AR to its B (or to the drop of its chunk). R and B are always ready.
+
+`include "kvcpu_assert.svh"
 
 module kvcpu_dma
   import kvcpu_pkg::*;
@@ -32,7 +34,7 @@ module kvcpu_dma
   input  logic                        clear_i,
   /// Start nothing, issue no new burst.
   input  logic                        halt_i,
-  /// No AXI transaction is outstanding or offered.
+  /// No AXI transaction is outstanding or requested.
   output logic                        idle_o,
   /// Items that have left their queue and not ended, 0 to MOVES.
   output logic [MoveIdW-1:0]          active_o,
@@ -53,13 +55,13 @@ module kvcpu_dma
   output logic                        op_valid_o,
   /// The directory accepts `op_o` in this cycle; never in the first cycle of an `op_valid_o`.
   input  logic                        op_ready_i,
-  /// The operation; stands from the second cycle of its `op_valid_o` on.
+  /// The operation; stable from the second cycle of its `op_valid_o` on.
   output op_t                         op_o,
   /// Answer to an operation of the DMA, in their order.
   input  logic                        rsp_valid_i,
   /// The answer.
   input  rsp_t                        rsp_i,
-  /// Pulse per move: the directory will end it VOID or CANCELLED, the rest of its copy is in vain.
+  /// Pulse per move: the directory will end it VOID or CANCELLED, the rest of its copy is not needed.
   /// Not before the answer to its OpStart, not after the answer to its OpEnd.
   input  logic [MOVES-1:0]            abort_i,
 
@@ -162,24 +164,16 @@ module kvcpu_dma
   input  logic                        m_axi_rlast_i
 );
 
-  if (AXI_DATA_WIDTH != 64 && AXI_DATA_WIDTH != 128 && AXI_DATA_WIDTH != 256
-      && AXI_DATA_WIDTH != 512) begin : g_check_width
-    $error("kvcpu_dma: AXI_DATA_WIDTH must be 64, 128, 256 or 512");
-  end
-  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 || (BLOCK_TOKENS & (BLOCK_TOKENS - 1)) != 0)
-  begin : g_check_tokens
-    $error("kvcpu_dma: BLOCK_TOKENS must be a power of two from 1 to 256");
-  end
-  if (MOVES < 16 || MOVES > 64 || (MOVES & (MOVES - 1)) != 0) begin : g_check_moves
-    $error("kvcpu_dma: MOVES must be a power of two from 16 to 64");
-  end
-  if (BURSTS < 2 || BURSTS > 256 || (BURSTS & (BURSTS - 1)) != 0) begin : g_check_bursts
-    $error("kvcpu_dma: BURSTS must be a power of two from 2 to 256");
-  end
-  if (BURST_BEATS < 2 || BURST_BEATS > 16 || (BURST_BEATS & (BURST_BEATS - 1)) != 0)
-  begin : g_check_beats
-    $error("kvcpu_dma: BURST_BEATS must be a power of two from 2 to 16");
-  end
+  `KVCPU_CHECK_PARAM(axi_data_width, AXI_DATA_WIDTH inside {64, 128, 256, 512},
+                     "AXI_DATA_WIDTH must be 64, 128, 256 or 512")
+  `KVCPU_CHECK_PARAM(tokens, BLOCK_TOKENS >= 1 && BLOCK_TOKENS <= 256 && $onehot(BLOCK_TOKENS),
+                     "BLOCK_TOKENS must be a power of two from 1 to 256")
+  `KVCPU_CHECK_PARAM(moves, MOVES >= 16 && MOVES <= 64 && $onehot(MOVES),
+                     "MOVES must be a power of two from 16 to 64")
+  `KVCPU_CHECK_PARAM(bursts, BURSTS >= 2 && BURSTS <= 256 && $onehot(BURSTS),
+                     "BURSTS must be a power of two from 2 to 256")
+  `KVCPU_CHECK_PARAM(beats, BURST_BEATS >= 2 && BURST_BEATS <= 16 && $onehot(BURST_BEATS),
+                     "BURST_BEATS must be a power of two from 2 to 16")
 
   localparam int unsigned BeatShift = $clog2(AXI_DATA_WIDTH / 8);
   localparam int unsigned MoveW = $clog2(MOVES);

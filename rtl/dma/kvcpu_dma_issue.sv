@@ -4,6 +4,8 @@
 // a 4 KiB page and larger ones begin on one (stride and BASE, contract 5), and BURST_BEATS beats
 // divide 4 KiB, so no burst crosses a page.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_dma_issue
   import kvcpu_pkg::tier_e;
 #(
@@ -251,7 +253,7 @@ module kvcpu_dma_issue
     src_next_q  <= src_sum;
     dst_next_q  <= dst_sum;
     last_next_q <= left_q[12:LenW] == (13 - LenW)'(1);
-    // Held with their valid; what stands there without one means nothing.
+    // Held with their valid; without one they mean nothing.
     if (fin_empty_q) begin
       fin_move_q <= move_q;
       fin_neg_q  <= stopped ? neg_q : neg_q - 1'b1;
@@ -274,5 +276,14 @@ module kvcpu_dma_issue
   assign fin_valid_o = fin_valid_q;
   assign fin_move_o  = fin_move_q;
   assign fin_neg_o   = fin_neg_q;
+
+
+  // ---------------------------------------------------------------- AXI read address (device.md 6, 10)
+  `KVCPU_ASSERT(ar_holds, arvalid_o && !arready_i && !clear_i |=>
+                arvalid_o && $stable({arid_o, araddr_o, arlen_o, artier_o}),
+                "a read address holds until it is accepted")
+  `KVCPU_ASSERT(ar_inside_page,
+                arvalid_o |-> 32'(araddr_o[11:0]) + (32'(arlen_o) + 1) * (AXI_DATA_WIDTH / 8) <= 4096,
+                "no read burst crosses a 4 KiB boundary")
 
 endmodule

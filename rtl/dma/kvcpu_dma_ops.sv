@@ -1,9 +1,11 @@
 // The moves as the directory sees them: takes items from the two queues, asks for the start check
-// of every try, reports the end of every try, and turns each item into exactly one completion.
+// of every try, reports the end of every try, and ends each item with exactly one completion.
 //
 // A move id names an item from its first start check to its completion. What must be known of it is
 // kept in two small memories: the item itself with the number of tries begun, and the target that
 // the last passed start check reserved.
+
+`include "kvcpu_assert.svh"
 
 module kvcpu_dma_ops
   import kvcpu_pkg::*;
@@ -48,7 +50,7 @@ module kvcpu_dma_ops
   /// The directory accepts `op_o` in this cycle. Comes late in it, and never in the first cycle of an
   /// `op_valid_o`.
   input  logic                op_ready_i,
-  /// OpStart or OpEnd; stands from the second cycle of its `op_valid_o` on.
+  /// OpStart or OpEnd; stable from the second cycle of its `op_valid_o` on.
   output op_t                 op_o,
   /// Answer to an operation, in the order of the operations.
   input  logic                rsp_valid_i,
@@ -123,8 +125,8 @@ module kvcpu_dma_ops
     logic [MoveW-1:0] move;
   } done_t;
 
-  // A start check to ask for again: after a try that failed, or because the directory had to put it
-  // off (MvRetry to an OpStart), which is no try.
+  // A start check to ask for again: after a try that failed, or because the directory postponed it
+  // (MvRetry to an OpStart), which is no try.
   typedef struct packed {
     logic             new_try;
     logic [MoveW-1:0] move;
@@ -145,7 +147,7 @@ module kvcpu_dma_ops
   logic [MoveW-1:0]  id, id_freed;
   logic [AheadW-1:0] ahead_q;
   logic              ahead_room, room_q, taken_q;
-  logic              start_q;  // an OpStart was put up in the cycle before
+  logic              start_q;  // an OpStart was issued in the cycle before
 
   kvcpu_fifo #(
     .Width(MoveW),
@@ -163,7 +165,7 @@ module kvcpu_dma_ops
     .level_o()
   );
 
-  // Worked out a cycle ahead, and not in the cycle after a start check was put up, when a move id and a
+  // Worked out a cycle ahead, and not in the cycle after a start check was issued, when a move id and a
   // queue's head have just gone.
   assign ahead_room = (AheadW + 1)'(ahead_q) + (AheadW + 1)'(start_q) < (AheadW + 1)'(StartAhead);
   assign new_valid  = new_turn_q && new_ready_q && |q_valid_i;
@@ -215,14 +217,14 @@ module kvcpu_dma_ops
     .level_o()
   );
 
-  // The memories are read, every cycle; what a fetch has read is put up as an operation. A new move needs no
-  // memory; it has its turn while there was none of these in the cycle before.
+  // The memories are read, every cycle; what a fetch has read is issued as an operation. A new move needs no
+  // memory; it is served while there was none of these in the cycle before.
   assign fetch_done   = done_valid;
   assign fetch_wanted = done_valid || (again_valid && room_q);
   assign fetch        = fetch_wanted && free_q && !new_load;
   assign new_load     = new_valid && free_q;
 
-  // Written a cycle after an OpStart was put up.
+  // Written a cycle after an OpStart was issued.
   move_t   move_q;
   target_t target_in;
 
@@ -262,10 +264,10 @@ module kvcpu_dma_ops
 
   // ---------------------------------------------------------------- the operation
   // It waits for the directory in a register, so that the directory's ready reaches no queue or memory.
-  // The directory needs a cycle to give the DMA its turn: it is asked for in the cycle before.
+  // The directory needs a cycle to grant the DMA: the grant is requested in the cycle before.
   op_t              op_q, old_op, new_op;
   logic             op_valid_q, op_channel_q, op_write_q, op_accept;
-  logic             op_there_q;  // op_valid_q or fetched_q, which have much to drive
+  logic             op_there_q;  // op_valid_q or fetched_q, low-fan-out duplicate
   logic [1:0]       op_failed_q;  // per channel: it is the end of a try that met an error
   logic             start_load;
 
@@ -478,5 +480,11 @@ module kvcpu_dma_ops
     err_channel_o <= op_channel_q;
     err_write_o   <= op_write_q;
   end
+
+
+  // ---------------------------------------------------------------- invariants
+  `KVCPU_ASSERT(one_operation, !(fetched_q && op_valid_q), "one operation at a time waits for the directory")
+  `KVCPU_ASSERT(active_not_negative, ans_ends |-> active_o != '0, "no more moves end than have begun")
+  `KVCPU_ASSERT(pop_finds_item, (q_pop_o & ~q_valid_i) == '0, "an item is taken only from a queue that has one")
 
 endmodule

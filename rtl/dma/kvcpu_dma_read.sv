@@ -2,6 +2,8 @@
 // bursts' beats may come interleaved in any way. A burst whose last beat has come is a chunk:
 // complete, or bad when any of its beats carried SLVERR or DECERR.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_dma_read #(
   /// Data width of the memory port in bits: 64, 128, 256, 512 (contract 1).
   parameter int unsigned AXI_DATA_WIDTH = 512,
@@ -104,5 +106,9 @@ module kvcpu_dma_read #(
     chunk_burst_o <= r_id_q;
     chunk_error_o <= old.error || r_error_q;
   end
+
+
+  `KVCPU_ASSERT(burst_ends_in_time, r_valid_q && old.beat == LenW'(BURST_BEATS - 1) |-> r_last_q,
+                "a read burst has at most BURST_BEATS beats")
 
 endmodule

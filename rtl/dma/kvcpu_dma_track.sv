@@ -5,6 +5,8 @@
 // counts ended bursts down from zero until that number is added; at zero the try is over. Write
 // responses go first because they cannot wait.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_dma_track #(
   /// Moves at the same time, power of two, 16 to 64.
   parameter int unsigned MOVES = 64,
@@ -225,5 +227,9 @@ module kvcpu_dma_track #(
   end
 
   assign stop_o = stop_q;
+
+
+  `KVCPU_ASSERT(count_changes_of_a_try, init_valid_i |-> !apply_valid_q,
+                "moves are made ready before a burst can end")
 
 endmodule

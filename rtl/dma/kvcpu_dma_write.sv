@@ -4,6 +4,8 @@
 // AW and W of a burst are queued together and neither waits for the other's ready (AXI forbids it);
 // AW is valid no later than the burst's first beat.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_dma_write
   import kvcpu_pkg::tier_e;
 #(
@@ -299,5 +301,16 @@ module kvcpu_dma_write
       wlast_o    <= buf_last_q;
     end
   end
+
+
+  // ---------------------------------------------------------------- AXI write channels (device.md 6, 10)
+  `KVCPU_ASSERT(aw_holds, awvalid_o && !awready_i && !clear_i |=>
+                awvalid_o && $stable({awid_o, awaddr_o, awlen_o, awtier_o}),
+                "a write address holds until it is accepted")
+  `KVCPU_ASSERT(aw_inside_page,
+                awvalid_o |-> 32'(awaddr_o[11:0]) + (32'(awlen_o) + 1) * (AXI_DATA_WIDTH / 8) <= 4096,
+                "no write burst crosses a 4 KiB boundary")
+  `KVCPU_ASSERT(w_holds, wvalid_o && !wready_i && !clear_i |=> wvalid_o && $stable({wdata_o, wlast_o}),
+                "write data hold until they are accepted")
 
 endmodule

@@ -1,20 +1,22 @@
 // Free and held slots of one tier (contract 5).
 //
-// One free slot stands ready in a register, the offer; a take empties it and nothing else does. Behind
-// it, the stock: a counter of slots that were never handed out ("fresh"), so that a reset needs no
-// preload, and a ring of slots that came back. The ring is a deque: slots that are free at once come in
-// at its front, slots that a migration left (held) at its back, so that all free ones stand before all
-// held ones and the fence moves one pointer. The offer is filled from the ring's front, else with the
-// next fresh slot; a slot that is put back while there is no offer becomes it.
+// One free slot is ready in a register, the head slot; only an allocation (take) empties it. Behind it,
+// the stock: a counter of slots that were never allocated ("fresh"), so that a reset needs no preload,
+// and a ring of freed slots. The ring is a deque: slots that are free at once enter at its front, slots
+// that a migration left (held: quarantined until the next STEP_ADVANCE) at its back, so that all free
+// ones are before all held ones and the fence moves one pointer. The head slot is refilled from the
+// ring's front, else with the next fresh slot; a slot that is freed while there is no head slot becomes it.
 //
-// Order within one cycle: take, then put, then fence: a slot put as held in the cycle of the fence is
-// free at once, because a commit in the cycle of a step write stands before it (device's order of
-// commit points).
+// Order within one cycle: allocate (take), then free (put), then fence: a slot freed as held in the cycle
+// of the fence is free at once, because a commit in the cycle of a step write comes before it (device's
+// order of commit points).
 //
-// A slot that is put waits a cycle in a register; then it goes to the ring or to the offer. The counts
+// A freed slot waits a cycle in a register; then it goes to the ring or becomes the head slot. The counts
 // that leave the pool include it, so they are those of the commit points up to the cycle before.
 // `take_i` and `put_i` come late in their cycle: they reach a few flags only. Whether enough slots are
 // free is worked out for each of their cases, and they choose.
+
+`include "kvcpu_assert.svh"
 
 module kvcpu_slot_pool
   import kvcpu_pkg::CountW, kvcpu_pkg::SlotW;
@@ -40,20 +42,20 @@ module kvcpu_slot_pool
   input  logic [CountW-1:0] high_i,
   /// Pulse of the step write: all held slots become free.
   input  logic              fence_i,
-  /// Takes `slot_o`; only while `avail_o`.
+  /// Allocates `slot_o`; only while `avail_o`.
   input  logic              take_i,
-  /// Puts `put_slot_i` back.
+  /// Frees `put_slot_i`.
   input  logic              put_i,
-  /// The slot put back is held until the fence (a migration left it).
+  /// The freed slot is quarantined until the fence (a migration left it).
   input  logic              put_held_i,
-  /// Slot to put back, below SLOTS and handed out.
+  /// Slot to free, below SLOTS and allocated.
   input  logic [SlotW-1:0]  put_slot_i,
-  /// `slot_o` may be taken. While a slot is free it is low only in the two cycles after a take, in the
-  /// cycle after a put and in the three after a fence.
+  /// `slot_o` may be allocated. While a slot is free it is low only in the two cycles after an allocation,
+  /// in the cycle after a slot was freed and in the three after a fence.
   output logic              avail_o,
-  /// Slot that the next take gets.
+  /// Head slot: the next one to be allocated.
   output logic [SlotW-1:0]  slot_o,
-  /// Counts the offers: while `avail_o` is high and it stands, so does `slot_o`.
+  /// Counts the head slots: while `avail_o` is high and it is stable, so is `slot_o`.
   output logic [kvcpu_pkg::OfferW-1:0] offer_o,
   /// Free slots.
   output logic [CountW-1:0] free_o,
@@ -71,9 +73,8 @@ module kvcpu_slot_pool
   output logic              unused_o
 );
 
-  if (ENTRIES < 1024 || ENTRIES > 65536 || (ENTRIES & (ENTRIES - 1)) != 0) begin : g_check_entries
-    $error("kvcpu_slot_pool: ENTRIES must be a power of two from 1,024 to 65,536");
-  end
+  `KVCPU_CHECK_PARAM(entries, ENTRIES >= 1024 && ENTRIES <= 65536 && $onehot(ENTRIES),
+                     "ENTRIES must be a power of two from 1,024 to 65,536")
 
   localparam int unsigned AddrW = $clog2(ENTRIES);
   localparam int unsigned NumW = AddrW + 1;  // 0 to ENTRIES; of a pointer the upper bit counts the laps
@@ -88,7 +89,7 @@ module kvcpu_slot_pool
     else load_q <= 1'b0;
   end
 
-  // ---------------------------------------------------------------- the slot that was put
+  // ---------------------------------------------------------------- the freed slot
   logic             put_free, put_free_q, put_held_q;
   logic [AddrW-1:0] put_slot_q;
 
@@ -109,7 +110,7 @@ module kvcpu_slot_pool
 
   always_ff @(posedge clk_i) put_slot_q <= put_slot_i[AddrW-1:0];
 
-  // ---------------------------------------------------------------- the offer
+  // ---------------------------------------------------------------- the head slot
   // A slot from the ring is on its way for a cycle (`fetched_q`). The flags of ring and fresh slots
   // are a cycle late; the next fill is never sooner.
   logic             avail_q, fetched_q, ring_some_q, fresh_left_q;
@@ -328,5 +329,14 @@ module kvcpu_slot_pool
   assign at_high_o   = chosen(high_q, step_q);
   assign held_o      = CountW'(held_now);
   assign unused_o    = unused_q;
+
+
+  // ---------------------------------------------------------------- invariants (device.md 5)
+  `KVCPU_ASSERT(take_finds_slot, take_i |-> avail_q, "a slot is allocated only while one is at the head")
+  `KVCPU_ASSERT(no_slot_twice, !restart |-> 32'(free_o) + 32'(held_o) <= 32'(slots_i),
+                "free and quarantined slots are never more than SLOTS")
+  `KVCPU_ASSERT(freed_slot_was_allocated, put_i && !restart |-> 32'(free_o) + 32'(held_o) < 32'(slots_i),
+                "a slot is freed only after it was allocated")
+  `KVCPU_ASSERT(freed_slot_in_range, put_i |-> CountW'(put_slot_i) < slots_i, "a freed slot is below SLOTS")
 
 endmodule

@@ -8,6 +8,8 @@
 //
 // After a scan the histogram is summed up; a scan asked for meanwhile waits for it.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_hepc_ctrl
   import kvcpu_pkg::*;
 #(
@@ -60,7 +62,7 @@ module kvcpu_hepc_ctrl
   output logic                             walk_start_o,
   /// Pulse, for the banks, a cycle later: it must; stop.
   output logic                             walk_stop_o,
-  /// What the scan uses: everything but auto_thresh stands from the cycle after scan_begin_o,
+  /// What the scan uses: everything but auto_thresh is stable from the cycle after scan_begin_o,
   /// auto_thresh from the cycle after scan_start_o; all hold until scan_done_o, pressure, auto_thresh
   /// and epoch until the next scan_begin_o.
   output scan_cfg_t                        scan_cfg_o,
@@ -97,13 +99,9 @@ module kvcpu_hepc_ctrl
   input  logic [2:0][7:0]                  search_bin_i
 );
 
-  if (!(LANES inside {4, 8, 16})) begin : g_check_lanes
-    $error("kvcpu_hepc_ctrl: LANES must be 4, 8 or 16");
-  end
-  if (ENTRIES < 1024 || ENTRIES > MaxEntries || (ENTRIES & (ENTRIES - 1)) != 0)
-  begin : g_check_entries
-    $error("kvcpu_hepc_ctrl: ENTRIES must be a power of two, 1,024 to 65,536");
-  end
+  `KVCPU_CHECK_PARAM(lanes, LANES inside {4, 8, 16}, "LANES must be 4, 8 or 16")
+  `KVCPU_CHECK_PARAM(entries, ENTRIES >= 1024 && ENTRIES <= MaxEntries && $onehot(ENTRIES),
+                     "ENTRIES must be a power of two, 1,024 to 65,536")
 
   localparam int unsigned EighthW = $clog2(ENTRIES / LANES) - 3;  // log2 of ROWS / 8
   localparam int unsigned QueueCycles = 1;  // from the cycle after a decision's S5 to its being in the queue
@@ -238,7 +236,7 @@ module kvcpu_hepc_ctrl
     for (int t = 0; t < 3; t++) begin
       need[t] = short_q[t] - {1'b0, free_q[t]};
       wanted[t] = !n_q[t][CountW] && n_q[t] != '0;
-      // Bin 255 stands for 65,536 and for none at all: above every PREFETCH_THRESH.
+      // Bin 255 means 65,536 and for none at all: above every PREFETCH_THRESH.
       auto_thresh[t] = 17'(follow_q.prefetch_thresh);
       if (search_bin_i[t] < follow_q.prefetch_thresh[15:8]) begin
         auto_thresh[t] = {1'b0, search_bin_i[t] + 8'd1, 8'd0};
@@ -264,7 +262,7 @@ module kvcpu_hepc_ctrl
   assign search_start_o = search_start_q;
 
   // ------------------------------------------------------------------ what the scan uses
-  // Between scans nobody looks at the configuration: it is followed until the cycle of the begin, so that
+  // Between scans nothing reads the configuration: it is followed until the cycle of the begin, so that
   // the begin itself need not reach all of it.
   always_ff @(posedge clk_i) begin
     if (idle_q) begin
@@ -351,5 +349,12 @@ module kvcpu_hepc_ctrl
 
   assign scan_cycles_o           = scan_cycles_q;
   assign first_decision_cycles_o = decided_q ? first_decision_q : '0;
+
+
+  // ------------------------------------------------------------------ invariants
+  `KVCPU_ASSERT(one_phase, $onehot0({idle_q, need_q, search_q}), "a scan is in one phase")
+  `KVCPU_ASSERT(done_ends_a_walk, scan_done_q |-> walked_q, "only a scan that has walked is done")
+  `KVCPU_ASSERT(scan_keeps_configuration, !idle_q && !$past(idle_q) |-> $stable(follow_q),
+                "a scan uses the configuration as it was at its start")
 
 endmodule

@@ -5,6 +5,8 @@
 // up, stores the running sums of each tier and wipes the counts for the next scan. The search is a
 // binary one in the running sums, for the three tiers side by side.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_hepc_hist
   import kvcpu_pkg::*;
 #(
@@ -46,13 +48,9 @@ module kvcpu_hepc_hist
   output logic [2:0][7:0]        search_bin_o
 );
 
-  if (!(LANES inside {4, 8, 16})) begin : g_check_lanes
-    $error("kvcpu_hepc_hist: LANES must be 4, 8 or 16");
-  end
-  if (ENTRIES < 1024 || ENTRIES > MaxEntries || (ENTRIES & (ENTRIES - 1)) != 0)
-  begin : g_check_entries
-    $error("kvcpu_hepc_hist: ENTRIES must be a power of two, 1,024 to 65,536");
-  end
+  `KVCPU_CHECK_PARAM(lanes, LANES inside {4, 8, 16}, "LANES must be 4, 8 or 16")
+  `KVCPU_CHECK_PARAM(entries, ENTRIES >= 1024 && ENTRIES <= MaxEntries && $onehot(ENTRIES),
+                     "ENTRIES must be a power of two, 1,024 to 65,536")
 
   localparam int unsigned CountBits = $clog2(ENTRIES / LANES) + 1;
   localparam int unsigned GroupLanes = 4;  // lanes added up in one stage

@@ -1,6 +1,8 @@
 // The evict and the prefetch queue (64 items each) and the places where the lanes' decisions wait
 // before them (device.md 4: up to 4 per lane and queue).
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_moveq
   import kvcpu_pkg::*;
 #(
@@ -28,7 +30,7 @@ module kvcpu_moveq
 
   /// An operation at its commit point (S3) pushes an item. Comes late in the cycle.
   input  logic                             op_valid_i,
-  /// An operation at its commit point may push: op_channel_i and op_item_i stand, no decision that
+  /// An operation at its commit point may push: op_channel_i and op_item_i are valid, no decision that
   /// waits enters a queue. Comes early; always high with op_valid_i.
   input  logic                             op_may_i,
   /// Its queue: ChEvict or ChPrefetch.
@@ -69,9 +71,7 @@ module kvcpu_moveq
   output logic [4:0]                       prefetch_dropped_o
 );
 
-  if (!(LANES inside {4, 8, 16})) begin : g_check_lanes
-    $error("kvcpu_moveq: LANES must be 4, 8 or 16");
-  end
+  `KVCPU_CHECK_PARAM(lanes, LANES inside {4, 8, 16}, "LANES must be 4, 8 or 16")
 
   localparam int unsigned LaneW = $clog2(LANES);
 
@@ -120,7 +120,8 @@ module kvcpu_moveq
 
     kvcpu_fifo #(
       .Width($bits(item_t)),
-      .Depth(QueueDepth)
+      .Depth(QueueDepth),
+      .DropsWhenFull(1'b1)
     ) u_queue (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
@@ -134,7 +135,7 @@ module kvcpu_moveq
       .level_o(q_level_o[q])
     );
 
-    // Counted one cycle after they are dropped, told in the next.
+    // Counted one cycle after they are dropped, reported in the next.
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) begin
         drop_q[q]    <= '0;
@@ -161,6 +162,12 @@ module kvcpu_moveq
   assign evict_dropped_o    = dropped_q[ChEvict];
   assign prefetch_dropped_o = dropped_q[ChPrefetch];
 
+  `KVCPU_ASSERT(push_is_announced, op_valid_i |-> op_may_i, "an operation that pushes has announced it")
+  `KVCPU_ASSERT(one_writer, !(op_may_i && merge_valid != '0),
+                "an operation and a waiting decision never enter a queue in the same cycle")
+  `KVCPU_ASSERT(accepted_or_dropped, (lane_accept_o & lane_drop_o) == '0,
+                "a decision is never both accepted and dropped")
+
   // ------------------------------------------------------------------ departures
   // What changes is kept for a cycle and added to the sum as it is read. An operation's push comes late:
   // its tier is looked at afterwards.
@@ -177,6 +184,11 @@ module kvcpu_moveq
       // Without the sum's carries.
       none_departs_o[t] = departures_q[t] == CountW'(change[t] == 3'b111) && change[t] inside {3'b000, 3'b111};
     end
+  end
+
+  for (genvar t = 0; t < TierCount; t++) begin : g_departures
+    `KVCPU_ASSERT(departures_not_negative, departures_o[t] <= CountW'(MaxEntries),
+                  "no more items of a tier end than entered a queue")
   end
 
   always_ff @(posedge clk_i) op_from_q <= TierCount'(1) << op_item_i.from;

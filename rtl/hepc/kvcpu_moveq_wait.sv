@@ -4,6 +4,8 @@
 // Each lane has a ring of items. What order they have among the lanes is kept apart: for each cycle
 // in which decisions were taken, a mask of the lanes they came from.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_moveq_wait
   import kvcpu_pkg::*;
 #(
@@ -87,6 +89,9 @@ module kvcpu_moveq_wait
     assign room[l]      = !count_q[PlaceW];  // the count goes to LaneWaitDepth
     assign lane_head[l] = places[rptr_q];
 
+    `KVCPU_ASSERT(places_in_range, count_q <= (PlaceW + 1)'(LaneWaitDepth), "a lane has four places")
+    `KVCPU_ASSERT(pop_finds_item, lane_pop[l] |-> count_q != '0, "a lane that is merged has a decision")
+
     always_ff @(posedge clk_i) begin
       if (room[l]) places[wptr_q] <= lane_item_i[l];  // counts where it is accepted
     end
@@ -148,7 +153,7 @@ module kvcpu_moveq_wait
     else turn_next = turn_of(lane_accept_o);
   end
 
-  // The place at twptr_q is free: what stands there counts once the pointer has gone past it.
+  // The place at twptr_q is free: what is there counts once the pointer has gone past it.
   always_ff @(posedge clk_i) turns[twptr_q] <= lane_accept_o;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -169,5 +174,8 @@ module kvcpu_moveq_wait
       if (load_turn) trptr_q <= trptr_q + 1'b1;
     end
   end
+
+
+  `KVCPU_ASSERT(one_lane_merges, waits_q |-> $onehot(turn_q.pick), "exactly one lane is the next to merge")
 
 endmodule

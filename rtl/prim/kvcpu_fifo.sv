@@ -1,11 +1,15 @@
 // First-word-fall-through FIFO in distributed RAM with a registered head: an item is visible in the
 // cycle after its push, and `valid_o` and `data_o` come straight from registers.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_fifo #(
   /// Bits of an item, 1 and up.
   parameter int unsigned Width = 32,
   /// Items it holds, a power of two, 2 and up.
   parameter int unsigned Depth = 4,
+  /// A push while the FIFO is full is legal and has no effect; otherwise it is a defect of the writer.
+  parameter bit DropsWhenFull = 1'b0,
   localparam int unsigned LevelW = $clog2(Depth) + 1
 ) (
   /// Clock.
@@ -30,12 +34,9 @@ module kvcpu_fifo #(
   output logic [LevelW-1:0] level_o
 );
 
-  if (Width < 1) begin : g_check_width
-    $error("kvcpu_fifo: Width must be at least 1");
-  end
-  if (Depth < 2 || (Depth & (Depth - 1)) != 0) begin : g_check_depth
-    $error("kvcpu_fifo: Depth must be a power of two and at least 2");
-  end
+  `KVCPU_CHECK_PARAM(width, Width >= 1, "Width must be at least 1")
+  `KVCPU_CHECK_PARAM(depth, Depth >= 2 && $onehot(Depth),
+                     "Depth must be a power of two and at least 2")
 
   localparam int unsigned AddrW = $clog2(Depth);
 
@@ -97,5 +98,16 @@ module kvcpu_fifo #(
   assign valid_o = valid_q;
   assign data_o  = head_q;
   assign level_o = level_q;
+
+
+  `KVCPU_ASSERT(level_in_range, level_q <= LevelW'(Depth), "a FIFO holds at most Depth items")
+  `KVCPU_ASSERT(flags_follow_level,
+                valid_q == (level_q != '0) && full_q == (level_q == LevelW'(Depth)) && behind_q == (32'(level_q) >= 2),
+                "valid, full and behind say what the level says")
+  `KVCPU_ASSERT(head_is_stable, valid_q && !pop_i && !clear_i |=> valid_q && $stable(head_q),
+                "the head of a FIFO stays until it is popped")
+  if (!DropsWhenFull) begin : g_no_overflow
+    `KVCPU_ASSERT(no_push_when_full, !(push_i && full_q && !clear_i), "no item is pushed into a full FIFO")
+  end
 
 endmodule

@@ -3,6 +3,8 @@
 // late in their cycle: an item is kept in a register for one cycle, and counts as stored there only for
 // `drop_o`.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_fifo_queue #(
   /// Bits of an item, 1 and up.
   parameter int unsigned Width = 32,
@@ -61,5 +63,8 @@ module kvcpu_fifo_queue #(
     .pop_i  (pop_i),
     .level_o(level_o)
   );
+
+
+  `KVCPU_ASSERT(accepted_item_fits, !(push_q && fifo_full), "an item that was not dropped finds a place")
 
 endmodule

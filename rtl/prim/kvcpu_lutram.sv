@@ -1,5 +1,7 @@
 // Small memory with one write port and one asynchronous read port, for distributed RAM. Not reset.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_lutram #(
   /// Bits of a word, 1 and up.
   parameter int unsigned Width = 8,
@@ -21,12 +23,8 @@ module kvcpu_lutram #(
   output logic [Width-1:0] rdata_o
 );
 
-  if (Width < 1) begin : g_check_width
-    $error("kvcpu_lutram: Width must be at least 1");
-  end
-  if (Depth < 2) begin : g_check_depth
-    $error("kvcpu_lutram: Depth must be at least 2");
-  end
+  `KVCPU_CHECK_PARAM(width, Width >= 1, "Width must be at least 1")
+  `KVCPU_CHECK_PARAM(depth, Depth >= 2, "Depth must be at least 2")
 
   logic [Width-1:0] mem[Depth];
 

@@ -1,6 +1,8 @@
 // Memory with one write port and one synchronous read port. Not reset. A read of the address that
 // is written in the same cycle gives the old word, but for `Apart`.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_ram_1r1w #(
   /// Bits of a word, 1 and up.
   parameter int unsigned Width = 32,
@@ -27,12 +29,8 @@ module kvcpu_ram_1r1w #(
   output logic [Width-1:0] rdata_o
 );
 
-  if (Width < 1) begin : g_check_width
-    $error("kvcpu_ram_1r1w: Width must be at least 1");
-  end
-  if (Depth < 2) begin : g_check_depth
-    $error("kvcpu_ram_1r1w: Depth must be at least 2");
-  end
+  `KVCPU_CHECK_PARAM(width, Width >= 1, "Width must be at least 1")
+  `KVCPU_CHECK_PARAM(depth, Depth >= 2, "Depth must be at least 2")
 
   if (Apart) begin : g_mem
     (* no_rw_check *) logic [Width-1:0] mem[Depth];

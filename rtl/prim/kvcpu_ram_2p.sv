@@ -2,6 +2,8 @@
 // address that port B writes in the same cycle gives the old word, but
 // for `Apart`.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_ram_2p #(
   /// Bits of a word, 1 and up.
   parameter int unsigned Width = 32,
@@ -32,12 +34,8 @@ module kvcpu_ram_2p #(
   output logic [Width-1:0] b_rdata_o
 );
 
-  if (Width < 1) begin : g_check_width
-    $error("kvcpu_ram_2p: Width must be at least 1");
-  end
-  if (Depth < 2) begin : g_check_depth
-    $error("kvcpu_ram_2p: Depth must be at least 2");
-  end
+  `KVCPU_CHECK_PARAM(width, Width >= 1, "Width must be at least 1")
+  `KVCPU_CHECK_PARAM(depth, Depth >= 2, "Depth must be at least 2")
 
   if (Apart) begin : g_mem
     (* no_rw_check *) logic [Width-1:0] mem[Depth];
@@ -50,7 +48,7 @@ module kvcpu_ram_2p #(
   end
 
   // Write or read in one branch each: the port's output does not change in a write cycle, which
-  // every block RAM offers.
+  // every block RAM has.
   always_ff @(posedge clk_i) begin
     if (b_we_i) g_mem.mem[b_addr_i] <= b_wdata_i;
     else if (b_re_i) b_rdata_o <= g_mem.mem[b_addr_i];

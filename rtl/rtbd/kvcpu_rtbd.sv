@@ -1,5 +1,7 @@
 // RTBD, the directory: one operation a cycle through T0..T3 (find the entry) and S0..S5 (change it),
-// one scan step a cycle and bank beside it. docs/microarchitecture.md 2 has the stages.
+// in parallel one scan step per cycle and bank. docs/microarchitecture.md 2 has the stages.
+
+`include "kvcpu_assert.svh"
 
 module kvcpu_rtbd #(
   /// Entries (device.md 1). Power of two, 1,024 to 65,536.
@@ -29,7 +31,7 @@ module kvcpu_rtbd #(
   output logic                                takes_quiet_o,
   /// A slot has been taken for an INSERT that commits in the next cycle: free slots must not be judged.
   output logic                                slot_ahead_o,
-  /// The directory has been cleared; launches are welcome.
+  /// The directory has been cleared; commands are accepted.
   output logic                                ready_o,
   /// No lookup is on its way and no answer waits.
   output logic                                ports_idle_o,
@@ -149,7 +151,7 @@ module kvcpu_rtbd #(
 
   /// Item of an operation (S3); not taken when its queue is full.
   output logic                                push_valid_o,
-  /// It may push one: its channel and its item stand. Known early in the cycle.
+  /// It may push one: its channel and its item are valid. Known early in the cycle.
   output logic                                push_may_o,
   /// Its channel.
   output logic                                push_channel_o,
@@ -170,7 +172,7 @@ module kvcpu_rtbd #(
   input  logic [kvcpu_pkg::TierCount-1:0]     slot_above_i,
   /// Slot pools: the slot that would be taken.
   input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::SlotW-1:0]  slot_i,
-  /// Slot pools: number of that offer.
+  /// Slot pools: number of that head slot.
   input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::OfferW-1:0] offer_i,
   /// Slot pools: give back (one tier at a time).
   output logic [kvcpu_pkg::TierCount-1:0]     put_o,
@@ -204,19 +206,12 @@ module kvcpu_rtbd #(
   localparam int unsigned BankBits = $clog2(LANES);
   localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
 
-  if (ENTRIES < 1024 || ENTRIES > MaxEntries || (ENTRIES & (ENTRIES - 1)) != 0) begin : gen_entries
-    $error("ENTRIES must be a power of two from 1,024 to 65,536");
-  end
-  if (LANES != 4 && LANES != 8 && LANES != 16) begin : gen_lanes
-    $error("LANES must be 4, 8 or 16");
-  end
-  if (PORTS < 1 || PORTS > MaxPorts) begin : gen_ports
-    $error("PORTS must be 1 to 8");
-  end
-  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 || (BLOCK_TOKENS & (BLOCK_TOKENS - 1)) != 0)
-  begin : gen_block_tokens
-    $error("BLOCK_TOKENS must be a power of two from 1 to 256");
-  end
+  `KVCPU_CHECK_PARAM(entries, ENTRIES >= 1024 && ENTRIES <= MaxEntries && $onehot(ENTRIES),
+                     "ENTRIES must be a power of two from 1,024 to 65,536")
+  `KVCPU_CHECK_PARAM(lanes, LANES inside {4, 8, 16}, "LANES must be 4, 8 or 16")
+  `KVCPU_CHECK_PARAM(ports, PORTS >= 1 && PORTS <= MaxPorts, "PORTS must be 1 to 8")
+  `KVCPU_CHECK_PARAM(block_tokens, BLOCK_TOKENS >= 1 && BLOCK_TOKENS <= 256 && $onehot(BLOCK_TOKENS),
+                     "BLOCK_TOKENS must be a power of two from 1 to 256")
 
   typedef logic [LANES-1:0] banks_t;
   typedef logic [TierCount-1:0] tiers_t;
@@ -412,13 +407,13 @@ module kvcpu_rtbd #(
   tag_t s2_tag, s3_tag_b_q;
   logic s2_meta_ok, s2_hit, s3_hit_q, s3_meta_bad_q;
 
-  // S2 itself looks at the word in a hurry: with selections of its own, which have less to drive.
+  // S2 itself reads the word on the critical path: through selections of its own, low-fan-out duplicates.
   meta_t s2_now;
   banks_t s2_bank_q;
   // The bank where the operation found its key and where VALID is set. The meta word has the last word on that:
   // FREE_REQUEST may have removed the entry since T3.
   banks_t bank_s1_valid, s1_live, s2_live_q;
-  banks_t s2_judge_live_q;  // the same for the judgement, which is in a hurry: answers have much to drive
+  banks_t s2_judge_live_q;  // low-fan-out duplicate for the judgement (critical path)
   banks_t bank_s2_same_generation, bank_s2_this_move;
 
   always_comb begin
@@ -526,7 +521,7 @@ module kvcpu_rtbd #(
     s3_sooner_q <= s2_choice.sooner;
     s3_put_q    <= put_o;
     s3_limit_q  <= cfg_next_i.reserve != cfg_i.reserve;
-    // No move starts with ENABLE = 0 (device.md 10): one that was on its way comes again. Later tries go on.
+    // No move starts with ENABLE = 0 (device.md 10): one that was on its way is retried. Later tries continue.
     s3_disabled_q <= !cfg_next_i.enable && s2_q.op.op == OpStart && s2_q.op.tries == 8'd1;
   end
 
@@ -847,13 +842,13 @@ module kvcpu_rtbd #(
   // Puts, one a cycle: of the operation at S3, then the search's, then FREE_REQUEST's.
   assign search_put_ready = !put_valid;
 
-  // What another one would put, whether or not the operation puts: that chooses last.
+  // What another client would free, whether or not the operation frees a slot: that selects last.
   tiers_t s3_puts_q, other_puts;
   always_comb begin
     other_puts = '0;
     if (free_put_valid) other_puts = only(free_put_tier);
     if (search_put_valid) other_puts = only(eng_op.tier);
-    take_o = take | s1_takes;  // never in one cycle: operations that take keep their distance
+    take_o = take | s1_takes;  // never in one cycle: operations that allocate are at least 4 cycles apart
     put_o = put_valid ? s3_puts_q : other_puts;
     put_held_o = put_valid && put_held;
     put_slot_o = put_valid ? put_slot : search_put_valid ? eng_slot : free_put_slot;

@@ -2,6 +2,8 @@
 // a register, or waits in a FIFO. `credit_o` keeps the pipeline from ever holding more answers than there are places:
 // it may be acted on a cycle later, with one lookup accepted in between.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_rtbd_answer #(
   /// Bits of one answer, without HIT and DENIED.
   parameter int unsigned Width = 82,
@@ -87,6 +89,10 @@ module kvcpu_rtbd_answer #(
     late_denied_q <= denied_i;
     late_data_q   <= data_i;
   end
+
+  `KVCPU_ASSERT(answer_is_owed, valid_o && ready_i |-> owed_q != '0, "an answer belongs to a request that was accepted")
+  `KVCPU_ASSERT(answer_holds, valid_o && !ready_i |=> valid_o && $stable({hit_o, denied_o, data_o}),
+                "a lookup's answer holds until it is accepted")
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) owed_q <= '0;

@@ -106,7 +106,7 @@ module kvcpu_rtbd_bank #(
   input  logic [kvcpu_pkg::RowW-1:0]        scan_row_i,
   /// Scan: enter no step while high (relocations).
   input  logic                              scan_pause_i,
-  /// Scan: configuration, as it stood at the scan's start.
+  /// Scan: configuration, as it was at the start of the scan.
   input  kvcpu_pkg::scan_cfg_t              scan_cfg_i,
   /// Scan: score one row out of turn (relocation); held until taken.
   input  logic                              forced_scan_i,
@@ -116,7 +116,7 @@ module kvcpu_rtbd_bank #(
   output logic                              forced_taken_o,
   /// Scan: the row out of turn has left the pipeline (pulse in S5).
   output logic                              forced_done_o,
-  /// Scan: it found no waiting place and must come again (valid with `forced_done_o`).
+  /// Scan: it found no waiting place and must be retried (valid with `forced_done_o`).
   output logic                              forced_again_o,
   /// Scan: all rows walked, no step in the pipeline.
   output logic                              scan_done_o,
@@ -242,7 +242,7 @@ module kvcpu_rtbd_bank #(
   logic            tag_we;  // a register: the tag memory is written in this cycle (S5)
   logic            op_free_way;
   logic            scan_want, free_want, scan_first, free_first;
-  logic            scan_may, free_may;  // the walk's next step could go, for all it knows
+  logic            scan_may, free_may;  // the walk's next step could go (speculative)
   logic            op_go, scan_go, free_go;
 
   // FREE_REQUEST reads the tag for its parity alone: through port A when T1 leaves it free, since its
@@ -290,7 +290,7 @@ module kvcpu_rtbd_bank #(
 
   // ------------------------------------------------------------------ rows that are under way
   // The operation in S0 against S1..S5. A step that may go counts as if it went: it will soon. The
-  // search's accesses and forced steps come with nothing beside them.
+  // search's accesses and forced steps run with no other operation in parallel.
   logic [5:1] clash_q, clash_d;
   logic       blocked_q;  // or it would read the tag, which is written
   logic       tag_we_d, read_tag_d;
@@ -417,7 +417,7 @@ module kvcpu_rtbd_bank #(
   logic [RowW-1:0] tag_b_row;
   logic [TagBits-1:0] tag_wdata;
 
-  // A word that is written while T1 reads it comes from beside the memory (below).
+  // A word that is written while T1 reads it is bypassed around the memory (below).
   kvcpu_ram_2p #(
     .Width(TagBits),
     .Depth(ROWS),
@@ -456,8 +456,8 @@ module kvcpu_rtbd_bank #(
   // What port B wrote while port A read: the rows are compared a cycle later, and the words change places
   // a cycle after that, when there is time.
   logic               t2_written_q;
-  logic               t3_beside_q;       // for the tag itself
-  logic               t3_beside_sure_q;  // the same, for what is decided from it: less to drive
+  logic               t3_bypass_q;       // for the tag itself
+  logic               t3_bypass_sure_q;  // low-fan-out duplicate, for what is decided from it
   logic [RowBits-1:0] t2_read_row_q, t2_written_row_q;
   logic [TagBits-1:0] t2_written_word_q;
 
@@ -469,8 +469,8 @@ module kvcpu_rtbd_bank #(
       t2_read_row_q     <= tag_a_row;
     end
   end
-  logic t2_beside;
-  assign t2_beside = t2_written_q && t2_written_row_q == t2_read_row_q;
+  logic t2_bypass;
+  assign t2_bypass = t2_written_q && t2_written_row_q == t2_read_row_q;
 
   // ------------------------------------------------------------------ behind the memories
   // Parity: twenty bits of a word become one here, four of them first; the rest follows a stage later, where that of
@@ -509,16 +509,16 @@ module kvcpu_rtbd_bank #(
 
   typedef logic [KeyBits/Group-1:0] key_groups_t;
 
-  folds_t               t3_parity_q, t3_parity_beside_q;
-  folds_t               s2_parity_a_q, s2_parity_beside_q, s2_parity_b_q;
-  logic                 s2_beside_q;
+  folds_t               t3_parity_q, t3_parity_bypass_q;
+  folds_t               s2_parity_a_q, s2_parity_bypass_q, s2_parity_b_q;
+  logic                 s2_bypass_q;
   folds_t               s2_parity_meta_q;
-  key_groups_t          t3_key_q, t3_key_beside_q;
-  logic                 t3_token_q, t3_token_beside_q;
+  key_groups_t          t3_key_q, t3_key_bypass_q;
+  logic                 t3_token_q, t3_token_bypass_q;
   logic [GenerationW/Group-1:0] s2_same_generation_q;
   logic                 s2_same_move_q;
   meta_t                s1_meta;
-  logic [TagBits-1:0]   t3_word_beside_q;
+  logic [TagBits-1:0]   t3_word_bypass_q;
 
   function automatic key_groups_t key_groups(logic [TagBits-1:0] word, kv_addr_t key);
     tag_t tag;
@@ -535,15 +535,15 @@ module kvcpu_rtbd_bank #(
 
   always_ff @(posedge clk_i) begin
     if (advance_i) begin
-      t3_beside_q        <= t2_beside;
+      t3_bypass_q        <= t2_bypass;
       t3_word_q          <= tag_a_word;
-      t3_word_beside_q   <= t2_written_word_q;
+      t3_word_bypass_q   <= t2_written_word_q;
       t3_parity_q        <= folds_of(t2_fours_a);
-      t3_parity_beside_q <= folds_of(fours_of(padded_t'(t2_written_word_q)));
+      t3_parity_bypass_q <= folds_of(fours_of(padded_t'(t2_written_word_q)));
       t3_key_q           <= key_groups(tag_a_word, t2_kv_addr_i);
-      t3_key_beside_q    <= key_groups(t2_written_word_q, t2_kv_addr_i);
+      t3_key_bypass_q    <= key_groups(t2_written_word_q, t2_kv_addr_i);
       t3_token_q         <= reaches(tag_a_word, t2_least_i);
-      t3_token_beside_q  <= reaches(t2_written_word_q, t2_least_i);
+      t3_token_bypass_q  <= reaches(t2_written_word_q, t2_least_i);
     end
     meta_q           <= meta_rdata;
     s2_parity_meta_q <= folds_of(s1_fours_meta);
@@ -554,22 +554,22 @@ module kvcpu_rtbd_bank #(
     tag_b_q          <= tag_b_rdata;
     s2_parity_b_q    <= folds_of(s1_fours_b);
     // As T3's, for a step of FREE_REQUEST, which T3 does not hold up.
-    s2_beside_q        <= t2_beside;
+    s2_bypass_q        <= t2_bypass;
     s2_parity_a_q      <= folds_of(t2_fours_a);
-    s2_parity_beside_q <= folds_of(fours_of(padded_t'(t2_written_word_q)));
+    s2_parity_bypass_q <= folds_of(fours_of(padded_t'(t2_written_word_q)));
   end
 
-  assign t3_tag_o      = unpack_tag(t3_beside_q ? t3_word_beside_q : t3_word_q);
+  assign t3_tag_o      = unpack_tag(t3_bypass_q ? t3_word_bypass_q : t3_word_q);
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) t3_beside_sure_q <= 1'b0;
-    else if (advance_i) t3_beside_sure_q <= t2_beside;
+    if (!rst_ni) t3_bypass_sure_q <= 1'b0;
+    else if (advance_i) t3_bypass_sure_q <= t2_bypass;
   end
 
   // What the search for the entry asks has the register of its own.
   localparam int unsigned ValidBit = TagBits - 2;
-  assign t3_valid_o    = t3_beside_sure_q ? t3_word_beside_q[ValidBit] : t3_word_q[ValidBit];
-  assign t3_tag_ok_o   = t3_beside_sure_q ? !(^t3_parity_beside_q) : !(^t3_parity_q);
-  assign t3_same_key_o = t3_beside_sure_q ? &{t3_key_beside_q, t3_token_beside_q} : &{t3_key_q, t3_token_q};
+  assign t3_valid_o    = t3_bypass_sure_q ? t3_word_bypass_q[ValidBit] : t3_word_q[ValidBit];
+  assign t3_tag_ok_o   = t3_bypass_sure_q ? !(^t3_parity_bypass_q) : !(^t3_parity_q);
+  assign t3_same_key_o = t3_bypass_sure_q ? &{t3_key_bypass_q, t3_token_bypass_q} : &{t3_key_q, t3_token_q};
 
   // ------------------------------------------------------------------ S1, S2
   logic s2_tag_ok;
@@ -580,7 +580,7 @@ module kvcpu_rtbd_bank #(
   assign s2_meta_o = meta_t'(meta_q[MetaBits-2:0]);
   assign s2_meta_ok_o = !(^s2_parity_meta_q);
   assign s2_tag_o = unpack_tag(tag_b_q);
-  assign s2_tag_ok = !(^(!s2_q.via_a ? s2_parity_b_q : s2_beside_q ? s2_parity_beside_q : s2_parity_a_q));
+  assign s2_tag_ok = !(^(!s2_q.via_a ? s2_parity_b_q : s2_bypass_q ? s2_parity_bypass_q : s2_parity_a_q));
   assign s2_row_o = s2_q.row;
   assign s2_bad_o = s2_q.kind != StepNone && !(s2_q.kind == StepScan && s2_q.forced) &&
                     (!s2_meta_ok_o || (s2_q.reads_tag && !s2_tag_ok));

@@ -21,7 +21,7 @@ module kvcpu_rtbd_commit (
   input  logic [kvcpu_pkg::TierCount-1:0]          pick_i,
   /// A slot of that tier can be taken now.
   input  logic                                     avail_i,
-  /// Slots came, or the step or limits moved, since the tier was picked: the operation comes again.
+  /// Slots came, or the step or limits moved, since the tier was picked: the operation is retried.
   input  logic                                     unsure_i,
   /// The evict queue has no place.
   input  logic                                     evict_full_i,
@@ -93,14 +93,14 @@ module kvcpu_rtbd_commit (
   always_comb begin
     status_o = judged_i.status;
     if (judged_i.inserts && !found) status_o = StNoSlot;
-    else if (judged_i.inserts && !avail) status_o = StBusy;  // the operation comes again
+    else if (judged_i.inserts && !avail) status_o = StBusy;  // the operation is retried
     if (judged_i.migrates && !push_ok_o) status_o = StBusy;
   end
 
   always_comb begin
     move_o = judged_i.move;
     if (judged_i.starts && unsure_i) begin
-      move_o = MvRetry;  // the operation comes again
+      move_o = MvRetry;  // the operation is retried
     end else if (judged_i.starts && !written_i) begin
       move_o = MvOk;
       if (!found) move_o = MvNoSlot;

@@ -1,6 +1,8 @@
 // T1 to S0: an operation finds its entry. T1 hashes its key, T2 reads the tags, T3 names the bank, S0 waits for that
 // bank and enters it. docs/microarchitecture.md 2 has the stages.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_rtbd_find #(
   /// Rows of a bank, ENTRIES / LANES. Power of two, 64 to 16,384.
   parameter int unsigned ROWS = 4096,
@@ -27,7 +29,7 @@ module kvcpu_rtbd_find #(
 
   /// Slot pools: the slot that would be taken.
   input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::SlotW-1:0]  slot_i,
-  /// Slot pools: number of that offer.
+  /// Slot pools: number of that head slot.
   input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::OfferW-1:0] offer_i,
   /// log2 of the bytes from slot to slot (device.md 5).
   input  logic [4:0]                               stride_shift_i,
@@ -61,7 +63,7 @@ module kvcpu_rtbd_find #(
 
   /// Banks: T1 or T2 reads the tags, through port A.
   output logic                                     t1_read_o,
-  /// Banks: nobody here may need port A in this cycle.
+  /// Banks: no operation here may need port A in this cycle.
   output logic                                     port_a_idle_o,
   /// Banks: the rows are those of the hash.
   output logic                                     t1_hashed_o,
@@ -69,7 +71,7 @@ module kvcpu_rtbd_find #(
   output logic [LANES-1:0][kvcpu_pkg::RowW-1:0]    t1_hash_row_o,
   /// Banks: the rows otherwise.
   output logic [LANES-1:0][kvcpu_pkg::RowW-1:0]    t1_other_row_o,
-  /// Banks: T1..T3 advance. From a register: it has much to drive.
+  /// Banks: T1..T3 advance. From a register: high-fan-out net.
   output logic                                     advance_o,
   /// Banks: KV address in T2.
   output kvcpu_pkg::kv_addr_t                      t2_kv_addr_o,
@@ -89,13 +91,13 @@ module kvcpu_rtbd_find #(
   input  logic [LANES-1:0]                         t3_same_key_i,
   /// Banks: tags read with bad parity, counted once.
   output logic [LANES-1:0]                         t3_bad_o,
-  /// Banks: S0 takes what comes next.
+  /// Banks: S0 loads the next operation.
   output logic                                     s0_load_o,
-  /// Banks: that is what waits beside it; from T3 otherwise.
+  /// Banks: from the S0 skid register; from T3 otherwise.
   output logic                                     s0_from_spare_o,
-  /// Banks: rows of what waits beside S0.
+  /// Banks: rows of the operation in the S0 skid register.
   output logic [LANES-1:0][kvcpu_pkg::RowW-1:0]    s0_spare_row_o,
-  /// Banks: what waits there reads the tag, through port B.
+  /// Banks: the operation in the S0 skid register reads the tag, through port B.
   output logic                                     s0_spare_read_tag_o,
   /// Banks: the bank that the operation in S0 asks for, one-hot.
   output logic [LANES-1:0]                         s0_valid_o,
@@ -119,23 +121,18 @@ module kvcpu_rtbd_find #(
   localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
   localparam int unsigned TakeGap = 4;  // the slot pools refill their heads meanwhile
 
-  if (ROWS < 64 || ROWS > 16384 || (ROWS & (ROWS - 1)) != 0) begin : gen_rows
-    $error("ROWS must be a power of two from 64 to 16,384");
-  end
-  if (LANES != 4 && LANES != 8 && LANES != 16) begin : gen_lanes
-    $error("LANES must be 4, 8 or 16");
-  end
-  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 || (BLOCK_TOKENS & (BLOCK_TOKENS - 1)) != 0)
-  begin : gen_block_tokens
-    $error("BLOCK_TOKENS must be a power of two from 1 to 256");
-  end
+  `KVCPU_CHECK_PARAM(rows, ROWS >= 64 && ROWS <= 16384 && $onehot(ROWS),
+                     "ROWS must be a power of two from 64 to 16,384")
+  `KVCPU_CHECK_PARAM(lanes, LANES inside {4, 8, 16}, "LANES must be 4, 8 or 16")
+  `KVCPU_CHECK_PARAM(block_tokens, BLOCK_TOKENS >= 1 && BLOCK_TOKENS <= 256 && $onehot(BLOCK_TOKENS),
+                     "BLOCK_TOKENS must be a power of two from 1 to 256")
 
   typedef logic [LANES-1:0] banks_t;
   typedef logic [LANES-1:0][RowW-1:0] rows_t;
 
   // ------------------------------------------------------------------ T1: hash
-  // Two operations fit before T2: what is accepted while T1 holds its operation waits beside it. So
-  // that nobody's ready depends on the interlock.
+  // Two operations fit before T2: what is accepted while T1 holds its operation waits in the T1 skid register.
+  // So no client's ready depends on the interlock.
   logic t1_valid_q, t1_spare_valid_q, t1_free, t1_leave, t2_valid_q, t2_hold, t3_valid_q;
   logic s0_spare_valid_q, s0_valid_q, s0_free;
   op_t t1_op_q, t1_spare_op_q, t2_op_q, t3_op_q;
@@ -244,7 +241,7 @@ module kvcpu_rtbd_find #(
     logic [LANES-1:0][7:0]        token_end;
     logic [LANES-1:0][1:0]        tier;
     logic [LANES-1:0][SlotW-1:0]  slot;
-    logic [OfferW-1:0]            ins_offer;   // OpInsert: the offer that it may take, the slot, its place
+    logic [OfferW-1:0]            ins_offer;   // OpInsert: the head slot that it may allocate: number, slot, address
     logic [SlotW-1:0]             ins_slot;
     logic [31:0]                  ins_offset;
   } head_t;
@@ -320,7 +317,7 @@ module kvcpu_rtbd_find #(
     end
   end
 
-  // T1..T3 advance unless the place before S0 is taken: nobody there waits for a bank's decision. So
+  // T1..T3 advance unless the S0 skid register is occupied: no stage there waits for a bank's decision. So
   // advance_o is !s0_spare_valid_q, in a register of its own.
   logic s0_spare_valid;
   always_comb begin
@@ -436,5 +433,11 @@ module kvcpu_rtbd_find #(
   assign takes_o = (t1_valid_q && takes(t1_op_q.op)) || (t1_spare_valid_q && takes(t1_spare_op_q.op)) ||
                    (t2_valid_q && takes(t2_op_q.op)) || (t3_valid_q && takes(t3_op_q.op)) ||
                    (s0_spare_valid_q && takes(s0_spare_q.op.op)) || (s0_valid_q && takes(s0_q.op.op));
+
+
+  // ------------------------------------------------------------------ invariants
+  `KVCPU_ASSERT(one_bank, $onehot0(s0_q.target) || !s0_valid_q, "an operation has at most one entry")
+  `KVCPU_ASSERT(no_operation_lost, enter_valid_i |-> open_o, "an operation enters only while there is a place")
+  `KVCPU_ASSERT(advance_is_no_skid, advance_o == !s0_spare_valid_q, "T1 to T3 advance unless the skid register is full")
 
 endmodule

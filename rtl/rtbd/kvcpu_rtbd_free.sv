@@ -1,6 +1,8 @@
 // FREE_REQUEST over all banks: each walks its rows by itself; here their entries are counted and the slots that come
 // free go to the pools, one a cycle. docs/microarchitecture.md 3.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_rtbd_free #(
   /// Lanes and banks (device.md 1). Legal: 4, 8, 16.
   parameter int unsigned LANES = 16
@@ -54,9 +56,7 @@ module kvcpu_rtbd_free #(
 );
   import kvcpu_pkg::*;
 
-  if (LANES != 4 && LANES != 8 && LANES != 16) begin : gen_lanes
-    $error("LANES must be 4, 8 or 16");
-  end
+  `KVCPU_CHECK_PARAM(lanes, LANES inside {4, 8, 16}, "LANES must be 4, 8 or 16")
 
   typedef logic [LANES-1:0] banks_t;
 
@@ -85,8 +85,8 @@ module kvcpu_rtbd_free #(
   end
   assign done_o = run_q && started_q && (&bank_done_i);
 
-  // Banks take turns: one that waits too long would finish its walk alone, at a fraction of the pace. The
-  // turn of a cycle is chosen in the cycle before.
+  // Round-robin over the banks: one that waits too long would finish its walk alone, at a fraction of the pace.
+  // The grant of a cycle is chosen in the cycle before.
   banks_t turn_q, others, later;
   assign others = freed_valid_i & ~turn_q;
   always_comb begin

@@ -3,8 +3,8 @@
 //
 // Order (model/placement.py follows it): depth 1 tries the occupants of the key's places by bank;
 // depth 2 tries, for the first three of them by bank, the occupants of their places by bank; each
-// probe takes the lowest free bank. The search runs beside lookups; the moves are made with the
-// pipeline empty and scans paused, so that nobody sees an entry twice or not at all.
+// probe takes the lowest free bank. The search runs in parallel with lookups; the moves are made with the
+// pipeline empty and scans paused, so that no client sees an entry twice or not at all.
 
 module kvcpu_rtbd_insert_search #(
   /// Banks. Legal: 4, 8, 16.
@@ -53,7 +53,7 @@ module kvcpu_rtbd_insert_search #(
   input  logic                                        s3_insert_i,
   /// S3: it found all places taken and took a slot: search.
   input  logic                                        s3_search_i,
-  /// S3: it must come again.
+  /// S3: it must be retried.
   input  logic                                        s3_again_i,
   /// S3: the slot it took.
   input  logic [kvcpu_pkg::SlotW-1:0]                 s3_slot_i,
@@ -109,7 +109,7 @@ module kvcpu_rtbd_insert_search #(
   output logic [kvcpu_pkg::RowW-1:0]                  forced_row_o,
   /// The forced step is done.
   input  logic [LANES-1:0]                            forced_done_i,
-  /// It must come again.
+  /// It must be retried.
   input  logic [LANES-1:0]                            forced_again_i,
   /// A step has been taken by its bank.
   input  logic [LANES-1:0]                            forced_taken_i,

@@ -1,6 +1,8 @@
 // Same-key interlock: an operation waits in T2 until no older one that may write the tag of its key is under
 // way, and reads its tags anew meanwhile. Whether it waits is compared a cycle before, in the cycle of the
-// read. Keys are told apart by a signature; a false alarm only costs time.
+// read. Keys are compared by a signature; a false alarm only costs time.
+
+`include "kvcpu_assert.svh"
 
 module kvcpu_rtbd_interlock #(
   /// Tokens per block (device.md 1). Power of two, 1 to 256.
@@ -12,9 +14,9 @@ module kvcpu_rtbd_interlock #(
   input  logic                 rst_ni,
   /// T1 takes an operation, if there is one.
   input  logic                 t1_load_i,
-  /// It is the one that waits beside T1.
+  /// It is the one in the T1 skid register.
   input  logic                 t1_from_spare_i,
-  /// KV address of the one that waits beside T1.
+  /// KV address of the one in the T1 skid register.
   input  kvcpu_pkg::kv_addr_t  t1_spare_kv_addr_i,
   /// KV address of the one that enters.
   input  kvcpu_pkg::kv_addr_t  enter_kv_addr_i,
@@ -24,11 +26,11 @@ module kvcpu_rtbd_interlock #(
   input  kvcpu_pkg::op_t       t1_op_i,
   /// T1..T3 advance, but for what waits in T2.
   input  logic                 advance_i,
-  /// What comes into the place beside S0 is an access of the insert search, which has no key.
+  /// What enters the S0 skid register is an access of the insert search, which has no key.
   input  logic                 eng_valid_i,
-  /// The place beside S0 is taken.
+  /// The S0 skid register is occupied.
   input  logic                 s0_spare_valid_i,
-  /// S0 takes an operation, if there is one: from beside it, or else from T3.
+  /// S0 takes an operation, if there is one: from its skid register, or else from T3.
   input  logic                 s0_load_i,
   /// S0 holds an operation.
   input  logic                 s0_valid_i,
@@ -41,10 +43,8 @@ module kvcpu_rtbd_interlock #(
 
   localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
 
-  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 || (BLOCK_TOKENS & (BLOCK_TOKENS - 1)) != 0)
-  begin : gen_block_tokens
-    $error("BLOCK_TOKENS must be a power of two from 1 to 256");
-  end
+  `KVCPU_CHECK_PARAM(block_tokens, BLOCK_TOKENS >= 1 && BLOCK_TOKENS <= 256 && $onehot(BLOCK_TOKENS),
+                     "BLOCK_TOKENS must be a power of two from 1 to 256")
 
   typedef struct packed {
     logic        writes;
@@ -86,7 +86,7 @@ module kvcpu_rtbd_interlock #(
   assign head_lock  = '{writes: s0_valid_i && s0_lock_q.writes, sig: s0_lock_q.sig};
 
   // Older than what is in T2, and with that, older than what is in T1. A lock that has left its stage is
-  // only a false alarm: S0 and the place beside it keep theirs.
+  // only a false alarm: S0 and its skid register keep theirs.
   lock_t [Locks-1:0] older;
   assign older = {t2_lock_q, t3_lock_q, spare_lock, head_lock, s1_lock_q, s2_lock_q, s3_lock_q, s4_lock_q,
                   s5_lock_q};

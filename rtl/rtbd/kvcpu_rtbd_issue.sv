@@ -1,9 +1,11 @@
 // T0 of the RTBD pipeline: who enters next. Inside first (the insert search's probes), then the DMA,
 // commands, BAR2, and the lookup ports by CONTEND_POLICY; but each of the former once only until a port that
-// asks has been served, so that nobody is shut out (device.md 10: at most 64 cycles).
+// asks has been served, so that no client is starved (device.md 10: at most 64 cycles).
 //
-// The turn of a cycle is chosen in the cycle before, from who asks then: everybody's ready comes from
-// registers. While nobody asks it is the commands' turn, so that an idle device loses no cycle.
+// The grant of a cycle is chosen in the cycle before, from the requests of then: every client's ready comes
+// from registers. Without a request the commands hold the grant, so that an idle device loses no cycle.
+
+`include "kvcpu_assert.svh"
 
 module kvcpu_rtbd_issue #(
   /// Lookup ports (device.md 1). Legal: 1 to 8.
@@ -75,7 +77,7 @@ module kvcpu_rtbd_issue #(
 
   typedef logic [PORTS-1:0] ports_t;
 
-  // ------------------------------------------------------------------ the turn of this cycle
+  // ------------------------------------------------------------------ the grant of this cycle
   logic   turn_probe_q, turn_dma_q, turn_cmd_q, turn_bar2_q;
   ports_t turn_port_q;
   logic   go, outside_go, go_probe, go_dma, go_cmd, go_bar2, go_port;
@@ -95,9 +97,9 @@ module kvcpu_rtbd_issue #(
   assign go_bar2  = bar2_ready_o && bar2_valid_i;
   assign go_port  = (lookup_ready_o & lookup_valid_i) != '0;
 
-  // ------------------------------------------------------------------ the turn of the next one
-  // A turn that nobody could use, since nothing was taken in its cycle, does not count: it might come again
-  // and again at the same point of a pipeline that stalls in a rhythm.
+  // ------------------------------------------------------------------ the grant of the next cycle
+  // An unusable grant (T1 accepted nothing in its cycle) does not count: it might fall again and again on the
+  // same point of a pipeline that stalls periodically.
   // DMA, commands and BAR2 go before the ports, but each only once until a port has been served; and before each
   // other in that order, but once until all that ask have been served.
   typedef struct packed {
@@ -113,7 +115,7 @@ module kvcpu_rtbd_issue #(
   ports_t port_after_q;  // round-robin: the ports after the last one served
   logic   port_fixed_q, port_asks;
 
-  // Who has its turn now may have nothing more to ask.
+  // The client that holds the grant now may have no further request.
   assign asks = '{
     dma:  dma_valid_i && !(turn_dma_q && outside_go),
     cmd:  cmd_valid_i && !(turn_cmd_q && outside_go),
@@ -126,7 +128,7 @@ module kvcpu_rtbd_issue #(
   assign port_want   = lookup_valid_i & lookup_credit_i & {PORTS{cfg_i.enable}};
   assign port_asks   = port_want != '0;
   assign port_used   = outside_go ? turn_port_q : '0;
-  // A port whose request is taken now may have no other one: the others' turn comes first.
+  // A port whose request is accepted now may have no further one: the other ports go first.
   assign port_others = port_want & ~port_used;
   always_comb begin
     logic passed;
@@ -148,7 +150,7 @@ module kvcpu_rtbd_issue #(
   assign next_probe = probe_valid_i;
   assign next_inner = next_probe ? '0 : inner_t'(lowest(16'(inner)));
   assign next_port  = (next_probe || fresh != '0) ? '0 : ports_t'(lowest(16'(port_first)));
-  // The commands' turn also while nobody asks.
+  // The commands hold the grant also while there is no request.
   assign next_cmd = next_inner.cmd ||
                     (!next_probe && asks == '0 && !port_asks && !(turn_cmd_q && cmd_valid_i));
 
@@ -174,6 +176,12 @@ module kvcpu_rtbd_issue #(
     end
   end
 
+  `KVCPU_ASSERT(one_grant, $onehot0({turn_probe_q, turn_dma_q, turn_cmd_q, turn_bar2_q, turn_port_q}),
+                "at most one client has the grant of a cycle")
+  `KVCPU_ASSERT(nothing_while_halted, halt_i |-> !valid_o, "no operation enters while the directory is halted")
+  `KVCPU_ASSERT(only_probes_while_frozen, freeze_i && valid_o |-> go_probe,
+                "only probes enter while an entry is relocated")
+
   // ------------------------------------------------------------------ lookups
   op_t [PORTS-1:0] port_op;
 
@@ -197,7 +205,7 @@ module kvcpu_rtbd_issue #(
   end
 
   // ------------------------------------------------------------------ the operation
-  // One of them at most has its turn: an OR of what each would give.
+  // At most one of them holds the grant: an OR of what each would give.
   function automatic op_t only(logic chosen, op_t op);
     return chosen ? op : '0;
   endfunction

@@ -1,6 +1,8 @@
 // S4: the results of operations, to commands, DMA and BAR2. Addresses of slots are added up here: of the slot taken,
 // and of an entry that is read.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_rtbd_result #(
   /// Tokens per block (device.md 1). Power of two, 1 to 256.
   parameter int unsigned BLOCK_TOKENS = 16
@@ -71,13 +73,11 @@ module kvcpu_rtbd_result #(
 
   localparam int unsigned OffBits = $clog2(BLOCK_TOKENS);
 
-  if (BLOCK_TOKENS < 1 || BLOCK_TOKENS > 256 || (BLOCK_TOKENS & (BLOCK_TOKENS - 1)) != 0)
-  begin : gen_block_tokens
-    $error("BLOCK_TOKENS must be a power of two from 1 to 256");
-  end
+  `KVCPU_CHECK_PARAM(block_tokens, BLOCK_TOKENS >= 1 && BLOCK_TOKENS <= 256 && $onehot(BLOCK_TOKENS),
+                     "BLOCK_TOKENS must be a power of two from 1 to 256")
 
   // ------------------------------------------------------------------ addresses
-  // PHYS_ADDR = BASE + slot * stride. The stride has much to drive: a register of its own for a part of that.
+  // PHYS_ADDR = BASE + slot * stride. The stride is a high-fan-out net: this is a duplicate register.
   logic [4:0] stride_shift_q;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) stride_shift_q <= '0;
@@ -206,5 +206,9 @@ module kvcpu_rtbd_result #(
     cmd_rsp_o = rsp_o;
     if (s4_search_q) cmd_rsp_o = search_rsp_q;
   end
+
+
+  `KVCPU_ASSERT(one_result, !(search_valid_i && s3_answers_i && s3_i.op.client == ClCmd),
+                "a command gets one result at a time")
 
 endmodule

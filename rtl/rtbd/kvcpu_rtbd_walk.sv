@@ -3,6 +3,8 @@
 // Whether the next row is in the entry pipeline is known from a register: each step's row was compared
 // with the pipeline one cycle before, so the bank's choice has no comparators in its way.
 
+`include "kvcpu_assert.svh"
+
 module kvcpu_rtbd_walk #(
   /// Rows of the bank. Power of two, 64 to 16,384.
   parameter int unsigned ROWS = 4096,
@@ -93,5 +95,8 @@ module kvcpu_rtbd_walk #(
   assign walking_o = walking_q;
   assign row_o     = RowW'(row_q);
   assign ready_o   = ready_q;
+
+
+  `KVCPU_ASSERT(step_of_a_walk, step_i |-> walking_q, "only a walk that is under way steps")
 
 endmodule

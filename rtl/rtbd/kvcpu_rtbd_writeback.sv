@@ -83,7 +83,7 @@ module kvcpu_rtbd_writeback (
       meta_o.hint = (meta_i.hint && !is_i.lookup && !is_i.imevict) || is_i.prefetch;
       if (judged_i.pushes) meta_o.in_flight = push_ok_i;
       if (is_i.ends) meta_o.in_flight = judged_i.end_move == MvRetry;
-      // An item that comes again keeps its entry in flight.
+      // An item that is retried keeps its entry in flight.
       if (is_i.starts) meta_o.in_flight = move_i == MvOk || move_i == MvRetry;
       meta_o.moving = is_i.starts ? move_i == MvOk : meta_i.moving && !is_i.ends;
       meta_o.voided = (is_i.lookup && op_i.write) ? meta_i.moving : meta_i.voided && !is_i.starts && !is_i.ends;

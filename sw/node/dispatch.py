@@ -49,7 +49,7 @@ async def dispatch(asker: Asker) -> Json:
     Raises:
         CallError: it is none, an argument is wrong, or the device refuses it.
         DriverError, TransportError: the device does not do its part.
-        AuditError: a decision could not be recorded.
+        AuditUnavailable: a decision could not be recorded; the node must end.
     """
     asked = parse(asker.request.payload)
     known = CALLS.get(asked["call"])

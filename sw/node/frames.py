@@ -24,7 +24,7 @@ async def feed(node: Node, file: File, data: bytes, between: Between) -> bytes:
     needs device time to pass.
 
     Raises:
-        AuditError: a decision could not be recorded.
+        AuditUnavailable: a decision could not be recorded; the node must end.
     """
     patience = Patience(lambda infer_id: progress(node.system, infer_id, between), between)
     replies = await file.stream.feed(data, patience)
@@ -69,7 +69,7 @@ def buffer(system: System, file: File, handle: int, payload: bytes) -> bytes:
 
     Raises:
         OSError: EINVAL: no token.
-        AuditError: the decision could not be recorded.
+        AuditUnavailable: the decision could not be recorded; the node must end.
     """
     if len(payload) < TOKEN_BYTES:
         raise OSError(errno.EINVAL, "no token")

@@ -11,7 +11,7 @@ from tb.run.paths import ROOT
 
 CATALOGUE = ROOT / "tb" / "defects" / "defects.toml"
 GUIDE = ROOT / "docs" / "verification.md"
-_HEAD = "| id | section | what it breaks | test that turns red |\n| --- | --- | --- | --- |\n"
+_HEAD = "| id | section | what it breaks | test that detects it |\n| --- | --- | --- | --- |\n"
 
 
 @dataclass(frozen=True)

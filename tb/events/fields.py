@@ -93,6 +93,7 @@ class Stream:
     number: int
     words: int
     meaning: str
+    bench: bool = False  # of a block's bench: in no event log
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,11 @@ class Description:
     streams: Mapping[str, Stream]
     groups: Mapping[str, tuple[Field, ...]]
     records: tuple[Record, ...]
+
+    @property
+    def logged(self) -> list[Record]:
+        """The records that an event log holds."""
+        return [record for record in self.records if not record.stream.bench]
 
     def record(self, name: str) -> Record:
         """The record of this name. Raises KeyError."""

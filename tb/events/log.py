@@ -6,6 +6,7 @@ KV addresses by their parts (docs/events.md). `seq` is the order in which a stre
 
 import heapq
 import sqlite3
+import struct
 import zlib
 from collections.abc import Iterator
 from functools import cache
@@ -18,7 +19,7 @@ import numpy as np
 from tb.events import records as generated
 from tb.events.decode import KIND_BYTE, SIGNED_LAYOUTS, Array, as_records, kinds
 from tb.events.fields import Field, Record, description
-from tb.events.records import DTYPES, STREAM_MAIN, STREAM_PORT, STREAM_WORDS, Kind
+from tb.events.records import DTYPES, STREAM_MAIN, STREAM_PORT, STREAM_WORDS
 from tb.events.text import EXPRESSIONS
 
 
@@ -29,7 +30,7 @@ class EventLogError(Exception):
 @cache
 def fingerprint() -> int:
     """A number that every change of the description changes: logs of another one cannot be read."""
-    text = "\n".join(f"{r.name} {f.name} {f.format} {f.offset}" for r in description().records for f in r.fields)
+    text = "\n".join(f"{r.name} {f.name} {f.format} {f.offset}" for r in description().logged for f in r.fields)
     return zlib.crc32(text.encode()) & 0x7FFF_FFFF
 
 
@@ -62,7 +63,7 @@ class EventLog:
         self._db.executemany("INSERT INTO parameters VALUES (?, ?)", list(parameters.items()))
         self._db.execute(f"PRAGMA user_version = {fingerprint()}")
         self._written = [0] * len(STREAM_WORDS)
-        self._records = {(r.stream.number, r.code): r for r in description().records}
+        self._records = {(r.stream.number, r.code): r for r in description().logged}
         for record in self._records.values():
             shown = ", ".join(["seq", "cycle", *map(_shown, record.fields)])
             self._db.execute(f"CREATE TABLE {record.table}_raw ({_columns(record)})")
@@ -121,8 +122,8 @@ def sizes(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def load(db: sqlite3.Connection, stream: int) -> Array:
-    """All records of a stream as the words that the monitors wrote, shape (n, words)."""
-    records = [r for r in description().records if r.stream.number == stream]
+    """All records of a stream as the words that the monitors wrote, shape (n, words). Raises EventLogError."""
+    records = [r for r in description().logged if r.stream.number == stream]
     total = sum(db.execute(f"SELECT count(*) FROM {r.table}_raw").fetchone()[0] for r in records)
     words = np.zeros((total, STREAM_WORDS[stream]), np.uint64)
     for record in records:
@@ -130,7 +131,10 @@ def load(db: sqlite3.Connection, stream: int) -> Array:
         names = ", ".join(f'"{name}"' for name in kind._fields)
         seq = [row[0] for row in db.execute(f"SELECT seq FROM {record.table}_raw ORDER BY seq")]
         rows = db.execute(f"SELECT {names} FROM {record.table}_raw ORDER BY seq")
-        packed = bytearray().join(starmap(SIGNED_LAYOUTS[kind].pack, rows))
+        try:
+            packed = bytearray().join(starmap(SIGNED_LAYOUTS[kind].pack, rows))
+        except struct.error as error:
+            raise EventLogError(f"table {record.table}_raw holds a value that no field can have: {error}") from None
         lines = np.frombuffer(packed, np.uint8).reshape(-1, words.shape[1] * 8)
         if record.code is not None:
             lines[:, KIND_BYTE] = record.code
@@ -138,11 +142,32 @@ def load(db: sqlite3.Connection, stream: int) -> Array:
     return words
 
 
+def at(words: Array, stream: int, place: int) -> tuple[Record, dict[str, int]]:
+    """The record at a place of a stream's words: (its description, values by field name)."""
+    one = words[place : place + 1]
+    codes = {r.code: r for r in description().logged if r.stream.number == stream}
+    record = codes[None] if None in codes else codes[int(kinds(one)[0])]
+    typed = as_records(one, record_type(record))[0]
+    return record, {name: int(typed[name]) for name in typed.dtype.names}
+
+
+def first_divergence(left: Array, right: Array) -> int | None:
+    """The first place at which two streams differ, None when they are equal; where one ends, its length."""
+    common = min(len(left), len(right))
+    different = np.flatnonzero((left[:common] != right[:common]).any(axis=1))
+    if different.size:
+        return int(different[0])
+    return None if len(left) == len(right) else common
+
+
 def read(
-    db: sqlite3.Connection, kind: Kind | None = None, first: int = 0, last: int = 2**62
+    db: sqlite3.Connection, kind: str | None = None, first: int = 0, last: int = 2**62
 ) -> Iterator[tuple[Record, dict[str, int]]]:
-    """Records of the main stream (or of one kind) in a window of cycles, in order: (record, values by field name)."""
-    wanted = [r for r in description().records if r.stream.number == STREAM_MAIN and (kind is None or r.code == kind)]
+    """Records of the main stream, or of one kind of any, in a window of cycles, in order.
+
+    Yields the record's description and its values by field name.
+    """
+    wanted = [r for r in description().logged if (r.stream.number == STREAM_MAIN if kind is None else r.name == kind)]
     cursors = [_cursor(db, record, first, last) for record in wanted]
     for _, record, values in heapq.merge(*cursors, key=lambda found: found[0]):
         yield record, values

@@ -15,7 +15,8 @@ import numpy as np
 STREAM_MAIN = 0  # everything that has an order
 STREAM_SCAN = 1  # one record for each scan step that scored
 STREAM_PORT = 2  # requests and answers of the lookup ports
-STREAM_WORDS = (16, 4, 4)
+STREAM_DMA = 3  # what the DMA alone does in its block tests
+STREAM_WORDS = (16, 4, 4, 4)
 
 
 class Kind(IntEnum):
@@ -57,6 +58,16 @@ class PortKind(IntEnum):
 
     LookupRequest = 0
     LookupAnswer = 1
+
+
+class DmaKind(IntEnum):
+    """Values of `DmaKind`."""
+
+    DmaCompletion = 1
+    DmaFault = 2
+    DmaRead = 3
+    DmaPop = 4
+    DmaWrite = 5
 
 
 class Op(IntEnum):
@@ -172,7 +183,7 @@ class OpRecord(NamedTuple):
 
     cycle: int
     op: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     step: int
     kv_addr: int
     phys_addr: int
@@ -240,7 +251,7 @@ class RelocRecord(NamedTuple):
     """A relocation writes an entry to another of its places."""
 
     cycle: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     key: int
 
 
@@ -249,7 +260,7 @@ class FreeRecord(NamedTuple):
 
     cycle: int
     removed: bool
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     request_id: int
 
 
@@ -413,7 +424,7 @@ class ResultRecord(NamedTuple):
 
     cycle: int
     status: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     removed: int
     phys_addr: int
     stayed: int
@@ -467,7 +478,7 @@ class ParityRecord(NamedTuple):
 
     cycle: int
     entries: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
 
 
 class InsertFullRecord(NamedTuple):
@@ -484,7 +495,7 @@ class EntryReadRecord(NamedTuple):
 
     cycle: int
     ref_count: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     token_start: int
     phys_addr: int
     token_end: int
@@ -508,7 +519,7 @@ class DumpRecord(NamedTuple):
 
     cycle: int
     tag_valid: bool
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     entry_access_step: int
     entry_key: int
     generation: int
@@ -540,7 +551,7 @@ class ScoreRecord(NamedTuple):
 
     cycle: int
     access_step: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     prio: int
     request_id: int
     r: int
@@ -573,11 +584,54 @@ class LookupAnswerRecord(NamedTuple):
 
     cycle: int
     port_no: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is not called
     hit: bool
     denied: bool
     tier: int
     phys_addr: int
+
+
+class DmaCompletionRecord(NamedTuple):
+    """An item's one completion."""
+
+    cycle: int
+    status: int
+    from_tier: int
+    to_tier: int
+    kv_addr: int
+
+
+class DmaFaultRecord(NamedTuple):
+    """An AXI error is reported."""
+
+    cycle: int
+    channel: int
+    on_write: bool
+    kv_addr: int
+
+
+class DmaReadRecord(NamedTuple):
+    """An AR handshake."""
+
+    cycle: int
+    tier: int
+    address: int
+
+
+class DmaPopRecord(NamedTuple):
+    """An item leaves its queue."""
+
+    cycle: int
+    channel: int
+    waiting: int
+
+
+class DmaWriteRecord(NamedTuple):
+    """An AW handshake."""
+
+    cycle: int
+    tier: int
+    address: int
 
 
 DTYPES: dict[type[Any], np.dtype[Any]] = {
@@ -741,6 +795,31 @@ DTYPES: dict[type[Any], np.dtype[Any]] = {
         'formats': ['<u8', 'u1', '?', '?', 'u1', '<u2', '<u8'],
         'offsets': [0, 9, 12, 13, 14, 10, 16],
         'itemsize': 32}),
+    DmaCompletionRecord: np.dtype({
+        'names': ['cycle', 'kv_addr', 'status', 'from_tier', 'to_tier'],
+        'formats': ['<u8', '<u8', 'u1', 'u1', 'u1'],
+        'offsets': [0, 16, 9, 10, 11],
+        'itemsize': 32}),
+    DmaFaultRecord: np.dtype({
+        'names': ['cycle', 'kv_addr', 'channel', 'on_write'],
+        'formats': ['<u8', '<u8', 'u1', '?'],
+        'offsets': [0, 16, 9, 10],
+        'itemsize': 32}),
+    DmaReadRecord: np.dtype({
+        'names': ['cycle', 'address', 'tier'],
+        'formats': ['<u8', '<u8', 'u1'],
+        'offsets': [0, 16, 9],
+        'itemsize': 32}),
+    DmaPopRecord: np.dtype({
+        'names': ['cycle', 'channel', 'waiting'],
+        'formats': ['<u8', 'u1', 'u1'],
+        'offsets': [0, 9, 10],
+        'itemsize': 32}),
+    DmaWriteRecord: np.dtype({
+        'names': ['cycle', 'address', 'tier'],
+        'formats': ['<u8', '<u8', 'u1'],
+        'offsets': [0, 16, 9],
+        'itemsize': 32}),
 }
 
 RECORDS: dict[Kind, type[Any]] = {
@@ -778,3 +857,11 @@ PORT_RECORDS: dict[PortKind, type[Any]] = {
     PortKind.LookupRequest: LookupRequestRecord,
     PortKind.LookupAnswer: LookupAnswerRecord,
 }
+DMA_RECORDS: dict[DmaKind, type[Any]] = {
+    DmaKind.DmaCompletion: DmaCompletionRecord,
+    DmaKind.DmaFault: DmaFaultRecord,
+    DmaKind.DmaRead: DmaReadRecord,
+    DmaKind.DmaPop: DmaPopRecord,
+    DmaKind.DmaWrite: DmaWriteRecord,
+}
+RECORDS_OF: dict[type[IntEnum], dict[Any, type[Any]]] = {Kind: RECORDS, PortKind: PORT_RECORDS, DmaKind: DMA_RECORDS}

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tb.events.records import STREAM_WORDS
+
 Array = npt.NDArray[Any]
 
 ACCESS = np.dtype(
@@ -56,8 +58,6 @@ AXI_COUNTS = (
     "last_read_cycle",
     "first_read_request_cycle",
 )
-
-STREAM_WORDS = (16, 4, 4, 4)
 
 WAKE_MMIO = (1, 2)  # BAR0, BAR2
 WAKE_ALARM, WAKE_DRAIN, WAKE_VIOLATION = 4, 8, 16

@@ -1,6 +1,6 @@
 // What the monitors record. Generated from tb/events/events.toml by `make regs`: do not edit.
 //
-// A monitor fills in a struct by the names of its fields; the function beside it puts each field at its place in the
+// A monitor fills in a struct by the names of its fields; the function with it packs each field at its place in the
 // record's words. docs/events.md lists all of them.
 
 package kvcpu_events_pkg;
@@ -9,6 +9,7 @@ package kvcpu_events_pkg;
   localparam int StreamMain = 0;  // 16 words, everything that has an order
   localparam int StreamScan = 1;  // 4 words, one record for each scan step that scored
   localparam int StreamPort = 2;  // 4 words, requests and answers of the lookup ports
+  localparam int StreamDma = 3;  // 4 words, what the DMA alone does in its block tests
 
   typedef enum logic {
     ChannelEvict = 1'd0,
@@ -954,6 +955,74 @@ package kvcpu_events_pkg;
       StreamPort,
       {8'd0, 8'(r.tier), 8'(r.denied), 8'(r.hit), r.index, 8'(r.port_no), 8'd1},
       {r.phys_addr},
+      0);
+  endfunction
+
+  /// An item's one completion.
+  typedef struct packed {
+    logic [63:0] kv_addr;  // first token of the block
+    logic [2:0] status;  // how the item ended
+    logic [1:0] from_tier;  // the tier left
+    logic [1:0] to_tier;  // the tier entered
+  } dma_completion_ev_t;
+  function automatic void record_dma_completion(dma_completion_ev_t r);
+    kv_record4(
+      StreamDma,
+      {32'd0, 8'(r.to_tier), 8'(r.from_tier), 8'(r.status), 8'd1},
+      {r.kv_addr},
+      0);
+  endfunction
+
+  /// An AXI error is reported.
+  typedef struct packed {
+    logic [63:0] kv_addr;  // the block
+    logic channel;  // the channel
+    logic on_write;  // 1: the write side; 0: the read side
+  } dma_fault_ev_t;
+  function automatic void record_dma_fault(dma_fault_ev_t r);
+    kv_record4(
+      StreamDma,
+      {40'd0, 8'(r.on_write), 8'(r.channel), 8'd2},
+      {r.kv_addr},
+      0);
+  endfunction
+
+  /// An AR handshake.
+  typedef struct packed {
+    logic [63:0] address;  // the burst's address
+    logic [1:0] tier;  // its tier
+  } dma_read_ev_t;
+  function automatic void record_dma_read(dma_read_ev_t r);
+    kv_record4(
+      StreamDma,
+      {48'd0, 8'(r.tier), 8'd3},
+      {r.address},
+      0);
+  endfunction
+
+  /// An item leaves its queue.
+  typedef struct packed {
+    logic channel;  // the queue
+    logic [1:0] waiting;  // bit 0: the evict queue, bit 1: the prefetch queue
+  } dma_pop_ev_t;
+  function automatic void record_dma_pop(dma_pop_ev_t r);
+    kv_record4(
+      StreamDma,
+      {40'd0, 8'(r.waiting), 8'(r.channel), 8'd4},
+      0,
+      0);
+  endfunction
+
+  /// An AW handshake.
+  typedef struct packed {
+    logic [63:0] address;  // the burst's address
+    logic [1:0] tier;  // its tier
+  } dma_write_ev_t;
+  function automatic void record_dma_write(dma_write_ev_t r);
+    kv_record4(
+      StreamDma,
+      {48'd0, 8'(r.tier), 8'd5},
+      {r.address},
       0);
   endfunction
 

@@ -109,7 +109,7 @@ module kvcpu_mon_bank #(
     end
   endfunction
 
-  // A fault: between two clock edges one bit of one word turns over.
+  // A fault: between two clock edges one bit of one word is inverted.
   always @(negedge clk_i) begin
     int row, tag, bit_no;
     if (rst_ni && kv_poke(bank, row, tag, bit_no) != 0) begin

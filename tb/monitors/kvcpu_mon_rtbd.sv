@@ -37,7 +37,7 @@ module kvcpu_mon_rtbd #(
   input logic                                                   tag_we_i,
   /// Meta word is written.
   input logic                                                   meta_we_i,
-  /// What the words after follow from, besides: the judgement.
+  /// What the words after the operation follow from, too: the decision.
   input kvcpu_pkg::judged_t                                     judged_i,
   /// The queue of the item has a place.
   input logic                                                   push_ok_i,
@@ -45,8 +45,8 @@ module kvcpu_mon_rtbd #(
   input logic [31:0]                                            step_i,
   /// Epoch of the running or last scan.
   input logic                                                   epoch_i,
-  /// Life count of a new entry.
-  input logic [kvcpu_pkg::GenerationW-1:0]                            generation_i,
+  /// Generation of a new entry.
+  input logic [kvcpu_pkg::GenerationW-1:0]                      generation_i,
   /// Tag after, as the device works it out a cycle later (S4).
   input kvcpu_pkg::tag_t                                        s4_tag_i,
   /// Meta word after, as the device works it out a cycle later (S4).
@@ -65,17 +65,17 @@ module kvcpu_mon_rtbd #(
   input logic                                                   evict_full_i,
   /// Prefetch queue is full.
   input logic                                                   prefetch_full_i,
-  /// Slot taken, at the commit point or (INSERT) before it.
+  /// A slot is allocated, at the commit point or (INSERT) before it.
   input logic                                                   take_valid_i,
   /// Its tier.
   input kvcpu_pkg::tier_e                                       take_tier_i,
   /// The slot.
   input logic [kvcpu_pkg::SlotW-1:0]                            slot_i,
-  /// Slots returned, by tier.
+  /// Slots freed, by tier.
   input logic [kvcpu_pkg::TierCount-1:0]                        put_i,
-  /// Slot returned by the operation.
+  /// A slot is freed by the operation.
   input logic                                                   put_valid_i,
-  /// Held.
+  /// It is quarantined until the next STEP_ADVANCE.
   input logic                                                   put_held_i,
   /// The slot.
   input logic [kvcpu_pkg::SlotW-1:0]                            put_slot_i,
@@ -87,7 +87,7 @@ module kvcpu_mon_rtbd #(
   input kvcpu_pkg::op_t                                         search_op_i,
   /// Its slot.
   input logic [kvcpu_pkg::SlotW-1:0]                            search_slot_i,
-  /// It goes back to its pool: the search has found no place.
+  /// It is freed: the search has found no place.
   input logic                                                   search_put_i,
   /// Configuration.
   input kvcpu_pkg::cfg_t                                        cfg_i
@@ -103,7 +103,7 @@ module kvcpu_mon_rtbd #(
     return {item.request_id, item.layer_head, 32'(item.block << OffBits)};
   endfunction
 
-  // The words after: the device has them in the next cycle, the record is of this one.
+  // The words after the operation: the device has them in the next cycle, the record is of this one.
   tag_t  tag_before, tag_n;
   meta_t meta_n;
 
@@ -127,7 +127,7 @@ module kvcpu_mon_rtbd #(
     .block_i       (op_i.kv_addr.token >> OffBits),
     .step_i        (step_i),
     .epoch_i       (epoch_i),
-    .generation_i        (generation_i),
+    .generation_i  (generation_i),
     .tag_o         (tag_n),
     .meta_o        (meta_n)
   );

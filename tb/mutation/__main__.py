@@ -54,13 +54,13 @@ TOP = (
     "top_meetings_registers",
 )
 LEGS: dict[str, tuple[str, ...]] = {
-    "rtl/rtbd": TOP,
-    "rtl/hepc": ("hepc_lane", "hepc_scan", "moveq_4", *TOP),
+    "rtl/rtbd": ("rtbd_free", "rtbd_hash", *TOP),
+    "rtl/hepc": ("hepc_lane", "hepc_scan", "hepc_scan_16", "moveq_4", *TOP),
     "rtl/cmd": ("cmd", *TOP),
-    "rtl/csr": ("csr_map", "csr_refusals", "csr_events", "csr_bus", "bar2", *TOP),
-    "rtl/dma": ("dma", "slot_pool", *TOP),
+    "rtl/csr": ("csr_map", "csr_refusals", "csr_events", "csr_bus", "bar2", "bar2_65536", *TOP),
+    "rtl/dma": ("dma", "slot_pool", "slot_pool_65536", *TOP),
     "rtl/prim": ("dma", "moveq_4", *TOP),
-    "rtl": TOP,
+    "rtl": ("counters", *TOP),
 }
 
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyslang import syntax
+from pyslang import SourceManager, syntax
+
+from tb.run.paths import ROOT
 
 PACKAGE = "kvcpu_mutant_pkg"
 PLUSARG = "kvcpu_mutant"
@@ -209,6 +211,13 @@ class _Collector:
         return "".join(out)
 
 
+def parse(text: str) -> syntax.SyntaxTree:
+    """The syntax tree of a SystemVerilog text that may use the macros of rtl/prim."""
+    manager = SourceManager()
+    manager.addUserDirectories(str(ROOT / "rtl" / "prim"))
+    return syntax.SyntaxTree.fromText(text, manager)
+
+
 def mutate(path: Path, file: str, first: int) -> tuple[str, list[Mutant]]:
     """The text of `path` with all its mutants, numbered from `first` on.
 
@@ -219,5 +228,5 @@ def mutate(path: Path, file: str, first: int) -> tuple[str, list[Mutant]]:
     """
     text = path.read_text()
     collector = _Collector(text, file, first)
-    collector.walk(syntax.SyntaxTree.fromText(text).root)
+    collector.walk(parse(text).root)
     return collector.text(), collector.mutants

@@ -45,6 +45,7 @@ def _lint(manifest: Manifest) -> Counts:
     for title, command in (
         ("ruff", [python, "-m", "ruff", "check", "--output-format", "concise", "."]),
         ("mypy", [python, "-m", "mypy"]),
+        ("imports", [str(Path(python).parent / "lint-imports"), "--no-cache"]),
     ):
         part = _tool(title, command)
         counts = Counts(counts.passed + part.passed, counts.failed + part.failed)

@@ -76,7 +76,7 @@ def _slang_command(spec: BuildSpec) -> list[str]:
         str(spec.root / SLANG_GENERATED),
         "-Werror",
     ]
-    words += [word for path in includes for word in ("-I", path)]
+    words += [word for path in [*libs[1::2], *includes] for word in ("-I", path)]
     return [
         sys.executable,
         "-c",

@@ -27,11 +27,13 @@ class ScanStarts:
 
     def log_counts(self, cycle: int) -> None:
         """Remember free slots and departures, where they have changed."""
-        for tier in range(JUDGED):
-            free = self._s.pools[tier].free - self._operations.freed_late[tier]
-            for log, value in ((self._free[tier], free), (self._departures[tier], self._s.departures[tier])):
-                if log[-1][1] != value:
-                    log.append((cycle, value))
+        pools, late, departures = self._s.pools, self._operations.freed_late, self._s.departures
+        for tier in range(JUDGED):  # after every operation: without tuples on the way
+            free, departing = pools[tier].free - late[tier], departures[tier]
+            if self._free[tier][-1][1] != free:
+                self._free[tier].append((cycle, free))
+            if self._departures[tier][-1][1] != departing:
+                self._departures[tier].append((cycle, departing))
 
     def _sampled(self, subject: str, tier: int, log: Log, seen: int, cycle: int, age: int) -> None:
         """`seen` must be a value that the count had in the last `age` cycles."""

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tb.run.command import run_command
 from tb.run.paths import ROOT
 
 GUIDES = ("README.md", "docs/tools.md")
@@ -89,7 +90,7 @@ def comparable_start(line: str) -> str:
     return _FOLDER.sub("", re.sub(r"^serving \w+", "serving #", line)).rstrip()
 
 
-def main() -> int:
+def _session() -> int:
     """Run the session of docs/tools.md on the node of the environment, after a model that was loaded before."""
     env = dict(os.environ)
     subprocess.run([ROOT / "bin" / "llmctl", "unload"], env=env, capture_output=True, check=False)
@@ -98,6 +99,11 @@ def main() -> int:
     for command, (_, lines) in zip(wanted, ended, strict=True):
         print("\n".join([f"$ {command.text}", *lines]))
     return next((status for status, _ in ended if status), 0)
+
+
+def main() -> int:
+    """Entry point; returns the exit status."""
+    return run_command(_session)
 
 
 if __name__ == "__main__":

@@ -277,7 +277,7 @@ class test_threshold_rule(DirectoryTest):
 
 
 @kv_test(timeout_cycles=600_000)
-class test_tier_writes_beside_takers(DirectoryTest):
+class test_tier_writes_during_allocations(DirectoryTest):
     """BASE and SLOTS of a tier written while an INSERT or a move takes the tier's first slot: before, or refused."""
 
     slots = (8, 60, 8, 8)  # a move's old slot stays held: no step comes

@@ -207,7 +207,7 @@ class test_window(DirectoryTest):
 
 
 @kv_test(timeout_cycles=300_000)
-class test_window_beside_writes(DirectoryTest):
+class test_window_during_writes(DirectoryTest):
     """BAR2 reads entries of a bank while ports and FREE_REQUEST write tags of the same bank: each is its own."""
 
     async def body(self) -> None:
@@ -374,7 +374,7 @@ class test_parity_changes_nothing(ParityTest):
 
 
 @kv_test(timeout_cycles=400_000)
-class test_parity_beside_lookups(ParityTest):
+class test_parity_during_lookups(ParityTest):
     """FREE_REQUEST reads each entry's own tag while lookups come and go: with a bad one it stays, the others go."""
 
     slots = (300, 300, 300, 100)

@@ -14,7 +14,7 @@ from tb.harness.base_test import kv_test
 Jobs = list[Coroutine[Any, Any, None]]
 
 
-class BrimTest(KvTopTest):
+class FullDirectoryTest(KvTopTest):
     """A directory that is all but full, of blocks in all tiers, with slots to spare."""
 
     block_bytes = 256
@@ -71,7 +71,7 @@ class BrimTest(KvTopTest):
 
 
 @kv_test(timeout_cycles=2_000_000)
-class test_fill_beside_moves(BrimTest):
+class test_fill_during_moves(FullDirectoryTest):
     """Searches for a place beside evictions, promotions on demand, lookups and scans."""
 
     async def body(self) -> None:
@@ -83,7 +83,7 @@ class test_fill_beside_moves(BrimTest):
 
 
 @kv_test(timeout_cycles=2_000_000)
-class test_bounds_at_the_brim(BrimTest):
+class test_bounds_when_full(FullDirectoryTest):
     """Searches, moves and BAR2 reads while all ports ask one block: the monitor of T0 watches how long each waits."""
 
     async def body(self) -> None:

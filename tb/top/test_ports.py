@@ -116,7 +116,7 @@ class test_contend_policy(DirectoryTest):
 
 
 @kv_test(timeout_cycles=200_000)
-class test_round_robin_beside_commands(DirectoryTest):
+class test_round_robin_during_commands(DirectoryTest):
     """Round-robin goes on where it stood, though commands take every other turn."""
 
     async def body(self) -> None:

@@ -5,11 +5,11 @@ from sw.regs.registers import Command, Status
 from tb.env.registers import kv
 from tb.harness.base_test import kv_test
 from tb.top.test_directory import ParityTest
-from tb.top.test_fill import BrimTest
+from tb.top.test_fill import FullDirectoryTest
 
 
 @kv_test(timeout_cycles=2_000_000)
-class test_g2_parity_of_relocated_entries(ParityTest, BrimTest):
+class test_g2_parity_of_relocated_entries(ParityTest, FullDirectoryTest):
     """A relocation counts an entry with a bad meta word once; the write over the place it left counts nothing."""
 
     async def body(self) -> None:

@@ -7,7 +7,7 @@ import cocotb
 from tb.env import stimulus
 from tb.env.registers import IRQ_COMMAND_DONE
 from tb.harness.base_test import kv_test
-from tb.top.test_fill import BrimTest
+from tb.top.test_fill import FullDirectoryTest
 from tb.top.test_random import RandomTest
 
 ROUNDS = 8
@@ -74,7 +74,7 @@ class test_soft_reset_any_time(ResetTest):
 
 
 @kv_test(timeout_cycles=2_000_000)
-class test_reset_during_search(BrimTest):
+class test_reset_during_search(FullDirectoryTest):
     """Hard and soft resets of a full directory that searches for a place: nothing of the search is left."""
 
     async def body(self) -> None:

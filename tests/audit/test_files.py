@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sw.audit import AuditBroken, AuditLog, AuditUnavailable, Fault, Verification, verify
+from sw.audit.chain import LOSS, entry
 from sw.audit.files import full_files, head_path
 from sw.audit.reseal import reseal
 from sw.audit.store import FILE_BYTES
-from tests.audit.logs import KEY, Ticks, by_hand
+from tests.audit.logs import KEY, Ticks, by_hand, head_by_hand
 
 ENTRY = {"holder": "tenant", "cap_id": 1, "op": "infer.start", "obj": "llm", "code": 0}
 SMALL = 1200  # bytes of a file: a few entries
@@ -249,7 +250,8 @@ def test_b5_the_anchor_shows_deletion_and_rollback(path: Path, anchor: Path, dam
     write(path, 30, anchor)
     assert anchor.read_bytes() == head_path(path).read_bytes()
     damage(path)
-    with pytest.raises(AuditBroken, match=r"anchor|cut|missing") as caught:
+    words = {remove_both: "entries 0 to 29, which the anchor knows, are gone", older_pair: "are gone"}
+    with pytest.raises(AuditBroken, match=words.get(damage, "not the one that the anchor was written for")) as caught:
         AuditLog(path, KEY, Ticks(), anchor, SMALL)
     assert "\n" not in str(caught.value)
     assert "next step: " in str(caught.value)
@@ -326,14 +328,31 @@ def test_b5_a_damaged_log_goes_on_by_permission_only(path: Path) -> None:
     assert verify(path, head_path(path), KEY.public).begins == 30
 
 
-def test_a_loss_entry_further_on_hides_nothing(path: Path) -> None:
-    """Only the first line of a log may say that what was before it is lost."""
-    write(path, 30)
-    full = full_files(path)
-    head = head_path(path).read_bytes()
-    full[1].unlink()
+@pytest.mark.parametrize("begin", ["loss", "again"])
+def test_b5_only_the_first_line_may_begin_a_chain(path: Path, begin: str) -> None:
+    """An entry further on that says that all before it are lost, or another entry 0: neither hides a thing."""
+    if begin == "loss":
+        fields = {"capability": None, "code": 0, "holder": "", "object": "audit", "operation": LOSS, "time": 0}
+        second, _ = entry(10, "1" * 64, fields)
+    else:
+        second = by_hand(2, prompt_bytes=6)
+    path.write_bytes(by_hand(3) + second)
+    head_path(path).write_bytes(head_by_hand(path.read_bytes()))
+    for file in (path, head_path(path)):
+        file.chmod(0o600)
     assert not verify(path, head_path(path), KEY.public).whole
-    assert head_path(path).read_bytes() == head
+    with pytest.raises(AuditBroken):
+        write(path, 1)
+
+
+def test_b4_a_start_with_a_damaged_line_before_the_last_file(path: Path) -> None:
+    """Where the last file's beginning cannot be known: all of it is read, and the start is refused in one line."""
+    write(path, 30)
+    before = full_files(path)[-1]
+    before.write_bytes(before.read_bytes()[:-5] + b"xxxx\n")
+    with pytest.raises(AuditBroken, match=rf"{before.name} is altered") as caught:
+        write(path, 1)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_size_of_a_file_is_bounded(path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The documentation, run: tutorials, commands, site."""

@@ -68,7 +68,7 @@ def test_a4_signals_of_the_debugging_guide_exist() -> None:
 def test_a4_every_module_tells_the_same_legal_range(name: str) -> None:
     """In its `///` line, as kvcpu_dma checks it at elaboration and docs/microarchitecture.md says."""
     (checked,) = re.findall(
-        rf'"kvcpu_dma: {name} must be a power of two from (\d+ to \d+)"', (ROOT / "rtl/dma/kvcpu_dma.sv").read_text()
+        rf'"{name} must be a power of two from (\d+ to \d+)"', (ROOT / "rtl/dma/kvcpu_dma.sv").read_text()
     )
     told = {
         path.name: re.findall(rf"((?:^ *///.*\n)+) *parameter int unsigned {name}\b", path.read_text(), re.M)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sw.driver import DirectoryError, Refused
 from sw.driver.device import Weights
 from sw.driver.published import published_sequence
 from sw.driver.registers import Event
+from sw.driver.score import Policy, score
 from sw.driver.types import COUNTERS, CompletionItem, InsertRequest, TierConfig
 from sw.regs import registers as regs
 from sw.regs.kv_address import KvAddress
@@ -150,6 +153,28 @@ def test_scan_and_score(driver: Sync) -> None:
     entry = next(iter(driver.directory().values()))
     assert entry.priority == 1 * 255 + 2 * 1 + 3 * 254
     assert driver.current_step() == 1
+
+
+def test_hold_keeps_what_explain_says(driver: Sync) -> None:
+    driver.set_weights(Weights(0, 0, 0, 0, 0, 65535))
+    driver.configure(regs.HOLD, STEPS=5)
+    driver.insert_many([full(n) for n in range(3)])
+    for number, ahead in enumerate((1, 5, 6)):
+        driver.prefetch(block(number), TOKENS, 10 + ahead)
+    driver.drain()
+    driver.step_and_scan(9)  # R decays, so that a start check lets the block go
+    driver.set_weights(Weights(0, 0, 0, 0, 65535, 65535))
+    policy = run(Policy.read(driver._target))
+    assert (policy.lookahead, policy.hold) == (1, 5)
+    entries = {entry.token_start // TOKENS: entry for entry in driver.directory().values()}
+    told = {number: score(entry, replace(policy, step=10)) for number, entry in entries.items()}
+    assert told[0].reason == "hinted, needed in 1 steps (LOOKAHEAD 1)"
+    assert told[1].reason == "hinted, needed in 5 steps (HOLD 5)"
+    assert [told[n].decision.name for n in range(2)] == ["NONE", "NONE"]
+    driver.step_and_scan(10)
+    driver.wait_completions()
+    tiers = {entry.token_start // TOKENS: entry.tier for entry in driver.directory().values()}
+    assert tiers == {0: 1, 1: 1, 2: 2}
 
 
 def test_soft_reset(driver: Sync) -> None:

@@ -53,6 +53,8 @@ def test_a9_others_are_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def test_a9_scaling_is_refused_on_a_loaded_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(software, "now", lambda: 1.5)
+    for name in ("build", "leg"):
+        monkeypatch.setattr(Workshop, name, lambda *_args, **_fields: pytest.fail("measured all the same"))
     monkeypatch.setattr(software, "run_legs", lambda *_args, **_fields: pytest.fail("measured all the same"))
     said: list[str] = []
     figure = software.scaling(shop(said)).figures["regress_scaling"]

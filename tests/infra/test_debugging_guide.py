@@ -13,6 +13,7 @@ from tb.events.log import EventLog
 from tb.make import plan
 from tb.run.manifest import load
 from tb.run.paths import ROOT
+from tb.run.selection import FAILED, chosen
 from tests.infra.test_waves import TOPS, elaborated, exists
 
 GUIDES = ("docs/debugging.md", "docs/verification.md")
@@ -38,8 +39,8 @@ def test_a4_make_commands_of_the_guides(command: str) -> None:
     _, target, *assignments = shlex.split(command)
     given = dict(assignment.split("=", 1) for assignment in assignments)
     assert plan(target, given)
-    if "TEST" in given:
-        load().find_test(given["TEST"])
+    if given.get("TEST", FAILED) != FAILED:
+        assert chosen(load(), given["TEST"], None, 1)
 
 
 @pytest.mark.parametrize("command", sorted({line for line in blocks("sh") if line.startswith(".venv/bin/python ")}))

@@ -7,6 +7,7 @@ import pytest
 
 from tb.run import commands, selection
 from tb.run.build import BuildSpec, Built
+from tb.run.commands import Wanted
 from tb.run.errors import UsageError
 from tb.run.leg import Job, Outcome
 from tb.run.manifest import Leg, Manifest, Top
@@ -86,15 +87,15 @@ def fails(monkeypatch: pytest.MonkeyPatch, failing: set[str]) -> list[str]:
 
 def test_a7_failures_are_repeated_with_their_seeds(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = fails(monkeypatch, {"test_full"})
-    assert commands.run_tests(manifest, "*", "5", 2, False, "never") == 1
+    assert commands.run_tests(manifest, "*", "5", 2, Wanted()) == 1
     ran.clear()
-    assert commands.run_tests(manifest, "failed", None, 1, False, "never") == 1
+    assert commands.run_tests(manifest, "failed", None, 1, Wanted()) == 1
     assert ran == ["moves.test_full:5", "moves.test_full:6", "ports.test_full:5", "ports.test_full:6"]
     ran = fails(monkeypatch, set())
-    assert commands.run_tests(manifest, "failed", None, 1, False, "never") == 0
+    assert commands.run_tests(manifest, "failed", None, 1, Wanted()) == 0
     assert len(ran) == 4
     with pytest.raises(UsageError, match="nothing failed in the last run"):
-        commands.run_tests(manifest, "failed", None, 1, False, "never")
+        commands.run_tests(manifest, "failed", None, 1, Wanted())
 
 
 def test_a7_an_interrupted_repetition_keeps_the_rest(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +104,7 @@ def test_a7_an_interrupted_repetition_keeps_the_rest(manifest: Manifest, monkeyp
     whole = Manifest({}, tuple(legs))
     selection.keep_failures([Job(legs[0], test, 9) for test in legs[0].tests])
     with pytest.raises(KeyboardInterrupt):
-        commands.run_tests(whole, "failed", None, 1, False, "never")
+        commands.run_tests(whole, "failed", None, 1, Wanted())
     assert names(selection.chosen(whole, "failed", None, 1)) == ["a.interrupted:9", "a.test_two:9"]
 
 

@@ -89,7 +89,7 @@ def test_trap_5_unlisted_test_is_named(manifest: Manifest) -> None:
         ("end_check_fails", "FREE_SLOTS tier=1: expected 7, seen 6"),
         ("mismatch", r"SCORE entry=12 \(0xc\) lane=3: expected 100 \(0x64\), seen 127 \(0x7f\)"),
         ("mismatch_array", r"SCORE entry=2: expected 3, seen 9\n.*SCORE entry=3: expected 4, seen 8 \(2 of 4 differ\)"),
-        ("expects_error_in_vain", "expected 1 error records"),
+        ("expects_missing_error", "expected 1 error records"),
         ("task_fails", "planted in a task"),
     ],
 )

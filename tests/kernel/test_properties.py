@@ -45,7 +45,7 @@ def test_an_admitted_set_with_deadlines_before_the_period_never_misses(case: Cas
 
 @some
 @given(admitted_set(chunks=False, implicit=False), st.data())
-def test_others_that_run_away_cost_nobody_a_miss(case: Case, data: st.DataObject) -> None:
+def test_others_that_run_away_cost_no_server_a_miss(case: Case, data: st.DataObject) -> None:
     servers, jobs = case
     rogues = data.draw(st.sets(st.sampled_from(sorted(servers))))
     for rogue in sorted(rogues):
@@ -123,7 +123,7 @@ def test_a_hard_server_is_never_ahead_of_its_share(case: Case) -> None:
 
 @some
 @given(any_set())
-def test_the_processor_is_never_idle_beside_a_ready_server(case: Case) -> None:
+def test_the_processor_is_never_idle_with_a_ready_server(case: Case) -> None:
     servers = {who: ServerParams(p.budget_ns, p.period_ns, hard=False) for who, p in case[0].items()}
     jobs = [Work(job.arrival, job.server, tuple((0, n) for _, n in job.pieces), job.deadline) for job in case[1]]
     run = simulate(servers, jobs, 400)

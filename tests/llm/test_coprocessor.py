@@ -121,7 +121,7 @@ def test_generations_share_the_queue_in_order() -> None:
     assert tokens == [expected(*one) for one in asked]
 
 
-def test_the_device_works_while_nobody_waits() -> None:
+def test_the_device_works_while_no_caller_waits() -> None:
     bench = Bench()
     generation = bench.start(b"hello", 4)
     assert run(generation.chunk()) == []
@@ -146,7 +146,7 @@ def test_a_chunk_waits_no_longer_than_it_may_compute() -> None:
     assert waits > 2
 
 
-def test_a_cancelled_one_harms_nobody() -> None:
+def test_a_cancelled_one_harms_no_other() -> None:
     bench = Bench()
     first, second = bench.start(b"first", 6), bench.start(b"second", 6)
     run(first.chunk())
@@ -190,7 +190,7 @@ def test_a_small_memory_has_a_short_ring_and_none_is_refused() -> None:
         Bench(memory_bytes=slot - 1)
 
 
-def test_on_counted_time_beside_the_device_model() -> None:
+def test_on_counted_time_with_the_device_model() -> None:
     """The queue lives in the time of the stack, whatever that is."""
     times = []
     for entries in (1024, 2048):

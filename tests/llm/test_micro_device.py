@@ -289,7 +289,7 @@ def test_a_reset_fails_what_runs_and_nothing_else() -> None:
     bench.check([Request(PREFIX, 10)])
 
 
-def test_a_reset_that_nobody_tells_is_a_fault_too() -> None:
+def test_an_unreported_reset_is_a_fault_too() -> None:
     bench = Bench(slots=ROOMY)
     generation = bench.start(Request(PREFIX, 30), 7)
     steps(generation, 5)

@@ -118,7 +118,8 @@ def test_weights_that_are_no_numbers_cannot_run(tmp_path: Path) -> None:
 def test_the_shipped_package_is_small_and_as_described(shipped: Package) -> None:
     assert models.PACKAGE.stat().st_size < 1_000_000
     assert shipped.header == load_header(models.DESCRIPTION)
-    assert from_package(shipped).config == CONFIG
+    # trained on sequences of 256; the context leaves a prompt its room beside 256 tokens
+    assert from_package(shipped).config == replace(CONFIG, context=512)
 
 
 def test_the_shipped_model_has_learned(shipped: Package) -> None:

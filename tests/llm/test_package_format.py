@@ -143,7 +143,7 @@ def test_longest_names() -> None:
     assert layout.tensors[0].name == "t" * 24
 
 
-def test_nobody_signs_an_altered_package() -> None:
+def test_an_altered_package_is_not_signed() -> None:
     package = bytearray(packages.unsigned(BODY))
     package[300] ^= 1
     with pytest.raises(PackageRefused) as caught:

@@ -203,7 +203,7 @@ def test_a_private_key_is_never_shown(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError) as caught:
         PrivateKey.load(path)
     assert "abab" not in str(caught.value)
-    assert "0101" not in repr(PrivateKey(bytes([1]) * 32))
+    assert "01" * 8 not in repr(PrivateKey(bytes([1]) * 32))  # an address may have a few such digits
 
 
 def test_replace_is_whole(tmp_path: Path) -> None:

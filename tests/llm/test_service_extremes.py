@@ -259,7 +259,7 @@ def test_b2_arguments_of_frames_at_their_extremes(command: Command, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("period", "code"), [(MAX_PERIOD_NS, Code.OK), (MAX_PERIOD_NS + 1, Code.BAD_ARGUMENT)])
-def test_b2_periods_that_nobody_would_wait_for(period: int, code: Code, tmp_path: Path) -> None:
+def test_b2_periods_too_long_to_wait_for(period: int, code: Code, tmp_path: Path) -> None:
     stack = make_stack(tmp_path)
     stack.admin.ask(Command.CREATE_GRAPH)
     assert stack.admin.ask(Command.LLM_BUDGET, 0, 0, 0, MS, period, 0).code is code

@@ -83,16 +83,16 @@ def test_prompt_of_the_user(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_longest_prompt(tmp_path: Path) -> None:
-    assert main(on_model(tmp_path, "--prompt", "x" * 239, "--ports", "1")) == 0
+    assert main(on_model(tmp_path, "--prompt", "x" * 495, "--ports", "1")) == 0
     assert figures(tmp_path)["tokens"] <= 16
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--prompt", ""], "PROMPT of 0 bytes: 1 to 239 are needed"),
-        (["--prompt", "x" * 240], "PROMPT of 240 bytes: 1 to 239 are needed"),
-        (["--prompt", "\N{MICRO SIGN}" * 120], "PROMPT of 240 bytes: 1 to 239 are needed"),
+        (["--prompt", ""], "PROMPT of 0 bytes: 1 to 495 are needed"),
+        (["--prompt", "x" * 496], "PROMPT of 496 bytes: 1 to 495 are needed"),
+        (["--prompt", "\N{MICRO SIGN}" * 248], "PROMPT of 496 bytes: 1 to 495 are needed"),
         (["--prompt", "\udc80"], "PROMPT: UTF-8 is needed"),
         (["--lanes", "3"], "LANES=3: 4, 8 or 16 is needed"),
         (["--entries", "5000"], "ENTRIES=5000: a power of two from 1,024 to 65,536 is needed"),

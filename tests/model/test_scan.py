@@ -249,7 +249,7 @@ def test_64_queue_and_4_per_lane_wait_the_rest_is_dropped_and_counted() -> None:
     state.check()
 
 
-def test_dropped_decisions_come_again() -> None:
+def test_dropped_decisions_are_made_again() -> None:
     state = evicting()
     fill(state, 100)
     advance(state)

@@ -56,7 +56,7 @@ def test_b4_a_process_has_a_limited_number_of_connections(server: Server) -> Non
         one.close()
 
 
-def test_b4_idle_connections_lock_nobody_out(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_b4_idle_connections_lock_no_client_out(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new client takes the place of the connection that has been idle for longest, silent ones first."""
     monkeypatch.setattr("sw.node.server.peer", OneProcessEach())
     busy = Client(server.path)
@@ -95,7 +95,7 @@ def test_b4_who_never_asks_is_closed(server: Server, client: Client, monkeypatch
         assert silent._socket.recv(1) == b""
 
 
-def test_b3_a_run_without_end_holds_up_nobody(server: Server, client: Client) -> None:
+def test_b3_a_run_without_end_delays_no_other(server: Server, client: Client) -> None:
     """2^63 cycles for one client; others are answered meanwhile, and their time passes too."""
     mine, reply_to = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with mine, Client(server.path) as endless:
@@ -110,7 +110,7 @@ def test_b3_a_run_without_end_holds_up_nobody(server: Server, client: Client) ->
     assert sorted(waits)[-2] < 0.5, f"of 100 steps beside a run the slowest took {sorted(waits)[-3:]} s"
 
 
-def test_b8_a_hint_on_a_terabyte_holds_up_nobody(server: Server, client: Client) -> None:
+def test_b8_a_hint_on_a_terabyte_delays_no_other(server: Server, client: Client) -> None:
     """2^40 bytes of a program, all bound: others are answered while its ioctl runs, and it ends with the program."""
     mine, reply_to = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with mine, Client(server.path) as greedy:

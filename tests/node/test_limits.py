@@ -77,7 +77,7 @@ def test_b3_who_polls_last_is_whom_an_inference_ends_with(server: Server, user: 
     assert settled(lambda: infer_id not in service.book.live)
 
 
-def test_b8_steps_without_end_hold_up_nobody(server: Server, client: Client, admin: Tenant) -> None:
+def test_b8_steps_without_end_delay_no_other(server: Server, client: Client, admin: Tenant) -> None:
     """A source into a sink, 2^32 - 1 steps: others are answered, and the steps end when nobody waits for them."""
     for command, arguments in (
         (Command.CREATE_GRAPH, ()),
@@ -124,7 +124,7 @@ def test_b3_in_flight_inferences_are_listed_and_cancelled(admin: Tenant, server:
     ]
 
 
-def test_b4_an_audit_that_takes_long_holds_up_nobody(
+def test_b4_an_audit_that_takes_long_delays_no_other(
     admin: Tenant, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Verification runs beside the others; a second one waits for the first."""

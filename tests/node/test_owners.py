@@ -107,7 +107,7 @@ def test_b5_a_capability_for_something_else_is_none(server: Server, admin: Tenan
     assert (last["operation"], last["object"], last["holder"], last["code"]) == ("device.free", "request:5", "admin", 0)
 
 
-def test_b5_a_tokenless_free_ends_nobodys_inference(user: Tenant, server: Server) -> None:
+def test_b5_a_tokenless_free_ends_no_inference(user: Tenant, server: Server) -> None:
     infer_id = start(user)
     service = server.node.system.service
     assert service is not None

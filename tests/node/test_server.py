@@ -234,7 +234,7 @@ def test_an_unknown_kind_is_answered(client: Client) -> None:
             assert Answer.receive(mine) == Answer(kind, 71)  # EPROTO
 
 
-def test_a_client_that_takes_no_answers_stops_nobody(server: Server, client: Client) -> None:
+def test_a_client_that_takes_no_answers_stops_no_other(server: Server, client: Client) -> None:
     """Its answers go into a socket that nobody reads, until that one is full."""
     mine, reply_to = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with mine, reply_to, Client(server.path) as lazy:
@@ -263,7 +263,7 @@ def test_the_node_goes_while_a_call_runs(tmp_path: Path) -> None:
         client.call("info")
 
 
-def test_a_run_that_nobody_waits_for_ends(server: Server, client: Client) -> None:
+def test_an_abandoned_run_ends(server: Server, client: Client) -> None:
     mine, reply_to = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with reply_to:
         Request(Kind.CALL, 0, b'{"call":"run","cycles":%d}' % LONG, reply_to).send(client._socket)

@@ -89,7 +89,7 @@ def test_tokens_that_wait_are_not_lost(user: Tenant) -> None:
     assert [bytes(read(user, one)) for one in (patient, urgent)] == expected
 
 
-def test_a_poll_that_nobody_waits_for_runs_nothing(user: Tenant, server: Server) -> None:
+def test_an_abandoned_poll_runs_nothing(user: Tenant, server: Server) -> None:
     async def unwanted() -> bool:
         return False
 

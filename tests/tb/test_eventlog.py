@@ -10,7 +10,7 @@ import pytest
 from tb import eventlog
 from tb.events.decode import KIND_BYTE, as_records, decoded
 from tb.events.log import EventLog, load, open_log
-from tb.events.records import DTYPES, RECORDS, STREAM_MAIN, STREAM_WORDS, Kind, Op, Tier
+from tb.events.records import DTYPES, RECORDS, STREAM_MAIN, STREAM_SCAN, STREAM_WORDS, Kind, Op, ScoreRecord, Tier
 from tb.harness.link import Array
 
 SIZES = {"ENTRIES": 1024, "LANES": 4, "PORTS": 1, "BLOCK_TOKENS": 16}
@@ -136,3 +136,39 @@ def test_a_log_of_other_fields_ends_in_one_line(tmp_path: Path, capsys: pytest.C
         db.execute("PRAGMA user_version = 2")
     assert eventlog.main(["replay", str(path)]) == 2
     assert "run the test again with EVENTS=1" in capsys.readouterr().err
+
+
+def score(path: Path, r: int, later_step: int) -> Path:
+    """A log with a score in cycle 15 and a step in cycle 20."""
+    out = EventLog(path, SIZES)
+    words = np.zeros(1, DTYPES[ScoreRecord])
+    words["cycle"], words["index"], words["r"], words["decision"] = 15, 7, r, 1
+    out.add(STREAM_SCAN, words.view(np.uint64).reshape(1, -1))
+    out.add(STREAM_MAIN, record(Kind.Step, 20, step=later_step).reshape(1, -1))
+    out.close()
+    return path
+
+
+def test_the_earliest_difference_of_all_streams_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = score(tmp_path / "a", 250, 1), score(tmp_path / "b", 251, 2)
+    assert eventlog.main(["compare", str(one), str(other)]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "record 0 of stream Scan: the runs differ from here"
+    assert out[1] == "  Score, R: 250 and 251"
+    assert eventlog.main(["show", str(one), "--kind", "Score"]) == 0
+    assert "cycle 15 Score index=7 PRIORITY=0 R=250 F=0 decision=EVICT " in capsys.readouterr().out
+
+
+def test_logs_of_different_devices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    EventLog(tmp_path / "a", SIZES).close()
+    EventLog(tmp_path / "b", {**SIZES, "LANES": 8}).close()
+    assert eventlog.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 1
+    assert "the devices differ" in capsys.readouterr().out
+
+
+def test_a_value_that_no_field_can_have_ends_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = log(tmp_path / "a", RESET, INSERT)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE op_raw SET entry_r = 256")
+    assert eventlog.main(["replay", str(path)]) == 2
+    assert "table op_raw holds a value that no field can have" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def test_records_of_a_kind_are_found_without_a_loop() -> None:
 
 # ------------------------------------------------------------------ nothing else knows a record's layout
 
-READERS = ["tb/scoreboard", "tb/eventlog.py", "tb/events", "tb/figures", "tb/env"]
+READERS = ["tb/scoreboard", "tb/eventlog.py", "tb/events", "tb/figures", "tb/env", "tb/block/dma"]
 GENERATED = {Path("tb/events/records.py")}
 BITWISE = (ast.RShift, ast.LShift, ast.BitAnd)
 

@@ -82,6 +82,20 @@ def test_g4_subjects_can_be_placed(folder: str) -> None:
     assert not found, "subjects that a stranger cannot place:\n" + "\n".join(found)
 
 
+VIOLATION = re.compile(r'violation\((?:\$sformatf\()?\s*\{?(?:Name, )?"([^"]*)"')
+
+
+@pytest.mark.parametrize("folder", ["tb/hdl", "tb/monitors", "tb/block", "tb/dpi"])
+def test_g4_violations_can_be_placed(folder: str) -> None:
+    """Protocol checkers say what was expected and seen; no signal of the RTL stands for a word of the contract."""
+    sources = [path for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".sv", ".cpp")]
+    texts = [(path.name, text) for path in sources for text in VIOLATION.findall(path.read_text()) if text != "%s"]
+    assert texts
+    for name, text in texts:
+        assert not SIGNAL.search(text), f"{name}: {text}"
+        assert "expected" in text or text.startswith("testbench:"), f"{name}: {text}"
+
+
 @pytest.mark.parametrize("subject", ["DMA idle_o", "BRESP", "step", "cfg_o.{}", "scan_begin one cycle after it"])
 def test_g4_a_planted_subject_is_found(subject: str) -> None:
     assert complaint(subject)

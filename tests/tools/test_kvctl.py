@@ -252,7 +252,7 @@ def test_refusals(kvctl: Runner) -> None:
     assert kvctl.refused("insert", "--kv", "1:0:0:0") == "INSERT of 1:0:0:0: EXISTS"
 
 
-def test_nobody_serves(kvctl: Runner, tmp_path: Path) -> None:
+def test_no_server(kvctl: Runner, tmp_path: Path) -> None:
     path = str(tmp_path / "none.sock")
     assert kvctl.refused("--socket", path, "info") == f"{path}: nobody serves a device here (`make serve` does)"
     assert kvctl.refused("info", "--socket", path).startswith(path)

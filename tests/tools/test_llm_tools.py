@@ -53,7 +53,7 @@ def home(server: Server) -> Home:
 
 
 def test_load_and_unload(ctl: Runner) -> None:
-    assert ctl.good("load") == "model 1 loaded: kv-cpu-micro, context 256 tokens, micro backend\n"
+    assert ctl.good("load") == "model 1 loaded: kv-cpu-micro, context 512 tokens, micro backend\n"
     assert ctl.refused("load").startswith("LLM_LOAD: Exists (18)")
     assert ctl("status", "--json").json == {
         "models": 1, "queued": 0, "running": 0, "used_ppm": 100_000, "accepted": 0, "rejected": 0, "misses": 0,
@@ -62,8 +62,8 @@ def test_load_and_unload(ctl: Runner) -> None:
     assert ctl.refused("unload", "7").startswith("LLM_UNLOAD: NoModel (30)")
     assert ctl.good("unload") == "unloaded\n"
     assert ctl.refused("unload", "1").startswith("LLM_UNLOAD: NoModel (30)")
-    loaded = ctl(*STUB, "--model", "1", "--ctx", "256", "--wcet-cycles", "0x61a8", "--json").json
-    assert loaded == {"model": 1, "name": "kv-cpu-micro", "context": 256, "backend": "stub"}
+    loaded = ctl(*STUB, "--model", "1", "--ctx", "512", "--wcet-cycles", "0x61a8", "--json").json
+    assert loaded == {"model": 1, "name": "kv-cpu-micro", "context": 512, "backend": "stub"}
     assert "models" in ctl.good("status")
 
 
@@ -85,7 +85,7 @@ def test_packages_that_are_refused(ctl: Runner, home: Home, tmp_path: Path) -> N
     assert ctl.refused("load", str(tmp_path)).startswith(f"{tmp_path}: ")
     assert ctl.refused("load", "--model", "9") == f"{PACKAGE}: not model 9"
     assert ctl.refused("load", str(noise), "--model", "1") == f"{noise}: not model 1"
-    assert ctl.refused("load", "--ctx", "257") == f"{PACKAGE}: a context of 256 tokens, 257 are needed"
+    assert ctl.refused("load", "--ctx", "513") == f"{PACKAGE}: a context of 512 tokens, 513 are needed"
 
 
 def test_budget(ctl: Runner) -> None:
@@ -397,7 +397,7 @@ def test_every_command_has_a_wrong_use() -> None:
         assert commands <= {arguments[0] for tool, arguments, _ in MISUSES if tool is which and arguments}
 
 
-def test_nobody_serves(tool: Callable[[Tool], Runner], tmp_path: Path) -> None:
+def test_no_server(tool: Callable[[Tool], Runner], tmp_path: Path) -> None:
     for which, arguments in (
         (llmctl.TOOL, ["status"]), (llminfer.TOOL, ["x"]), (llmstats.TOOL, []), (graphctl.TOOL, ["show"]),
         (det.TOOL, ["status"]), (metrics.TOOL, []),

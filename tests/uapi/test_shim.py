@@ -109,7 +109,7 @@ def test_python(server: Server) -> None:
     assert done.stdout.splitlines() == expected
 
 
-def test_nobody_serves(tmp_path: Path) -> None:
+def test_no_server(tmp_path: Path) -> None:
     done = shimmed(tmp_path / "none.sock", [str(compiled("corners")), "open"])
     assert done.returncode == 1
     assert "No such device or address" in done.stdout

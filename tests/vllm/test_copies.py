@@ -36,7 +36,7 @@ def test_what_is_stored_comes_back_on_every_worker(api: Vllm, tmp_path: Path) ->
     assert engine.bytes(4) == [bytes(408 * 3)] * 2
 
 
-def test_padding_of_a_row_is_nobodys(api: Vllm, tmp_path: Path) -> None:
+def test_padding_of_a_row_has_no_owner(api: Vllm, tmp_path: Path) -> None:
     engine = Engine(api, tmp_path)
     request = engine.request("a")
     engine.fill(0, seed=1)

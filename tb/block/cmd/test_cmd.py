@@ -113,6 +113,7 @@ class Bench:
         self.op = struct("op_t")
         self.now = 0
         self.stall = 0.0
+        self.latency = 8  # least cycles from an operation to its answer
         self.hit = 1.0
         self.answers: deque[Answer] = deque()
         self.passes_at = -1
@@ -185,7 +186,7 @@ class Bench:
                 self._check_range_op(op)
             else:
                 rsp = self.next_rsp or {"hit": 1}
-            due = max(self.now + 8 + rng.randrange(3), self.answers[-1].due + 1 if self.answers else 0)
+            due = max(self.now + self.latency + rng.randrange(3), self.answers[-1].due + 1 if self.answers else 0)
             inserted = op["op"] == Op.Insert and rsp.get("status") == Status.OK and rng.random() < 0.5
             if op["op"] == Op.Insert and not inserted:
                 self.passes_at = due - 2
@@ -324,6 +325,25 @@ async def test_rate(ctx: Context) -> None:
     await bench.idle()
     cycles = bench.now - start
     ctx.compare(f"{blocks} blocks within {2 * blocks + 20} cycles", True, cycles <= 2 * blocks + 20, cycles=cycles)
+
+
+@kv_test(timeout_cycles=20_000)
+async def test_g3_many_operations_open(ctx: Context) -> None:
+    """A range is done when its last block is answered, however many operations are in the directory by then."""
+    await out_of_reset(ctx)
+    bench = Bench(ctx)
+    for latency in (8, 14, 16, 18, 30, 32, 40):
+        bench.latency = latency
+        for blocks in range(1, 21):
+            command = Command(Cmd.Boost, Address(1, 1, 1, 0), blocks * bench.block_tokens)
+            bench.expect(command)
+            done = bench.seen.done
+            await bench.cycle(launch=command)
+            while bench.seen.done == done:
+                await bench.cycle()
+            about = {"latency": latency, "blocks": blocks}
+            ctx.compare("operations not answered when the range is done", 0, len(bench.answers), **about)
+            ctx.compare("blocks without an operation", 0, len(bench.expected_ops), **about)
 
 
 @kv_test(timeout_cycles=60_000)

@@ -93,6 +93,30 @@ async def test_miss_queue(ctx: Context) -> None:
 
 
 @kv_test(timeout_cycles=100_000)
+async def test_g3_queues_of_64(ctx: Context) -> None:
+    """Miss and completion queue filled to 64: levels in STATUS and in the queue's own word, then emptied in order."""
+    bench, dut, rng = await Bench.start(ctx), ctx.dut, ctx.rng
+    misses = [rng.getrandbits(64) for _ in range(64)]
+    ends = [{"kv_addr": rng.getrandbits(64), "from": n % 4, "to": (n + 1) % 4, "status": n % 5} for n in range(64)]
+    for miss, end in zip(misses, ends, strict=True):
+        await bench.pulse(miss_push=1, miss_item=miss, compl_push=1, compl_item=struct("completion_t").pack(**end))
+    await ClockCycles(dut.clk, 3)
+    for left in range(64, -1, -1):
+        status = regs.STATUS.unpack(await bench.read(regs.STATUS))
+        levels = (status["MISS_LEVEL"], status["COMPLETION_LEVEL"])
+        ctx.compare("STATUS.MISS_LEVEL, COMPLETION_LEVEL", (left, left), levels)
+        seen = regs.MISS_INFO.unpack(await bench.read(regs.MISS_INFO))
+        ctx.compare("MISS_INFO", {"VALID": int(left > 0), "LEVEL": left}, seen)
+        head = ends[64 - left] if left else {"kv_addr": 0, "from": 0, "to": 0, "status": 0}
+        seen = regs.COMPLETION_INFO.unpack(await bench.read(regs.COMPLETION_INFO))
+        wanted = {"VALID": int(left > 0), "LEVEL": left, "FROM": head["from"], "TO": head["to"]}
+        ctx.compare("COMPLETION_INFO", wanted | {"STATUS": head["status"]}, seen)
+        ctx.compare("MISS_ADDR", hex(misses[64 - left] if left else 0), hex(await bench.read(regs.MISS_ADDR)))
+        ctx.compare("COMPLETION_ADDR", hex(head["kv_addr"]), hex(await bench.read(regs.COMPLETION_ADDR)))
+        await ClockCycles(dut.clk, 3)
+
+
+@kv_test(timeout_cycles=100_000)
 async def test_completion_queue(ctx: Context) -> None:
     """COMPLETION_INFO changes nothing, reading COMPLETION_ADDR pops; responses held up pop once."""
     bench, dut, rng = await Bench.start(ctx), ctx.dut, ctx.rng

@@ -79,7 +79,7 @@ async def test_illegal_values(ctx: Context) -> None:
         bench.check_cfg()
     entries = ctx.parameters["ENTRIES"]
     for tier in range(4):
-        for slots in (entries, entries + 1, 2 * entries, 131071, 0, 1):
+        for slots in (entries, entries + 1, 2 * entries, 131071, *(1 << bit for bit in range(17)), 0, 1):
             await bench.write(regs.TIER_SLOTS[tier], slots)
         for base in (1, 2048, 4095, 4096, (1 << 64) - 4096, (1 << 64) - 1, ctx.rng.getrandbits(52) << 12):
             await bench.write(regs.TIER_BASE[tier], base)
@@ -159,6 +159,7 @@ async def test_ranges(ctx: Context) -> None:
         MOST_TOKENS - most - 1,
     )
     cases = [(first, length) for first in firsts for length in lengths]
+    cases += [(0, 1 << bit | 1) for bit in range(64)]
     for _ in range(60):
         first = rng.choice((rng.getrandbits(32), MOST_TOKENS - 1 - rng.randrange(3 * tokens)))
         cases.append((first, max(0, rng.choice((most - first % tokens, MOST_TOKENS - first)) + rng.randrange(-2, 3))))

@@ -13,6 +13,15 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 
 from tb.block.dma.items import Block, Chances, Item, Result, Totals
+from tb.events.decode import decoded
+from tb.events.records import (
+    STREAM_DMA,
+    DmaCompletionRecord,
+    DmaFaultRecord,
+    DmaKind,
+    DmaReadRecord,
+    DmaWriteRecord,
+)
 from tb.harness.base_test import Context
 from tb.harness.link import Link
 
@@ -21,9 +30,14 @@ EVICT, PREFETCH = 0, 1
 NAMES = ("evict", "prefetch")
 QUEUE_DEPTH = 64
 ANSWER_CYCLES = 8
-# Bases with carries in all places; multiples of 4,096 (device.md 5).
-BASES = (0x0000_0000_0000_0000, 0x0000_0001_FFFF_F000, 0x0000_7FFF_FFFF_E000, 0xFFFF_FF00_0000_1000)
-KIND_COMPLETION, KIND_ERROR, KIND_READ, KIND_POP, KIND_WRITE = range(1, 6)
+# Bases whose first slots run over 2^33, 2^52 and 2^63, so that a block's addresses carry into every bit; multiples
+# of 4,096 (device.md 5).
+BASES = (0x0000_0000_0000_0000, 0x0000_0001_FFFF_F000, 0x000F_FFFF_FFFF_F000, 0x7FFF_FFFF_FFFF_F000)
+
+
+def slot_number(slot: int) -> int:
+    """What the directory calls a slot: all 16 bits are used, no two slots have the same number."""
+    return (slot * 0x9E37 + 0x8001) & 0xFFFF
 
 
 class Bench:
@@ -216,7 +230,8 @@ class Bench:
         dut.answer_phys_addr.value = self.address(item.block.tier, item.block.slot)
         known = result is Result.OK and item.slot is not None
         dut.answer_dst_tier.value = item.chosen if known and item.chosen is not None else self.rng.randrange(4)
-        dut.answer_dst_slot.value = item.slot if known and item.slot is not None else self.rng.randrange(1 << 16)
+        named = known and item.slot is not None
+        dut.answer_dst_slot.value = slot_number(item.slot or 0) if named else self.rng.randrange(1 << 16)
         dst = self.address(item.chosen, item.slot) if known and item.chosen is not None and item.slot is not None else 0
         dut.answer_dst_phys.value = dst
 
@@ -296,7 +311,8 @@ class Bench:
         assert item is not None
         self._check_item(item)
         place = (int(dut.seen_dst_tier.value), int(dut.seen_dst_slot.value))
-        ctx.compare("target place at the end of a try", (item.chosen, item.slot), place, move=move)
+        reserved = (item.chosen, None if item.slot is None else slot_number(item.slot))
+        ctx.compare("target place at the end of a try", reserved, place, move=move)
         error = bool(self._failed(move))
         where = {"move": move, "tries": item.tries, "max_retry": self.max_retry}
         ctx.compare("AXI error reported at the end of a try", error, bool(dut.seen_error.value), **where)
@@ -361,29 +377,39 @@ class Bench:
     # ------------------------------------------------------------------ what came out
     def take_records(self) -> int:
         """Check what the DMA put out since the last call; returns the completions so far."""
-        ctx = self.ctx
-        for cycle, head, addr, _ in self.link.take_records(3).tolist():
-            kind = head & 0xFF
-            if kind == KIND_COMPLETION:
-                seen = (addr, head >> 8 & 0xFF, head >> 16 & 0xFF, head >> 24 & 0xFF)
-                ctx.compare("completions only for items that ended", True, bool(self.expected), seen=seen)
-                want = self.expected.popleft()
-                for name, a, b in zip(("KV address", "status", "from", "to"), want, seen, strict=True):
-                    ctx.compare(f"completion: {name}", a, b, kv_addr=want[0], status=want[1])
-                self.completed += 1
-            elif kind == KIND_ERROR:
-                ctx.compare("DMA_ERR only for tries that met an error", True, bool(self.expected_errors), kv_addr=addr)
-                ctx.compare("DMA_ERR: KV address, channel", self.expected_errors.popleft(), (addr, head >> 8 & 0xFF))
-                if self.side is not None:
-                    ctx.compare("DMA_ERR side (0 read, 1 write)", self.side, head >> 16 & 0xFF, kv_addr=addr)
-            elif kind == KIND_READ:
-                self.reads.append((cycle, addr))
-            elif kind == KIND_WRITE:
-                self.writes.append((cycle, addr))
-            elif kind == KIND_POP:
-                self.pops.append((cycle, head >> 8 & 0xFF, addr))
+        for record in decoded(self.link.take_records(STREAM_DMA), DmaKind):
+            if isinstance(record, DmaCompletionRecord):
+                self._completion(record)
+            elif isinstance(record, DmaFaultRecord):
+                self._fault(record)
+            elif isinstance(record, DmaReadRecord):
+                self.reads.append((record.cycle, record.address))
+            elif isinstance(record, DmaWriteRecord):
+                self.writes.append((record.cycle, record.address))
+            else:
+                self.pops.append((record.cycle, record.channel, record.waiting))
         self.check_violations()
         return self.completed
+
+    def _completion(self, r: DmaCompletionRecord) -> None:
+        where = {"block": r.kv_addr, "at_cycle": r.cycle}
+        self.ctx.compare("completions only for items that ended", True, bool(self.expected), **where)
+        names = ("KV address", "status", "from", "to")
+        want = dict(zip(names, self.expected.popleft(), strict=True))
+        seen = dict(zip(names, (r.kv_addr, r.status, r.from_tier, r.to_tier), strict=True))
+        self.ctx.compare_fields("completion of an item", want, seen, at_cycle=r.cycle)
+        self.completed += 1
+
+    def _fault(self, r: DmaFaultRecord) -> None:
+        where = {"block": r.kv_addr, "at_cycle": r.cycle}
+        self.ctx.compare("DMA_ERR only for tries that met an error", True, bool(self.expected_errors), **where)
+        kv_addr, channel = self.expected_errors.popleft()
+        seen = {"KV address": r.kv_addr, "channel": NAMES[r.channel]}
+        self.ctx.compare_fields(
+            "error reported (DMA_ERR)", {"KV address": kv_addr, "channel": NAMES[channel]}, seen, at_cycle=r.cycle
+        )
+        if self.side is not None:
+            self.ctx.compare("DMA_ERR side (0 read, 1 write)", self.side, int(r.on_write), **where)
 
     def check_violations(self) -> None:
         """No protocol or data checker has complained."""

@@ -14,6 +14,7 @@ module tb_dma_top #(
   timeprecision 1ps;
   import kvcpu_pkg::*;
   import kvcpu_tb_pkg::*;
+  import kvcpu_events_pkg::*;
 
   localparam int unsigned IdWidth = $clog2(BURSTS);
 
@@ -31,11 +32,6 @@ module tb_dma_top #(
   localparam int unsigned AnswerCycles = 8;  // T0 to the answer, docs/microarchitecture.md 2
 
   // Records of stream 3, word 1: kind in bits 7:0.
-  localparam int KindCompletion = 1;  // {to, from, status, kind}, kv_addr
-  localparam int KindError = 2;       // {write, channel, kind}, kv_addr
-  localparam int KindRead = 3;        // kind, address: an AR handshake
-  localparam int KindPop = 4;         // {channel, kind}: an item leaves its queue
-  localparam int KindWrite = 5;       // kind, address: an AW handshake
 
   // ---------------------------------------------------------------- clock and reset
   logic        clk, unused_clock_rst_n, rst_n;
@@ -90,7 +86,7 @@ module tb_dma_top #(
   op_t         op;
   logic        rsp_valid;
   rsp_t        rsp;
-  logic        op_asked_q;  // in the cycle before: a turn comes after it was asked for
+  logic        op_asked_q;  // in the cycle before: a grant follows its request
   logic [31:0] noise_q;
   logic [2:0]  since_op_q, since_start_q;  // cycles since the last operation, since the last OpStart
 
@@ -140,8 +136,8 @@ module tb_dma_top #(
         seen_dst_slot <= op.dst_slot;
         kv_checked(1);
         if (op.client != ClDma || (op.op != OpStart && op.op != OpEnd)) begin
-          kv_violation($sformatf("DMA operation: expected OpStart or OpEnd of client DMA, seen op %0d of client %0d",
-                                 op.op, op.client));
+          kv_violation($sformatf("DMA operation: expected the start or the end of a move, of the DMA, seen %s of %s",
+                                 op.op.name(), op.client.name()));
         end
       end
     end
@@ -226,17 +222,19 @@ module tb_dma_top #(
     end else begin
       if (compl_valid) begin
         done_count <= done_count + 1;
-        kv_record4(3, {32'd0, 8'(compl.to), 8'(compl.from), 8'(compl.status), 8'(KindCompletion)},
-                   longint'(compl.kv_addr), 0);
+        record_dma_completion('{
+          kv_addr: compl.kv_addr,
+          status: compl.status,
+          from_tier: compl.from,
+          to_tier: compl.to
+        });
       end
-      if (err_valid) begin
-        kv_record4(3, {40'd0, 8'(err_write), 8'(err_channel), 8'(KindError)}, longint'(err_kv_addr), 0);
-      end
-      if (axi_arvalid && axi_arready) kv_record4(3, longint'(KindRead), axi_araddr, longint'(axi_aruser));
-      if (axi_awvalid && axi_awready) kv_record4(3, longint'(KindWrite), axi_awaddr, longint'(axi_awuser));
+      if (err_valid) record_dma_fault('{kv_addr: err_kv_addr, channel: err_channel, on_write: err_write});
+      if (axi_arvalid && axi_arready) record_dma_read('{address: axi_araddr, tier: axi_aruser});
+      if (axi_awvalid && axi_awready) record_dma_write('{address: axi_awaddr, tier: axi_awuser});
       for (int c = 0; c < 2; c++) begin
         if (q_pop[c]) begin
-          kv_record4(3, {48'd0, 8'(c), 8'(KindPop)}, longint'(q_valid), 0);
+          record_dma_pop('{channel: 1'(c), waiting: q_valid});
           kv_checked(1);
           if (!q_valid[c]) kv_violation("DMA: expected no pop of an empty queue, seen one");
           if (!enable) kv_violation("DMA: expected no new move while CTRL.ENABLE is 0, seen one");
@@ -257,7 +255,7 @@ module tb_dma_top #(
           - 64'(axi_rvalid && axi_rlast) - 64'(axi_bvalid);
       kv_checked(1);
       if (idle && (quiet_bursts != 0 || axi_arvalid || axi_awvalid || axi_wvalid)) begin
-        kv_violation("DMA idle_o: expected it only without an AXI transaction offered or outstanding, seen one");
+        kv_violation("DMA idle: expected no AXI transaction requested or outstanding meanwhile, seen one");
       end
     end
   end

@@ -218,6 +218,7 @@ class Bench:
         """Pop until nothing is left."""
         while any(q.items or q.waiting for q in self.queues) or self.out:
             await self.cycle(Inputs(pops=(True, True), completion=self.completion(1.0)))
+        await self.cycle(Inputs())  # what was driven last is not driven on
 
 
 @kv_test(timeout_cycles=20_000)

@@ -23,7 +23,7 @@ module tb_prim_top #(
   logic [AddrW:0]   level, queue_level;
   int unsigned      drops;
 
-  kvcpu_fifo #(.Width(Width), .Depth(Depth)) u_fifo (
+  kvcpu_fifo #(.Width(Width), .Depth(Depth), .DropsWhenFull(1'b1)) u_fifo (
     .clk_i(clk), .rst_ni(rst_n), .clear_i(clear), .push_i(push), .data_i(data), .full_o(full),
     .valid_o(valid), .data_o(head), .pop_i(pop), .level_o(level));
 

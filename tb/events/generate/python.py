@@ -17,6 +17,9 @@ import numpy as np
 # fmt: off
 '''
 
+_KINDS = {"Main": "Kind", "Port": "PortKind", "Dma": "DmaKind"}  # by stream: the enumeration of its records
+_RECORDS = {"Kind": "RECORDS", "PortKind": "PORT_RECORDS", "DmaKind": "DMA_RECORDS"}
+
 
 def _enum(enum: Enumeration) -> str:
     members = "\n".join(f"    {name} = {code}" for name, code in enum.members.items())
@@ -26,7 +29,7 @@ def _enum(enum: Enumeration) -> str:
 
 def _member(field: Field) -> str:
     kind = "bool" if field.format == "?" else "int"
-    clash = "  # type: ignore[assignment]  # nobody calls tuple.index" if field.name == "index" else ""
+    clash = "  # type: ignore[assignment]  # tuple.index is not called" if field.name == "index" else ""
     return f"    {field.name}: {kind}{clash}"
 
 
@@ -57,7 +60,7 @@ def emit(description: Description) -> str:
         parts.append(f"STREAM_{stream.name.upper()} = {stream.number}  # {stream.meaning}")
     parts.append(f"STREAM_WORDS = ({', '.join(str(s.words) for s in description.streams.values())})")
     parts.append("")
-    for stream_name, name in (("Main", "Kind"), ("Port", "PortKind")):
+    for stream_name, name in _KINDS.items():
         members = {record.name: record.code or 0 for record in _kinds(description, stream_name)}
         parts.append(_enum(Enumeration(name, 8, members)))
     parts += [_enum(enum) for enum in description.enums.values() if not enum.model]
@@ -65,8 +68,10 @@ def emit(description: Description) -> str:
     parts.append("\nDTYPES: dict[type[Any], np.dtype[Any]] = {")
     parts += [_dtype(record) for record in description.records]
     parts.append("}\n")
-    for stream_name, kind, name in (("Main", "Kind", "RECORDS"), ("Port", "PortKind", "PORT_RECORDS")):
-        parts.append(f"{name}: dict[{kind}, type[Any]] = {{")
+    for stream_name, kind in _KINDS.items():
+        parts.append(f"{_RECORDS[kind]}: dict[{kind}, type[Any]] = {{")
         parts += [f"    {kind}.{record.name}: {record.name}Record," for record in _kinds(description, stream_name)]
         parts.append("}")
+    names = ", ".join(f"{kind}: {_RECORDS[kind]}" for kind in _KINDS.values())
+    parts.append(f"RECORDS_OF: dict[type[IntEnum], dict[Any, type[Any]]] = {{{names}}}")
     return "\n".join(parts) + "\n"

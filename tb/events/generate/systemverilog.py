@@ -6,7 +6,7 @@ from tb.events.fields import SOURCE, WORD_BYTES, Description, Enumeration, Field
 
 _HEAD = f"""// What the monitors record. Generated from {SOURCE} by `make regs`: do not edit.
 //
-// A monitor fills in a struct by the names of its fields; the function beside it puts each field at its place in the
+// A monitor fills in a struct by the names of its fields; the function with it puts each field at its place in the
 // record's words. docs/events.md lists all of them.
 
 package kvcpu_events_pkg;

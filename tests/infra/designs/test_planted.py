@@ -120,7 +120,7 @@ async def expects_error(ctx: Context) -> None:
 
 
 @kv_test
-async def expects_error_in_vain(ctx: Context) -> None:
+async def expects_missing_error(ctx: Context) -> None:
     good(ctx)
     with ctx.expect_error("planted"):
         pass

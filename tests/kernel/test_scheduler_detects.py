@@ -1,4 +1,4 @@
-"""The scheduler's tests must notice: mistakes that others have made, and every rule broken, each by a named test.
+"""Fault injection for the scheduler: known mistakes, and every rule broken, each detected by a named test.
 
 A mistake is a replacement in the source of one function, so that a mistake that no longer fits its
 source fails here as well.

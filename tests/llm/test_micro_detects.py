@@ -1,4 +1,4 @@
-"""The comparison of test_micro_exact.py has teeth: each mistake that loses K/V bytes turns it red."""
+"""Fault injection for test_micro_exact.py: it detects each mistake that loses K/V bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison must notice: the golden model broken on purpose, one rule at a time."""
+"""Fault injection for the comparison: the golden model broken on purpose, one rule at a time."""
 
 from __future__ import annotations
 
