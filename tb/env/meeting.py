@@ -32,12 +32,12 @@ Prepare = Callable[[], Awaitable[Any]]
 class Mark:
     """An event in the monitors' records (docs/events.md): its kind, None for a scan step, and fields with their values.
 
-    Of an interrupt `events` are the bits that must be set.
+    `irq` is the number of a bit that an interrupt's record must have set.
     """
 
     kind: Kind | None
     fields: tuple[tuple[str, int], ...] = ()
-    events: int = 0
+    irq: int | None = None
 
     def cycles(self, words: Array) -> list[int]:
         """Cycles of all such events in the words of their stream, in order."""
@@ -45,8 +45,8 @@ class Mark:
         chosen = np.ones(len(records), np.bool_)
         for name, value in self.fields:
             chosen &= records[name] == value
-        if self.events:
-            chosen &= (records["events"] & self.events) == self.events
+        if self.irq is not None:
+            chosen &= np.isin(records["events"], [events for events in range(256) if events >> self.irq & 1])
         return [int(c) for c in records["cycle"][chosen]]
 
 

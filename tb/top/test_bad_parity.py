@@ -84,14 +84,21 @@ class test_every_bit(BitTest):
         for word, valid in ((BadParity.META, META_BITS - 2), (BadParity.TAG, tag_bits(self.bench.block_tokens) - 2)):
             for taken, place in enumerate(places):  # the first ones are tried first
                 await self.flip(place, word, valid)
-                self.ctx.compare("hits", 0, int((await self.bench.lookups(0, [addr]))["hit"].sum()), taken=taken)
+                self.ctx.compare(
+                    "hits of the block that is absent",
+                    0,
+                    int((await self.bench.lookups(0, [addr]))["hit"].sum()),
+                    taken=taken,
+                )
                 result = await self.r.insert(addr, tokens=1, tier=1)
                 if word == BadParity.META or taken + 1 < len(places):
                     free = next(p for p in places if not state.bad.get(p, BadParity(0)) & BadParity.TAG)
-                    self.ctx.compare("INSERT", (Status.OK, free), (result.status, result.index), taken=taken)
+                    self.ctx.compare(
+                        "INSERT status, index", (Status.OK, free), (result.status, result.index), taken=taken
+                    )
                     await self.r.command(Command.REMOVE, addr)
                 else:  # all are unusable
-                    self.ctx.compare("INSERT", Status.FULL.name, result.status.name)
+                    self.ctx.compare("INSERT status", Status.FULL.name, result.status.name)
                 seen = await self.r.read("PARITY_COUNT")
                 self.look()
                 self.ctx.compare("PARITY_COUNT", state.counters.parity, seen, taken=taken)
@@ -149,7 +156,9 @@ class test_every_operation(BitTest):
             await self.r.write(CTRL=1)
             await self.r.wait_idle()
             status = regs.Completion(await self.r.field("COMPLETION_INFO", "STATUS"))
-            self.ctx.compare("completion", regs.Completion.CANCELLED.name, status.name, word=word.name, moving=enable)
+            self.ctx.compare(
+                "status of the completion", regs.Completion.CANCELLED.name, status.name, word=word.name, moving=enable
+            )
             await self.r.read("COMPLETION_ADDR")
             await self.exactly(f"{'end' if enable else 'start'} of a move, bad {word.name}", index)
 
@@ -175,7 +184,7 @@ class test_full_of_bad_tags(BitTest):
                 plan = state.plan_insert(new)
                 result = await self.r.insert(new, tokens=1, tier=2)
                 expected = Status.OK if plan.index is not None else Status.FULL
-                self.ctx.compare("INSERT", expected.name, result.status.name, bad_tags=bad)
+                self.ctx.compare("INSERT status", expected.name, result.status.name, bad_tags=bad)
                 if result.status == Status.OK:
                     await self.r.command(Command.REMOVE, new)
                 seen = await self.r.read("PARITY_COUNT")

@@ -25,7 +25,7 @@ from tb.harness.base_test import kv_test
 from tb.harness.link import READ, SLVERR
 from tb.scoreboard.counters import counter_values
 from tb.top.test_directory import ParityTest
-from tb.top.test_fill import BrimTest
+from tb.top.test_fill import FullDirectoryTest
 from tb.top.test_meetings import STEP, SUMMED_UP, MeetingTest
 
 CTRL_SOFT_RESET = 1 << 8
@@ -102,7 +102,7 @@ class test_irq_clears(ClearTest):
     @staticmethod
     def irq(bit: int) -> Mark:
         """An interrupt's event."""
-        return Mark(Kind.Irq, events=1 << bit)
+        return Mark(Kind.Irq, irq=bit)
 
     def scans(self) -> Part:
         """A step whose scan ends."""
@@ -204,7 +204,7 @@ class test_soft_reset_meets(MeetingTest):
                 self.ctx.compare("LOOKUP after a soft reset", Status.MISS.name, found.status.name, **where)
                 self.look()
                 counts = counter_values(self.board.state)
-                self.ctx.compare("counters", counts, await self.r.read_many(list(counts)), **where)
+                self.ctx.compare("counters after a soft reset", counts, await self.r.read_many(list(counts)), **where)
 
     async def again(self, addr: int) -> None:
         """Eight blocks, thresholds that move them; the first one's entry is latched by BAR2."""
@@ -215,7 +215,7 @@ class test_soft_reset_meets(MeetingTest):
 
 
 @kv_test(timeout_cycles=2_000_000)
-class test_relocation_meets(BrimTest):
+class test_relocation_meets(FullDirectoryTest):
     """The relocations of an INSERT and a lookup, a scan, a commit, a BAR2 read of the entry that is relocated."""
 
     async def body(self) -> None:

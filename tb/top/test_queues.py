@@ -43,7 +43,7 @@ class test_busy_both_ways(MoveTest):
                 self.ctx.compare("items dropped", {0}, set(levels.values()), way=name)
             await self.r.write(CTRL=1)
             await self.r.wait_idle()
-            self.ctx.compare("completions", 1, len(await self.completions()), way=name)
+            self.ctx.compare("completions of the one item", 1, len(await self.completions()), way=name)
             await self.status(Status.OK, Command.REMOVE, addr)
 
 

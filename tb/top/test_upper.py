@@ -31,8 +31,8 @@ class test_window_of_each_port(DirectoryTest):
             answers = await self.bench.lookups_at_all([(addrs, write)] * len(ports))
             for port, answer in enumerate(answers):
                 inside = [lows[port] <= r <= lows[port] + 7 or (r == 0 and not write) for r in requests]
-                self.ctx.compare("denied", [int(not i) for i in inside], answer["denied"].tolist(), port=port)
-                self.ctx.compare("hit", [int(i) for i in inside], answer["hit"].tolist(), port=port)
+                self.ctx.compare("lookups denied", [int(not i) for i in inside], answer["denied"].tolist(), port=port)
+                self.ctx.compare("lookups that hit", [int(i) for i in inside], answer["hit"].tolist(), port=port)
         for port in range(len(ports), 8):
             name = f"PORT{port}_REQ_LO"
             self.ctx.compare("write of an absent port", SLVERR, await self.bench.try_write(offset(name), 1), port=port)

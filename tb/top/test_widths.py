@@ -35,7 +35,7 @@ class test_addresses(MoveTest):
             await self.r.tiers([count] * 4, block_bytes, bases)
             await self.r.write(IRQ_ENABLE=IRQ_COMMAND_DONE, CTRL=1)
             for tier in range(4):
-                self.ctx.compare("BASE", bases[tier], await self.r.read(f"TIER{tier}_BASE"), tier=tier)
+                self.ctx.compare("BASE read back", bases[tier], await self.r.read(f"TIER{tier}_BASE"), tier=tier)
                 await self.upper_slots(tier, bases)
             self.look()
             self.bench.link.fill_inserts(1)
@@ -133,7 +133,9 @@ class test_kv_addresses(MoveTest):
         await self.status(Status.OK, Command.MIGRATE, last, TIER=0)
         await self.r.wait_idle()
         self.bench.link.axi_clear_errors()
-        self.ctx.compare("completion", [(block, tier, 0, Completion.ERROR)], await self.completions())
+        self.ctx.compare(
+            "completion of the failed move", [(block, tier, 0, Completion.ERROR)], await self.completions()
+        )
         self.ctx.compare("DMA_ERROR_ADDR", hex(block), hex(await self.r.read("DMA_ERROR_ADDR")))
 
 
@@ -197,7 +199,7 @@ class test_registers_at_their_ends(MoveTest):
             where = {"max_retry": retries}
             self.ctx.compare("all tries fail", [(kv(1), 1, tier, Completion.ERROR)], await self.completions(), **where)
             seen = await self.r.read(f"{channel}_ERROR_COUNT") - before
-            self.ctx.compare("tries", retries, seen, **where)
+            self.ctx.compare("tries of the move", retries, seen, **where)
             self.ctx.compare("bursts failed", True, int(self.bench.link.axi_error_hits(rule)) >= retries, **where)
             self.bench.link.axi_clear_errors()
         for wins in (4, 9, 200):  # the try after `wins` failed ones succeeds

@@ -42,8 +42,8 @@ def test_a_mark_finds_its_records_and_no_others() -> None:
     assert commit(Op.LOOKUP, kv(1)).cycles(main) == [10]
     assert commit(Op.LOOKUP).cycles(main) == [10, 11]
     assert accessed("IRQ_STATUS").cycles(main) == [13]
-    assert Mark(Kind.Irq, events=0b1000).cycles(main) == [15]
-    assert Mark(Kind.Irq, events=0b0100).cycles(main) == []
+    assert Mark(Kind.Irq, irq=3).cycles(main) == [15]
+    assert Mark(Kind.Irq, irq=2).cycles(main) == []
     steps = np.zeros(3, DTYPES[ScoreRecord])
     steps["index"], steps["cycle"] = [7, 8, 7], [20, 21, 22]
     assert scan_step(7).cycles(steps.view(np.uint64).reshape(3, -1)) == [20, 22]
