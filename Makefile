@@ -52,7 +52,7 @@ sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micr
 ##                   a pattern over <leg>.<test> such as 'top_moves.*', or failed: what failed last, with its seeds
 ##   SEEDS=<n>       with TEST: n seeds from SEED on
 ##   DEBUG=1         with TEST: every signal of the hierarchy visible to Python
-##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
+##   EVENTS=1        leave the event log (events.sqlite) next to sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
@@ -61,7 +61,7 @@ serve: setup ## keep a simulation of the RTL open for kvctl, the shell and C pro
 ##   FREE_RUN=1      time passes also while no command needs it
 ##   ENTRIES=<n> LANES=4|8|16 PORTS=<n> SEED=<n>   as for sim
 ##   BACKEND=model   the device model instead of the RTL
-##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
+##   EVENTS=1        leave the event log (events.sqlite) next to sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
@@ -90,7 +90,7 @@ regress: setup ## all legs with all their seeds over the local cores, reports in
 ##   LEVEL=block|top|system
 ##   COVERAGE=1      collect code coverage
 ##   WORKERS=<n>     tests at the same time (default: the cores)
-##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
+##   EVENTS=1        leave the event log (events.sqlite) next to sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
@@ -113,11 +113,11 @@ exports: setup-docs ## the registers as IP-XACT, UVM, pyuvm and HTML in sim_buil
 
 waves: setup ## run one test with waves from time 0
 ##   TEST=<test> SEED=<n>
-##   EVENTS=1        leave the event log (events.sqlite) beside sim.log: `python -m tb.eventlog`, docs/debugging.md
+##   EVENTS=1        leave the event log (events.sqlite) next to sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
-defects: setup ## plant each known defect in a copy and see its test turn red (an hour or two)
+defects: setup ## plant each known defect in a copy and see that its test detects it (an hour or two)
 ##   ONLY=<ids>      these only
 	@$(PY) -m tb.make $@
 

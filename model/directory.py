@@ -12,7 +12,7 @@ class DeviceState(ScanOps, CommandOps, MoveOps):
     """The device's architectural state, one method per atomic transaction.
 
     Fed the transactions in the order in which the device commits them, it gives every response,
-    every decision, every move and the whole final state, bit for bit. A method that is told what
+    every decision, every move and the whole final state, bit for bit. A method that receives what
     the device chose (a slot, whether an item entered a queue) checks that the choice was legal
     and raises `Mismatch`; untold, it chooses as the hardware does.
 

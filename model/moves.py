@@ -151,7 +151,7 @@ class MoveOps(StateBase):
         return MoveResult.OK
 
     def _commit(self, item: Item, index: int) -> None:
-        """The block stands in its new place; its old slot is held until the fence."""
+        """The block is in its new place; its old slot is quarantined until the next STEP_ADVANCE."""
         e = self.entries
         self.pools[item.from_tier].hold(e.slot[index])
         self.pools[item.to_tier].occupy(item.to_slot)

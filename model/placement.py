@@ -1,4 +1,4 @@
-"""Where a key may stand in the directory: one row in each bank, by simple tabulation.
+"""Where a key may be in the directory: one row in each bank, by simple tabulation.
 
 A key is the 64-bit integer {REQUEST_ID, LAYER_HEAD, TOKEN_START / BLOCK_TOKENS}; an entry's index
 is row * LANES + bank (docs/microarchitecture.md 1). Each of its 16 digits of four bits picks a word

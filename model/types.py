@@ -117,7 +117,7 @@ class LookupResponse(NamedTuple):
     denied: bool
     tier: int
     phys_addr: int
-    index: int  # type: ignore[assignment]  # nobody calls tuple.index
+    index: int  # type: ignore[assignment]  # tuple.index is never called
 
 
 class CommandResult(NamedTuple):

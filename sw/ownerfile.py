@@ -45,7 +45,7 @@ def create(path: Path, data: bytes) -> None:
 
 
 def _written(path: Path, data: bytes) -> Path:
-    """A file of mode 0600 beside `path` with all of `data` on the disk.
+    """A file of mode 0600 next to `path` with all of `data` on the disk.
 
     Raises:
         OSError: it could not be written; nothing is left behind.

@@ -4,7 +4,7 @@
     python -m tb.eventlog compare FILE FILE         first record and field in which two runs differ
     python -m tb.eventlog replay FILE               the scoreboard's checks over the log
 
-A test writes one, beside its sim.log, when it runs with EVENTS=1. docs/events.md lists kinds and fields.
+A test writes one, next to its sim.log, when it runs with EVENTS=1. docs/events.md lists kinds and fields.
 Exit status: 0 done and nothing differs, 1 a difference, 2 wrong use or no event log.
 """
 

@@ -206,7 +206,7 @@ def _design(name: str, entry: Mapping[str, Any], root: Path) -> Design:
 
 
 def load(path: Path, root: Path = ROOT) -> Project:
-    """Read a project and the `budget.toml` beside it. Raises UsageError with the place of the first fault."""
+    """Read a project and the `budget.toml` next to it. Raises UsageError with the place of the first fault."""
     data = _read(path, PROJECT_SCHEMA)
     budget = _read(path.parent / "budget.toml", BUDGET_SCHEMA)
     ecp5, u250, netlist = data.get("ecp5"), data.get("u250"), data.get("netlist")

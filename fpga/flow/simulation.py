@@ -25,7 +25,7 @@ Cell = Mapping[str, Any]
 
 @cache
 def template(table: int, inputs: int) -> str:
-    """Expression of a truth table of `inputs` inputs, which stand in it as {0}, {1}, ...
+    """Expression of a truth table of `inputs` inputs, which it names {0}, {1}, ...
 
     Bit i of `table` is the value where input k is bit k of i. The input that makes the shortest expression is
     split off; an input without influence never appears.

@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     verifier.add_argument("log", type=Path)
     verifier.add_argument("--public", type=Path, metavar="FILE", help="public key of the service")
     verifier.add_argument("--head", type=Path, metavar="FILE", help="head record (default: LOG.head)")
-    verifier.add_argument("--no-head", action="store_true", help="take a log whose tail nobody vouches for")
+    verifier.add_argument("--no-head", action="store_true", help="accept a log whose tail is not vouched for")
     verifier.add_argument("--json", action="store_true")
     verifier.set_defaults(command=_verify)
 

@@ -1,4 +1,4 @@
-"""The files of a log: the one that is written, older ones that were full, and the head record beside them."""
+"""The files of a log: the one that is written, older ones that were full, and the head record next to them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Now(Protocol):
 
 
 class AuditLog:
-    """A hash chain of decisions, one JSON object a line, and a signed head record beside it.
+    """A hash chain of decisions, one JSON object a line, and a signed head record next to it.
 
     An entry is kept before the decision counts: `record` returns only when line and head are with the
     system. With a `path`, `<path>.head` is the head record; both files are their owner's only, and one
@@ -64,7 +64,7 @@ class AuditLog:
         """Keep one decision.
 
         Args:
-            holder: whose capability; "" when nobody is known.
+            holder: whose capability; "" when the holder is not known.
             cap_id: number of the capability, never its token; None: none was accepted.
             op: the operation, e.g. "infer.start": 1 to 64 letters, digits and . _ : / -.
             obj: what it was done to, e.g. "infer:7"; the same characters.

@@ -99,8 +99,8 @@ def _known_last(path: Path) -> chain.Link | None:
 
 
 def _entry(operation: str, time: int, **counts: int) -> dict[str, object]:
-    nobody = {"capability": None, "code": 0, "holder": "", "object": "audit"}
-    return {**nobody, "operation": operation, "time": time, **counts}
+    no_holder = {"capability": None, "code": 0, "holder": "", "object": "audit"}
+    return {**no_holder, "operation": operation, "time": time, **counts}
 
 
 def _end(store: FileStore) -> tuple[int, str, int]:

@@ -1,4 +1,4 @@
-"""Where a log's lines are kept: in memory, or in files with the head record beside them and the anchor elsewhere."""
+"""Where a log's lines are kept: in memory, or in files with the head record next to them and the anchor elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verifier of an audit log: in slices, beside a writer, from the beginning or from where an earlier one ended."""
+"""The verifier of an audit log: in slices, while it is written, from the beginning or an earlier end."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class StreamParser:
         return found
 
     def postpone(self, ns: int) -> None:
-        """So much of the transport's time has passed while the requests before were answered: nobody could be fed
+        """So much of the transport's time has passed while the requests before were answered: no input could arrive
         meanwhile, and it does not count for the frame under way."""
         if self._since is not None:
             self._since += ns

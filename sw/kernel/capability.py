@@ -44,7 +44,7 @@ class AuthFailed(Refusal):
     """No such token, expired, revoked, or lacking the right; which of them is not told.
 
     Attributes:
-        capability_id: of the capability that was refused; 0 when the token is nobody's. For the
+        capability_id: of the capability that was refused; 0 when no capability has the token. For the
             audit log only.
     """
 
@@ -85,7 +85,7 @@ class Capabilities:
         random: Callable[[int], int] = secrets.randbits,
         failures: Failures | None = None,
     ) -> None:
-        """Nobody may do anything.
+        """No holder may do anything.
 
         Args:
             audit: gets every decision.

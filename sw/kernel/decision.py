@@ -26,7 +26,7 @@ class AuditSink(Protocol):
     """The audit log, as the kernel and the control plane see it; never given a token or a prompt."""
 
     def record(self, *, holder: str, cap_id: int | None, op: str, obj: str, code: int, **counts: int) -> None:
-        """One decision: who, by which capability (None: nobody's), what, on what, how it ended, sizes.
+        """One decision: who, by which capability (None: without one), what, on what, how it ended, sizes.
 
         Raises:
             NotRecorded: it could not be kept; then the decision must not happen.

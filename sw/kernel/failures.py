@@ -28,7 +28,7 @@ class Failures:
         self._recorded = 0
 
     def entry(self) -> dict[str, int] | None:
-        """A refusal: the counts that its entry has beside its own; None: it has no entry."""
+        """A refusal: the counts that its entry has in addition to its own; None: it has no entry."""
         self.total += 1
         if self._clock is None:
             return {}

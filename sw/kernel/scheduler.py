@@ -1,6 +1,6 @@
 """Constant-bandwidth servers under earliest deadline first (software.md 2).
 
-A pure state machine in integers: no clock, no waiting; every call is told the time, which never goes back.
+A pure state machine in integers: no clock, no waiting; every call receives the time, which never goes back.
 Chunks cannot be cut. At one instant: completions, exhaustions, replenishments, arrivals, one dispatch.
 """
 

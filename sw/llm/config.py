@@ -68,7 +68,7 @@ class Limits:
 
 
 def _default_classes() -> tuple[ClassBudget | None, ...]:
-    # A tenth of the processor in all: it leaves room for the published deterministic graph (50 of 200 us) beside
+    # A tenth of the processor in all: it leaves room for the published deterministic graph (50 of 200 us) next to
     # chunks of 100 us, which block that graph for half of its period.
     return (
         ClassBudget(4 * MS, 100 * MS),

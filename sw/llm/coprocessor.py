@@ -37,7 +37,7 @@ from sw.transport.base import WaitTimeout
 
 U32 = (1 << 32) - 1
 ENTRIES = 16
-SPARE_NS = 1_000_000  # beside twice the compute time, before a descriptor counts as lost
+SPARE_NS = 1_000_000  # in addition to twice the compute time, before a descriptor counts as lost
 
 
 class QueueTransport(Protocol):
@@ -292,7 +292,7 @@ class CoprocessorGeneration:
             await self._queue.wait(self._patience_ns)
 
     async def close(self) -> None:
-        """The device has no block of it; work that is queued there still ends, and nobody reads it."""
+        """The device has no block of it; work that is queued there still ends, and its output is discarded."""
         self._open = False
 
 
@@ -334,7 +334,7 @@ class CoprocessorBackend:
         """Nothing to prepare."""
 
     async def unload(self) -> None:
-        """Wait until the device has done what nobody reads any more."""
+        """Wait until the device has ended the work whose output is discarded."""
         await self._queue.drain()
 
 

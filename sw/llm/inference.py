@@ -26,7 +26,7 @@ class Wait(Flag):
     TOKENS = auto()
     """Its class has emitted all tokens of the period."""
     READER = auto()
-    """Nobody takes its output, and the channel is full."""
+    """Its output is not read, and the channel is full."""
 
 
 @dataclass(slots=True, eq=False)

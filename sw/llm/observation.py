@@ -1,4 +1,4 @@
-"""The state of a system at one moment, as the metrics are told it (software.md 4, metrics)."""
+"""The state of a system at one moment, as it is reported to the metrics (software.md 4, metrics)."""
 
 from __future__ import annotations
 

@@ -263,7 +263,7 @@ class _Watch:
     async def was_reset(self, hits: int) -> bool:
         """Whether the device has counted fewer lookup hits than `hits`; then it is emptied once more.
 
-        A chunk that was run between that reset and its first miss has inserted blocks which nobody owns.
+        A chunk that was run between that reset and its first miss has inserted blocks without an owner.
         """
         driver = self.session.driver
         try:

@@ -1,4 +1,4 @@
-"""Inferences that have work and are not ready: their class has no tokens left, or nobody reads their output."""
+"""Inferences that have work and are not ready: their class has no tokens left, or their output is not read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Waits:
     """
 
     def __init__(self, scheduler: Scheduler, clock: Clock, classes: Classes, book: Book) -> None:
-        """Nobody waits."""
+        """No inference waits."""
         self.executor = Executor(scheduler, clock, self._idle)
         self._clock = clock
         self._classes = classes

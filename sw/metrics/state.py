@@ -1,4 +1,4 @@
-"""What the metrics are told: the state of the stack at one moment, and what each inference has cost."""
+"""What is reported to the metrics: the state of the stack at one moment, and what each inference has cost."""
 
 from __future__ import annotations
 

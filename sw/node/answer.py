@@ -20,7 +20,7 @@ from sw.uapi.wire import Answer, Kind, Request
 
 
 async def answer(node: Node, file: File, request: Request, pause: Pause = at_once) -> Answer:
-    """Do what a request asks for, to its end, or until nobody waits for it any more.
+    """Do what a request asks for, to its end, or until its caller no longer waits.
 
     Args:
         node: who does it.

@@ -1,4 +1,4 @@
-"""What a call beside the published ioctls is: JSON in, JSON out, every argument checked before anything is done."""
+"""What a call outside the published ioctls is: JSON in, JSON out, every argument checked before anything is done."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ class Asker:
         """Do what needs no device in a thread of its own, while others are served; one such work at a time.
 
         Raises:
-            CallError: nobody waits for it any more.
+            CallError: the caller no longer waits.
             BaseException: what `work` raised.
         """
         turn = self.node.aside
         while not turn.acquire(blocking=False):
             if self.unwanted:
-                raise CallError(errno.EINTR, "nobody waits for it any more")
+                raise CallError(errno.EINTR, "the caller no longer waits")
             await self.pause(lambda: not turn.locked() or self.unwanted)
         future: Future[T] = Future()
 
@@ -94,7 +94,7 @@ class Asker:
         threading.Thread(target=run, name="aside", daemon=True).start()
         await self.pause(lambda: future.done() or self.unwanted)
         if not future.done():
-            raise CallError(errno.EINTR, "nobody waits for it any more")
+            raise CallError(errno.EINTR, "the caller no longer waits")
         return future.result()
 
     def may_act(self, asked: Json, request_id: int, *, claims: bool = False) -> None:
@@ -107,7 +107,7 @@ class Asker:
 
     @property
     def unwanted(self) -> bool:
-        """Nobody waits for the answer any more, or the node is ending."""
+        """The caller no longer waits for the answer, or the node is ending."""
         return self.node.ending.now or self.request.abandoned()
 
 

@@ -41,7 +41,7 @@ class Client:
         """Connect to the node at `path` (None: where the environment says).
 
         Raises:
-            NodeError: nobody serves there, or another user does.
+            NodeError: no server is there, or it is another user's.
         """
         self.path = path or default_path()
         try:
@@ -60,7 +60,7 @@ class Client:
         except OSError as error:
             connection.close()
             if error.errno in (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR):
-                raise NodeError(f"{self.path}: nobody serves a device here (`make serve` does)") from None
+                raise NodeError(f"{self.path}: no device is served here (`make serve` starts a server)") from None
             raise NodeError(f"{self.path}: {(error.strerror or str(error)).lower()}") from None
         if uid != os.geteuid():
             connection.close()
@@ -123,7 +123,7 @@ class Client:
 
     def _said(self) -> Answer | None:
         """What a node says that refuses a connection; None: nothing."""
-        for _ in range(2):  # what was not read at the other end is told first, as ECONNRESET
+        for _ in range(2):  # what was not read at the other end is reported first, as ECONNRESET
             with suppress(OSError, Closed, Malformed):
                 self._socket.setblocking(False)
                 self._farewell = self._farewell or Answer.receive(self._socket)
@@ -142,7 +142,7 @@ class Client:
         return answer.payload
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """One call beside the published ones (sw/node/dispatch.py).
+        """One call in addition to the published ones (sw/node/dispatch.py).
 
         Raises:
             CallRefused: the node or its device refuses it.

@@ -37,7 +37,7 @@ class Connections:
     """All connections of a server, by socket."""
 
     def __init__(self) -> None:
-        """Nobody is connected."""
+        """No client is connected."""
         self._all: dict[socket.socket, Connection] = {}
 
     def __iter__(self) -> Iterator[Connection]:

@@ -15,7 +15,7 @@ VENDOR = "kv-cpu"  # name of the key that the shipped model is signed with
 
 
 def home_of(socket: Path) -> Path:
-    """The folder of whoever serves at `socket`: beside it, under its name without suffix."""
+    """The folder of whoever serves at `socket`: next to it, under its name without suffix."""
     return socket.with_suffix("") if socket.suffix else socket.with_name(socket.name + ".d")
 
 
@@ -37,7 +37,7 @@ class Home:
 
     @property
     def audit(self) -> Path:
-        """The audit log; its head record is beside it."""
+        """The audit log; its head record is next to it."""
         return self.folder / "audit.jsonl"
 
     @property

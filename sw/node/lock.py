@@ -1,4 +1,4 @@
-"""One server for a socket: a lock beside it, which ends with its holder."""
+"""One server for a socket: a lock next to it, which ends with its holder."""
 
 from __future__ import annotations
 

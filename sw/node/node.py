@@ -48,7 +48,7 @@ class Node:
         files: those that are open.
         bindings: of files that have none of their own.
         events: delivers what the device reports.
-        about: what `info` says beside the device's own sizes.
+        about: what `info` reports in addition to the device's own sizes.
         ending: set from outside, at any time.
         aside: held while a thread does what needs no device.
     """
@@ -92,7 +92,7 @@ class Node:
         self.files.remove(file)
 
     async def end_work(self, file: File) -> None:
-        """End what a file that is closed has left: nobody else has its inferences, buffers and blocks.
+        """End what a file that is closed has left: no other file owns its inferences, buffers and blocks.
 
         Raises:
             AuditUnavailable: a decision could not be recorded; the node must end.
@@ -140,6 +140,6 @@ class Node:
         return done
 
     async def free_run(self) -> None:
-        """A short while of device time that nobody has asked for: a chunk of the service, or only time."""
+        """A short while of device time that no client has asked for: a chunk of the service, or only time."""
         if not await self.system.run_one():
             await self.run(FIRST_SLICE, uninterrupted)

@@ -2,7 +2,7 @@
 
 A capability with ADMIN on Device may act on every block. Without one a client has the request ids under which it was
 the first to insert or bind, and may act on their blocks; they are freed when it goes. The ids of the LLM service are
-nobody else's.
+no other client's.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Owners:
             token: of its capability; None: it shows none.
             request_id: of the blocks.
             op: what the audit log calls it.
-            claims: blocks may come of it: an id that is nobody's becomes the client's, or the administrator's.
+            claims: blocks may come of it: an id without an owner becomes the client's, or the administrator's.
 
         Raises:
             AuthFailed: it may not.

@@ -1,6 +1,6 @@
 """The node's socket: one thread, requests in slices, one of each connection at a time (software.md 5).
 
-Only this user's processes are let in: the socket is in a folder that nobody else may enter, and the kernel tells whose
+Only this user's processes are let in: the socket is in a folder closed to others, and the kernel tells whose
 process is at the other end. A client that sends what is no packet is dropped; the others never notice.
 """
 
@@ -35,13 +35,13 @@ from sw.uapi.place import PlaceError, check_length, opened_for_reading, peer, pr
 from sw.uapi.wire import Answer, Closed, Kind, Malformed, Request, TooLong
 
 WATCH_S = 2.0
-FAILURES_PER_S = 16  # requests of one connection with a token that is nobody's
+FAILURES_PER_S = 16  # requests of one connection with an unknown token
 THREAD_S = 0.01  # between two looks at whether a thread has ended that a request waits for
 _BACKLOG = 64
 
 
 class Server:
-    """Serves a node at a path until it is told to stop.
+    """Serves a node at a path until it is asked to stop.
 
     `check` is called after every slice of a command, so before its answer is sent: what it raises ends the server, and
     the client gets no answer. `wanted` is asked every WATCH_S seconds of waiting: False ends the server.
@@ -268,7 +268,7 @@ class Server:
             self._check()
             _send(answered, request)
         if file.failed > before and file.failed % FAILURES_PER_S == 0:
-            until = time.monotonic() + 1  # who guesses tokens waits; nobody else does
+            until = time.monotonic() + 1  # a client that guesses tokens waits; no other client does
             await pause(lambda: time.monotonic() >= until)
         connection.busy, connection.last = False, time.monotonic()
         self._selector.register(connection.socket, selectors.EVENT_READ)
@@ -293,7 +293,7 @@ class Server:
 
 
 def _send(answered: Answer, request: Request) -> None:
-    with suppress(OSError):  # nobody waits for it any more
+    with suppress(OSError):  # the caller no longer waits
         answered.send(request.reply_to)
 
 
@@ -318,7 +318,7 @@ def in_thread(server: Server) -> Iterator[Server]:
         except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that can handle it
             errors.append(error)
         finally:
-            server.close()  # nobody may wait for answers that will not come
+            server.close()  # no client may wait for answers that will not come
 
     with server:
         thread = threading.Thread(target=serve, name="device node")

@@ -25,12 +25,12 @@ _EIGHTHS = (1, 2, 2, 3)  # of ENTRIES, per tier: a slot for every entry, the fas
 
 
 async def start(transport: Transport, socket: Path, about: dict[str, Any]) -> Node:
-    """Build the stack that will be served at `socket`; its files are in the folder beside it.
+    """Build the stack that will be served at `socket`; its files are in the folder next to it.
 
     Args:
         transport: who answers.
         socket: where it will be served.
-        about: what `info` tells beside the device's sizes.
+        about: what `info` reports in addition to the device's sizes.
 
     Raises:
         DriverError, TransportError, DeviceFault: the device does not do its part.

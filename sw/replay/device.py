@@ -51,7 +51,7 @@ class DeviceFault(Exception):
 
 
 class Device:
-    """A driver with what the replay keeps beside it.
+    """A driver with what the replay keeps next to it.
 
     The runtime's knowledge of what is in the directory is exact, so every answer is checked: hit or
     miss, the place, the bytes, the miss queue, and at the end the counters and free slots.

@@ -171,7 +171,7 @@ def load_trace(
     """The first `limit` requests of a file, as a whole not obviously something else than what is said of it.
 
     Raises:
-        TraceError: as `read_trace`, and times that look like seconds while nobody says that they are not.
+        TraceError: as `read_trace`, and times that look like seconds and are not declared otherwise.
     """
     reader = TraceReader(path, block_tokens, unit)
     requests = list(islice(reader, limit))

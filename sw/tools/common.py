@@ -91,7 +91,7 @@ class Session:
         """The connection to the node, made when it is first needed.
 
         Raises:
-            NodeError: nobody serves there.
+            NodeError: no server is there.
         """
         if self._client is None:
             self._client = Client(self.path)

@@ -19,7 +19,7 @@ OWN_HOLDER = "admin"  # as the first capability's: packages are loaded from buff
 
 
 def add_token_option(parser: argparse.ArgumentParser) -> None:
-    """`--token-file`: somebody else than the administrator whose files are beside the socket."""
+    """`--token-file`: another holder than the administrator whose files are next to the socket."""
     parser.add_argument("--token-file", type=Path, help="file of the capability's token (default: the administrator's)")
 
 

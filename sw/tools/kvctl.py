@@ -26,7 +26,7 @@ HINTS = {
 }
 WEIGHTS = {"w_r": 255, "w_f": 255, "w_s": 255, "w_d": 255, "evict_thresh": 65535, "prefetch_thresh": 65535}
 ON_BLOCKS = {"insert", "lookup", "remove", "migrate", "free", "default_unbind"}
-"""Calls that act on blocks: they carry the token of the administrator whose files are beside the socket."""
+"""Calls that act on blocks: they carry the token of the administrator whose files are next to the socket."""
 Command = Callable[[argparse.Namespace, Session], None]
 
 

@@ -53,7 +53,7 @@ def run_line(line: str, session: Session) -> int | None:
     try:
         return invoke(TOOLS[name], arguments, session)
     except KeyboardInterrupt:
-        session.close()  # the answer that nobody waits for any more must not be the next command's
+        session.close()  # the answer of an abandoned command must not be the next command's
         complain("interrupted")
         return INTERRUPTED
 

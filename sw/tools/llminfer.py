@@ -17,7 +17,7 @@ from sw.tools.common import Parser, Session, Tool, ToolError, counted, main, num
 from sw.tools.control import Control, add_token_option
 
 U32 = (1 << 32) - 1
-MUCH = 10  # times its computing: then it is told what an inference has waited for
+MUCH = 10  # times its computing: then what an inference has waited for is reported
 
 
 def _thousandths(limit: int) -> Any:
@@ -92,7 +92,7 @@ def _execute(options: argparse.Namespace, session: Session) -> int:
     try:
         state, tokens, text = _read(options, session, control, token, infer_id)
     except KeyboardInterrupt:
-        session.close()  # the node may be in the middle of a poll that nobody waits for now
+        session.close()  # the node may be in the middle of an abandoned poll
         control.ask(Command.LLM_CANCEL, token, infer_id)
         raise
     return _tell(options, session, control, infer_id, state, tokens, text)

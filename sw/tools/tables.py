@@ -1,6 +1,6 @@
 """Tables for people: no number and no word is ever broken, however narrow the terminal is.
 
-A table whose words fit beside each other is a table; one that is too wide becomes records, one line a value, as in
+A table whose words fit next to each other is a table; one that is too wide becomes records, one line a value, as in
 psql's expanded display.
 """
 

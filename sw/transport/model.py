@@ -92,20 +92,20 @@ class ModelTransport(Transport):
 class CoprocessorTransport:
     """Registers, memory and interrupt of a `Coprocessor` that lives in the time of another transport.
 
-    An access takes time there, and a wait lets time pass there: beside the device model, the RTL, or on
+    An access takes time there, and a wait lets time pass there: with the device model, the RTL, or on
     counted time alike.
     """
 
-    def __init__(self, device: Coprocessor, beside: Transport, *, access_ns: int = 28) -> None:
-        """`device` runs in the time of `beside`; an access takes `access_ns`."""
+    def __init__(self, device: Coprocessor, timebase: Transport, *, access_ns: int = 28) -> None:
+        """`device` runs in the time of `timebase`; an access takes `access_ns`."""
         self.device = device
-        self._beside = beside
+        self._timebase = timebase
         self._access_ns = access_ns
-        device.advance_to(beside.now())
+        device.advance_to(timebase.now())
 
     def now(self) -> int:
         """Device time in ns."""
-        return self._beside.now()
+        return self._timebase.now()
 
     async def read(self, offset: int) -> int:
         """Read a register."""
@@ -151,5 +151,5 @@ class CoprocessorTransport:
             raise TransportError(str(error)) from None
 
     async def _pass(self, ns: int) -> None:
-        await self._beside.sleep(ns)
+        await self._timebase.sleep(ns)
         self.device.advance_to(self.now())

@@ -134,7 +134,7 @@ int kvcpu_client_open(const char *path, int flags) {
     return fd;
 }
 
-/* The token that the local owner's tools present: in a file beside the socket, which only its owner may read. */
+/* The token that the local owner's tools present: in a file next to the socket, which only its owner may read. */
 uint64_t kvcpu_client_token(int fd) {
     const int before = errno;
     struct sockaddr_un peer;

@@ -11,7 +11,7 @@
 
 /* A connection to the node at `path` (NULL: where the environment says, or said when the library was loaded). Of
  * `flags`, as of open(2), it has O_CLOEXEC, O_NONBLOCK and the access mode.
- * -1 and errno: ENXIO nobody serves there, EACCES another user does, and what socket(2) may say. */
+ * -1 and errno: ENXIO no server there, EACCES another user's, and what socket(2) may say. */
 int kvcpu_client_open(const char *path, int flags);
 
 /* The access mode with which `fd` was opened (O_RDONLY, ...), or -1 if it is no such connection. Leaves errno alone. */
@@ -27,7 +27,7 @@ uint64_t kvcpu_client_token(int fd);
  * ends before it answers, EIO. */
 int kvcpu_client_ioctl(int fd, uint32_t request, void *argument);
 
-/* One call beside the published ones: `json` to the node, its result dropped. 0, or -1 and errno. */
+/* One call in addition to the published ones: `json` to the node, its result dropped. 0, or -1 and errno. */
 int kvcpu_client_call(int fd, const char *json);
 
 #endif

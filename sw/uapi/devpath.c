@@ -26,8 +26,8 @@ static const char *last_component(const char *path, size_t *length) {
     return begin;
 }
 
-/* The path of what `target` names beside the last component of `path`. 0, or -1 if it is too long. */
-static int beside(char out[PATH_MAX], const char *path, const char *target) {
+/* The path of what `target` names next to the last component of `path`. 0, or -1 if it is too long. */
+static int sibling(char out[PATH_MAX], const char *path, const char *target) {
     size_t length;
     const size_t parent = target[0] == '/' ? 0 : (size_t)(last_component(path, &length) - path);
     if (parent + strlen(target) >= PATH_MAX) return -1;
@@ -45,7 +45,7 @@ static int is_named(int folder, const char *path) {
     const char *const name = last_component(path, &length);
     if (length != strlen(slash + 1) || strncmp(name, slash + 1, length) != 0) return 0;
     if (strcmp(path, KVCPU_DEVICE) == 0) return 1; /* also where there is no such folder */
-    if (beside(parent, path, ".") != 0) return 0;
+    if (sibling(parent, path, ".") != 0) return 0;
     memcpy(home, KVCPU_DEVICE, (size_t)(slash - KVCPU_DEVICE));
     return fstatat(folder, parent, &here, 0) == 0 && stat(home, &there) == 0 && here.st_dev == there.st_dev &&
            here.st_ino == there.st_ino;
@@ -77,7 +77,7 @@ static int resolve(int folder, const char *path, int follow) {
         if (!follow) return 0;
         target[size] = '\0';
         if (strncmp(target, "socket:[", 8) == 0) return is_open_device(path, target);
-        if (beside(room, path, target) != 0) return 0;
+        if (sibling(room, path, target) != 0) return 0;
         path = room;
         room = room == one ? two : one;
     }

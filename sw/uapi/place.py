@@ -1,4 +1,4 @@
-"""Where the node's socket is, and that nobody else may reach it (software.md 5)."""
+"""Where the node's socket is, and that no other user may reach it (software.md 5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VARIABLE = "KVCPU_SOCKET"
 RUNTIME_VARIABLE = "XDG_RUNTIME_DIR"
 FOLDER = "kvcpu"
 NAME = "kvcpu0.sock"
-TOKEN = "admin.token"  # in the folder beside the socket: what the local owner's tools present
+TOKEN = "admin.token"  # in the folder next to the socket: what the local owner's tools present
 MARK = f"{NAME}:"  # how the own name of a connection begins that is a program's open file, after a NUL
 LONGEST = 107  # bytes of a path that sockaddr_un takes
 
@@ -48,7 +48,7 @@ def check_length(path: Path) -> None:
 
 
 def private_folder(folder: Path) -> None:
-    """Make the folder, or check that it is a folder of this user that nobody else may enter.
+    """Make the folder, or check that it is a folder of this user that no other user may enter.
 
     Raises:
         PlaceError: it is not, or cannot be made.

@@ -128,7 +128,7 @@ class Request:
             return request
 
     def abandoned(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether the caller no longer waits for the answer."""
         try:
             return not self.reply_to.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -149,7 +149,7 @@ class Answer:
         """Send the answer.
 
         Raises:
-            OSError: it cannot be sent (BlockingIOError: nobody takes it).
+            OSError: it cannot be sent (BlockingIOError: it is not received).
         """
         _send(to, self.kind, self.value, self.payload, [])
 

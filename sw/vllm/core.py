@@ -17,7 +17,7 @@ from sw.vllm.hints import Hints
 from sw.vllm.ranges import Ranges
 
 GROUP_BYTES = 4  # a key is a block hash, and behind it the group in big-endian
-PATIENCE = 8  # steps after which a move that nobody has seen end is waited for no longer
+PATIENCE = 8  # steps after which a move whose end was not seen is waited for no longer
 MOST_SHARES = 255  # REF_COUNT saturates there
 _STEPS = 1 << 32
 

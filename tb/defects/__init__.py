@@ -1,1 +1,1 @@
-"""Planted defects: each breaks one sentence of the contract, and the named test must turn red."""
+"""Planted defects: each breaks one sentence of the contract, and the named test must detect it."""

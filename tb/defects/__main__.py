@@ -1,4 +1,4 @@
-"""Plant each defect of the catalogue in a copy of the project and see the named test turn red.
+"""Plant each defect of the catalogue in a copy of the project and see that the named test detects it.
 
 Exit status: 0 every defect was noticed, 1 one was not, 2 wrong use, 130 interrupted.
 """

@@ -1,4 +1,4 @@
-// Tier memories: what the AXI port reads and writes, and beside it what the contract expects there.
+// Tier memories: what the AXI port reads and writes, and next to it what the contract expects there.
 #pragma once
 
 #include <cstdint>

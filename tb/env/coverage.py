@@ -45,7 +45,7 @@ class Coverage:
         return dict.fromkeys(GOALS, 0) | {k: v for k, v in self._board.summary().items() if isinstance(v, int)}
 
     def write(self) -> Path:
-        """`functional.json` beside the test's log."""
+        """`functional.json` next to the test's log."""
         path = self._ctx.run_dir / "functional.json"
         path.write_text(json.dumps({"test": self._ctx.name, "seed": self._ctx.seed, "bins": self.bins()}, indent=1))
         return path

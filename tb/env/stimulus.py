@@ -107,7 +107,7 @@ def _command(r: random.Random, blocks: Blocks) -> list[tuple[int, int, int]]:
 
 
 async def churn(registers: Registers, keys: list[int], blocks: Blocks, running: Callable[[], bool]) -> None:
-    """At the brim of a full directory: blocks of `keys` go, new ones come, for most of which a place is searched.
+    """On a full directory: blocks of `keys` go, new ones come, for most of which a place is searched.
 
     `keys` grows by the new ones, placed or not.
     """

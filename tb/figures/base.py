@@ -1,4 +1,4 @@
-"""Base of the tests that measure: figures into a file beside the log, and ratchets where the leg asks for them."""
+"""Base of the tests that measure: metrics into a file next to the log, and ratchets where the leg asks for them."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ from tb.harness.context import Mismatch
 from tb.harness.link import WAIT_IRQ, WRITE, Array
 
 AFTER_SCAN = 600  # cycles until the last scan's histogram has been summed up (device.md 10: at most 512)
-PLACED = 200  # cycles from an INSERT's result until its entry stands in its place
+PLACED = 200  # cycles from an INSERT's result until its entry is in its place
 COMMAND_LIMIT = 4000  # cycles that one directory command may take
 
 Insert = tuple[int, int]  # KV address of a block, tier

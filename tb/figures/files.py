@@ -1,4 +1,4 @@
-"""Names of the files in which a measuring test leaves what it found, beside its log."""
+"""Names of the files in which a measuring test leaves what it found, next to its log."""
 
 FIGURES = "figures.json"
 PINS = "pins.bin"

@@ -1,4 +1,4 @@
-"""What every measurement needs: the legs at full size, their builds, and a result with its method beside it."""
+"""What every measurement needs: the legs at full size, their builds, and a result with its method next to it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Exact cycles out of the monitors' records, beside the scoreboard that checks them."""
+"""Exact cycles out of the monitors' records, in parallel with the scoreboard that checks them."""
 
 import numpy as np
 

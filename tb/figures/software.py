@@ -84,7 +84,7 @@ def _start() -> float:
 
 @contextmanager
 def _reports_kept() -> Iterator[None]:
-    """What `make sim` reports here is nobody's replay: put the user's last report back."""
+    """What `make sim` reports here is not a replay of the user: put the user's last report back."""
     kept = {path.name: path.read_bytes() for path in (REPORT / "sim.json", REPORT / "sim.html") if path.exists()}
     try:
         yield

@@ -8,7 +8,7 @@ from tb.events.records import Kind
 from tb.figures.base import AFTER_SCAN, FigureTest
 from tb.harness.base_test import kv_test
 
-STARTS = 8  # first rows of eight scans, after which they come round
+STARTS = 8  # first rows of eight scans, after which they repeat
 
 
 @kv_test(timeout_cycles=1_000_000)

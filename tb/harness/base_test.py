@@ -64,7 +64,7 @@ async def _run(ctx: Context, body: Body | type[KvUvmTest]) -> None:
         if not ctx.drained:
             ctx.fail(
                 EndCheckError(
-                    "the test ended at once: nobody raised an objection; write `body`, do not override `run_phase`"
+                    "the test ended at once: no objection was raised; write `body`, do not override `run_phase`"
                 )
             )
     else:

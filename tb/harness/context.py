@@ -198,7 +198,7 @@ class Context:
             for who, what, since in sorted(self._waits.values(), key=lambda w: w[2])
         ]
         lines += [f"{name}: {count} left" for name, count in self._left().items()]
-        return lines or ["nobody declared a wait (use ctx.waiting)"]
+        return lines or ["no wait was declared (use ctx.waiting)"]
 
     # --- failing
 

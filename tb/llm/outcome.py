@@ -13,7 +13,7 @@ FIGURE_NAMES = (
     "prompts", "tokens", "token_identical", "migrations", "blocks", "blocks_moved_twice", "deadline_misses",
     *_SUMMARY, "slots",
 )  # fmt: skip
-"""What `llm.json` says of a run beside its settings."""
+"""What `llm.json` says of a run in addition to its settings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ def run_folder(
 
 
 def report(results: Sequence[Result], console: Console) -> int:
-    """Print and write what was found; returns how many survivors nobody has explained."""
+    """Print and write what was found; returns how many survivors are not explained."""
     table = Table("folder", "mutants", "noticed", "explained", "survived", title="Mutants of the RTL")
     total = 0
     for folder in dict.fromkeys(str(Path(r.mutant.file).parent) for r in results):

@@ -17,7 +17,7 @@ class Explained:
     reasons: dict[tuple[str, str, str], str]
 
     def reason(self, mutant: Mutant) -> str:
-        """Why nobody can notice this mutant; empty when nobody has said so."""
+        """Why this mutant is equivalent; empty when it is not explained."""
         return self.reasons.get((mutant.file, _plain(mutant.before), _plain(mutant.after)), "")
 
 

@@ -198,7 +198,7 @@ def check(folder: Path) -> None:
 
 
 def evict(damage: Damaged) -> None:
-    """Remove what is damaged: a folder disappears at once, so that nobody finds a part of it."""
+    """Remove what is damaged: a folder disappears at once, so that no process finds a part of it."""
     with workspace(damage.path.parent) as grave, suppress(FileNotFoundError):
         damage.path.rename(grave / damage.path.name)
 

@@ -11,7 +11,7 @@ from tb.run.command import MAX_COUNT, Parser, run_command, whole
 from tb.run.manifest import Leg, Manifest, load
 from tb.run.paths import MANIFEST, SIM_BUILD, shown
 
-EVENTS = "write the event log (events.sqlite) beside sim.log"
+EVENTS = "write the event log (events.sqlite) next to sim.log"
 
 
 def _parser() -> Parser:

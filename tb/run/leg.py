@@ -26,7 +26,7 @@ RECORDINGS_KEPT = 3  # waves of one test and seed
 @dataclass(frozen=True)
 class Job:
     """One test to run: a leg's test with a seed; waves from `waves_from_ps` to `waves_to_ps` when they are set; with
-    `events` the event log is written beside its sim.log."""
+    `events` the event log is written next to its sim.log."""
 
     leg: Leg
     test: str

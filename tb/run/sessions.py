@@ -95,7 +95,7 @@ def value_names(how: str) -> dict[str, int] | None:
 def write_sessions(
     waves: Path, top: Top, groups: Mapping[str, list[Shown]], mark_ps: int | None, start_ps: int
 ) -> tuple[Path, Path]:
-    """Write a GTKWave save file and a Surfer command file beside `waves`; returns both paths.
+    """Write a GTKWave save file and a Surfer command file next to `waves`; returns both paths.
 
     `mark_ps`: when the run failed, if it did: a marker is there; else the view begins at `start_ps`.
     """
@@ -119,7 +119,7 @@ def write_sessions(
 
 
 def _gtkw_signal(folder: Path, signal: Shown) -> Iterator[str]:
-    """Lines of one trace; an enumeration's names go into a file beside the session."""
+    """Lines of one trace; an enumeration's names go into a file next to the session."""
     names = value_names(signal.how)
     if signal.has_names:
         yield _OWN_NAMES

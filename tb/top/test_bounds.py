@@ -12,7 +12,7 @@ from tb.harness.base_test import kv_test
 from tb.harness.link import READ, WAIT_IRQ, WRITE
 
 BUSY_WAIT = 64  # cycles that a command step, commit or BAR2 read waits for the directory
-PIPELINE = 24  # cycles of a BAR2 read beside that wait: bus, pipeline, bus
+PIPELINE = 24  # cycles of a BAR2 read in addition to that wait: bus, pipeline, bus
 
 
 class LoadedTest(KvTopTest):
@@ -120,7 +120,7 @@ class test_bounds_of_one_bank(LoadedTest):
 
 @kv_test(timeout_cycles=400_000)
 class test_bounds_of_one_block(LoadedTest):
-    """Ports that ask one block alone hold up the pipeline in a rhythm: nobody is shut out by it."""
+    """Ports that ask one block alone stall the pipeline periodically: no client is starved by it."""
 
     slots = (16, 16, 200, 200)
 
@@ -145,7 +145,7 @@ class test_bounds_of_one_block(LoadedTest):
         await self.r.write(THRESHOLDS=0xFFFF | 0xFFFF << 16)  # everything in tier 2 is evicted
         await self.r.write(BOOST_ADDR=block + tokens, BOOST_LEN=200 * tokens)
         await self.r.write(STEP_ADVANCE=7)
-        await self.read_back(index, limit, "beside a command, a scan and moves")
+        await self.read_back(index, limit, "a command, a scan and moves")
         await self.r.wait_scan()
         cycles, limit = await self.r.read("SCAN_CYCLES"), 4 * self.bench.entries // self.bench.lanes + 512
         self.ctx.compare("scan within its bound", f"at most {limit}", self.within(cycles, limit))
@@ -154,17 +154,17 @@ class test_bounds_of_one_block(LoadedTest):
         spread = max(last) - min(last)
         self.ctx.compare("ports end together, in cycles apart", "at most 64", self.within(spread, 64))
 
-    async def read_back(self, index: int, limit: int, beside: str) -> None:
+    async def read_back(self, index: int, limit: int, load: str) -> None:
         """BAR2 reads of the block that is asked, and of others, each within its bound."""
         reads = self.bench.accesses((READ, 32 * (index if i % 2 else i), 0) for i in range(60))
         await self.bench.run_accesses(reads, bar=1)
         worst = int((reads["ended"] - reads["begun"]).max())
-        self.ctx.compare("BAR2 read within its bound", f"at most {limit}", self.within(worst, limit), beside=beside)
+        self.ctx.compare("BAR2 read within its bound", f"at most {limit}", self.within(worst, limit), load=load)
 
 
 @kv_test(timeout_cycles=400_000)
 class test_walks_meet(LoadedTest):
-    """A scan that reaches FREE_REQUEST's row just when that walk goes first, beside ports that write tags."""
+    """A scan that reaches FREE_REQUEST's row just when that walk goes first, while ports write tags."""
 
     slots = (16, 16, 200, 200)
 

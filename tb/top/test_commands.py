@@ -283,7 +283,7 @@ class test_tier_writes_during_allocations(DirectoryTest):
     slots = (8, 60, 8, 8)  # a move's old slot stays held: no step comes
 
     async def body(self) -> None:
-        """The write comes at every distance from the launch, beside three ports that never pause."""
+        """The write comes at every distance from the launch, in parallel with three ports that never pause."""
         block = kv(5)
         moved = kv(6)
         self.memory.ideal(latency=20)

@@ -211,7 +211,7 @@ class test_window_during_writes(DirectoryTest):
     """BAR2 reads entries of a bank while ports and FREE_REQUEST write tags of the same bank: each is its own."""
 
     async def body(self) -> None:
-        """Blocks that nobody touches are read again and again; others of their bank grow, and go."""
+        """Blocks that no operation touches are read repeatedly; others of their bank grow, and are removed."""
         still = [(await self.r.insert(kv(1, i * self.bench.block_tokens), tokens=5, tier=1)).index for i in range(16)]
         before = await self.r.bench.read_entries(still)
         for idle256 in (0, 100, 200):  # tag writes in every cycle, and in some
@@ -227,13 +227,13 @@ class test_window_during_writes(DirectoryTest):
             await self.read_while(free, still, before, "FREE_REQUEST")
             self.ctx.compare("FREE_REQUEST: went", len(grow), free.result().removed)
 
-    async def read_while(self, task: Task[Any], indices: list[int], expected: list[bytes], beside: str) -> None:
+    async def read_while(self, task: Task[Any], indices: list[int], expected: list[bytes], load: str) -> None:
         """Entries through BAR2 until the task ends; they stay as expected."""
         while not task.done():
             seen = await self.r.bench.read_entries(indices)
             for index, was, now in zip(indices, expected, seen, strict=True):
                 self.ctx.compare(
-                    "entry that nobody touches, through BAR2", was.hex(), now.hex(), index=index, beside=beside
+                    "entry that no operation touches, through BAR2", was.hex(), now.hex(), index=index, load=load
                 )
 
 
@@ -288,7 +288,7 @@ class test_parity_counts(ParityTest):
     """PARITY_COUNT: every read of an entry with bad parity, once, whoever reads it; PARITY_INFO keeps the first."""
 
     async def body(self) -> None:
-        """A bad tag, a bad meta word, an empty place with a bad meta word, and a good entry beside them."""
+        """A bad tag, a bad meta word, an empty place with a bad meta word, and a good entry next to them."""
         tag, meta, good, gone = (kv(3, i * self.bench.block_tokens) for i in range(4))
         indices = [(await self.r.insert(addr, tokens=1, tier=1)).index for addr in (tag, meta, good, gone)]
         await self.r.command(Command.REMOVE, gone)
@@ -349,7 +349,7 @@ class test_parity_changes_nothing(ParityTest):
         await self.r.command(Command.MIGRATE, moving, TIER=3)
         await self.plant([(index, BadParity.META) for index in indices])
         await self.r.write(CTRL=3, PROMOTE_TIER=0, LOOKAHEAD=8, THRESHOLDS=0xFFFF | 0xFFFF << 16)
-        await self.r.wait_idle()  # the move has ended, in vain
+        await self.r.wait_idle()  # the move has ended, without effect
         names = ["EVICT_BYTES_MOVED", "PREFETCH_BYTES_MOVED", "REF_SATURATED_COUNT", "REF_UNDERFLOW_COUNT"]
         names += [f"TIER{tier}_FREE" for tier in range(4)] + ["EVICT_DROPPED_COUNT", "PREFETCH_DROPPED_COUNT"]
         before = await self.r.bench.read_entries(indices), await self.r.read_many(names)
@@ -397,10 +397,10 @@ class test_parity_during_lookups(ParityTest):
                 "FREE_REQUEST: went, stayed for their references",
                 (len(blocks) - len(bad), 0),
                 (result.removed, result.stayed),
-                beside=f"lookups, {idle256} of 256 cycles idle",
+                load=f"lookups, {idle256} of 256 cycles idle",
             )
             answers = await port
-            self.ctx.compare("hits beside it", len(others) * 2, int(answers[0]["hit"].sum()))
+            self.ctx.compare("hits meanwhile", len(others) * 2, int(answers[0]["hit"].sum()))
             entries = await self.r.bench.read_entries(indices)
             valid = [index for index, entry in zip(indices, entries, strict=True) if EntryView.unpack(entry).valid]
             self.ctx.compare("entries that are still there", sorted(bad), sorted(valid))

@@ -43,7 +43,7 @@ class FullDirectoryTest(KvTopTest):
     async def churn(
         self, cycles: int, keys: list[int], jobs: Callable[[Callable[[], bool], stimulus.Blocks], Jobs]
     ) -> None:
-        """Churn at the brim while blocks move between the tiers, beside steps and `jobs`; compared all the while."""
+        """Churn on a full directory, in parallel with moves, steps and `jobs`; compared throughout."""
         await self.r.write(CTRL=3, PROMOTE_TIER=1, THRESHOLDS=0x9000 | 0xF000 << 16, WEIGHT_R=100, WEIGHT_S=10)
         end = self.bench.cycle + cycles
         blocks = stimulus.Blocks(self.rng, self.bench.block_tokens)
@@ -72,7 +72,7 @@ class FullDirectoryTest(KvTopTest):
 
 @kv_test(timeout_cycles=2_000_000)
 class test_fill_during_moves(FullDirectoryTest):
-    """Searches for a place beside evictions, promotions on demand, lookups and scans."""
+    """Searches for a place in parallel with evictions, promotions on demand, lookups and scans."""
 
     async def body(self) -> None:
         """One port asks for all of them."""
@@ -87,7 +87,7 @@ class test_bounds_when_full(FullDirectoryTest):
     """Searches, moves and BAR2 reads while all ports ask one block: the monitor of T0 watches how long each waits."""
 
     async def body(self) -> None:
-        """Ports that hold up the pipeline in a rhythm."""
+        """Ports that stall the pipeline periodically."""
         keys = await self.fill()
         asked = [keys.pop()]
 
@@ -101,13 +101,13 @@ class test_bounds_when_full(FullDirectoryTest):
 
 @kv_test(timeout_cycles=2_000_000)
 class test_fill(KvTopTest):
-    """INSERT random keys beside lookups and scans until FULL comes several times; remove some, insert again."""
+    """INSERT random keys during lookups and scans until FULL comes several times; remove some, insert again."""
 
     slots = (64, 1024, 64, 64)
     block_bytes = 256
 
     async def body(self) -> None:
-        """Fill, then churn at the brim."""
+        """Fill, then churn on the full directory."""
         rng, tokens = self.rng, self.bench.block_tokens
         stop = [False]
         keys: list[int] = []

@@ -1,4 +1,4 @@
-"""Defects planted beside the device: each must turn the test red, in the contract's words."""
+"""Defects planted outside the device: the test must detect each, in the contract's words."""
 
 from tb.env.env import KvTopTest
 from tb.env.registers import kv

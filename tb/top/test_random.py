@@ -11,7 +11,7 @@ from tb.harness.base_test import kv_test
 
 
 class RandomTest(KvTopTest):
-    """The common course: some tasks beside each other until the cycles are over."""
+    """The common course: some parallel tasks until the cycles are over."""
 
     length = 40_000
     slots = (24, 40, 64, 400)
@@ -44,7 +44,7 @@ class RandomTest(KvTopTest):
         self.bench.link.axi_clear_errors()
 
     def tasks(self, running: Callable[[], bool]) -> list[Coroutine[Any, Any, None]]:
-        """Coroutines that run beside each other."""
+        """Coroutines that run in parallel."""
         blocks = stimulus.Blocks(self.rng, self.bench.block_tokens, self.requests, self.blocks_per_head)
         jobs: list[Coroutine[Any, Any, None]] = [stimulus.lookups(agent, blocks, running) for agent in self.env.ports]
         jobs.append(stimulus.commands(self.r, blocks, running))

@@ -10,7 +10,7 @@ class test_saturation(DirectoryTest):
     """P saturates at 65,535: modulo 2^16 the hottest block would have a lower P than a cold one."""
 
     async def body(self) -> None:
-        """All weights 255 on a block with every term at its largest, beside one with a single term."""
+        """All weights 255 on a block with every term at its largest, next to one with a single term."""
         await self.r.write(WEIGHT_R=255, WEIGHT_F=255, WEIGHT_S=255, WEIGHT_D=255)
         await self.r.insert(kv(1), tokens=16, tier=0, prefix=True)
         await self.r.insert(kv(2), tokens=16, tier=0)
@@ -198,7 +198,7 @@ class test_pressure(DirectoryTest):
             await self.bring_up()
 
     async def relieve(self, tier: int) -> None:
-        """Fill a tier to the brim, let the device find its threshold, watch pressure end."""
+        """Fill a tier completely, let the device find its threshold, watch pressure end."""
         await self.r.insert_many([(kv(1, i * 16), 16, tier) for i in range(38)])
         await self.bench.lookups(0, [kv(1, i * 16) for i in range(38) for _ in range(i)])
         await self.r.write(**{f"TIER{tier}_LOW": 8, f"TIER{tier}_HIGH": 16, "EVICT_TIERS": 1 << tier, "LOOKAHEAD": 0})

@@ -77,7 +77,7 @@ def test_b4_a_start_reads_the_last_file_only(path: Path) -> None:
     """However long the history is: an older file may even be damaged, which the full verification tells."""
     write(path, 30)
     oldest = full_files(path)[0]
-    oldest.write_bytes(oldest.read_bytes().replace(b"tenant", b"nobody", 1))
+    oldest.write_bytes(oldest.read_bytes().replace(b"tenant", b"forged", 1))
     write(path, 1)
     report = verify(path, head_path(path), KEY.public)
     assert [(finding.fault, finding.line) for finding in report.findings] == [(Fault.ALTERED, 1)]
@@ -87,7 +87,7 @@ def test_b4_a_start_reads_the_last_file_only(path: Path) -> None:
 def test_b4_a_start_verifies_the_last_file(path: Path) -> None:
     write(path, 30)
     last = full_files(path)[-1] if not path.stat().st_size else path
-    last.write_bytes(last.read_bytes().replace(b"tenant", b"nobody", 1))
+    last.write_bytes(last.read_bytes().replace(b"tenant", b"forged", 1))
     with pytest.raises(AuditBroken, match="altered"):
         write(path, 1)
 
@@ -154,7 +154,7 @@ def test_no_next_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert verify(path, head_path(path), KEY.public).covered == len(before) + 1
 
 
-# ---------------------------------------------------------------- verification beside a writer
+# ---------------------------------------------------------------- verification in parallel with a writer
 
 
 def test_b4_verification_in_slices_while_files_come_and_go(path: Path) -> None:
@@ -189,7 +189,7 @@ def test_b4_verification_goes_on_where_the_last_one_ended(path: Path) -> None:
     assert read[1] <= 2, "nothing new is read again"
     assert read[3] <= 5
     full = full_files(path)[0]
-    full.write_bytes(full.read_bytes().replace(b"tenant", b"nobody", 1))
+    full.write_bytes(full.read_bytes().replace(b"tenant", b"forged", 1))
     assert verify(path, head_path(path), KEY.public, mark).whole, "what is verified is not read again"
     assert not verify(path, head_path(path), KEY.public).whole
 
@@ -318,7 +318,7 @@ def test_b5_an_administrator_lets_a_lost_log_go_on(path: Path, anchor: Path, dam
 def test_b5_a_damaged_log_goes_on_by_permission_only(path: Path) -> None:
     write(path, 30)
     last = path if path.stat().st_size else full_files(path)[-1]
-    last.write_bytes(last.read_bytes().replace(b"tenant", b"nobody", 1))
+    last.write_bytes(last.read_bytes().replace(b"tenant", b"forged", 1))
     with pytest.raises(AuditBroken, match=r"altered.*--accept-loss"):
         write(path, 1)
     with pytest.raises(AuditBroken, match="altered"):

@@ -138,7 +138,7 @@ def test_a_log_opened_and_not_used(path: Path) -> None:
 
 
 def damage_line(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b"tenant", b"nobody", 1))
+    path.write_bytes(path.read_bytes().replace(b"tenant", b"forged", 1))
 
 
 def cut_tail(path: Path) -> None:
@@ -278,7 +278,7 @@ def test_what_cannot_be_taken_back_ends_the_log(log: AuditLog, path: Path, monke
 @pytest.mark.parametrize("which", ["audit", "audit.head"])
 @pytest.mark.parametrize("how", ["removed", "replaced", "changed"])
 def test_files_pulled_away(log: AuditLog, path: Path, which: str, how: str) -> None:
-    """Entries that would go to a file nobody sees are refused."""
+    """Entries that would go to a file that cannot be found are refused."""
     file = path.with_name(which)
     match how:
         case "removed":

@@ -291,7 +291,7 @@ def test_any_order_and_any_lines_gone(folder: Path, order: list[int], gone: set[
 
 
 def test_while_it_is_written(tmp_path: Path) -> None:
-    """A verifier beside a running service never sees a fault that is not there."""
+    """A verifier in parallel with a running service never sees a fault that is not there."""
     path = tmp_path / "audit"
     write_log(path, 20)
     log = AuditLog(path, KEY, Ticks())

@@ -50,7 +50,7 @@ class Faulty:
 
 
 class FakeLlm:
-    """Remembers its calls and answers as it is told."""
+    """Remembers its calls and answers as the test has set."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []

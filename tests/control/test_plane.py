@@ -352,7 +352,7 @@ class DiskFull(NotRecorded):
 
 
 def test_a_lost_audit_log_stops_the_plane(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be recorded does not happen, and nobody is told that it did."""
+    """What cannot be recorded does not happen, and is not reported as done."""
 
     def full(**fields: object) -> None:
         raise DiskFull

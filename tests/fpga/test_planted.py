@@ -77,8 +77,8 @@ def test_loop(tiny: Tiny) -> None:
 
 
 def test_net_without_a_driver(tiny: Tiny) -> None:
-    tiny.spoil("  // spoil here\n", "  wire nobody;\n")
-    refused(tiny.spoil("q_d = read_q;", "q_d = read_q ^ 8'(nobody);").check("ecp5"), "no driver: tiny.nobody")
+    tiny.spoil("  // spoil here\n", "  wire undriven;\n")
+    refused(tiny.spoil("q_d = read_q;", "q_d = read_q ^ 8'(undriven);").check("ecp5"), "no driver: tiny.undriven")
 
 
 def test_net_with_two_drivers(tiny: Tiny) -> None:

@@ -168,7 +168,7 @@ def test_interrupt_leaves_no_process(planted_manifest: Path, tmp_path: Path, num
         "regress": (["regress", "--seeds", "3"], "/Vtop"),
         "build": (["build", "--top", "counter", "-P", f"Width={number + 9}"], "cc1plus"),
     }[what]
-    if what == "build":  # a build that nobody made before: a flag that names this test's folder
+    if what == "build":  # a build that was not made before: a flag that names this test's folder
         text = planted_manifest.read_text().replace(
             'waves = ["clk"', f'flags = ["-DX={tmp_path.name}"]\nwaves = ["clk"'
         )

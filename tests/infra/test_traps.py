@@ -51,7 +51,7 @@ def test_trap_3_256_failures(monkeypatch: pytest.MonkeyPatch, manifest: Manifest
 @pytest.mark.parametrize(
     ("test", "message"),
     [
-        ("UvmNoObjection", "nobody raised an objection"),
+        ("UvmNoObjection", "no objection was raised"),
         ("UvmLoggerError", "planted logger error"),
         ("UvmLateAssert", "late value: expected 1, seen 2"),
         ("UvmCheckPhase", "count at check_phase: expected 3, seen 4"),

@@ -80,8 +80,8 @@ def simulate(
 ) -> Run:
     """Run the scheduler from 0 to `until`.
 
-    With `early`, what arrives in a chunk's very last instant is told to the scheduler before the
-    chunk's end, as by a task beside the executor; the schedule must be the same.
+    With `early`, what arrives in a chunk's very last instant is reported to the scheduler before the
+    chunk's end, as by a task in parallel with the executor; the schedule must be the same.
     """
     scheduler = scheduler or Scheduler(bound_ppm)
     for server, params in servers.items():

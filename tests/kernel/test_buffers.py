@@ -1,4 +1,4 @@
-"""Shared buffers: handles, limits, and that nobody sees another's (software.md 2 and 3)."""
+"""Shared buffers: handles, limits, and that no tenant sees another's (software.md 2 and 3)."""
 
 from __future__ import annotations
 

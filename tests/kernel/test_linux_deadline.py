@@ -1,4 +1,4 @@
-"""The kernel's own SCHED_DEADLINE beside the hard server; skipped where Linux refuses it.
+"""The kernel's own SCHED_DEADLINE compared with the hard server; skipped where Linux refuses it.
 
 The one test of the scheduler that measures wall time: a hog gets the same share in both.
 """

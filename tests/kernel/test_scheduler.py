@@ -25,7 +25,7 @@ def submit(scheduler: Scheduler, server: int, job_id: int, now: int, deadline: i
 def run(scheduler: Scheduler, start: int, end: int, finished: bool = False) -> Job:
     """Dispatch at `start` and run one chunk to `end`."""
     job = scheduler.dispatch(start)
-    assert job is not None, f"nobody is ready at {start}"
+    assert job is not None, f"no server is ready at {start}"
     scheduler.ran(job, start, end, finished)
     return job
 
@@ -71,7 +71,7 @@ def test_replenishing_does_not_drift() -> None:
         run(scheduler, now, now + 2)
         returns = scheduler.next_event(now + 2)
         assert returns == 10 * period
-        now = returns + 3  # nobody looks before
+        now = returns + 3  # the state is not read before
     assert scheduler.server(0).d == 490
 
 
@@ -199,7 +199,7 @@ def test_one_server_of_several_is_charged_for_its_own_chunks_only() -> None:
 
 
 def test_completion_comes_before_an_arrival_at_the_same_instant() -> None:
-    """The new job meets an idle server, whoever is told first."""
+    """The new job meets an idle server, whichever is reported first."""
     servers = {0: ServerParams(2, 8), 1: ServerParams(3, 4)}
     for early in (False, True):
         run_ = simulate(servers, [work(0, 0, 1), work(0, 1, 3), work(4, 0, 1)], 5, early=early)

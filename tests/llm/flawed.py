@@ -13,7 +13,7 @@ _FLAW = re.compile(rb"!(start|model|defect|close)(\d*)")
 
 
 class Defect(RuntimeError):
-    """What nobody expects."""
+    """An unexpected error."""
 
 
 class FlawedGeneration:
@@ -36,7 +36,7 @@ class FlawedGeneration:
         if not self._left and self._kind == b"model":
             raise InferenceFailed("the model cannot go on")
         if not self._left and self._kind == b"defect":
-            raise Defect("a chunk that nobody has thought of")
+            raise Defect("an unexpected error in a chunk")
         self._left -= 1
         return await self._inner.chunk()
 
@@ -65,7 +65,7 @@ class Flawed:
     async def start(self, prompt: bytes, max_tokens: int, sampling: Sampling, request_id: int) -> Generation:
         flaw = _FLAW.match(prompt)
         if flaw and flaw[1] == b"start":
-            raise Defect("a start that nobody has thought of")
+            raise Defect("an unexpected error at the start")
         generation = await self.inner.start(prompt, max_tokens, sampling, request_id)
         return FlawedGeneration(generation, flaw[1], int(flaw[2] or 0)) if flaw else generation
 

@@ -1,4 +1,4 @@
-"""A micro-LLM on the device model beside the same model on plain arrays, compared bit for bit."""
+"""A micro-LLM on the device model next to the same model on plain arrays, compared bit for bit."""
 
 from __future__ import annotations
 

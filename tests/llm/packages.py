@@ -49,5 +49,5 @@ def signed(body: bytes, key: SigningKey) -> bytes:
 
 
 def unsigned(body: bytes) -> bytes:
-    """`body` with the trailer of a package that nobody has signed."""
+    """`body` with the trailer of an unsigned package."""
     return body + bytes(32) + hashlib.sha256(body + bytes(32)).digest() + bytes(64)

@@ -1,4 +1,4 @@
-"""Backend (c): the same tokens as the model beside it, in order, bounded, and never a hang."""
+"""Backend (c): the same tokens as the model next to it, in order, bounded, and never a hang."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ def micro(compute: Compute) -> MicroBackend:
 
 @dataclass
 class Bench:
-    """A backend on a coprocessor beside a fake device."""
+    """A backend on a coprocessor next to a fake device."""
 
     make_model: Callable[[Compute], Backend] = micro
     memory_bytes: int = 1 << 20
-    beside: FakeTransport = field(default_factory=FakeTransport)
+    timebase: FakeTransport = field(default_factory=FakeTransport)
     device: Coprocessor = field(init=False)
     backend: CoprocessorBackend = field(init=False)
 
     def __post_init__(self) -> None:
-        compute = Compute(CYCLES, HZ, DeviceClock(self.beside))
+        compute = Compute(CYCLES, HZ, DeviceClock(self.timebase))
         self.backend = run(on_coprocessor(self.make_model, self.queue, compute))
 
     def queue(self, engine: Engine) -> CoprocessorTransport:
         self.device = Coprocessor(engine, memory_bytes=self.memory_bytes)
-        return CoprocessorTransport(self.device, self.beside)
+        return CoprocessorTransport(self.device, self.timebase)
 
     def start(self, prompt: bytes = b"one two three", tokens: int = 8, sampling: Sampling | None = None) -> Generation:
         return run(self.backend.start(prompt, tokens, sampling or Sampling(), 1))
@@ -104,7 +104,7 @@ def test_what_it_costs_is_what_the_device_says() -> None:
     assert generation.usage.computed == 1 + 5 + 3  # the last token is not computed
     assert generation.usage.cycles == 9 * CYCLES
     assert generation.usage.lookups == 0
-    assert bench.beside.time_ns > 9 * CYCLES * 4
+    assert bench.timebase.time_ns > 9 * CYCLES * 4
 
 
 def test_generations_share_the_queue_in_order() -> None:
@@ -125,10 +125,10 @@ def test_the_device_works_while_no_caller_waits() -> None:
     bench = Bench()
     generation = bench.start(b"hello", 4)
     assert run(generation.chunk()) == []
-    run(bench.beside.sleep(10**9))
-    before = bench.beside.time_ns
+    run(bench.timebase.sleep(10**9))
+    before = bench.timebase.time_ns
     assert run(generation.chunk()) == []
-    assert bench.beside.time_ns - before < 1_000, "the result was there: nothing but accesses"
+    assert bench.timebase.time_ns - before < 1_000, "the result was there: nothing but accesses"
     assert len(run(generation.chunk())) == 4
 
 
@@ -139,9 +139,9 @@ def test_a_chunk_waits_no_longer_than_it_may_compute() -> None:
     patience = bench.backend.info.chunk_tokens * CYCLES * 4
     waits = 0
     while not generation.finished:
-        before = bench.beside.time_ns
+        before = bench.timebase.time_ns
         run(generation.chunk())
-        assert bench.beside.time_ns - before <= patience + 1_000
+        assert bench.timebase.time_ns - before <= patience + 1_000
         waits += 1
     assert waits > 2
 
@@ -215,7 +215,7 @@ def test_a_device_that_stops_is_a_fault_and_not_a_hang() -> None:
     bench.device.clock.clear()
     with pytest.raises(DeviceFault, match="has not done descriptor 0 in its time"):
         finish(generation)
-    assert bench.beside.time_ns < 10_000_000
+    assert bench.timebase.time_ns < 10_000_000
     with pytest.raises(DeviceFault, match="has not done 1 descriptors in their time"):
         run(bench.backend.unload())
 
@@ -317,7 +317,7 @@ def test_a_transport_that_fails_is_a_fault() -> None:
     async def lost(ns: int) -> None:
         raise TransportError("the simulator is gone")
 
-    bench.beside.sleep = lost  # type: ignore[method-assign]
+    bench.timebase.sleep = lost  # type: ignore[method-assign]
     with pytest.raises(DeviceFault, match="the simulator is gone"):
         run(generation.chunk())
 
@@ -325,7 +325,7 @@ def test_a_transport_that_fails_is_a_fault() -> None:
 def test_another_device_or_one_in_use_is_refused() -> None:
     bench = Bench()
     finish(bench.start())
-    transport = CoprocessorTransport(bench.device, bench.beside)
+    transport = CoprocessorTransport(bench.device, bench.timebase)
     with pytest.raises(DeviceFault, match="in use"):
         run(CoprocessorQueue.open(transport, prompt_bytes=64, max_tokens=64))
 
@@ -334,12 +334,12 @@ def test_another_device_or_one_in_use_is_refused() -> None:
             return 1
 
     with pytest.raises(DeviceFault, match="ID 0x1 is not that"):
-        run(CoprocessorQueue.open(Other(bench.device, bench.beside), prompt_bytes=64, max_tokens=64))
+        run(CoprocessorQueue.open(Other(bench.device, bench.timebase), prompt_bytes=64, max_tokens=64))
 
 
 def test_the_transport_refuses_what_the_device_refuses() -> None:
     bench = Bench()
-    transport = CoprocessorTransport(bench.device, bench.beside)
+    transport = CoprocessorTransport(bench.device, bench.timebase)
     for call in (
         lambda: transport.read(0x100),
         lambda: transport.write(Reg.HEAD, 1),

@@ -44,7 +44,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def tensors(form: Quantisation = Quantisation.F16, **changes: np.ndarray | None) -> list[Weights]:
-    """Seeded weights as they stand in a package; `None` leaves a tensor out."""
+    """Seeded weights as they are in a package; `None` leaves a tensor out."""
     arrays = {name.replace(".", "_"): (name, array) for name, array in seeded(TINY, 1).items()}
     arrays |= {key: (arrays.get(key, (key,))[0], array) for key, array in changes.items()}  # type: ignore[misc]
     packed = []
@@ -118,7 +118,7 @@ def test_weights_that_are_no_numbers_cannot_run(tmp_path: Path) -> None:
 def test_the_shipped_package_is_small_and_as_described(shipped: Package) -> None:
     assert models.PACKAGE.stat().st_size < 1_000_000
     assert shipped.header == load_header(models.DESCRIPTION)
-    # trained on sequences of 256; the context leaves a prompt its room beside 256 tokens
+    # trained on sequences of 256; the context leaves a prompt its room in addition to 256 tokens
     assert from_package(shipped).config == replace(CONFIG, context=512)
 
 

@@ -76,7 +76,7 @@ def test_temperature_scales_logits() -> None:
 
 
 def test_the_draw_is_pcg64_of_the_seed() -> None:
-    # one number in [0, 1) a token; candidates stand in falling order: ids 1, 2, 0 with 4/7, 2/7, 1/7
+    # one number in [0, 1) a token; candidates are in falling order: ids 1, 2, 0 with 4/7, 2/7, 1/7
     row = np.log(logits(1, 4, 2))
     numbers = np.random.Generator(np.random.PCG64(11)).random(50)
     expected = [1 if u < 4 / 7 else 2 if u < 6 / 7 else 0 for u in numbers]

@@ -92,7 +92,7 @@ SETS = [frozenset(some) for n in range(len(ORDER) + 1) for some in itertools.com
     "faults", SETS, ids=lambda faults: "+".join(name for name in ORDER if name in faults) or "none"
 )
 def test_order(faults: frozenset[str], store: TrustStore) -> None:
-    """Of all faults that a package has, the first in the contract's order is told: all 256 sets of faults."""
+    """Of all faults that a package has, the first in the contract's order is reported: all 256 sets of faults."""
     first = next((ORDER[name] for name in ORDER if name in faults), Code.OK)
     assert code(*_with_store(faulty(faults), store)) is first
 
@@ -212,7 +212,7 @@ def test_file(tmp_path: Path, store: TrustStore) -> None:
 
 
 class Unread:
-    """An open file of which nobody may read a byte."""
+    """An open file of which no byte may be read."""
 
     def __init__(self, descriptor: int, _mode: str) -> None:
         self.descriptor = descriptor

@@ -113,7 +113,7 @@ def test_device_comes_back_after_a_reset(faulty: tuple[Faulty, Stack, Tenant]) -
 
 
 def test_nothing_happens_that_cannot_be_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an audit log an inference is not accepted: the caller is told, and nothing is queued."""
+    """Without an audit log an inference is not accepted: the caller gets an error, and nothing is queued."""
     stack = make_stack(tmp_path)
     tenant = stack.tenant("a")
     record = stack.system.audit.record

@@ -24,7 +24,7 @@ from sw.transport.base import TransportError
 from tests.llm.faulty import Faulty
 from tests.llm.stack import CLASSES, KEY, MS, Stack, make_stack, package, reference, trust_store, unsigned_package
 
-STRANGER = PrivateKey(b"nobody trusts this key          ")
+STRANGER = PrivateKey(b"this key is in no trust store   ")
 
 
 def altered() -> bytes:

@@ -90,7 +90,7 @@ def test_counted_time_is_the_same_whoever_answers() -> None:
 
 
 def test_published_frames_fit_the_default_classes(tmp_path: Path) -> None:
-    """A model with chunks of 25,000 cycles, and beside it a graph with 50 of 200 us. (Nothing grows after that.)"""
+    """A model with chunks of 25,000 cycles, and next to it a graph with 50 of 200 us. (Nothing grows after that.)"""
     stack = make_stack(tmp_path, classes=LlmConfig().classes, load=False)
     handle = stack.admin.buffer(package())
     frames = (

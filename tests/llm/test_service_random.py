@@ -125,7 +125,7 @@ class Actions:
 
 
 @settings(deadline=None, derandomize=True, max_examples=8)
-@example(1275)  # a chunk between a reset and its first miss inserts blocks that nobody owns
+@example(1275)  # a chunk between a reset and its first miss inserts blocks without an owner
 @given(st.integers(0, 2**32))
 def test_books_balance(seed: int) -> None:
     with TemporaryDirectory() as folder:

@@ -224,7 +224,7 @@ def test_budget_lifts_the_token_limit(tmp_path: Path) -> None:
 
 
 def test_reader_that_does_not_read_is_waited_for(tmp_path: Path) -> None:
-    """The token channel holds 64 chunks; then nothing runs, nothing is lost, and nobody else waits."""
+    """The token channel holds 64 chunks; then nothing runs, nothing is lost, and no other inference waits."""
     stack = make_stack(tmp_path)
     slow, quick = stack.tenant("slow"), stack.tenant("quick")
     infer_id = slow.started(max_tokens=70)

@@ -107,7 +107,7 @@ def test_tokens_per_second() -> None:
 
 
 def test_state() -> None:
-    """What the stack tells is shown as it is told; sums of the det_* family are over servers."""
+    """What the stack reports is shown unchanged; sums of the det_* family are over servers."""
     metrics = Metrics()
     stats = [ServerStats(misses=n, exhaustions=10 * n, chunk_overruns=n, throttled_ns=7 * n) for n in (1, 2)]
     for n, server in enumerate(stats):

@@ -59,7 +59,7 @@ def _idle(path: Path, _: int) -> None:
 
 
 def _guesses(path: Path, _: int) -> None:
-    """Tokens that are nobody's."""
+    """Unknown tokens."""
     with Client(path) as client:
         for _ in range(40):
             client.frames(encode_request(Command.LLM_STATUS, random.getrandbits(64)))

@@ -1,4 +1,4 @@
-"""Calls beside the published ioctls: arguments, refusals with their errno, results; and anything that is no call."""
+"""Calls outside the published ioctls: arguments, refusals with their errno, results; and anything that is no call."""
 
 from __future__ import annotations
 

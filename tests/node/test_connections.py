@@ -107,7 +107,7 @@ def test_b3_a_run_without_end_delays_no_other(server: Server, client: Client) ->
             begun = time.monotonic()
             client.call("step", step=step)
             waits.append(time.monotonic() - begun)
-    assert sorted(waits)[-2] < 0.5, f"of 100 steps beside a run the slowest took {sorted(waits)[-3:]} s"
+    assert sorted(waits)[-2] < 0.5, f"of 100 steps during a run the slowest took {sorted(waits)[-3:]} s"
 
 
 def test_b8_a_hint_on_a_terabyte_delays_no_other(server: Server, client: Client) -> None:
@@ -122,7 +122,7 @@ def test_b8_a_hint_on_a_terabyte_delays_no_other(server: Server, client: Client)
             begun = time.monotonic()
             client.call("step", step=step)
             waits.append(time.monotonic() - begun)
-        assert sorted(waits)[-2] < 0.5, f"of 50 steps beside the hint the slowest took {sorted(waits)[-3:]} s"
+        assert sorted(waits)[-2] < 0.5, f"of 50 steps during the hint the slowest took {sorted(waits)[-3:]} s"
     assert settled(lambda: len(server.node.files) == 1)
     client.call("info")
 

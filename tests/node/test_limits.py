@@ -1,4 +1,4 @@
-"""B3, B4, B8: limits before work, and what takes long beside others: through frames, buffers and service calls."""
+"""B3, B4, B8: limits before work, and long work in parallel with others: through frames, buffers and service calls."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_b3_who_polls_last_is_whom_an_inference_ends_with(server: Server, user: 
 
 
 def test_b8_steps_without_end_delay_no_other(server: Server, client: Client, admin: Tenant) -> None:
-    """A source into a sink, 2^32 - 1 steps: others are answered, and the steps end when nobody waits for them."""
+    """A source into a sink, 2^32 - 1 steps: others are answered, and the steps end when the caller has gone."""
     for command, arguments in (
         (Command.CREATE_GRAPH, ()),
         (Command.ADD_CHANNEL, (0,)),
@@ -96,7 +96,7 @@ def test_b8_steps_without_end_delay_no_other(server: Server, client: Client, adm
             begun = time.monotonic()
             client.call("step", step=step)
             waits.append(time.monotonic() - begun)
-        assert sorted(waits)[-2] < 0.5, f"of 50 steps beside the graph the slowest took {sorted(waits)[-3:]} s"
+        assert sorted(waits)[-2] < 0.5, f"of 50 steps during the graph the slowest took {sorted(waits)[-3:]} s"
         mine.close()
         started = lambda: [e for e in server.node.system.audit.entries() if e["operation"] == "graph.start"]  # noqa: E731
         assert settled(lambda: bool(started()))
@@ -127,7 +127,7 @@ def test_b3_in_flight_inferences_are_listed_and_cancelled(admin: Tenant, server:
 def test_b4_an_audit_that_takes_long_delays_no_other(
     admin: Tenant, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Verification runs beside the others; a second one waits for the first."""
+    """Verification runs in parallel with the others; a second one waits for the first."""
     at_work, go_on = threading.Event(), threading.Event()
     real, running = service_calls.verify, []
 

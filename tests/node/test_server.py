@@ -142,7 +142,7 @@ def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dead:
         dead.bind(str(folder / NAME))
     (folder / (NAME + ".lock")).write_text("99999\n")
-    with pytest.raises(NodeError, match="nobody serves a device here"):
+    with pytest.raises(NodeError, match="no device is served here"):
         Client(folder / NAME)
     with serving(folder) as server, Client(server.path) as client:
         client.call("info")
@@ -235,7 +235,7 @@ def test_an_unknown_kind_is_answered(client: Client) -> None:
 
 
 def test_a_client_that_takes_no_answers_stops_no_other(server: Server, client: Client) -> None:
-    """Its answers go into a socket that nobody reads, until that one is full."""
+    """Its answers go into a socket that is not read, until that one is full."""
     mine, reply_to = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with mine, reply_to, Client(server.path) as lazy:
         for _ in range(400):
@@ -305,7 +305,7 @@ def test_a_check_that_fails_ends_the_server_without_an_answer(tmp_path: Path) ->
 
 
 def refused_after_a_difference(path: Path, asked: list[str]) -> None:
-    """The command in which the check fails gets no answer, and nobody serves any more."""
+    """The command in which the check fails gets no answer, and the server has ended."""
     with Client(path) as client:
         client.call("info")
         asked.append("step")

@@ -276,7 +276,7 @@ def answered(client: Client) -> bool:
 
 
 def test_what_is_not_recorded_does_not_happen(tmp_path: Path) -> None:
-    """An audit log that cannot be written ends the node; nobody gets an answer."""
+    """An audit log that cannot be written ends the node; no client gets an answer."""
     folder = tmp_path / "node"
     folder.mkdir(mode=0o700)
     node = model_node(folder / NAME)
@@ -319,7 +319,7 @@ async def busy(_: int) -> int:
 
 
 def test_a5_a_device_at_rest_is_not_waited_for() -> None:
-    """The clock goes on by what was asked for, the device by a read; a wait's end is told on the same clock."""
+    """The clock goes on by what was asked for, the device by a read; a wait's end is reported on the same clock."""
     inner = ModelTransport()
     transport = ServedTransport(inner, lambda: False)
     run(Driver.probe(transport))

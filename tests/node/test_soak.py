@@ -1,4 +1,4 @@
-"""The short form of the soak (tests/node/soak.py): every hostile kind beside good clients."""
+"""The short form of the soak (tests/node/soak.py): every hostile kind in parallel with good clients."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def write_lost_in_a_move(device: DeviceModel, monkeypatch: pytest.MonkeyPatch) -
 
 
 def commit_of_another_slot(device: DeviceModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The entry names the slot beside the one that was filled."""
+    """The entry names the slot next to the one that was filled."""
     state = device.state
     commit = state._commit
 

@@ -254,7 +254,7 @@ def test_refusals(kvctl: Runner) -> None:
 
 def test_no_server(kvctl: Runner, tmp_path: Path) -> None:
     path = str(tmp_path / "none.sock")
-    assert kvctl.refused("--socket", path, "info") == f"{path}: nobody serves a device here (`make serve` does)"
+    assert kvctl.refused("--socket", path, "info") == f"{path}: no device is served here (`make serve` starts a server)"
     assert kvctl.refused("info", "--socket", path).startswith(path)
 
 

@@ -402,4 +402,4 @@ def test_no_server(tool: Callable[[Tool], Runner], tmp_path: Path) -> None:
         (llmctl.TOOL, ["status"]), (llminfer.TOOL, ["x"]), (llmstats.TOOL, []), (graphctl.TOOL, ["show"]),
         (det.TOOL, ["status"]), (metrics.TOOL, []),
     ):  # fmt: skip
-        assert "nobody serves a device here" in tool(which).refused(*arguments, "--socket", str(tmp_path / "none.sock"))
+        assert "no device is served here" in tool(which).refused(*arguments, "--socket", str(tmp_path / "none.sock"))

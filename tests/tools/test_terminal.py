@@ -162,7 +162,7 @@ def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a6_words_are_never_broken() -> None:
-    """Where words do not fit beside each other the table becomes records; numbers stay whole at every width."""
+    """Where words do not fit next to each other the table becomes records; numbers stay whole at every width."""
     rows = [(1, "llm.infer", 123_456_789_012, "tokens=12 bytes=4096"), (22, "a" * 30, None, "")]
     words = ["123,456,789,012", "llm.infer", "tokens=12", "bytes=4096", "a" * 30]
     for width in range(20, 200):

@@ -205,7 +205,7 @@ SLOW = """
 
 
 def test_e2_a_program_that_does_not_read_loses_records_and_is_told(server: Server) -> None:
-    """The node never waits for it, and nobody else notices."""
+    """The node never waits for it, and no other client is affected."""
     count = 1500
     with running(server, SLOW) as program, Client(server.path) as client:
         assert program.stdin

@@ -245,7 +245,7 @@ def test_a_move_that_ended_without_moving_is_waited_for_no_longer(engine: Engine
 
 
 def test_patience_has_an_end(engine: Engine) -> None:
-    """Nobody has seen the move end (the completion queue was full): after 8 steps the chunk is taken as it is."""
+    """The end of the move was not seen (the completion queue was full): after 8 steps the chunk is taken as it is."""
     request = engine.request("a")
     engine.store(request, [1])
     [chunk] = engine.core._chunks.values()

@@ -40,7 +40,7 @@ class Corpus:
 
 
 def load(root: Path, revision: str) -> Corpus:
-    """README.md and docs/*.md as they stand in a commit.
+    """README.md and docs/*.md as they are in a commit.
 
     Raises:
         CorpusError: no git, no such revision, or nothing to read in it.

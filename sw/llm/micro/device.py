@@ -181,7 +181,7 @@ class DeviceKv:
     # ------------------------------------------------------------------ the end
 
     async def close(self) -> None:
-        """The sequence's last step is over: RELEASE what was shared, EVICT what nobody needs now, FREE_REQUEST."""
+        """The sequence's last step is over: RELEASE what was shared, EVICT what is not needed now, FREE_REQUEST."""
         if not self._open:
             return
         self._open = False

@@ -126,7 +126,7 @@ class PrefixPool:
         return [block for block in self._unused if block.model == model]
 
     def runs(self, blocks: Iterable[PrefixBlock]) -> list[Run]:
-        """Ranges of request 0 that blocks stand in, neighbours together, ascending."""
+        """Ranges of request 0 that hold blocks, neighbours together, ascending."""
         found: list[Run] = []
         for first in sorted(block.first for block in blocks):
             if found and sum(found[-1]) == first:

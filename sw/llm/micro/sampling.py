@@ -1,6 +1,6 @@
 """The next token from the logits: arg-max, temperature, top-k, top-p (software.md 4).
 
-Candidates stand in order of falling logit, ties with the lower id first; that order decides every tie.
+Candidates are in order of falling logit, ties with the lower id first; that order decides every tie.
 """
 
 from __future__ import annotations

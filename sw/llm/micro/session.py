@@ -197,7 +197,7 @@ class DeviceSession:
     async def insert(self, blocks: Sequence[NewBlock], usage: Usage) -> None:
         """INSERT new blocks, as high up as there is room.
 
-        Room is made of prefixes that nobody uses, and slots that moves hold come back with a step: no
+        Room is made of unused prefixes, and slots that moves hold come back with a step: no
         address of a lookup may be in use.
 
         Raises:
@@ -249,7 +249,7 @@ class DeviceSession:
         return removed
 
     async def remove(self, prefix: PrefixBlock) -> int:
-        """REMOVE what the device has of a prefix block that nobody uses, and forget it.
+        """REMOVE what the device has of an unused prefix block, and forget it.
 
         Returns:
             Device blocks removed.

@@ -67,7 +67,7 @@ def sign(package: bytes, key: PrivateKey) -> bytes:
 
     Raises:
         Malformed: it is not a package.
-        PackageRefused: Altered: it is not as it was packed, so nobody should vouch for it.
+        PackageRefused: Altered: it is not as it was packed, so it must not be signed.
     """
     trailer = parse(package).trailer
     if not hmac.compare_digest(hashlib.sha256(package[:-SIGNED_TAIL]).digest(), trailer.digest):

@@ -107,7 +107,7 @@ class Trailer:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A package's parts as they stand in its bytes; nothing is verified, no weight is looked at."""
+    """A package's parts as they are in its bytes; nothing is verified, no weight is looked at."""
 
     header: Header
     tensors: tuple[Tensor, ...]

@@ -12,7 +12,7 @@ from peakrdl_regblock.cpuif.passthrough import PassthroughCpuif
 from sw.regs.generate.load import Description
 from sw.regs.register import Register
 
-# What the generator's code style trips, in code that nobody edits.
+# What the generator's code style trips, in code that is not edited by hand.
 _WAIVED = ("MULTIDRIVEN", "GENUNNAMED", "UNUSEDSIGNAL")
 
 

@@ -454,7 +454,7 @@ async def test_free_request(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=100_000)
 async def test_queue(ctx: Context) -> None:
-    """16 commands wait beside the one that runs; they run in the order of their launches; the result holds."""
+    """16 commands wait in addition to the one that runs; they run in the order of their launches; the result holds."""
     await out_of_reset(ctx)
     bench = Bench(ctx)
     rng = ctx.rng

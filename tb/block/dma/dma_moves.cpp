@@ -1,4 +1,4 @@
-// What the block test of the DMA must know of a running copy beside the checks of tb/dpi/memory.cpp.
+// What the block test of the DMA must know of a running copy in addition to the checks of tb/dpi/memory.cpp.
 #include "../../dpi/memory.h"
 
 extern "C" {

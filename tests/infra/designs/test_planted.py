@@ -128,7 +128,7 @@ async def expects_missing_error(ctx: Context) -> None:
 
 @kv_test
 async def task_fails(ctx: Context) -> None:
-    """The failure is in a task that nobody awaits."""
+    """The failure is in a task that is not awaited."""
     good(ctx)
 
     async def child() -> None:
