@@ -332,8 +332,8 @@ module kvcpu
     irq_event = '0;
     irq_event[0] = scan_done;
     irq_event[1] = cmd_done;
-    irq_event[2] = compl_valid;
-    irq_event[3] = miss_q;
+    irq_event[2] = compl_valid && !compl_drop;  // what is dropped is an overflow, and nothing to read
+    irq_event[3] = miss_q && !miss_drop_q;
     irq_event[4] = err_valid;
     irq_event[5] = miss_drop_q || compl_drop;
     irq_event[6] = pressure_began;

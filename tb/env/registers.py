@@ -11,6 +11,8 @@ from tb.harness.link import OKAY, READ, WAIT_IRQ, WRITE, Array, Link
 COMMAND_LIMIT = 400_000  # cycles that a command may take
 IRQ_COMMAND_DONE = 1 << 1
 IRQ_SCAN_DONE = 1 << 0
+BASES = (0x7FFF_FFFF_FFFF_F000, 0x00FF_F0FF_FFF0_1000, 0xFFFF_FFFF_0000_0000, 0x8000_0000_7FFF_F000)
+"""BASE of each tier where a test names none: sums with them carry into, and use, all 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Registers:
     async def tiers(self, slots: Sequence[int], block_bytes: int = 512, bases: Sequence[int] | None = None) -> None:
         """Set block size and tiers, and give each tier its memory."""
         stride = 1 << (block_bytes - 1).bit_length()
-        bases = bases or [0x1000_0000 * (t + 1) for t in range(4)]
+        bases = bases or BASES
         await self.write(BLOCK_BYTES=block_bytes)
         for tier, count in enumerate(slots):
             size = max(4096, count * stride)

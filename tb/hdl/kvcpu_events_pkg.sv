@@ -1,6 +1,6 @@
 // What the monitors record. Generated from tb/events/events.toml by `make regs`: do not edit.
 //
-// A monitor fills in a struct by the names of its fields; the function with it packs each field at its place in the
+// A monitor fills in a struct by the names of its fields; the function with it puts each field at its place in the
 // record's words. docs/events.md lists all of them.
 
 package kvcpu_events_pkg;

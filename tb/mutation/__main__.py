@@ -44,6 +44,14 @@ TOP = (
     "top_fill",
     "top_mmio",
     "top_bounds",
+    "top_queues",
+    "top_upper",
+    "top_widths",
+    "top_bad_parity",
+    "top_relocation",
+    "top_meetings",
+    "top_meetings_entry",
+    "top_meetings_registers",
 )
 LEGS: dict[str, tuple[str, ...]] = {
     "rtl/rtbd": ("rtbd_free", "rtbd_hash", *TOP),
