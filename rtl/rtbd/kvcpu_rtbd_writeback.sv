@@ -26,7 +26,7 @@ module kvcpu_rtbd_writeback (
   input  logic [31:0]                              step_i,
   /// Epoch of the running or last scan at the commit point; new entries are born in it.
   input  logic                                     epoch_i,
-  /// Life count of a new entry.
+  /// Generation of a new entry.
   input  logic [kvcpu_pkg::GenerationW-1:0]              generation_i,
 
   /// Tag to write.

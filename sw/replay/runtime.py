@@ -150,7 +150,7 @@ class Replay:
             scores=scores,
         )
 
-    # ------------------------------------------------------------------ a request's life
+    # ------------------------------------------------------------------ a request, from start to end
 
     async def _start(self, request: _Request) -> None:
         """Look up the prompt's blocks, insert and write what is missing, share them all."""

@@ -107,7 +107,7 @@ class test_every_bit(BitTest):
 
 @kv_test(timeout_cycles=600_000)
 class test_every_operation(BitTest):
-    """Each operation on a block with a bad tag, and with a bad meta word: counted once for each read, and in vain."""
+    """Each operation on a block with a bad tag, and with a bad meta word: counted once per read, without effect."""
 
     async def body(self) -> None:
         """Both faults, each operation, one after the other."""

@@ -194,7 +194,7 @@ class test_soft_reset_meets(MeetingTest):
                 soft = writes(reset, CTRL=CTRL_SOFT_RESET | 3)
                 await self.meeting.together(gap, action, soft)
                 await self.r.wait_initialised()
-                where = {"beside": name, "gap": gap}
+                where = {"with": name, "gap": gap}
                 free = list((await self.r.read_many([f"TIER{tier}_FREE" for tier in range(4)])).values())
                 self.ctx.compare("free slots after a soft reset", list(self.slots), free, **where)
                 words = self.bench.accesses((READ, self.latched * 32 + 8 * word, 0) for word in (1, 2, 3))

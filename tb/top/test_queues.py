@@ -70,7 +70,7 @@ class test_full_queues(MoveTest):
         flight = [(await self.entry(addr)).evictable for addr in down[64:]]
         self.ctx.compare("EVICTABLE of blocks whose item was dropped", [1, 1], flight)
         await self.status(Status.OK, Command.MIGRATE, up[0], TIER=2)
-        await self.levels(64, 1, (2, 0), "MIGRATE up beside a full evict queue")
+        await self.levels(64, 1, (2, 0), "MIGRATE up with a full evict queue")
         await self.r.range("PREFETCH", up[1], 62 * tokens, 0)
         await self.status(Status.OK, Command.LOOKUP, up[63], TOUCH=1)
         await self.levels(64, 64, (2, 0), "PREFETCH and LOOKUP touch with DEMAND")

@@ -16,7 +16,7 @@ class test_window_of_each_port(DirectoryTest):
     """Each port has the tenant window that was written for it, and no other's; absent ports refuse writes."""
 
     async def body(self) -> None:
-        """Windows that differ in their upper bits; requests at and beside their ends, read and written."""
+        """Windows that differ in their upper bits; requests at and next to their ends, read and written."""
         ports = range(self.bench.ports)
         lows = [0x8000 + 0x100 * port + port for port in ports]
         requests = sorted({low + more for low in lows for more in (-1, 0, 7, 8)} | {0, 1, 65535})

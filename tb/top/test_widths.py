@@ -42,7 +42,7 @@ class test_addresses(MoveTest):
             await self.moves(bases)
 
     async def upper_slots(self, tier: int, bases: list[int]) -> None:
-        """Take more than half of the tier's slots; the last block's address wherever it is told."""
+        """Take more than half of the tier's slots; the last block's address wherever it is reported."""
         tokens, count = self.bench.block_tokens, self.bench.entries // 2 + 3
         blocks = [(kv(1 + tier, i * tokens), 1, tier) for i in range(count)]
         results = await self.r.insert_many(blocks)
@@ -100,14 +100,14 @@ class test_kv_addresses(MoveTest):
             for write in (0, 1):
                 answers = await self.bench.lookups(0, [*near, block], write)
                 hits = [0] * len(near) + [1]
-                self.ctx.compare("hits one bit beside a block", hits, answers["hit"].tolist(), block=hex(block))
+                self.ctx.compare("hits one bit next to a block", hits, answers["hit"].tolist(), block=hex(block))
             seen = [await self.r.read("MISS_ADDR") for _ in range(min(64, 2 * len(near)))]
             self.ctx.compare("KV addresses of the misses", (near * 2)[:64], seen)
             results = await self.r.insert_many([(addr, 1, 2) for addr in near])
             self.ctx.compare("INSERT statuses", {Status.OK}, {result.status for result in results})
             answers = await self.bench.lookups(1 % self.bench.ports, [*near, block])
             indices = [result.index for result in results]
-            self.ctx.compare("indices of the blocks", indices, answers["index"].tolist()[:-1], beside=hex(block))
+            self.ctx.compare("indices of the blocks", indices, answers["index"].tolist()[:-1], next_to=hex(block))
             for addr in (near[0], near[-1], block):
                 entry = await self.entry(addr)
                 told = (entry.request_id, entry.layer, entry.head, entry.token_start)

@@ -1,4 +1,4 @@
-"""An inference's life: states, polls, ends, cancels; what is freed; waits."""
+"""An inference from start to end: states, polls, ends, cancels; what is freed; waits."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_b9_windows(tmp_path: Path) -> None:
     assert ended(1) is Code.OK
 
 
-def test_b9_every_class_is_admitted_beside_the_published_graph(tmp_path: Path) -> None:
+def test_b9_every_class_is_admitted_with_the_published_graph(tmp_path: Path) -> None:
     stack = shipped(tmp_path, wcet_cycles=25_000)  # both are vectors of the contract
     assert stack.admin.ask(Command.CREATE_GRAPH).code is Code.OK
     assert stack.admin.ask(Command.ENABLE_DETERMINISTIC, 50_000, 200_000, 200_000).code is Code.OK
