@@ -182,9 +182,14 @@ def _file_of(test: str, manifest: Manifest) -> str:
 
 def mentions(path: str, term: str, root: Path) -> bool:
     """Whether a file has the term as the begin of a word: `in flight`, `IN_FLIGHT` and `InFlight` are the same."""
-    if not term or not (root / path).is_file():
-        return False
-    return re.search(_pattern(term), _text(root / path)) is not None
+    return bool(term) and (root / path).is_file() and _has(root / path, term)
+
+
+@cache
+def _has(path: Path, term: str) -> bool:
+    text = _text(path)
+    first = re.split(r"[\s_-]", term)[0].lower()
+    return first in text.lower() and re.search(_pattern(term), text) is not None
 
 
 @cache

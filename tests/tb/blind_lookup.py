@@ -9,6 +9,7 @@ import random
 import re
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tb.contract import CONTRACTS, Unit, units
@@ -65,17 +66,27 @@ def _row_misses(row: PageRow, root: Path) -> list[str]:
         path = (root / PAGE.parent / target).resolve()
         if not path.is_file():
             found.append(f"{target} does not exist")
-        elif plain(row.term) not in plain(path.read_text()):
+        elif plain(row.term) not in _plain_text(path):
             found.append(f"{target} does not contain `{row.term}`")
     return found + [f"there is no test {text}" for text, target in row.columns[-1] if not _is_test(text, target, root)]
 
 
 def _is_test(text: str, target: str, root: Path) -> bool:
-    if text in {f"{leg.name}.{test}" for leg in load().legs for test in leg.tests}:
+    if text in _legs_tests():
         return True
     file, _, function = text.partition(" ")
     path = (root / PAGE.parent / target).resolve()
     return path.is_file() and path.name == file and (not function or f"def {function}(" in path.read_text())
+
+
+@cache
+def _legs_tests() -> frozenset[str]:
+    return frozenset(f"{leg.name}.{test}" for leg in load().legs for test in leg.tests)
+
+
+@cache
+def _plain_text(path: Path) -> str:
+    return plain(path.read_text())
 
 
 def draw(seed: int, count: int) -> list[Unit]:

@@ -124,6 +124,20 @@ def test_a_term_is_the_begin_of_a_word(term: str, text: str, found: bool, tmp_pa
     assert where.mentions("file", term, tmp_path) is found
 
 
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_a_term_that_most_files_have_is_none(contract: str) -> None:
+    """Of the files that may implement a contract at most four in five mention a term, so that it tells them apart."""
+    suffixes = {".sv", ".rdl", ".py"}
+    names = [
+        str(path.relative_to(ROOT))
+        for kind in where.KINDS[contract]
+        for path in (ROOT / kind).rglob("*")
+        if path.suffix in suffixes
+    ]
+    for term in {place.term for place in SOURCES.places if place.contract == contract and place.term}:
+        assert sum(where.mentions(name, term, ROOT) for name in names) <= 0.8 * len(names), term
+
+
 @pytest.mark.parametrize(
     "row",
     [
