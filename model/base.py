@@ -152,7 +152,7 @@ class StateBase:
     # ------------------------------------------------------------------ looking at entries
 
     def entry(self, index: int) -> EntryView:
-        """The entry at an index, as it stands even if it has bad parity; zero when invalid."""
+        """The entry at an index, as it is even if it has bad parity; zero when invalid."""
         e = self.entries
         if not e.valid[index]:
             return EntryView(*[0] * 18)

@@ -1,7 +1,7 @@
 """DeviceModel: the golden model behind MMIO, in discrete time ("mock device").
 
 What it does is `DeviceState`, transaction by transaction; when it does it is the timing model
-(`Timing`), which stands for no particular cycle of the RTL.
+(`Timing`), which is no particular cycle of the RTL.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def _check_entry(state: StateBase, index: int) -> None:
         raise Mismatch(f"entry {index} TOKEN_END", "in the block", e.token_end[index])
     if index not in state.places(state.kv_addr_of(key)):
         raise Mismatch(f"key {key:#018x}", "at one of its places", index)
-    # A word that cannot be read stays as it stands, whatever becomes of its item.
+    # A word that cannot be read stays as it is, whatever becomes of its item.
     if index not in state.bad and bool(e.in_flight[index]) != (key in state.items):
         raise Mismatch(f"entry {index} in flight", key in state.items, bool(e.in_flight[index]))
 

@@ -21,7 +21,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class ScanConfig:
-    """What a scan uses, as it stood at its start.
+    """What a scan uses, as it was at its start.
 
     `number` counts from 1 at reset; `pressure` and `auto_thresh` (T) are of tiers 0 to 2; `age`
     says that this scan halves F.

@@ -100,7 +100,7 @@ class BadParity(IntFlag):
 
 
 class ItemState(IntEnum):
-    """Where an item stands between its decision and its completion."""
+    """The state of an item between its decision and its completion."""
 
     WAITING = 0  # in a lane's waiting place
     QUEUED = 1

@@ -245,7 +245,7 @@ package kvcpu_pkg;
     move_e                end_move;      // OpEnd: how it ends
     logic                 removes;       // OpRemove: the entry goes
     logic                 puts;          // a slot is freed
-    logic                 put_held;      // it is held until the fence (a migration left it)
+    logic                 put_held;      // it is quarantined until the fence (a migration left it)
     tier_e                put_tier;
     logic [SlotW-1:0]     put_slot;
     logic                 aborts;        // a copy of the entry must stop

@@ -83,7 +83,7 @@ NEXT_STEP: dict[Code, str] = {
     Code.MODEL_TOO_LARGE: "use a smaller model, or raise the limit (docs/llm.md)",
     Code.MODEL_UNSUPPORTED: "use another model or backend (docs/model-packages.md)",
 }
-"""What whoever was refused can do about it."""
+"""What the refused caller can do about it."""
 
 
 def described(code: Code, reason: str = "") -> str:

@@ -176,7 +176,7 @@ module kvcpu_rtbd #(
   input  logic [kvcpu_pkg::TierCount-1:0][kvcpu_pkg::OfferW-1:0] offer_i,
   /// Slot pools: give back (one tier at a time).
   output logic [kvcpu_pkg::TierCount-1:0]     put_o,
-  /// Slot pools: held until the fence.
+  /// Slot pools: quarantined until the fence.
   output logic                                put_held_o,
   /// Slot pools: the slot given back.
   output logic [kvcpu_pkg::SlotW-1:0]         put_slot_o,

@@ -11,7 +11,7 @@ from sw.audit.report import Fault, Finding
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A link and the line where it stands; a damaged line has no link."""
+    """A link and the line where it is; a damaged line has no link."""
 
     line: int
     link: Link | None
@@ -64,7 +64,7 @@ class Analysis:
                 continue
             self._by_seq[link.seq] = placed
             if link.seq < expected:
-                self._find(Fault.REORDERED, line, f"{self._at(line)} is out of order: entry {link.seq} stands too late")
+                self._find(Fault.REORDERED, line, f"{self._at(line)} is out of order: entry {link.seq} is too late")
                 continue
             elsewhere = bisect_left(present, link.seq) - bisect_left(present, expected)
             absent = link.seq - expected - elsewhere

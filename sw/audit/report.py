@@ -12,7 +12,7 @@ class Fault(Enum):
     ALTERED = "altered"  # the line is not what was written
     TORN = "torn"  # the last line has no end
     MISSING = "missing"  # entries before the line are not there
-    REORDERED = "reordered"  # the line stands too late
+    REORDERED = "reordered"  # the line is too late
     REPEATED = "repeated"  # its seq was there before
     REPLACED = "replaced"  # a line with a right hash that is not the one its neighbour or the head knows
     CUT = "cut"  # entries after the last line are not there

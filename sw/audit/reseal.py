@@ -1,4 +1,4 @@
-"""After a crash between a line and its head record: an administrator signs the chain as it stands."""
+"""After a crash between a line and its head record: an administrator signs the chain as it is."""
 
 from __future__ import annotations
 

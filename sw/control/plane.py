@@ -99,7 +99,7 @@ class ControlPlane:
     ) -> None:
         """Answer frames; without an LLM service 0x10 to 0x16 are Unsupported.
 
-        `failures` bounds the audit entries of what is refused before anybody was asked.
+        `failures` bounds the audit entries of what is refused before any service was asked.
         """
         self._failures = failures or Failures()
         self.replies: Counter[Code] = Counter()

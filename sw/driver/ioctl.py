@@ -92,7 +92,7 @@ class Telemetry:
 
 
 class Hint(Enum):
-    """What a range of user bytes can be told; all but COOL and RELEASE are published calls."""
+    """The hints for a range of user bytes; all but COOL and RELEASE are published calls."""
 
     HOT = "hot"
     EVICT = "evict"

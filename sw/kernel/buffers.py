@@ -61,7 +61,7 @@ class Buffers:
             The handle, a u32, never 0; a released one comes back only after all others.
 
         Raises:
-            AuthFailed: the capability lacks SUBMIT, or is for neither Llm nor Model.
+            AuthFailed: the capability has no SUBMIT, or is for neither Llm nor Model.
             Refusal: BadArgument without a byte; NoRoom over a limit of the holder.
             GrowthRefused: deterministic mode, and there never were so many buffers.
         """

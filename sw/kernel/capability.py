@@ -41,7 +41,7 @@ ANY_RIGHT = Rights(0)
 
 
 class AuthFailed(Refusal):
-    """No such token, expired, revoked, or lacking the right; which of them is not told.
+    """No such token, expired, revoked, or lacking the right; which of them is not reported.
 
     Attributes:
         capability_id: of the capability that was refused; 0 when no capability has the token. For the
@@ -56,7 +56,7 @@ class AuthFailed(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """What a token stands for; handed to services instead of the token.
+    """What a token represents; handed to services instead of the token.
 
     Attributes:
         id: number for the audit log, from 1 on, never reused.
@@ -125,7 +125,7 @@ class Capabilities:
         Raises:
             Refusal: BadArgument for no holder, right or object, or a token that is none; Exists
                 for a token that is in use.
-            AuthFailed: `by` lacks ADMIN on one of the objects.
+            AuthFailed: `by` has no ADMIN on one of the objects.
         """
         number = len(self._all) + 1
         counts = {"issued": number, "rights": int(rights), "objects": int(objects)}
@@ -155,7 +155,7 @@ class Capabilities:
 
         Raises:
             Refusal: NotFound: no such token, or ended before.
-            AuthFailed: `by` lacks ADMIN on one of its objects.
+            AuthFailed: `by` has no ADMIN on one of its objects.
         """
         self.revoke_id(self._find(token) if 0 <= token < 1 << TOKEN_BITS else 0, by=by)
 
@@ -164,7 +164,7 @@ class Capabilities:
 
         Raises:
             Refusal: NotFound: no such capability, or ended before.
-            AuthFailed: `by` lacks ADMIN on one of its objects.
+            AuthFailed: `by` has no ADMIN on one of its objects.
         """
         with decided(self._audit, by, "capability.revoke", f"capability:{capability_id}"):
             if not 1 <= capability_id <= len(self._all) or capability_id in self._revoked:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class NotRecorded(Exception):
-    """A decision could not be kept in the audit log: it must not happen, and whoever serves must stop."""
+    """A decision could not be kept in the audit log: it must not happen, and the server must stop."""
 
 
 class AuditSink(Protocol):

@@ -9,7 +9,7 @@ ENTRIES_PER_WINDOW = 16
 
 
 class Failures:
-    """Refusals of whoever shows no capability for what he asks, in windows [kP, (k+1)P) of a clock.
+    """Refusals of callers without a capability for their request, in windows [kP, (k+1)P) of a clock.
 
     The first of a window have an entry each; the others are counted, and the next entry tells how many they were.
 

@@ -66,7 +66,7 @@ class Operator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OperatorKind:
-    """What an operator number stands for.
+    """What an operator number means.
 
     Attributes:
         make: a new operator.

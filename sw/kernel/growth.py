@@ -52,7 +52,7 @@ class Growth:
     """Counts growth, and forbids it once frozen.
 
     Attributes:
-        grown: units by which each resource has grown; stands still while frozen.
+        grown: units by which each resource has grown; constant while frozen.
         refused: growths that the frozen mode has refused.
         hook: called for each of those before it raises; may raise an exception of its own.
     """

@@ -60,7 +60,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """A server as it stands: budget c left (negative: overrun) and absolute deadline d, in ns."""
+    """A server's state: budget c left (negative: overrun) and absolute deadline d, in ns."""
 
     params: ServerParams
     state: State
@@ -426,7 +426,7 @@ class Scheduler:
     # ------------------------------------------------------------------ looking
 
     def server(self, server_id: int) -> ServerView:
-        """A server as it stood at the last call.
+        """A server's state at the last call.
 
         Raises:
             UnknownServer: no such server.

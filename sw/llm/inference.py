@@ -46,7 +46,7 @@ class Inference:
         generation: None before the first chunk and after the end.
         usage: what it has cost.
         waits: why it is not ready.
-        announced: the device was told what it will need.
+        announced: the device has received hints for what it will need.
         reason: why it has failed.
         produced: tokens so far; `read` of them were given to a poll, `unread` wait outside the graph.
     """
@@ -99,7 +99,7 @@ class Inference:
 
 
 class Book:
-    """All inferences that somebody may still ask about.
+    """All inferences that a client may still ask about.
 
     Attributes:
         live: those that have not ended, by number.

@@ -106,7 +106,7 @@ class LlmGraph:
 
     @property
     def full(self) -> bool:
-        """Whether the token channel has no room: the operator waits until somebody takes from it."""
+        """Whether the token channel has no room: the operator waits until its reader takes from it."""
         return self._graph.stats()[self._tokens].depth == SLOTS
 
     def submit(self, prompt: bytes, begin: Begin) -> None:

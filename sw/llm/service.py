@@ -38,7 +38,7 @@ class LlmService:
 
     Attributes:
         executor: runs the inferences' chunks; its servers 0 to 3 are the classes.
-        book: all inferences that somebody may ask about.
+        book: all inferences that a client may ask about.
         gate: what an inference must pass.
         refused: refusals so far, by operation ("llm.load", "llm.infer.start", ...) and code.
         accepted: inferences that the gate has let through.

@@ -256,7 +256,7 @@ def _models(setup: LlmSetup, session: DeviceSession, clock: Clock, growth: Growt
 
 @dataclass(frozen=True, slots=True)
 class _Watch:
-    """Notices that somebody else has reset the device: counters are cleared by resets only (device.md 7)."""
+    """Notices a reset of the device from outside: counters are cleared by resets only (device.md 7)."""
 
     session: DeviceSession
 

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def failed(node: Node, what: str, error: Exception) -> str:
-    """A defect: logged with its traceback for developers, one audit entry, and one line for whoever asked.
+    """A defect: logged with its traceback for developers, one audit entry, and one line for the caller.
 
     Raises:
         AuditUnavailable: the entry could not be kept; the node must end.

@@ -1,4 +1,4 @@
-"""Who has the node open: limits, and who must go when somebody else wants in."""
+"""Who has the node open: limits, and which is closed when another client connects."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Events:
         self._lost.pop(connection, None)
 
     async def collect(self) -> None:
-        """Look into the device's queues, if anybody reads.
+        """Look into the device's queues, if any client reads.
 
         Raises:
             DriverError, TransportError: the device does not answer.

@@ -43,7 +43,7 @@ def locked(path: Path) -> IO[str]:
 
 
 def refuse_second(path: Path) -> None:
-    """Raise InUse if somebody serves at a path; asked before a stack is built, whose files the other one uses."""
+    """Raise InUse if a server is at a path; asked before a stack is built, whose files the other one uses."""
     check_length(path)
     private_folder(path.parent)
     locked(path).close()

@@ -27,7 +27,7 @@ def is_service(request_id: int) -> bool:
 
 
 class NotOwner(AuthFailed):
-    """Blocks of somebody else, and no capability."""
+    """Blocks of another client, and no capability."""
 
     def __init__(self, message: str) -> None:
         """Say whose they are; there is no secret in it."""

@@ -1,4 +1,4 @@
-"""A served device's transport: long waits do not hold up whoever serves, and a device at rest is not waited for."""
+"""A served device's transport: long waits do not delay the server, and a device at rest is not waited for."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ServedTransport(Transport):
     the LLM service waits for its budget.
 
     Attributes:
-        skipped_ns: of this clock, in which the device stood still.
+        skipped_ns: of this clock, in which the device was not simulated.
     """
 
     def __init__(self, inner: Transport, stopping: Callable[[], bool]) -> None:

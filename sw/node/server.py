@@ -161,7 +161,7 @@ class Server:
     # ------------------------------------------------------------------ loop
 
     async def serve(self) -> None:
-        """Answer requests until stopped. Waiting for them blocks the thread: device time stands still.
+        """Answer requests until stopped. Waiting for them blocks the thread: device time does not advance.
 
         One request of each file is under way at a time; those of different files take turns where they pause.
         """

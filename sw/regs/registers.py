@@ -566,7 +566,7 @@ DIR_STATUS = Register(
         Field('STATUS', 0, 3, 'ro', None, 'How it came out.'),
         Field('BUSY', 8, 1, 'ro', None, 'The command waits or runs; the rest is not valid yet.'),
         Field('TIER', 16, 2, 'ro', None, 'LOOKUP: tier.'),
-        Field('INDEX', 32, 16, 'ro', None, 'INSERT, LOOKUP: where the entry stands now.'),
+        Field('INDEX', 32, 16, 'ro', None, 'INSERT, LOOKUP: where the entry is now.'),
     ),
 )
 DIR_PHYS_ADDR = Register(

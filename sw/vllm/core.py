@@ -287,7 +287,7 @@ class Core:
                 chunk = self._chunks[key] = self._at[first] = _Chunk(key, place)
                 return chunk
             if status is Status.EXISTS:
-                continue  # somebody else's blocks are there: this range is never used
+                continue  # another client's blocks are there: this range is never used
             self._ranges.give_back(first)
             victim = self._victim(keep)
             if victim is None:

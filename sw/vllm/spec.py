@@ -191,7 +191,7 @@ class KvCpuOffloadingWorker(OffloadingWorker):  # type: ignore[misc]
         return True
 
     def get_finished(self) -> list[Any]:
-        """Make the queued copies; the results of all jobs that were not told yet."""
+        """Make the queued copies; the results of all jobs that were not reported yet."""
         self.wait(set(self._queued))
         finished, self._finished = self._finished, []
         return finished

@@ -133,7 +133,7 @@ class KvCpuSecondaryTier(SecondaryTierManager):  # type: ignore[misc]
         self._queued[job_metadata.job_id] = _Job(False, keys, places, chunk_ids)
 
     def get_finished_jobs(self) -> Iterable[Any]:
-        """Make the queued copies; the results of all jobs that were not told yet."""
+        """Make the queued copies; the results of all jobs that were not reported yet."""
         self.drain_jobs()
         finished, self._finished = self._finished, []
         return finished

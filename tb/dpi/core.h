@@ -1,7 +1,7 @@
 // What every part of the testbench's C++ side shares: the cycle, event streams, violations, wake flags, random numbers.
 //
 // The simulator and Python are one process: Python reads these buffers through ctypes without copying, while the
-// simulation stands still.
+// simulation is halted.
 #pragma once
 
 #include <cstdint>

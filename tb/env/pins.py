@@ -1,4 +1,4 @@
-"""BAR0 at pin level: cocotb-bus's AXI4-Lite master, and an agent of our own for what that one lacks.
+"""BAR0 at pin level: cocotb-bus's AXI4-Lite master, and an agent of our own for what it does not support.
 
 Both offer `run(accesses, stop_on_refused)` as the fast transactor does, so that a test runs on any of the three
 (`Bench.pins`). The clock is made in HDL: after a rising edge Python sees the values after it, so a handshake is seen

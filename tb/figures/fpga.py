@@ -12,7 +12,7 @@ KEYS = {"fmax_ecp5": "fmax_mhz", "u250_bram": "u250_memory_percent", "u250_lut":
 
 
 def fpga(_shop: Workshop) -> Found:
-    """What the report holds; rows that it lacks are not measured."""
+    """What the report holds; rows missing there are not measured."""
     if not SOURCE.exists():
         return Found({name: Figure(None, "not measured: run `make fpga-check` first") for name in KEYS})
     try:

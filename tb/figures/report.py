@@ -31,7 +31,7 @@ GROWTH = (
 
 
 def verdict(row: Row, figure: Figure) -> str:
-    """How a figure stands to its target."""
+    """How a metric compares with its target."""
     if figure.value is None:
         return FAILED if figure.failed else ABSENT
     if row.target is None:

@@ -5,7 +5,7 @@ from enum import Enum
 
 
 class Sense(Enum):
-    """How a value stands to its target."""
+    """How a value compares with its target."""
 
     AT_LEAST = ">="
     AT_MOST = "<="

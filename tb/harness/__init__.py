@@ -1,1 +1,1 @@
-"""What every test stands on: test decorator, context, transport to the simulator, guards."""
+"""What every test is built on: test decorator, context, transport to the simulator, guards."""

@@ -22,7 +22,7 @@ class Client:
         infer_id: what the service calls it.
         accepted_ns: when it was submitted.
         tokens, token_ns: what polls have given, and when.
-        state, ended_ns: as the last poll told.
+        state, ended_ns: as the last poll reported.
     """
 
     number: int

@@ -53,7 +53,7 @@ def _parser() -> Parser:
     check = commands.add_parser("check", help="everything a change must pass (`make test`)")
     check.add_argument("--only", help="one part of it, see tb/run/check.py")
     commands.add_parser("audit", help="do the manifest and the test modules agree")
-    commands.add_parser("doctor", help="what this machine has and lacks")
+    commands.add_parser("doctor", help="what this machine has and what is missing")
     return parser
 
 

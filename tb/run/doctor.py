@@ -1,4 +1,4 @@
-"""`make doctor`: what this machine has, what it lacks, and how to get it."""
+"""`make doctor`: what this machine has, what is missing, and how to get it."""
 
 import os
 import shutil

@@ -125,7 +125,7 @@ def run_built(job: Job, built: Built) -> Outcome:
 
 
 def _recording(job: Job) -> Job:
-    """The job with a folder for its waves that no earlier run had: somebody may still read the others'.
+    """The job with a folder for its waves that no earlier run had: a user may still read the others'.
 
     The last `RECORDINGS_KEPT` of a test and seed stay.
     """

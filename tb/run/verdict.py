@@ -58,7 +58,7 @@ class Verdict:
     failure_cycle: int | None = None
     failure_ps: int | None = None
     failure_text: str = ""
-    killed: str = ""  # the signal that somebody else ended the simulator with: it says nothing about the test
+    killed: str = ""  # the signal that ended the simulator from outside: it says nothing about the test
 
 
 def _executed(results: Path) -> tuple[dict[tuple[str, str], str], list[str]]:

@@ -20,7 +20,7 @@ from tb.sim.feed import Reader
 from tb.sim.options import DeviceOptions
 
 POLL_S = 0.1
-LIMIT_S = 7 * 24 * 3600.0  # a long run takes what it takes; a device that stands still is noticed by simulated time
+LIMIT_S = 7 * 24 * 3600.0  # a long run takes what it takes; a device without progress is detected by simulated time
 T = TypeVar("T")
 
 

@@ -71,7 +71,7 @@ async def serve_prompts(ctx: Context) -> None:
         outcome = await job.run()
     if text is None:
         told = [register.name for register in TOLD if transport.written[register.offset]]
-        ctx.compare("what the device was told", [register.name for register in TOLD], told)
+        ctx.compare("hints written to the device", [register.name for register in TOLD], told)
         ctx.compare("most blocks moved twice or more", True, 2 * outcome.moved_twice > outcome.blocks)
     observe(
         Progress(
@@ -150,7 +150,7 @@ async def test_cancel_and_reset(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=8_000_000, no_progress_cycles=1_000_000)
 async def test_gate(ctx: Context) -> None:
-    """Tenants ask until there is no room: what the gate has let through never lacks a slot, and is served."""
+    """Tenants ask until there is no room: what the gate has let through always has a slot, and is served."""
     prompts = [replace(prompt, max_tokens=24, cls=n % 2) for n, prompt in enumerate(default(ctx.seed) * 2)]
     async with _stack(ctx, prompts[:3]) as (system, desk):  # tiers for three
         assert system.service

@@ -243,7 +243,7 @@ class test_completion_queue(MoveTest):
     latency = 4
 
     async def body(self) -> None:
-        """80 moves without anybody reading."""
+        """80 moves while completions are not read."""
         await self.r.insert_many([(kv(1, i * 16), 16, 1) for i in range(80)])
         for i in range(80):
             await self.status(Status.OK, Command.MIGRATE, kv(1, i * 16), TIER=2)

@@ -117,7 +117,7 @@ class test_contend_policy(DirectoryTest):
 
 @kv_test(timeout_cycles=200_000)
 class test_round_robin_during_commands(DirectoryTest):
-    """Round-robin goes on where it stood, though commands take every other turn."""
+    """Round-robin continues where it was, though commands get every other grant."""
 
     async def body(self) -> None:
         """Three ports ask all the time while a command walks over many blocks."""

@@ -119,7 +119,7 @@ def test_reseal_leaves_a_whole_log(path: Path) -> None:
 
 
 def test_reseal_never_hides_a_fault(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Altered, cut, reordered, or sealed by somebody else: refused, and nothing is written."""
+    """Altered, cut, reordered, or sealed by another key: refused, and nothing is written."""
     lines = by_hand(4).splitlines(keepends=True)
     for log, head in (
         (by_hand(4).replace(b'"capability":2', b'"capability":3'), head_by_hand(by_hand(3))),

@@ -124,7 +124,7 @@ def test_every_pair_swapped(folder: Path) -> None:
         lines[a], lines[b] = lines[b], lines[a]
         report = check(folder, b"".join(lines))
         assert set(report.findings), f"lines {a + 1} and {b + 1} swapped"
-        late = list(range(a + 1, b + 1))  # everything that now stands after the entry from further down
+        late = list(range(a + 1, b + 1))  # everything that is now after the entry from further down
         assert found(report) == [(Fault.REORDERED, line + 1) for line in late], f"lines {a + 1} and {b + 1} swapped"
 
 
@@ -278,7 +278,7 @@ def test_any_pieces(folder: Path, data: st.DataObject) -> None:
 @settings(max_examples=300, derandomize=True, deadline=None)
 @given(st.permutations(range(5)), st.sets(st.integers(0, 4)))
 def test_any_order_and_any_lines_gone(folder: Path, order: list[int], gone: set[int]) -> None:
-    """Lines that stand too late are named, no others, and what is missing is counted."""
+    """Lines that are too late are named, no others, and what is missing is counted."""
     left = [number for number in order if number not in gone]
     report = check(folder, b"".join(LINES[number] for number in left))
     late = [place + 1 for place, number in enumerate(left) if number < max(left[:place], default=-1)]

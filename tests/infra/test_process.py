@@ -1,4 +1,4 @@
-"""Processes end with the runner whatever ends it, and a simulator that somebody else killed is reported as such."""
+"""Processes end with the runner whatever ends it, and a simulator killed from outside is reported as such."""
 
 import os
 import signal

@@ -10,7 +10,7 @@ from sw.transport.model import ModelTransport
 
 
 class Faulty(ModelTransport):
-    """As the model until told otherwise.
+    """As the model until a fault is set.
 
     Attributes:
         lost: raised by every access while it is set.

@@ -116,7 +116,7 @@ def collect(generation: MicroGeneration, output: Output) -> None:
 
 
 def assert_same(request_id: int, expected: Output, seen: Output) -> None:
-    """Raise at the first difference, named for a stranger."""
+    """Raise at the first difference, named for a new user."""
     for n, (want, got) in enumerate(zip(expected.logits, seen.logits, strict=False)):
         different = np.flatnonzero(want.view(np.uint32) != got.view(np.uint32))
         if different.size:

@@ -161,7 +161,7 @@ def test_request_ids_come_back_only_after_free(tmp_path: Path) -> None:
     assert run(stack.system.run_one())
     driver = stack.system.driver
     own = next(e.kv_addr for e in run(driver.directory()).values() if e.request_id)
-    run(driver.share(own, 1))  # somebody else holds a reference: FREE_REQUEST leaves it
+    run(driver.share(own, 1))  # another holder has a reference: FREE_REQUEST leaves it
     run(driver.drain())
     stack.run()
     assert tenant.read(first)[0] is InferState.FAILED

@@ -107,7 +107,7 @@ class GoodClient(threading.Thread):
         self._socket, self._token, self._outcome, self._stop_now = socket, token, outcome, stop
 
     def run(self) -> None:
-        """Until told to stop, or the first error."""
+        """Until asked to stop, or the first error."""
         try:
             with Client(self._socket) as self._client:
                 while not self._stop_now.is_set():

@@ -87,7 +87,7 @@ VIOLATION = re.compile(r'violation\((?:\$sformatf\()?\s*\{?(?:Name, )?"([^"]*)"'
 
 @pytest.mark.parametrize("folder", ["tb/hdl", "tb/monitors", "tb/block", "tb/dpi"])
 def test_g4_violations_can_be_placed(folder: str) -> None:
-    """Protocol checkers say what was expected and seen; no signal of the RTL stands for a word of the contract."""
+    """Protocol checkers say what was expected and seen; no signal of the RTL replaces a word of the contract."""
     sources = [path for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".sv", ".cpp")]
     texts = [(path.name, text) for path in sources for text in VIOLATION.findall(path.read_text()) if text != "%s"]
     assert texts

@@ -31,7 +31,7 @@ made: list[Device] = []
 
 
 def small() -> Device:
-    """A new one, as a setting names it; it stands last in `made`."""
+    """A new one, as a setting names it; it is last in `made`."""
     made.append(Device())
     return made[-1]
 

@@ -74,7 +74,7 @@ def test_a_failed_store_is_remove(engine: Engine, spy: Spy) -> None:
     assert spy.take() == ["remove"]
     assert engine.lookup(2, request) == "MISS"
     assert len(entries(engine.core._driver)) == 4
-    engine.manager.complete_store({key(2)}, request, False)  # told twice
+    engine.manager.complete_store({key(2)}, request, False)  # reported twice
     assert spy.take() == []
 
 
@@ -126,7 +126,7 @@ def test_load_is_share_prefetch_and_release(engine: Engine, spy: Spy) -> None:
     assert spy.take() == ["release"]
     engine.driver.drain()
     assert {e.ref_count for e in entries(engine.core._driver)} == {0}
-    engine.manager.complete_load({key(1)}, request)  # told twice
+    engine.manager.complete_load({key(1)}, request)  # reported twice
     assert spy.take() == []
 
 
@@ -391,7 +391,7 @@ def test_without_room_for_all_none_is_stored(engine: Engine) -> None:
 
 
 def test_others_blocks_are_left_alone(engine: Engine) -> None:
-    """A range that somebody else uses is passed over for good."""
+    """A range that another client uses is passed over for good."""
     engine.driver.insert(InsertRequest(KvAddress(0, 1, 1, 0), 15, 2))
     request = engine.request("a")
     plan = engine.store(request, [1])

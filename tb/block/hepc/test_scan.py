@@ -172,7 +172,7 @@ async def test_timeline(ctx: Context) -> None:
         await bench.cycle(decision=int(scan == 1))  # cycle 2
         cfg = bench.scan_cfg()
         for name, value in ({"step": step} | weights | others).items():
-            ctx.compare(f"scan uses {name} as it stood at its start", value, cfg[name])
+            ctx.compare(f"scan uses {name} as it was at its start", value, cfg[name])
         await bench.cycle(decision=int(scan > 0))  # cycle 3
         waited = await bench.until("scan_done", 100)
         ctx.compare("cycles from scan start to scan done", 22, waited + 2)  # the cycle after the last bank's end
@@ -187,7 +187,7 @@ async def test_timeline(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=50_000)
 async def test_hold(ctx: Context) -> None:
-    """A scan's hold is the larger of LOOKAHEAD and HOLD as they stood at its start, in all 31 bits."""
+    """A scan's hold is the larger of LOOKAHEAD and HOLD as they were at its start, in all 31 bits."""
     bench = Bench(ctx)
     await bench.start()
     most = (1 << 31) - 1
@@ -407,7 +407,7 @@ async def test_auto_threshold(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=60_000)
 async def test_pressure(ctx: Context) -> None:
-    """Pressure: on below LOW, off from max(LOW, HIGH), else as before; judged at scan starts; told when it begins."""
+    """Pressure: on below LOW, off from max(LOW, HIGH), else as before; judged at scan starts, reported."""
     bench = Bench(ctx)
     await bench.start()
     pressure = Pressure()

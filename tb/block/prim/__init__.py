@@ -1,1 +1,1 @@
-"""Block tests of the memories and FIFOs that everything stands on."""
+"""Block tests of the memories and FIFOs that everything depends on."""

@@ -118,7 +118,7 @@ class Bench:
         self.check()
 
     async def refilled(self) -> None:
-        """Until a slot stands ready, where one is free."""
+        """Until a head slot is ready, where one is free."""
         for _ in range(REFILL_CYCLES):
             await self.cycle()
 
@@ -315,7 +315,7 @@ async def test_order(ctx: Context) -> None:
 
     for _ in range(8):
         await take()
-    await bench.refilled()  # 8 stands ready
+    await bench.refilled()  # 8 is the head slot
     for slot in (3, 5):
         await bench.cycle(put=slot, held=True)
     await bench.cycle(fence=True)
