@@ -88,11 +88,22 @@ def _guarded(body: Callable[[], int], interrupted: str) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
+        if error.filename is None and _output_is_lost():
+            raise
         complain(f"error: {machine_fault(error)}")
         return WRONG_USE
     except Exception as error:  # noqa: BLE001 - a fault of this program: its traceback is for those who mend it
         tell(f"error: internal error: {type(error).__name__}: {error} ({_kept_traceback()})")
         return CHECK_FAILED
+
+
+def _output_is_lost() -> bool:
+    """Whether standard output takes no more: then that is the fault, and it is reported once, by command_line()."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
 
 
 def machine_fault(error: OSError) -> str:

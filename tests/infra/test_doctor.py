@@ -42,6 +42,7 @@ def test_a0_headers_and_viewer(
     for name in ("make", "perl", "gtkwave"):
         program(tmp_path, name)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("COLUMNS", "400")  # a long path is not wrapped
     assert doctor() == 0
     said = capsys.readouterr().out
     assert ("lz4 and zlib headers found" in said) is headers

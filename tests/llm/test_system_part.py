@@ -119,7 +119,7 @@ def test_difference(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypa
     shown = capsys.readouterr()
     errors = shown.err.splitlines()
     assert len(errors) == 1
-    assert errors[0].startswith("error: tokens prompt=0: expected [")
+    assert errors[0].startswith("error: tokens of the inference prompt=0: expected [")
     assert "repeat: make sim PROMPT='one two three' SEED=1 ENTRIES=1024 LANES=4 BACKEND=model\n" in shown.out
     found = figures(tmp_path)
     assert (found["state"], found["mismatches"], found["token_identical"]) == ("failed", 1, False)
