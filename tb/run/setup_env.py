@@ -187,10 +187,15 @@ def canonical(name: str) -> str:
 def locked(lock: Path) -> Iterator[Tuple[str, str]]:
     """(name, version) of what a lock installs under this interpreter."""
     for name, version, marker in re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+) ?(;.*)?", lock.read_text(), re.M):
-        bounds = re.findall(r"python_(?:full_)?version (<|>=) '(\d+)\.(\d+)'", marker)
-        here = sys.version_info[:2]
-        if all((here < (int(x), int(y))) == (order == "<") for order, x, y in bounds):
+        bounds = re.findall(r"python_(?:full_)?version (<|>=|==) '([0-9.]+?)(?:\.\*)?'", marker)
+        if all(holds(order, tuple(map(int, bound.split(".")))) for order, bound in bounds):
             yield canonical(name), version
+
+
+def holds(order: str, bound: Tuple[int, ...]) -> bool:
+    """Whether this interpreter's version is below (<), from (>=), or within (==) another one (3.12, 3.11.5)."""
+    here = tuple(sys.version_info[:3])
+    return here[: len(bound)] == bound if order == "==" else (here < bound) == (order == "<")
 
 
 def has_size(path: Path, size: int) -> bool:
@@ -283,6 +288,12 @@ def renew(root: Path, locks: Sequence[Path]) -> None:
     remove(before)
 
 
+def installed(root: Path) -> List[Path]:
+    """Locks of which `root/.venv` holds the packages, in whichever version: a renewed environment has them too."""
+    locks = sorted((root / "requirements").glob("*.txt"))
+    return [lock for lock in locks if stamp_of(root / ".venv", lock).exists()]
+
+
 def set_up(root: Path, lock_names: Sequence[str]) -> None:
     """Make sure that `root/.venv` holds these locks. Raises SetupError, KeyboardInterrupt."""
     check_path(root)
@@ -297,7 +308,7 @@ def set_up(root: Path, lock_names: Sequence[str]) -> None:
         with (root / "sim_build" / "setup.lock").open("w") as mutex:
             fcntl.flock(mutex, fcntl.LOCK_EX)
             if not is_whole(root / ".venv", locks):
-                renew(root, locks)
+                renew(root, locks + [lock for lock in installed(root) if lock not in locks])
             remove(root / ".venv-before")
     except OSError as error:
         raise SetupError("%s: %s" % (error.filename or root, (error.strerror or str(error)).lower())) from None
@@ -309,9 +320,10 @@ def on_signal(_number: int, _frame: object) -> None:
 
 
 def main(argv: List[str]) -> int:
-    """Command line: `setup_env.py [--fpga]`. Returns the exit status."""
+    """Command line: `setup_env.py [--fpga] [--docs]`. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fpga", action="store_true", help="add the FPGA and formal tools")
+    parser.add_argument("--docs", action="store_true", help="add the tools of `make docs` and `make exports`")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, on_signal)
@@ -319,7 +331,7 @@ def main(argv: List[str]) -> int:
         python = find_python()
         if python != sys.executable:
             return subprocess.call([python, __file__] + argv)
-        set_up(options.root, ["dev", "fpga"] if options.fpga else ["dev"])
+        set_up(options.root, ["dev"] + ["fpga"] * options.fpga + ["docs"] * options.docs)
     except SetupError as error:
         print("setup: %s" % error, file=sys.stderr)
         return 2

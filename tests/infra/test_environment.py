@@ -223,3 +223,18 @@ def test_what_a_lock_installs_here(tmp_path: Path) -> None:
     newer, older = "python_full_version >= '3.99'", "python_full_version < '3.99'"
     lock.write_text(f"A.b==1 \\\n    --hash=x\nn==1 ; {older} \\\nn==2 ; {newer} \\\nc==3 ; x != 'PyPy' \\\n")
     assert list(setup_env.locked(lock)) == [("a-b", "1"), ("n", "1"), ("c", "3")]
+
+
+def test_c3_a_lock_is_read_for_this_interpreter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Bounds of two and of three numbers, and `== 3.12.*`."""
+    lock = tmp_path / "docs.txt"
+    lock.write_text(
+        "a==1 ; python_full_version < '3.11.5' \\\n    --hash=sha256:0\n"
+        "a==2 ; python_full_version >= '3.11.5' \\\n    --hash=sha256:0\n"
+        "b==1 ; python_full_version < '3.12' \\\n    --hash=sha256:0\n"
+        "b==2 ; python_full_version == '3.12.*' \\\n    --hash=sha256:0\n"
+        "b==3 ; python_full_version >= '3.13'\n"
+    )
+    for version, expected in (((3, 11, 2), ("1", "1")), ((3, 11, 5), ("2", "1")), ((3, 12, 1), ("2", "2"))):
+        monkeypatch.setattr(setup_env.sys, "version_info", (*version, "final", 0))
+        assert list(setup_env.locked(lock)) == [("a", expected[0]), ("b", expected[1])]
