@@ -183,16 +183,21 @@ class Driver(Commands, Monitoring):
         self.last_step = step
 
     async def step_and_scan(self, step: int, timeout_ns: int | None = None) -> None:
-        """STEP_ADVANCE, and wait for the end of a scan.
+        """STEP_ADVANCE, and wait for the end of its own scan.
+
+        Where a scan runs already, this step's follows it (device.md 4), so the first end may be the other one's.
 
         Raises:
             BadArgument: over 32 bits.
-            Timeout: no scan ended within the limit.
+            Timeout: a scan did not end within the limit.
         """
+        what = f"end of the scan of step {step}"
         await self.registers.enable(Event.SCAN_DONE)
         await self.registers.clear(Event.SCAN_DONE)
         await self.step(step)
-        await self.registers.wait(Event.SCAN_DONE, f"end of the scan of step {step}", timeout_ns)
+        await self.registers.wait(Event.SCAN_DONE, what, timeout_ns)
+        if (await self.registers.get(regs.STATUS))["SCANNING"]:
+            await self.registers.wait(Event.SCAN_DONE, what, timeout_ns)
 
     async def current_step(self) -> int:
         """The step as lookups see it."""

@@ -155,6 +155,13 @@ def test_scan_and_score(driver: Sync) -> None:
     assert driver.current_step() == 1
 
 
+def test_step_and_scan_waits_for_its_own_scan(driver: Sync) -> None:
+    driver.insert(full(0))
+    driver.step(4)  # starts a scan and does not wait: the next one follows it
+    driver.step_and_scan(9)
+    assert not run(driver.registers.get(regs.STATUS))["SCANNING"], "the scan of step 9 has ended, not only that of 4"
+
+
 def test_hold_keeps_what_explain_says(driver: Sync) -> None:
     driver.set_weights(Weights(0, 0, 0, 0, 0, 65535))
     driver.configure(regs.HOLD, STEPS=5)
