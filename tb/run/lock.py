@@ -24,7 +24,7 @@ def _lock(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         _do(sys.executable, "-m", "venv", folder)
         _do(f"{folder}/bin/pip", "install", "--quiet", UV)
-        for name in ("dev", "fpga", "docs"):
+        for name in ("dev", "fpga", "docs", "formal"):
             options = ["--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate"]
             options += ["--no-config", "--default-index", "https://pypi.org/simple"]
             options += ["--custom-compile-command", "make lock", "-o", f"requirements/{name}.txt"]

@@ -320,10 +320,11 @@ def on_signal(_number: int, _frame: object) -> None:
 
 
 def main(argv: List[str]) -> int:
-    """Command line: `setup_env.py [--fpga] [--docs]`. Returns the exit status."""
+    """Command line: `setup_env.py [--fpga] [--docs] [--formal]`. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fpga", action="store_true", help="add the FPGA and formal tools")
+    parser.add_argument("--fpga", action="store_true", help="add the FPGA tools")
     parser.add_argument("--docs", action="store_true", help="add the tools of `make docs` and `make exports`")
+    parser.add_argument("--formal", action="store_true", help="add the tools of `make formal`")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, on_signal)
@@ -331,7 +332,8 @@ def main(argv: List[str]) -> int:
         python = find_python()
         if python != sys.executable:
             return subprocess.call([python, __file__] + argv)
-        set_up(options.root, ["dev"] + ["fpga"] * options.fpga + ["docs"] * options.docs)
+        extras = ["fpga"] * options.fpga + ["docs"] * options.docs + ["formal"] * options.formal
+        set_up(options.root, ["dev"] + extras)
     except SetupError as error:
         print("setup: %s" % error, file=sys.stderr)
         return 2
