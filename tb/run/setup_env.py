@@ -23,6 +23,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
 MIN_PYTHON = (3, 11)
+NAMED = "KVCPU_MAKE_PYTHON"  # in the environment where the user names the interpreter: `make PYTHON=...`
 NO_NETWORK = (
     "Failed to establish",
     "NewConnectionError",
@@ -88,8 +89,25 @@ def lock_digest(lock: Path) -> str:
     return digest.hexdigest()
 
 
-def find_python() -> str:
-    """The first interpreter that is new enough: the one running, else a newer one on PATH."""
+def of_environment(venv: Path) -> Optional[str]:
+    """The interpreter that an environment was made with, if it is still there (pyvenv.cfg of Python 3.11 and newer)."""
+    try:
+        found = re.search(r"^executable *= *(.+)$", (venv / "pyvenv.cfg").read_text(errors="replace"), re.M)
+    except OSError:
+        return None
+    return found.group(1) if found and os.access(found.group(1), os.X_OK) else None
+
+
+def find_python(venv: Path) -> str:
+    """Which interpreter `.venv` is for.
+
+    The one running where the user named it (PYTHON=), else the one that the environment was made with: a call from a
+    shell with another python3 must not renew it under the tools that run. Without either, the first that is new enough:
+    the one running, else a newer one on PATH.
+    """
+    kept = None if NAMED in os.environ else of_environment(venv)
+    if kept:
+        return kept
     if sys.version_info >= MIN_PYTHON:
         return sys.executable
     for minor in range(14, MIN_PYTHON[1] - 1, -1):
@@ -329,8 +347,8 @@ def main(argv: List[str]) -> int:
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, on_signal)
     try:
-        python = find_python()
-        if python != sys.executable:
+        python = find_python(options.root / ".venv")
+        if os.path.realpath(python) != os.path.realpath(sys.executable):
             return subprocess.call([python, __file__] + argv)
         extras = ["fpga"] * options.fpga + ["docs"] * options.docs + ["formal"] * options.formal
         set_up(options.root, ["dev"] + extras)
