@@ -21,7 +21,7 @@
 `define FV_LEMMA(name, condition) \
   l_``name : assert (condition);
 
-/// The run begins in reset; reset may come again in any later cycle.
+/// The run begins in reset; a reset is possible in every later cycle.
 `define FV_RESET \
   logic fv_begun_q = 1'b0; \
   always_ff @(posedge clk_i) fv_begun_q <= 1'b1; \
