@@ -117,6 +117,10 @@ def _mutate(given: Values) -> list[Step]:
     return [Step("tb.mutation", (*options(given, ("COUNT", "SEED")), "--", *words(given.get("ONLY", ""))))]
 
 
+def _formal(given: Values) -> list[Step]:
+    return [Step("tb.formal", (*flag(given, "PLANTED"), "--", *words(given.get("ONLY", ""))))]
+
+
 def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
 
@@ -150,6 +154,7 @@ TARGETS = {
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
     "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),
+    "formal": Target(("ONLY", "PLANTED"), _formal),
     "docs": Target((), _docs),
     "exports": Target((), _exports),
     "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
