@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tb.lab.report import HALVES, Record, rows
+from tb.lab.results import HALVES, Record, rows
 from tb.run.page import pages
 from tb.run.provenance import shown_commit
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from tb.lab.results import Record, rows
 from tb.lab.settings import Table as Settings
 from tb.run.artefacts import published
 from tb.run.paths import shown
 from tb.run.provenance import provenance
-
-Record = Mapping[str, Any]
-HALVES = {"whole": "whole trace", "second_half": "second half"}
 
 
 def write(folder: Path, name: str, settings: Settings, traces: list[dict[str, Any]]) -> str:
@@ -33,17 +30,6 @@ def write(folder: Path, name: str, settings: Settings, traces: list[dict[str, An
         (staged / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
         write_page(results, staged / f"{name}.html")
     return ", ".join(shown(folder / f"{name}.{suffix}") for suffix in ("json", "html"))
-
-
-def rows(trace: Record, half: str) -> list[tuple[str, list[str]]]:
-    """(policy, cells) of a trace's table: retention hits in percent, and all hits where prefetch adds some."""
-    by_capacity = [point[half] for point in trace["capacities"].values()]
-    return [(name, [_cell(results[name]) for results in by_capacity]) for name in by_capacity[0]]
-
-
-def _cell(result: Record) -> str:
-    text = f"{result['retention_percent']:.2f}"
-    return f"{text} ({result['hit_percent']:.2f})" if result["prefetch_hits"] else text
 
 
 def show(console: Console, trace: Record) -> None:
