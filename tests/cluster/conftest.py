@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from tb.run import leg as leg_module
-from tb.run.manifest import Leg, Manifest, Top
+from tb.run.manifest import Leg, load
 from tb.run.paths import ROOT
-from tests.infra.conftest import manifest as manifest
+from tests.infra.conftest import MANIFEST
+from tests.infra.conftest import manifest as manifest  # noqa: PLC0414 - a fixture
 
 START_S = 60
 
@@ -87,10 +88,10 @@ def sources(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def fake_leg(manifest: Manifest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Leg]:
+def fake_leg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Leg]:
     """A leg with these tests: `fake_leg("passes", "fails", seeds=10)`; runs leave their files in the test's folder."""
     monkeypatch.setattr(leg_module, "RUNS", tmp_path / "run")
-    top: Top = manifest.tops["counter"]
+    top = load(MANIFEST).tops["counter"]
     return lambda *tests, seeds=1: Leg("fake", "infra", top, "none", tests, "a fake leg", seeds=seeds)
 
 
@@ -98,5 +99,5 @@ def wait_for(what: Callable[[], object], seconds: float = START_S) -> None:
     """Wait until something is true."""
     deadline = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Takes the place of tb/run/cluster/remote.py in the fake sources that test workers get: the tests' names say what happens.
+"""Stands for tb/run/cluster/remote.py in the fake sources that test workers get: a test's name says what it does.
 
 Runs in these sources alone, so it uses the standard library only.
 """

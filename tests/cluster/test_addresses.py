@@ -1,6 +1,5 @@
 """A scheduler that is not there, or is none: one line, status 2, within 10 s of the connection's beginning."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -51,4 +50,3 @@ def test_another_program_at_the_address_is_one_line(answer: bytes, tmp_path: Pat
     assert (status, len(text.splitlines())) == (2, 1), text
     assert "no Dask scheduler answers there" in text
     assert seconds < 10
-    assert socket

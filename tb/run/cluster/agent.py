@@ -2,7 +2,7 @@
 
 A worker gets this module by value, so it uses only the standard library and Dask: all else comes with the sources. They
 are unpacked once for each machine and content, under the user's cache folder; a job is a process of its own in them,
-which ends when its worker does, or when nobody waits for its result any more.
+which ends when its worker does, or when its result is no longer wanted.
 """
 
 import contextlib

@@ -1,5 +1,6 @@
 """Connect to a Dask scheduler: whatever is wrong with it is one line."""
 
+import asyncio
 import contextlib
 import logging
 import warnings
@@ -7,14 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
+from distributed import Client, Security
+from distributed.comm import connect
 
 from tb.run.cluster.client import ENDING_S, Cluster
 from tb.run.commands import say
 from tb.run.errors import UsageError
 from tb.run.paths import ROOT
 
-CONNECT_S = 8  # the longest that a scheduler may take to answer
+ANSWER_S = 3  # the longest that a scheduler may take to answer
 SAME_VERSIONS = ("dask", "distributed", "cloudpickle", "msgpack")
 
 
@@ -44,14 +46,41 @@ def check_versions(client: Any) -> None:
         )
 
 
-def _connect(address: str) -> Any:
-    """A client of the scheduler. Raises UsageError within CONNECT_S."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # what matters is reported in one line here
+async def _who(address: str) -> str:
+    """What answers at an address: "Scheduler", "Worker", ... Raises what Dask does."""
+    comm = await connect(address, timeout=ANSWER_S, **Security().get_connection_args("client"))
     try:
-        return Client(address, timeout=CONNECT_S, set_as_default=False)
-    except Exception as error:  # noqa: BLE001 - wrong addresses, certificates and programs raise all kinds
-        text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UsageError(f"SCHEDULER={address}: no Dask scheduler answers there ({text[:200]})") from None
+        await comm.write({"op": "identity", "reply": True})
+        return str((await comm.read())["type"])
+    finally:
+        comm.abort()
+
+
+async def _who_in_time(address: str) -> str:
+    return await asyncio.wait_for(_who(address), ANSWER_S)
+
+
+def _connect(address: str) -> Any:
+    """A client of the scheduler; a client without one would go on trying, so who answers is asked first.
+
+    Raises UsageError.
+    """
+    for name in ("distributed", "asyncio"):  # what matters is reported in one line here
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    why = "what answers is another program"
+    try:
+        who = asyncio.run(_who_in_time(address))
+        if who == "Scheduler":
+            return Client(address, timeout=ANSWER_S, set_as_default=False)
+        why = f"it is a {who.lower()}'s address"
+    except TimeoutError:
+        why = f"no answer in {ANSWER_S} s"
+    except (OSError, ValueError, TypeError, RuntimeError) as error:  # refused, no such host or scheme, certificates
+        cause = error.__cause__ or error
+        why = (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
+    except Exception:  # noqa: BLE001 - reading what is no message of Dask can end in any way
+        pass
+    raise UsageError(f"SCHEDULER={address}: no Dask scheduler answers there ({why})")
 
 
 @contextlib.contextmanager
