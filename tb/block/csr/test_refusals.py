@@ -81,9 +81,12 @@ async def test_illegal_values(ctx: Context) -> None:
     for tier in range(4):
         for slots in (entries, entries + 1, 2 * entries, 131071, *(1 << bit for bit in range(17)), 0, 1):
             await bench.write(regs.TIER_SLOTS[tier], slots)
+            await RisingEdge(ctx.dut.clk)
+            bench.check_cfg()
         for base in (1, 2048, 4095, 4096, (1 << 64) - 4096, (1 << 64) - 1, ctx.rng.getrandbits(52) << 12):
             await bench.write(regs.TIER_BASE[tier], base)
             await bench.read(regs.TIER_BASE[tier])
+            bench.check_cfg()
     for port in range(8):
         for register in (regs.PORT_REQ_LO[port], regs.PORT_REQ_HI[port]):
             await bench.write(register, 0x1234 + port)
