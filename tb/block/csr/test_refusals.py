@@ -72,7 +72,8 @@ async def test_thresholds(ctx: Context) -> None:
 async def test_illegal_values(ctx: Context) -> None:
     """BLOCK_BYTES, SLOTS and BASE at their limits; windows of absent ports."""
     bench = await Bench.start(ctx)
-    for size in (0, 64, 192, 255, 256, 257, 320, 4096, 8191, 8192, 8256, 65472, 65535, 65536, 65600, 131071):
+    sizes = (0, 64, 192, 255, 256, 257, 320, 4096, 8191, 8192, 8256, 65472, 65535, 65536, 65600, 131071)
+    for size in (*sizes, *(1 << bit for bit in range(17)), *(65536 + (1 << bit) for bit in range(16))):
         await bench.write(regs.BLOCK_BYTES, size)
         await bench.read(regs.BLOCK_BYTES)
         await RisingEdge(ctx.dut.clk)
