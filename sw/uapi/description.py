@@ -236,10 +236,10 @@ LINUX_CALLS = (
     Call("UNBIND", 0x11, Direction.WRITE, UNBIND, "forget the range that begins at va"),
     Call("COOL", 0x12, Direction.WRITE, RANGE, "take HOT and EVICTABLE from the range's blocks"),
     Call("RELEASE", 0x13, Direction.WRITE, RANGE, "give back one reference that this file has on the range's blocks"),
-    Call("INSERT", 0x14, Direction.BOTH, INSERT, "a new block: EEXIST, ENOMEM (no slot in the tier), ENOSPC (directory)"),
+    Call("INSERT", 0x14, Direction.BOTH, INSERT, "a new block: EEXIST, ENOMEM (no slot in the tier), ENOSPC"),
     Call("LOOKUP", 0x15, Direction.BOTH, LOOKUP, "where a token is: ENOENT"),
     Call("REMOVE", 0x16, Direction.WRITE, BLOCK, "remove a block: ENOENT, EBUSY (referenced)"),
     Call("FREE_REQUEST", 0x17, Direction.BOTH, FREE, "remove all blocks of a request that are not referenced"),
-    Call("MIGRATE", 0x18, Direction.WRITE, MIGRATE, "queue a move: ENOENT, EBUSY (referenced), EAGAIN (in flight, queue full)"),
+    Call("MIGRATE", 0x18, Direction.WRITE, MIGRATE, "queue a move: ENOENT, EBUSY (referenced), EAGAIN"),
 )
 """What the Linux driver has beyond the published calls (docs/linux.md)."""

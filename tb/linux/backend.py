@@ -14,6 +14,11 @@ from tb.linux.vring import Chain, Vring
 COMMANDS, INTERRUPTS = 0, 1
 _CHUNK = 4096
 _POSTED_MAX = 48  # writes that the guest has not reclaimed; its queue has 128 places
+_FEATURES = {
+    Request.SET_FEATURES: (vhost.FEATURES, 0),
+    Request.SET_PROTOCOL_FEATURES: (vhost.PROTOCOL_FEATURES, vhost.PROTOCOL_FEATURES),
+}
+"""What is offered, and what of it the guest must take."""
 _MAX_MESSAGE = pci.HEADER.size + pci.MAX_ACCESS
 
 
@@ -137,19 +142,13 @@ class Backend:
 
     def _configure(self, message: Message) -> None:
         match message.request:
-            case Request.SET_FEATURES:
-                if message.number & ~vhost.FEATURES:
-                    raise ProtocolError(f"vhost-user: features {message.number:#x} that were not offered")
-            case Request.SET_PROTOCOL_FEATURES:
-                if message.number != vhost.PROTOCOL_FEATURES:
-                    raise ProtocolError(f"vhost-user: protocol features {message.number:#x}: all offered are needed")
+            case Request.SET_FEATURES | Request.SET_PROTOCOL_FEATURES:
+                offered, needed = _FEATURES[message.request]
+                if message.number & ~offered or needed & ~message.number:
+                    raise ProtocolError(f"vhost-user: {message.request.name} {message.number:#x} of {offered:#x}")
             case Request.SET_MEM_TABLE:
+                regions = vhost.parse_regions(message.payload, len(self._fds))
                 fds, self._fds = self._fds, []
-                try:
-                    regions = vhost.parse_regions(message.payload, len(fds))
-                except ProtocolError:
-                    self._fds = fds
-                    raise
                 self._memory.replace(regions, fds)
             case Request.SET_VRING_NUM:
                 index, size = message.state
@@ -161,14 +160,18 @@ class Backend:
                 addresses = vhost.parse_addresses(message.payload)
                 self._queue(addresses.index).place(addresses)
             case Request.SET_SLAVE_REQ_FD:
-                if len(self._fds) != 1:
-                    raise ProtocolError(f"vhost-user: SET_SLAVE_REQ_FD with {len(self._fds)} file descriptors")
-                if self.calls is not None:
-                    self.calls.close()
-                self.calls = socket.socket(fileno=self._fds.pop())
+                self._take_calls()
             case Request.SET_VRING_KICK | Request.SET_VRING_CALL:
                 while self._fds:  # notifications travel in-band
                     os.close(self._fds.pop())
+
+    def _take_calls(self) -> None:
+        """The guest's end for our requests has come."""
+        if len(self._fds) != 1:
+            raise ProtocolError(f"vhost-user: SET_SLAVE_REQ_FD with {len(self._fds)} file descriptors")
+        if self.calls is not None:
+            self.calls.close()
+        self.calls = socket.socket(fileno=self._fds.pop())
 
     def _queue(self, index: int) -> Vring:
         if index >= len(self._queues):

@@ -1,4 +1,4 @@
-"""The device behind the PCI function: any transport (device model, simulated RTL), its interrupt line and its faults."""
+"""The device behind the PCI function: a transport (device model, simulated RTL), the interrupt line, faults."""
 
 from collections.abc import Awaitable, Callable
 

@@ -47,7 +47,7 @@ class GuestMemory:
         """Where `size` bytes at a guest address are: mapping and offset in it. Raises ProtocolError."""
         for mapped in self._mapped:
             inside = address - mapped.region.guest
-            if 0 <= inside and inside + size <= mapped.region.size:
+            if inside >= 0 and inside + size <= mapped.region.size:
                 return mapped.data, mapped.start + inside
         raise ProtocolError(f"guest memory: no {size} bytes at guest address {address:#x}")
 
@@ -55,6 +55,6 @@ class GuestMemory:
         """The same for an address of the guest's own process, in which the queues are given."""
         for mapped in self._mapped:
             inside = address - mapped.region.user
-            if 0 <= inside and inside + size <= mapped.region.size:
+            if inside >= 0 and inside + size <= mapped.region.size:
                 return mapped.data, mapped.start + inside
         raise ProtocolError(f"guest memory: no {size} bytes at user address {address:#x}")

@@ -9,18 +9,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tb.run.errors import CheckError, UsageError
+from tb.run.errors import CheckError
 from tb.run.paths import CACHE, shown
 from tb.run.process import clean_env, run
+from tb.run.tools import KERNEL_SOURCE, require_kernel_packages
 
-SOURCE = Path("/usr/src/linux-source-6.1.tar.xz")
 CONFIG = Path(__file__).with_name("kernel.config")
 STORE = CACHE / "kernel"
-PROGRAMS = {"flex": "flex", "bison": "bison", "bc": "bc", "m4": "m4", "gcc": "gcc", "xz": "xz-utils", "tar": "tar",
-            "setarch": "util-linux"}  # fmt: skip
-"""Programs that the build or the run needs, and Debian's packages with them."""
-UNUSED = ("Documentation", "drivers/gpu", "drivers/net", "drivers/media", "drivers/staging", "drivers/infiniband",
-          "sound", "fs/xfs", "fs/btrfs", "fs/ext4", "net/netfilter", "tools/perf", "tools/testing")  # fmt: skip
+UNUSED = (
+    "Documentation",
+    "drivers/gpu",
+    "drivers/infiniband",
+    "drivers/media",
+    "drivers/net/ethernet",
+    "drivers/net/wireless",
+    "drivers/staging",
+    "fs/btrfs",
+    "fs/ext4",
+    "fs/xfs",
+    "net/netfilter",
+    "sound",
+    "tools/perf",
+    "tools/testing",
+)
 """Folders whose C files are not unpacked; their Kconfig and Makefiles are."""
 BUILD_LIMIT_S = 3600.0
 Say = Callable[[str], None]
@@ -49,21 +60,9 @@ class Kernel:
         return self.folder / "build"
 
 
-def missing_packages() -> list[str]:
-    """Debian's packages that are needed for `make kernel` and not installed."""
-    missing = [] if SOURCE.is_file() else ["linux-source-6.1"]
-    return missing + [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
-
-
-def require_packages() -> None:
-    """Raises UsageError: something is missing."""
-    if missing := missing_packages():
-        raise UsageError(f"make kernel needs Debian's {', '.join(missing)}: apt-get install {' '.join(missing)}")
-
-
 def _digest() -> str:
     digest = hashlib.sha256()
-    with SOURCE.open("rb") as file:
+    with KERNEL_SOURCE.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
     compiler = subprocess.run(["gcc", "--version"], capture_output=True, check=True, env=clean_env()).stdout
     for part in (CONFIG.read_bytes(), compiler, str(STORE).encode(), repr(UNUSED).encode()):
@@ -84,7 +83,7 @@ def kernel(say: Say) -> Kernel:
 
     Raises UsageError: packages are missing; CheckError: it does not build.
     """
-    require_packages()
+    require_kernel_packages()
     folder = STORE / _digest()
     done = folder / "version"
     with _locked(STORE / f"{folder.name}.lock"):
@@ -102,7 +101,7 @@ def _unpack(folder: Path) -> None:
     source = folder / "source"
     source.mkdir(parents=True)
     left_out = [f"--exclude=*/{name}/*.{kind}" for name in UNUSED for kind in ("c", "h", "rst", "dts")]
-    _step(folder, ["tar", "xJf", str(SOURCE), "-C", str(source), "--strip-components=1", *left_out])
+    _step(folder, ["tar", "xJf", str(KERNEL_SOURCE), "-C", str(source), "--strip-components=1", *left_out])
 
 
 def _build(folder: Path) -> None:

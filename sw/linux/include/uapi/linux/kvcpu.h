@@ -170,7 +170,7 @@ struct kvcpu_migrate {
 #define KVCPU_IOC_COOL _IOW(KVCPU_IOC_MAGIC, 0x12, struct kvcpu_range)
 /* give back one reference that this file has on the range's blocks */
 #define KVCPU_IOC_RELEASE _IOW(KVCPU_IOC_MAGIC, 0x13, struct kvcpu_range)
-/* a new block: EEXIST, ENOMEM (no slot in the tier), ENOSPC (directory) */
+/* a new block: EEXIST, ENOMEM (no slot in the tier), ENOSPC */
 #define KVCPU_IOC_INSERT _IOWR(KVCPU_IOC_MAGIC, 0x14, struct kvcpu_insert)
 /* where a token is: ENOENT */
 #define KVCPU_IOC_LOOKUP _IOWR(KVCPU_IOC_MAGIC, 0x15, struct kvcpu_lookup)
@@ -178,7 +178,7 @@ struct kvcpu_migrate {
 #define KVCPU_IOC_REMOVE _IOW(KVCPU_IOC_MAGIC, 0x16, struct kvcpu_block)
 /* remove all blocks of a request that are not referenced */
 #define KVCPU_IOC_FREE_REQUEST _IOWR(KVCPU_IOC_MAGIC, 0x17, struct kvcpu_free)
-/* queue a move: ENOENT, EBUSY (referenced), EAGAIN (in flight, queue full) */
+/* queue a move: ENOENT, EBUSY (referenced), EAGAIN */
 #define KVCPU_IOC_MIGRATE _IOW(KVCPU_IOC_MAGIC, 0x18, struct kvcpu_migrate)
 
 #endif
