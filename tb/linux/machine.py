@@ -2,10 +2,11 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Self
 
 from tb.linux.backend import Function
 from tb.linux.bridge import Bridge
@@ -14,7 +15,8 @@ from tb.linux.kernel import Kernel
 from tb.run.process import Ended, clean_env, run
 
 MEMORY = "192M"
-LIMIT_S = 900.0
+LIMIT_S = 3600.0
+LOG, OUTCOME = "guest.log", "guest.json"  # in the folder of a run on the RTL
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,17 @@ class Task:
     leaks: bool = False
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The same for another process, which makes it again with `from_settings`."""
+        return {**{name: str(getattr(self, name)) for name in _TASK_TEXTS}, "leaks": self.leaks}
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """What `settings` has said."""
+        module, init, smoke, suite, pattern = (settings[name] for name in _TASK_TEXTS)
+        return cls(Path(module), Path(init), Path(smoke), suite, pattern, settings["leaks"])
+
+    @property
     def parameters(self) -> list[str]:
         """For the kernel's command line; what is not the kernel's own becomes init's environment."""
         given = {"suite": self.suite, "pattern": self.pattern, "module": self.module, "smoke": self.smoke}
@@ -45,6 +58,9 @@ class Task:
             *(f"kv_{name}={value}" for name, value in given.items()),
             *(["kv_leaks=1"] if self.leaks else []),
         ]
+
+
+_TASK_TEXTS = ("module", "init", "smoke", "suite", "pattern")
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,11 @@ class Boot:
     grants: int
     first_access_s: float
     access_s: float
+
+    @classmethod
+    def unknown(cls, log: str) -> Self:
+        """Of a guest of which only the log is left."""
+        return cls(log, "it was ended before it could report", 1, 0.0, 0, 0, 0, 0, 0.0, 0.0)
 
 
 class _Guest(threading.Thread):
