@@ -20,6 +20,7 @@ OUTPUT = "sim_build"
 TOOLS = ("VERILATOR", "CXX")
 REPLAY = ("TRACE", "REQUESTS", "BLOCK_SIZE", "TIME_UNIT")
 DEVICE = ("SEED", "ENTRIES", "LANES", "PORTS", "BACKEND", *TOOLS)
+LAB = ("ONLY", "TRACE", "BLOCK_SIZE", "TIME_UNIT", "CONFIG")
 EVENTS = "EVENTS"  # 1: the run leaves its event log
 
 Values = Mapping[str, str]
@@ -120,6 +121,10 @@ def _mutate(given: Values) -> list[Step]:
     return [Step("tb.mutation", (*options(given, ("COUNT", "SEED")), "--", *words(given.get("ONLY", ""))))]
 
 
+def _formal(given: Values) -> list[Step]:
+    return [Step("tb.formal", (*flag(given, "PLANTED"), "--", *words(given.get("ONLY", ""))))]
+
+
 def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
 
@@ -153,6 +158,8 @@ TARGETS = {
     "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", EVENTS, *TOOLS), _regress),
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
+    "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),
+    "formal": Target(("ONLY", "PLANTED"), _formal),
     "docs": Target((), _docs),
     "exports": Target((), _exports),
     "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
