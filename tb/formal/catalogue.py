@@ -48,7 +48,8 @@ class Proof:
 
     `files` are the sources, with those of the property module. `engine`: "induction" over `depth` cycles, "pdr"
     (unbounded, no depth; `depth` is that of the bounded run where it gives no answer), or "bmc" to `depth`. Premises
-    are looked for to `cover_depth`, in a smaller module when `cover_parameters` says so. `properties` and `assumptions` give the sentence of each, by its label.
+    are looked for to `cover_depth`, in a smaller module when `cover_parameters` says so. `properties` and
+    `assumptions` give the sentence of each, by its label.
     """
 
     name: str
