@@ -93,6 +93,10 @@ def _no_effect(given: Values, *names: str, why: str) -> None:
             raise UsageError(f"{name} has no effect {why}")
 
 
+def _kernel(given: Values) -> list[Step]:
+    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST")),))]
+
+
 def _serve(given: Values) -> list[Step]:
     return [Step("tb.serve", (*options(given, ("SOCKET", *DEVICE)), *flag(given, "FREE_RUN"), *flag(given, EVENTS)))]
 
@@ -149,6 +153,7 @@ def _exports(_given: Values) -> list[Step]:
 TARGETS = {
     "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
+    "kernel": Target(("BACKEND", "TEST"), _kernel),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
     "pytest": Target(("ARGS",), _pytest),

@@ -160,6 +160,7 @@ def test_c2_python_variables_of_the_shell_have_no_effect(checkout: Path) -> None
         ("waves", {"TEST": "x", "SEED": "2"}, ["tb.run run --waves=always --test=x --seed=2"]),
         ("serve", {"SOCKET": "s", "FREE_RUN": "1"}, ["tb.serve --socket=s --free-run"]),
         ("serve", {"FREE_RUN": "0"}, ["tb.serve"]),
+        ("kernel", {"BACKEND": "model", "TEST": "events.*"}, ["tb.linux --backend=model --test=events.*"]),
         ("pytest", {"ARGS": "-k 'a b' tests"}, ["pytest -k a\\ b tests"]),
         ("regress", {"SEEDS": "4", "COVERAGE": "1"}, ["tb.run regress --seeds=4 --coverage"]),
         ("mutate", {"ONLY": "rtl/cmd,rtl/csr", "COUNT": "9"}, ["tb.mutation --count=9 -- rtl/cmd rtl/csr"]),
