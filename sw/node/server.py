@@ -59,6 +59,7 @@ class Server:
         self.node = node
         self.path = path.absolute()
         self._free_run = free_run
+        self._free_again = 0.0  # s, monotonic: a fault in free running pauses it, so that the log is not filled
         self._check = check
         self._wanted = wanted
         self._lock: IO[str] | None = None
@@ -177,16 +178,38 @@ class Server:
             for connection in self._connections.silent_too_long():
                 self._drop(connection)
             await self._turn()
-            if self._free_run and not self.node.ending.now:
-                await self.node.free_run()
-                await self.node.events.collect()
+            if self._runs_free and not self.node.ending.now:
+                if not (await self._kept("free-run", self.node.free_run()) and await self._collect()):
+                    self._free_again = time.monotonic() + WATCH_S
                 self._check()
         while self._tasks:  # each sees that the node is ending
             await self._turn()
 
+    async def _collect(self) -> bool:
+        """Deliver events to clients that read; False: not this time."""
+        return await self._kept("events", self.node.events.collect())
+
+    async def _kept(self, what: str, work: Coroutine[Any, Any, None]) -> bool:
+        """Do work that no request has asked for; whether it ended well. Only a lost audit log ends the node."""
+        try:
+            await work
+        except (DriverError, TransportError):
+            return False  # the next request meets it as well
+        except AuditUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary: clients that have not met it go on
+            failed(self.node, what, error)
+            return False
+        return True
+
+    @property
+    def _runs_free(self) -> bool:
+        """Whether time passes now that no client has asked for."""
+        return self._free_run and time.monotonic() >= self._free_again
+
     def _patience(self) -> float:
         """Seconds to wait for requests."""
-        if self._free_run or any(task.runnable for task in self._tasks):
+        if self._runs_free or any(task.runnable for task in self._tasks):
             return 0
         return THREAD_S if self._tasks else WATCH_S
 
@@ -263,8 +286,7 @@ class Server:
         before = file.failed
         with request.reply_to:
             answered = await answer(self.node, file, request, pause)
-            with suppress(DriverError, TransportError):  # the next request meets it as well
-                await self.node.events.collect()
+            await self._collect()
             self._check()
             _send(answered, request)
         if file.failed > before and file.failed % FAILURES_PER_S == 0:
@@ -284,12 +306,7 @@ class Server:
             self._tasks.append(Task(self._end_work(connection.file)))
 
     async def _end_work(self, file: File) -> None:
-        try:
-            await self.node.end_work(file)
-        except AuditUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - of a client that has gone: the others go on
-            failed(self.node, "close", error)
+        await self._kept("close", self.node.end_work(file))
 
 
 def _send(answered: Answer, request: Request) -> None:

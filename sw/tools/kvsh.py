@@ -16,6 +16,7 @@ from sw.tools.common import Parser, Session, Tool, invoke, main
 
 TOOLS = {tool.name: tool for tool in (m.TOOL for m in (kvctl, llmctl, llminfer, llmstats, graphctl, det, metrics))}
 LEAVE = ("exit", "quit")
+SHELLS = ("bash", "zsh")
 HELP = "help"
 _PROMPT = "kv> "
 
@@ -23,7 +24,17 @@ _PROMPT = "kv> "
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="kvsh", description=__doc__)
     parser.epilog = f"commands: {', '.join(TOOLS)}, help, exit"
+    parser.add_argument(
+        "--completion", choices=SHELLS, help='print the completion of all tools: eval "$(kvsh --completion bash)"'
+    )
     return parser
+
+
+def completion(shell: str) -> str:
+    """A script for a user's shell that completes the commands and options of every tool."""
+    import shtab  # the shell itself does not need it
+
+    return "\n".join(shtab.complete(tool.parser(), shell=shell) for tool in (*TOOLS.values(), TOOL))
 
 
 def _help(session: Session) -> None:
@@ -143,7 +154,10 @@ def interactive(session: Session) -> int:
         status = ended
 
 
-def _execute(_: argparse.Namespace, session: Session) -> int:
+def _execute(options: argparse.Namespace, session: Session) -> int:
+    if options.completion:
+        print(completion(options.completion))
+        return 0
     stdin: TextIO = sys.stdin
     return interactive(session) if stdin.isatty() else run_script(stdin, session)
 

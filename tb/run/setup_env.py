@@ -23,6 +23,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
 MIN_PYTHON = (3, 11)
+NAMED = "KVCPU_MAKE_PYTHON"  # in the environment where the user names the interpreter: `make PYTHON=...`
 NO_NETWORK = (
     "Failed to establish",
     "NewConnectionError",
@@ -76,6 +77,9 @@ os.execv(command, [command, *sys.argv[1:]])
 '''
 
 
+EXTRAS = ("fpga", "docs", "formal", "lab")  # locks that are installed on request
+
+
 class SetupError(Exception):
     """The environment cannot be made; the text is the one line the user reads."""
 
@@ -88,8 +92,25 @@ def lock_digest(lock: Path) -> str:
     return digest.hexdigest()
 
 
-def find_python() -> str:
-    """The first interpreter that is new enough: the one running, else a newer one on PATH."""
+def of_environment(venv: Path) -> Optional[str]:
+    """The interpreter that an environment was made with, if it is still there (pyvenv.cfg of Python 3.11 and newer)."""
+    try:
+        found = re.search(r"^executable *= *(.+)$", (venv / "pyvenv.cfg").read_text(errors="replace"), re.M)
+    except OSError:
+        return None
+    return found.group(1) if found and os.access(found.group(1), os.X_OK) else None
+
+
+def find_python(venv: Path) -> str:
+    """Which interpreter `.venv` is for.
+
+    The one running where the user named it (PYTHON=), else the one that the environment was made with: a call from a
+    shell with another python3 must not renew it under the tools that run. Without either, the first that is new enough:
+    the one running, else a newer one on PATH.
+    """
+    kept = None if NAMED in os.environ else of_environment(venv)
+    if kept:
+        return kept
     if sys.version_info >= MIN_PYTHON:
         return sys.executable
     for minor in range(14, MIN_PYTHON[1] - 1, -1):
@@ -320,18 +341,20 @@ def on_signal(_number: int, _frame: object) -> None:
 
 
 def main(argv: List[str]) -> int:
-    """Command line: `setup_env.py [--fpga] [--docs]`. Returns the exit status."""
+    """Command line: `setup_env.py [--fpga] [--docs] [--formal] [--lab]`. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fpga", action="store_true", help="add the FPGA and formal tools")
+    parser.add_argument("--fpga", action="store_true", help="add the FPGA tools")
     parser.add_argument("--docs", action="store_true", help="add the tools of `make docs` and `make exports`")
+    parser.add_argument("--formal", action="store_true", help="add the tools of `make formal`")
+    parser.add_argument("--lab", action="store_true", help="add the baselines of `make experiments`")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, on_signal)
     try:
-        python = find_python()
-        if python != sys.executable:
+        python = find_python(options.root / ".venv")
+        if os.path.realpath(python) != os.path.realpath(sys.executable):
             return subprocess.call([python, __file__] + argv)
-        set_up(options.root, ["dev"] + ["fpga"] * options.fpga + ["docs"] * options.docs)
+        set_up(options.root, ["dev"] + [name for name in EXTRAS if getattr(options, name)])
     except SetupError as error:
         print("setup: %s" % error, file=sys.stderr)
         return 2

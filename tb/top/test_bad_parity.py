@@ -16,7 +16,7 @@ PLAIN = {BadParity.TAG: 3, BadParity.META: 90}  # bits of SLOT and PRIORITY: not
 
 
 def tag_bits(block_tokens: int) -> int:
-    """Bits of a tag word of kvcpu_rtbd_bank; the last is the parity bit, the last but one VALID."""
+    """Bits of a tag word of kvcpu_rtbd_store; the last is the parity bit, the last but one VALID."""
     offset = block_tokens.bit_length() - 1
     return 1 + 16 + 16 + (32 - offset) + max(1, offset) + 2 + SLOT_BITS + 1
 

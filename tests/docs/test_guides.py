@@ -30,7 +30,7 @@ from tests.docs.guides import Found
 from tests.node.serving import environment
 
 TOOLS = {**kvsh.TOOLS, kvsh.TOOL.name: kvsh.TOOL}
-SETUP = {"help", "setup", "setup-fpga", "clean"}  # targets that run no program of the project
+SETUP = {"help", "setup", "setup-fpga", "setup-formal", "setup-lab", "clean"}  # run no program of the project
 
 
 def expanded(pattern: str) -> list[str]:

@@ -17,17 +17,32 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-def test_old_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_python_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 2))
     monkeypatch.setattr(setup_env.shutil, "which", lambda _name: None)
     with pytest.raises(SetupError, match=r"Python 3\.11 or newer is needed and .* is 3\.9"):
-        setup_env.find_python()
+        setup_env.find_python(tmp_path / ".venv")
 
 
-def test_newer_python_on_the_path_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_newer_python_on_the_path_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 2))
     monkeypatch.setattr(setup_env.shutil, "which", lambda name: "/opt/" + name if name == "python3.12" else None)
-    assert setup_env.find_python() == "/opt/python3.12"
+    assert setup_env.find_python(tmp_path / ".venv") == "/opt/python3.12"
+
+
+def test_environment_keeps_its_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another python3 on PATH does not renew .venv; PYTHON= does, and so does a Python that is gone."""
+    first = script(tmp_path / "python3.12", "exit 0")
+    venv = tmp_path / ".venv"
+    venv.mkdir()
+    (venv / "pyvenv.cfg").write_text(f"home = {tmp_path}\nversion = 3.12.1\nexecutable = {first}\n")
+    monkeypatch.delenv(setup_env.NAMED, raising=False)
+    assert setup_env.find_python(venv) == str(first)
+    monkeypatch.setenv(setup_env.NAMED, "python3")
+    assert setup_env.find_python(venv) == sys.executable
+    monkeypatch.delenv(setup_env.NAMED)
+    first.unlink()
+    assert setup_env.find_python(venv) == sys.executable
 
 
 def test_setup_can_be_read_by_an_old_python() -> None:
@@ -55,7 +70,7 @@ def test_wrong_hash_is_shown(tmp_path: Path) -> None:
 
 
 def test_lock_pins_and_hashes_everything() -> None:
-    for lock in ("dev.txt", "fpga.txt"):
+    for lock in ("dev.txt", "fpga.txt", "docs.txt", "formal.txt"):
         lines = (setup_env.ROOT / "requirements" / lock).read_text().splitlines()
         names = [line for line in lines if line and not line.startswith((" ", "#"))]
         assert names

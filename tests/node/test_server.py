@@ -286,6 +286,26 @@ def test_free_run(tmp_path: Path) -> None:
         assert settled(lambda: client.call("info")["now_ns"] > first + 10**7)
 
 
+@pytest.mark.parametrize("where", ["free_run", "collect"])
+def test_b1_a_defect_between_requests_ends_no_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """It is kept in the audit log once a while, and requests are answered on."""
+    path = tmp_path / "node" / NAME
+    node = model_node(path)
+
+    async def defect() -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(node if where == "free_run" else node.events, where, defect)
+    with in_thread(Server(node, path, free_run=True)), Client(path) as client:
+        time.sleep(0.2)
+        assert client.call("info")["entries"] == 1024
+        entries = [entry for entry in node.system.audit.entries() if entry["operation"] == "node.request"]
+    assert entries[0]["object"] == {"free_run": "free-run", "collect": "events"}[where]
+    assert len(entries) <= 4, "free running pauses after a fault"
+
+
 class Difference(Exception):
     """What a scoreboard raises."""
 

@@ -55,6 +55,30 @@ def test_script(tool: Callable[[Tool], Runner], monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("kvctl pre", "prefetch"),
+        ("kvctl prefetch --k", "--kv"),
+        ("llminfer --temp", "--temperature"),
+        ("det ena", "enable"),
+        ("kvsh --comp", "--completion"),
+    ],
+)
+def test_bash_completes_every_tool(typed: str, expected: str, tmp_path: Path) -> None:
+    """What a user's bash proposes after `eval "$(kvsh --completion bash)"`."""
+    script = r"""
+    eval "$("$0" --completion bash)"
+    COMP_WORDS=($1); COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 )); COMP_LINE=$1; COMP_POINT=${#1}
+    complete -p "${COMP_WORDS[0]}" > /dev/null || exit 1
+    "_shtab_${COMP_WORDS[0]}" "${COMP_WORDS[0]}" "${COMP_WORDS[$COMP_CWORD]}"
+    printf '%s\n' "${COMPREPLY[@]}"
+    """
+    command = ["bash", "--norc", "-c", script, str(ROOT / "bin" / "kvsh"), typed]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(tmp_path), check=False)
+    assert expected in done.stdout.split(), done.stderr
+
+
+@pytest.mark.parametrize(
     ("words", "some"),
     [
         ([], {"kvctl", "llmctl", "help", "exit"}),
