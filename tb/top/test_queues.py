@@ -146,3 +146,47 @@ class test_dropped_events(MoveTest):
                 irq = await self.r.read("IRQ_STATUS")
                 seen = (irq >> bit & 1, irq >> 5 & 1)
                 self.ctx.compare(f"IRQ_STATUS {queue}, overflow: {name}", expected, seen)
+
+
+FIELDS = {  # what device.md 3 and 7 say of each; the current step is 0
+    "BOOST": {"hot": 1, "evictable": 0},
+    "IMEVICT": {"evictable": 1, "hot": 0, "hint": 0},
+    "COOL": {"hot": 0, "evictable": 0},
+    "PREFETCH": {"hint": 1, "evictable": 0, "access_step": 1000},
+    "SHARE": {"prefix": 1, "ref_count": 1},
+    "RELEASE": {"ref_count": 0},
+    "read": {"hint": 0, "evictable": 0, "access_step": 0},
+    "write": {"hint": 0, "evictable": 0, "access_step": 0, "dirty": 1},
+    "LOOKUP touch": {"hint": 0, "evictable": 0, "access_step": 0},
+}
+
+
+@kv_test(timeout_cycles=400_000)
+class test_g3_every_pair_of_commands(DirectoryTest):
+    """Each command and lookup after each other one, on the same block: the fields of the entry are the later one's."""
+
+    async def body(self) -> None:
+        """Tier 3, hints that are far away: nothing moves."""
+        addr = kv(1)
+        for first, second in product(FIELDS, repeat=2):
+            await self.r.insert(addr, tokens=2, tier=3)
+            expected = dict.fromkeys(("hot", "evictable", "hint", "prefix", "dirty", "ref_count", "access_step"), 0)
+            for name in (first, second):
+                await self.does(name, addr)
+                more = name == "SHARE" and expected["ref_count"]
+                expected |= FIELDS[name] | ({"ref_count": 2} if more else {})
+            entry = await self.entry(addr)
+            seen = {name: int(getattr(entry, name)) for name in expected}
+            self.ctx.compare(f"fields after {first} and {second}", expected, seen)
+            while (await self.entry(addr)).ref_count:
+                await self.r.range("RELEASE", addr, 1)
+            await self.status(Status.OK, Command.REMOVE, addr)
+
+    async def does(self, name: str, addr: int) -> None:
+        """The command or the lookup."""
+        if name in ("read", "write"):
+            await self.bench.lookups(0, [addr], int(name == "write"))
+        elif name == "LOOKUP touch":
+            await self.status(Status.OK, Command.LOOKUP, addr, TOUCH=1)
+        else:
+            await self.r.range(name, addr, 1, 1000)
