@@ -105,7 +105,7 @@ def short(label: str) -> str:
 
 def is_property(label: str) -> bool:
     """Whether it is a property of the top module. One of a module inside it helps the proof, as a lemma does."""
-    return label.startswith(f"{INSTANCE}.p_")
+    return label.startswith(f"{INSTANCE}.") and short(label).startswith("p_")
 
 
 def build(proof: Proof, files: Sequence[Path], folder: Path, *, aiger: bool) -> Labels:

@@ -52,13 +52,24 @@ def prove(proof: Proof) -> Result:
 def _prove(proof: Proof, folder: Path) -> dict[str, Any]:
     found = build(proof, sources(proof), folder, aiger=proof.engine == "pdr")
     check_labels(proof, found)
-    reached = solve.covers(folder, proof.cover_depth, proof.timeout_s).reached
+    reached = _reached(proof, folder)
     inside, total = state_in_cone(folder / GRAPH)
     return {
         "properties": _results(proof, found, folder, reached),
-        "assumptions": {name: f"u_fv.c_{name}" not in reached for name in proof.assumptions},
+        "assumptions": {name: f"c_{name}" not in map(short, reached) for name in proof.assumptions},
         "cone": {"state_bits": total, "in_cone": inside},
     }
+
+
+def _reached(proof: Proof, folder: Path) -> Collection[str]:
+    """Cover points that are reached: of the proof's netlist, or of one with `cover_parameters`."""
+    where = folder
+    if proof.cover_parameters:
+        where = folder / "cover"
+        where.mkdir()
+        smaller = replace(proof, parameters={**proof.parameters, **proof.cover_parameters})
+        build(smaller, sources(proof), where, aiger=False)
+    return solve.covers(where, proof.cover_depth, proof.timeout_s).reached
 
 
 def _results(proof: Proof, found: Labels, folder: Path, reached: Collection[str]) -> list[dict[str, Any]]:

@@ -23,6 +23,15 @@ EVENT_LOG = "events.sqlite"
 RECORDINGS_KEPT = 3  # waves of one test and seed
 
 
+def repeat_command(leg: Leg, what: str) -> str:
+    """The command that runs `what` (a leg, or a test with its seed) of a leg again with the same tools."""
+    if leg.repeated_by:
+        return leg.repeated_by
+    tools = {"VERILATOR": leg.top.spec.verilator, "CXX": leg.top.spec.cxx}
+    asked = "".join(f" {name}={shlex.quote(value)}" for name, value in tools.items() if value)
+    return f"make sim TEST={what}{asked}"
+
+
 @dataclass(frozen=True)
 class Job:
     """One test to run: a leg's test with a seed; waves from `waves_from_ps` to `waves_to_ps` when they are set; with
@@ -44,12 +53,7 @@ class Job:
     @property
     def repeat(self) -> str:
         """The command that repeats this run exactly."""
-        if self.leg.repeated_by:
-            return self.leg.repeated_by
-        spec = self.leg.top.spec
-        tools = {"VERILATOR": spec.verilator, "CXX": spec.cxx}
-        asked = "".join(f" {name}={shlex.quote(value)}" for name, value in tools.items() if value)
-        return f"make sim TEST={self.leg.name}.{self.test} SEED={self.seed}{asked}"
+        return repeat_command(self.leg, f"{self.leg.name}.{self.test} SEED={self.seed}")
 
     @property
     def folder(self) -> Path:

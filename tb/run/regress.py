@@ -12,16 +12,17 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tb.run import process
+from tb.run.buckets import buckets, summary
 from tb.run.build import Built, build
 from tb.run.commands import console, say
 from tb.run.errors import CheckError, UsageError
 from tb.run.leg import Job, Outcome, explain, run_built
 from tb.run.manifest import LEVELS, Leg, Manifest
-from tb.run.results import Results
+from tb.run.results import Broken, Results
 from tb.run.selection import keep_failures
 from tb.run.waves import rerun_with_waves
 
-RERUNS_WITH_WAVES = 3  # the first failures tell the story; more would only cost time
+RERUNS_WITH_WAVES = 3  # one failure of each of the largest buckets tells the story; more would only cost time
 
 
 class _Screen:
@@ -100,7 +101,7 @@ def run_legs(legs: list[Leg], *, seeds: int | None, coverage: bool, workers: int
                 try:
                     built = build(replace(leg.spec, coverage=coverage), say, jobs=workers)
                 except CheckError as error:
-                    results.broken[leg.name] = str(error)
+                    results.broken.append(Broken(leg, str(error)))
                     for job in jobs[leg.name]:
                         screen.ended(job.title, False)
                     continue
@@ -112,22 +113,27 @@ def run_legs(legs: list[Leg], *, seeds: int | None, coverage: bool, workers: int
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
-    broken = (job for name in results.broken for job in jobs[name])
+    broken = (job for one in results.broken for job in jobs[one.leg.name])
     keep_failures([*(outcome.job for outcome in results.failed), *broken])
     results.seconds = time.monotonic() - begin
     return results
 
 
 def tell(results: Results) -> None:
-    """Print every failure, and re-run the first few with waves."""
-    for name, text in results.broken.items():
-        say(f"FAILED {name}\n  {text}")
-    for number, outcome in enumerate(results.failed):
+    """Print what failed: one run of each bucket in full, the first few again with waves, then all buckets."""
+    for one in results.broken:
+        say(f"FAILED {one.leg.name}\n  {one.text}")
+    found = buckets(results.failures)
+    outcomes = {outcome.job.title: outcome for outcome in results.failed}
+    firsts = [outcomes[bucket.first.title] for bucket in found if bucket.first.title in outcomes]
+    for number, outcome in enumerate(firsts):
         say(explain(outcome))
         if number < RERUNS_WITH_WAVES:
             waves = rerun_with_waves(outcome, replace(outcome.job.leg.spec, coverage=results.coverage), say)
             if waves is not None:
                 results.waves[outcome.job.title] = waves
+    if found:
+        say(summary(found))
 
 
 def regress(
@@ -147,7 +153,7 @@ def regress(
     results = run_legs(legs, seeds=seeds, coverage=coverage, workers=workers or os.cpu_count() or 1, events=events)
     tell(results)
     passed, failed = results.counts
-    report = write_reports(results, {"level": level, "quick": quick, "seeds": seeds, "coverage": coverage})
+    report = write_reports(results, {"level": level, "quick": quick, "seeds": seeds, "coverage": coverage}, say)
     if coverage:
         percent = report.data["code_coverage"].items()
         say("code coverage: " + (", ".join(f"{kind} {value} %" for kind, value in percent) or "none"))
