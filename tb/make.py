@@ -121,6 +121,10 @@ def _mutate(given: Values) -> list[Step]:
     return [Step("tb.mutation", (*options(given, ("COUNT", "SEED")), "--", *words(given.get("ONLY", ""))))]
 
 
+def _defects(given: Values) -> list[Step]:
+    return [Step("tb.defects", (*flag(given, "ASSERTIONS"), "--", *words(given.get("ONLY", ""))))]
+
+
 def _formal(given: Values) -> list[Step]:
     return [Step("tb.formal", (*flag(given, "PLANTED"), "--", *words(given.get("ONLY", ""))))]
 
@@ -163,7 +167,7 @@ TARGETS = {
     "docs": Target((), _docs),
     "exports": Target((), _exports),
     "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
-    "defects": Target(("ONLY",), lambda given: [Step("tb.defects", ("--", *words(given.get("ONLY", ""))))]),
+    "defects": Target(("ONLY", "ASSERTIONS"), _defects),
     "mutate": Target(("ONLY", "COUNT", "SEED"), _mutate),
     "list": Target((), lambda given: _testbench(given, "list")),
     "doctor": Target((), lambda given: _testbench(given, "doctor")),

@@ -165,6 +165,7 @@ def test_c2_python_variables_of_the_shell_have_no_effect(checkout: Path) -> None
         ("regress", {"SEEDS": "4", "COVERAGE": "1"}, ["tb.run regress --seeds=4 --coverage"]),
         ("mutate", {"ONLY": "rtl/cmd,rtl/csr", "COUNT": "9"}, ["tb.mutation --count=9 -- rtl/cmd rtl/csr"]),
         ("defects", {"ONLY": "-x y"}, ["tb.defects -- -x y"]),
+        ("defects", {"ASSERTIONS": "1", "ONLY": "kvcpu_fifo.x"}, ["tb.defects --assertions -- kvcpu_fifo.x"]),
         ("fpga-check", {"ONLY": "lint,u250"}, ["fpga.flow --only=lint,u250"]),
         ("regs", {}, ["sw.regs.generate", "sw.uapi generate", "tb.events.generate", "tb.where"]),
     ],
