@@ -8,7 +8,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -25,7 +25,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster sim experiments serve llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster sim experiments serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -72,6 +72,11 @@ serve: setup ## keep a simulation of the RTL open for kvctl, the shell and C pro
 ##   BACKEND=model   the device model instead of the RTL
 ##   EVENTS=1        leave the event log (events.sqlite) next to sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
+	@$(PY) -m tb.make $@
+
+kernel: setup ## boot Linux, with the real driver, on the device, and run the tests of the guest (docs/linux.md)
+##   BACKEND=model   on the device model instead of the RTL
+##   TEST=<pattern>  a suite, or a pattern over <suite>.<test>; list: their names
 	@$(PY) -m tb.make $@
 
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
@@ -139,8 +144,9 @@ waves: setup ## run one test with waves from time 0
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
-defects: setup ## plant each known defect in a copy and see that its test detects it (an hour or two)
+defects: setup ## plant each known defect in a copy and see that its test detects it (several hours)
 ##   ONLY=<ids>      these only
+##   ASSERTIONS=1    make each assertion of the RTL fire instead; ONLY=<module>.<assertion>
 	@$(PY) -m tb.make $@
 
 mutate: setup ## mutate the RTL by the hundred and see the quick legs notice (an hour or more)

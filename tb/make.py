@@ -93,6 +93,10 @@ def _no_effect(given: Values, *names: str, why: str) -> None:
             raise UsageError(f"{name} has no effect {why}")
 
 
+def _kernel(given: Values) -> list[Step]:
+    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST")),))]
+
+
 def _serve(given: Values) -> list[Step]:
     return [Step("tb.serve", (*options(given, ("SOCKET", *DEVICE)), *flag(given, "FREE_RUN"), *flag(given, EVENTS)))]
 
@@ -117,6 +121,10 @@ def _pytest(given: Values) -> list[Step]:
 
 def _mutate(given: Values) -> list[Step]:
     return [Step("tb.mutation", (*options(given, ("COUNT", "SEED")), "--", *words(given.get("ONLY", ""))))]
+
+
+def _defects(given: Values) -> list[Step]:
+    return [Step("tb.defects", (*flag(given, "ASSERTIONS"), "--", *words(given.get("ONLY", ""))))]
 
 
 def _formal(given: Values) -> list[Step]:
@@ -147,6 +155,7 @@ def _exports(_given: Values) -> list[Step]:
 TARGETS = {
     "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
+    "kernel": Target(("BACKEND", "TEST"), _kernel),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
     "pytest": Target(("ARGS",), _pytest),
@@ -160,7 +169,7 @@ TARGETS = {
     "docs": Target((), _docs),
     "exports": Target((), _exports),
     "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
-    "defects": Target(("ONLY",), lambda given: [Step("tb.defects", ("--", *words(given.get("ONLY", ""))))]),
+    "defects": Target(("ONLY", "ASSERTIONS"), _defects),
     "mutate": Target(("ONLY", "COUNT", "SEED"), _mutate),
     "list": Target((), lambda given: _testbench(given, "list")),
     "doctor": Target((), lambda given: _testbench(given, "doctor")),

@@ -48,7 +48,8 @@ class Proof:
 
     `files` are the sources, with those of the property module. `engine`: "induction" over `depth` cycles, "pdr"
     (unbounded, no depth; `depth` is that of the bounded run where it gives no answer), or "bmc" to `depth`. Premises
-    are looked for to `cover_depth`. `properties` and `assumptions` give the sentence of each, by its label.
+    are looked for to `cover_depth`, in a smaller module when `cover_parameters` says so. `properties` and
+    `assumptions` give the sentence of each, by its label.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Proof:
     assumptions: Mapping[str, str]
     planted: tuple[Planted, ...]
     parameters: Mapping[str, int] = field(default_factory=dict)
+    cover_parameters: Mapping[str, int] = field(default_factory=dict)
     timeout_s: int = 600
 
 
@@ -99,6 +101,17 @@ def _checked(proof: Proof) -> Proof:
     return proof
 
 
+def _with_like(row: Mapping[str, Any], before: Sequence[Mapping[str, Any]], where: str) -> Mapping[str, Any]:
+    """A row with `like`: what it does not say itself is as in that earlier row, but for the planted defects."""
+    if "like" not in row:
+        return row
+    for other in before:
+        if other.get("name") == row["like"]:
+            base = {key: value for key, value in other.items() if key != "planted"}
+            return base | {key: value for key, value in row.items() if key != "like"}
+    raise CheckError(f"{where}: proof {row.get('name', '')} is like {row['like']}, which is not before it")
+
+
 def load(path: Path = CATALOGUE) -> list[Proof]:
     """All proofs, in their order. Raises CheckError for a malformed catalogue."""
     try:
@@ -106,7 +119,8 @@ def load(path: Path = CATALOGUE) -> list[Proof]:
     except tomllib.TOMLDecodeError as error:
         raise CheckError(f"{path.name}: {error}") from None
     proofs: list[Proof] = []
-    for number, row in enumerate(rows, 1):
+    for number, written in enumerate(rows, 1):
+        row = _with_like(written, rows[: number - 1], path.name)
         where = f"{path.name}: proof {row.get('name', number)}"
         planted = [_read(Planted, defect, f"{where}: a planted defect") for defect in row.get("planted", [])]
         proofs.append(_checked(_read(Proof, {"assumptions": {}, **row, "planted": planted}, where)))

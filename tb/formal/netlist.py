@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tb.formal.catalogue import Proof
 from tb.run import yosys
@@ -17,7 +15,6 @@ from tb.run.sources import expand
 
 SMT = "design.smt2"
 AIGER = "design.aig"
-AIGER_MAP = "design.ywmap"
 GRAPH = "design.json"
 INSTANCE = "u_fv"  # of the property module in its module
 RESET = "a_reset"  # the assumption that every property module has
@@ -81,7 +78,7 @@ def script(proof: Proof, files: Sequence[Path], *, aiger: bool) -> list[str]:
             "setundef -anyseq",
             "aigmap",
             "opt_clean",
-            f"write_aiger -I -B -zinit -no-startoffset -ywmap {AIGER_MAP} {AIGER}",
+            f"write_aiger -I -B -zinit -no-startoffset {AIGER}",
         ]
     return commands
 
@@ -92,12 +89,6 @@ def labels(text: str) -> Labels:
     return Labels(*(tuple(name for kind, name in found if kind == wanted) for wanted in ("assert", "assume", "cover")))
 
 
-def aiger_outputs(text: str) -> list[str]:
-    """Labels of the asserts of an AIGER netlist, in the order of its outputs."""
-    rows: list[dict[str, Any]] = json.loads(text)["asserts"]
-    return [".".join(part.lstrip("\\") for part in row["path"]) for row in rows]
-
-
 def short(label: str) -> str:
     """The label without its instance."""
     return label.rsplit(".", 1)[-1]
@@ -105,7 +96,7 @@ def short(label: str) -> str:
 
 def is_property(label: str) -> bool:
     """Whether it is a property of the top module. One of a module inside it helps the proof, as a lemma does."""
-    return label.startswith(f"{INSTANCE}.p_")
+    return label.startswith(f"{INSTANCE}.") and short(label).startswith("p_")
 
 
 def build(proof: Proof, files: Sequence[Path], folder: Path, *, aiger: bool) -> Labels:

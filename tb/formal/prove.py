@@ -12,10 +12,8 @@ from tb.formal import solve
 from tb.formal.catalogue import Planted, Proof
 from tb.formal.cone import state_in_cone
 from tb.formal.netlist import (
-    AIGER_MAP,
     GRAPH,
     Labels,
-    aiger_outputs,
     build,
     check_labels,
     inputs,
@@ -52,13 +50,24 @@ def prove(proof: Proof) -> Result:
 def _prove(proof: Proof, folder: Path) -> dict[str, Any]:
     found = build(proof, sources(proof), folder, aiger=proof.engine == "pdr")
     check_labels(proof, found)
-    reached = solve.covers(folder, proof.cover_depth, proof.timeout_s).reached
+    reached = _reached(proof, folder)
     inside, total = state_in_cone(folder / GRAPH)
     return {
         "properties": _results(proof, found, folder, reached),
-        "assumptions": {name: f"u_fv.c_{name}" not in reached for name in proof.assumptions},
+        "assumptions": {name: f"c_{name}" not in map(short, reached) for name in proof.assumptions},
         "cone": {"state_bits": total, "in_cone": inside},
     }
+
+
+def _reached(proof: Proof, folder: Path) -> Collection[str]:
+    """Cover points that are reached: of the proof's netlist, or of one with `cover_parameters`."""
+    where = folder
+    if proof.cover_parameters:
+        where = folder / "cover"
+        where.mkdir()
+        smaller = replace(proof, parameters={**proof.parameters, **proof.cover_parameters})
+        build(smaller, sources(proof), where, aiger=False)
+    return solve.covers(where, proof.cover_depth, proof.timeout_s).reached
 
 
 def _results(proof: Proof, found: Labels, folder: Path, reached: Collection[str]) -> list[dict[str, Any]]:
@@ -95,10 +104,8 @@ def _unbounded(proof: Proof, found: Labels, folder: Path) -> tuple[Collection[st
     if proof.engine == "bmc":
         return (), 0.0
     if proof.engine == "pdr":
-        outputs = aiger_outputs((folder / AIGER_MAP).read_text())
-        if sorted(outputs) != sorted(found.asserts):
-            raise CheckError(f"{proof.name}: the two netlists do not state the same properties")
-        return solve.reachability(folder, outputs, proof.timeout_s)
+        status, seconds = solve.reachability(folder, proof.timeout_s)
+        return found.asserts if status == solve.PASSED else (), seconds
     base = solve.bounded(folder, proof.depth, proof.timeout_s)
     if base.status != solve.PASSED:
         return (), base.seconds
