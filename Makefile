@@ -77,6 +77,7 @@ serve: setup ## keep a simulation of the RTL open for kvctl, the shell and C pro
 kernel: setup ## boot Linux, with the real driver, on the device, and run the tests of the guest (docs/linux.md)
 ##   BACKEND=model   on the device model instead of the RTL
 ##   TEST=<pattern>  a suite, or a pattern over <suite>.<test>; list: their names
+##   SEED=<n>        seed of the run on the RTL (default 1)
 	@$(PY) -m tb.make $@
 
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
