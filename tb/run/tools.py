@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -32,6 +32,11 @@ class Verilator:
     command: Path
     root: Path
     version: str
+
+    @property
+    def resolved(self) -> "Verilator":
+        """The same without links: checkouts with a common environment compile the same objects with it."""
+        return replace(self, command=self.command.resolve(), root=self.root.resolve())
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tb.run.objects import ObjectStore, prune
+from tb.run.tools import Verilator
 
 SETTINGS = ["g++ 12", "-O2"]
 
@@ -103,3 +104,16 @@ def test_prune_removes_the_oldest(tmp_path: Path) -> None:
         os.utime(path, (1000 - age, 1000 - age))
     prune(tmp_path, 250)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.o", "1.o"]
+
+
+def test_checkouts_with_a_common_environment_share_objects(tmp_path: Path) -> None:
+    (tmp_path / "env").mkdir()
+    found = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        link = tmp_path / name / ".venv"
+        link.symlink_to(tmp_path / "env")
+        found.append(Verilator(link / "bin/verilator", link / "lib/verilator", "Verilator 5.048"))
+    assert found[0] != found[1]
+    assert found[0].resolved == found[1].resolved
+    assert found[0].resolved.command == tmp_path / "env/bin/verilator"
