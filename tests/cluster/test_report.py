@@ -1,7 +1,6 @@
 """The report of a regression over a cluster is that of a local one, with the real testbench on a small design."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,17 +30,28 @@ def cleaned(value: Any) -> Any:
     return [cleaned(one) for one in value] if isinstance(value, list) else value
 
 
-def report(engine: Engine, legs: list[Leg], folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """regress.json of a run."""
+def redirect(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run leave everything in a folder."""
     monkeypatch.setattr("tb.run.report.REPORT", folder / "report")
     monkeypatch.setattr("tb.run.history.HISTORY", folder / "history")
     monkeypatch.setattr("tb.run.report._judge_plan", lambda _staged: ("", True, None))
     monkeypatch.setattr("tb.run.leg.RUNS", folder / "run")
-    results = run_legs(legs, engine, seeds=1, coverage=False)
-    tell(results, engine)
-    write_reports(results, {}, print)
+
+
+def report(engine: Engine, legs: list[Leg], folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """regress.json of a run."""
+    redirect(folder, monkeypatch)
+    write_reports(run_legs(legs, engine, seeds=1, coverage=False), {}, print)
     data: dict[str, Any] = json.loads((folder / "report/regress.json").read_text().replace(str(folder), "FOLDER"))
     return data
+
+
+def with_objects(cluster: LocalCluster) -> LocalCluster:
+    """A cluster that takes compiled objects from this checkout, so that nothing is compiled twice."""
+    objects = cluster.cache / "kvcpu/cluster/objects"
+    objects.parent.mkdir(parents=True)
+    objects.symlink_to(CACHE / "objects")
+    return cluster
 
 
 @pytest.mark.slow
@@ -53,23 +63,31 @@ def test_the_report_is_that_of_a_local_run(
     top = replace(good.top, spec=replace(good.top.spec, parameters={"NoSuchParameter": 1}))
     legs = [good, bad, replace(good, name="broken", top=top)]
     here = report(Local(2), legs, tmp_path / "local", monkeypatch)
-    cluster = new_cluster(2)
-    objects = cluster.cache / "kvcpu/cluster/objects"
-    objects.parent.mkdir(parents=True)
-    objects.symlink_to(CACHE / "objects")  # so that nothing is compiled twice
-    begin = time.monotonic()
-    with connected(cluster.address) as engine:
+    with connected(with_objects(new_cluster(2)).address) as engine:
         there = report(engine, legs, tmp_path / "cluster", monkeypatch)
-    print(f"cluster: {time.monotonic() - begin:.0f} s")
     assert cleaned(there) == cleaned(here)
     assert (there["passed"], there["failed"]) == (2, 3)
     assert [len(data["buckets"]) for data in (here, there)] == [3, 3]
-    for data in (here, there):
-        waves = {row["test"]: row["waves"] for row in data["rows"] if row["waves"]}
-        assert waves.keys() == {"rtl_error", "logs_error"}
     files = [
         {path.relative_to(tmp_path / name / "run") for path in (tmp_path / name / "run").rglob("*") if path.is_file()}
         for name in ("local", "cluster")
     ]
     assert files[0] == files[1]
-    assert not [path for path in (tmp_path / "cluster/run").rglob("sim.log") if str(cluster.cache) in path.read_text()]
+    assert not [
+        path for path in (tmp_path / "cluster/run").rglob("sim.log") if str(tmp_path / "cache") in path.read_text()
+    ]
+
+
+@pytest.mark.slow
+def test_waves_of_a_failure_come_back(
+    new_cluster: Callable[..., LocalCluster], manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redirect(tmp_path, monkeypatch)
+    leg = replace(manifest.leg("counter"), module=PLANTED, tests=("rtl_error",))
+    with connected(with_objects(new_cluster(1)).address) as engine:
+        results = run_legs([leg], engine, seeds=1, coverage=False)
+        tell(results, engine)
+    (waves,) = results.waves.values()
+    assert waves.parent == tmp_path / "run/counter/rtl_error/seed1-waves/1"
+    assert waves.stat().st_size > 0
+    assert waves.with_suffix(".gtkw").exists()
