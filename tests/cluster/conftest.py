@@ -36,6 +36,7 @@ class LocalCluster:
             self.address = f"{self.scheme}://127.0.0.1:{server.getsockname()[1]}"
         port = self.address.rpartition(":")[2]
         self.scheduler = self._start("scheduler", "--host", f"{self.scheme}://127.0.0.1", "--port", port)
+        wait_for(lambda: _listens(int(port)))
 
     @property
     def cache(self) -> Path:
@@ -57,6 +58,14 @@ class LocalCluster:
         for process in [*self.workers, self.scheduler]:
             process.send_signal(signal.SIGKILL)
             process.wait()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture

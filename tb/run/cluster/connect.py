@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,8 +66,9 @@ def _connect(address: str) -> Any:
 
     Raises UsageError.
     """
-    for name in ("distributed", "asyncio"):  # what matters is reported in one line here
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    for name in list(logging.root.manager.loggerDict):  # what matters is reported in one line here
+        if name.startswith(("distributed", "asyncio")):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     why = "what answers is another program"
     try:
         who = asyncio.run(_who_in_time(address))
@@ -77,7 +79,8 @@ def _connect(address: str) -> Any:
         why = f"no answer in {ANSWER_S} s"
     except (OSError, ValueError, TypeError, RuntimeError) as error:  # refused, no such host or scheme, certificates
         cause = error.__cause__ or error
-        why = (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
+        text = re.sub(r"^in <.*?>: (\w+: )?", "", str(cause).strip())  # Dask's own object, of no use here
+        why = (text.splitlines() or [type(cause).__name__])[0][:200]
     except Exception:  # noqa: BLE001 - reading what is no message of Dask can end in any way
         pass
     raise UsageError(f"SCHEDULER={address}: no Dask scheduler answers there ({why})")
