@@ -32,7 +32,8 @@ UNUSED = (
     "tools/perf",
     "tools/testing",
 )
-"""Folders whose C files are not unpacked; their Kconfig and Makefiles are."""
+LEFT_OUT = tuple(f"*/{name}/*.{kind}" for name in UNUSED for kind in ("c", "rst"))
+"""What is not unpacked: C files of UNUSED; headers, Kconfig and Makefiles of all folders are needed."""
 BUILD_LIMIT_S = 3600.0
 Say = Callable[[str], None]
 
@@ -65,7 +66,7 @@ def _digest() -> str:
     with KERNEL_SOURCE.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
     compiler = subprocess.run(["gcc", "--version"], capture_output=True, check=True, env=clean_env()).stdout
-    for part in (CONFIG.read_bytes(), compiler, str(STORE).encode(), repr(UNUSED).encode()):
+    for part in (CONFIG.read_bytes(), compiler, str(STORE).encode(), repr(LEFT_OUT).encode()):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()[:16]
 
@@ -100,7 +101,7 @@ def kernel(say: Say) -> Kernel:
 def _unpack(folder: Path) -> None:
     source = folder / "source"
     source.mkdir(parents=True)
-    left_out = [f"--exclude=*/{name}/*.{kind}" for name in UNUSED for kind in ("c", "h", "rst", "dts")]
+    left_out = [f"--exclude={pattern}" for pattern in LEFT_OUT]
     _step(folder, ["tar", "xJf", str(KERNEL_SOURCE), "-C", str(source), "--strip-components=1", *left_out])
 
 
