@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tb.lab import baselines
+from tb.lab import baselines, hepc
 from tb.lab.settings import Table
 from tb.lab.stream import Outcome, Stream
 
@@ -16,7 +16,10 @@ Say = Callable[[str], None]
 
 def units(settings: Table) -> int:
     """How often `run` says what it does."""
-    return len(settings["device"]["capacities"]) * (len(baselines.NAMES) + 1)
+    layers = settings["policy"]["layers"]
+    own = 0 if "weights" in settings["policy"] else len(hepc.TUNED) * settings["search"]["budget"]
+    both = [layer for layer in layers if layer not in hepc.ALIKE]
+    return len(settings["device"]["capacities"]) * (len(baselines.NAMES) + 1 + own + len(layers) + len(both) + 2)
 
 
 def run(settings: Table, stream: Stream, say: Say) -> dict[str, Any]:
@@ -43,8 +46,26 @@ def described(stream: Stream) -> dict[str, Any]:
 
 
 def _at(settings: Table, stream: Stream, capacity: int, say: Say) -> dict[str, Any]:
-    outcomes = baselines.run_all(stream, capacity, say)
-    return halves(stream, outcomes, settings["device"]["block_bytes"])
+    bytes_of = settings["device"]["block_bytes"]
+    classic = baselines.run_all(stream, capacity, say)
+    searched = {name: hepc.search(settings, stream, capacity, name, say) for name in hepc.TUNED}
+    bench = hepc.Bench(settings, stream, capacity)
+    engines: dict[str, dict[str, Outcome]] = {}
+    for engine in ("healthy", "loaded"):
+        say(f"{stream.name} {capacity:,}: lru with prefetch, {engine}")
+        classic["lru_prefetch" if engine == "healthy" else "lru_prefetch_loaded"] = bench.lru_prefetch(engine)
+        engines[engine] = {}
+        for name in settings["policy"]["layers"]:
+            if name in hepc.ALIKE and engine == "loaded":
+                engines[engine][name] = engines["healthy"][name]
+                continue
+            say(f"{stream.name} {capacity:,}: hepc {name}, {engine}")
+            engines[engine][name] = bench.run(hepc.LAYERS[name], engine, searched[hepc.tuned_as(name)][0])
+    result = halves(stream, classic, bytes_of)
+    for half, policies in result.items():
+        for engine, key in (("healthy", "hepc"), ("loaded", "hepc_loaded")):
+            policies[key] = halves(stream, engines[engine], bytes_of)[half]
+    return {**result, "search": {name: found for name, (_, found) in searched.items()}}
 
 
 def halves(stream: Stream, outcomes: Mapping[str, Outcome], block_bytes: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tb.lab.results import HALVES, Record, rows
+from tb.lab.results import HALVES, Record, flat, rows
 from tb.run.page import pages
 from tb.run.provenance import shown_commit
 
@@ -47,7 +47,7 @@ def _plot(trace: Record, half: str) -> str:
     """Hits by policy, one plot for each capacity next to the other, as SVG."""
     # text stays text, and names inside the SVG do not change from run to run
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lab", "font.size": 9.0, "axes.axisbelow": True}):
-        points = {capacity: point[half] for capacity, point in trace["capacities"].items()}
+        points = {capacity: flat(point[half]) for capacity, point in trace["capacities"].items()}
         count = len(next(iter(points.values())))
         figure = Figure(figsize=(8.6, 0.6 + 0.2 * count), layout="constrained")
         axes = figure.subplots(1, len(points), sharey=True, squeeze=False)[0]

@@ -251,7 +251,8 @@ class test_reserve_meets_starts(MeetingTest):
     async def back(self, addr: int, tier: int, **reserve: int) -> None:
         """The block is in that tier again and may move."""
         await self.r.wait_idle()
-        await self.r.write(**reserve)
+        if reserve:
+            await self.r.write(**reserve)
         if (await self.r.lookup(addr)).tier != tier:
             await self.r.command(Command.MIGRATE, addr, TIER=tier)
             await self.r.wait_idle()

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tb.lab.cli import main
+from tb.lab.hepc import LAYERS
 
 needs_library = pytest.mark.skipif(
     find_spec("libcachesim") is None, reason="libCacheSim is installed on request: make setup-lab"
 )
-SMALL = "[traces]\nrequests = 200\n[device]\ncapacities = [512, 1024]\n"
+SMALL = "[traces]\nrequests = 120\n[device]\ncapacities = [256, 1024]\n[search]\nbudget = 2\n"
 
 
 @pytest.mark.parametrize(
@@ -50,12 +51,16 @@ def test_an_experiment_leaves_its_results_and_a_page(tmp_path: Path) -> None:
     results = json.loads((tmp_path / "out" / "eviction.json").read_text())
     assert [trace["name"] for trace in results["traces"]] == ["chat", "agents"]
     for trace in results["traces"]:
-        assert trace["capacities"].keys() == {"512", "1024"}
+        assert trace["capacities"].keys() == {"256", "1024"}
         for point in trace["capacities"].values():
-            assert point["whole"].keys() == point["second_half"].keys() >= {"lru", "optimum"}
+            assert point["whole"].keys() == point["second_half"].keys() >= {"lru", "optimum", "hepc", "hepc_loaded"}
             assert point["whole"]["lru"]["references"] == trace["references"]
+            assert point["whole"]["hepc"].keys() == LAYERS.keys()
+            assert {search["budget"] for search in point["search"].values()} == {2}
+            for layer in point["whole"]["hepc"].values():
+                kinds = ("retention_hits", "prefetch_hits", "prefix_hits", "bytes_moved")
+                assert all(layer[kind] >= 0 for kind in kinds)
     page = (tmp_path / "out" / "eviction.html").read_text()
     assert page.count("<svg") == 4
-    assert "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
-        "http://creativecommons.org", ""
-    )
+    assert "src=" not in page
+    assert 'href="http' not in page
