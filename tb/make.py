@@ -102,8 +102,10 @@ def _serve(given: Values) -> list[Step]:
 
 
 def _regress(given: Values) -> list[Step]:
+    if "SCHEDULER" in given:
+        _no_effect(given, "WORKERS", why="with SCHEDULER: the cluster's workers decide")
     flags = (*flag(given, "COVERAGE"), *flag(given, EVENTS))
-    return _testbench(given, "regress", *options(given, ("SEEDS", "LEVEL", "WORKERS")), *flags)
+    return _testbench(given, "regress", *options(given, ("SEEDS", "LEVEL", "WORKERS", "SCHEDULER")), *flags)
 
 
 def _waves(given: Values) -> list[Step]:
@@ -159,7 +161,7 @@ TARGETS = {
     "pytest": Target(("ARGS",), _pytest),
     "lint": Target(TOOLS, lambda given: _testbench(given, "check", "--only=lint")),
     "regs": Target((), _regs),
-    "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", EVENTS, *TOOLS), _regress),
+    "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", "SCHEDULER", EVENTS, *TOOLS), _regress),
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
     "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),
