@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tb.formal.catalogue import Proof
 from tb.run import yosys
@@ -17,7 +15,6 @@ from tb.run.sources import expand
 
 SMT = "design.smt2"
 AIGER = "design.aig"
-AIGER_MAP = "design.ywmap"
 GRAPH = "design.json"
 INSTANCE = "u_fv"  # of the property module in its module
 RESET = "a_reset"  # the assumption that every property module has
@@ -81,7 +78,7 @@ def script(proof: Proof, files: Sequence[Path], *, aiger: bool) -> list[str]:
             "setundef -anyseq",
             "aigmap",
             "opt_clean",
-            f"write_aiger -I -B -zinit -no-startoffset -ywmap {AIGER_MAP} {AIGER}",
+            f"write_aiger -I -B -zinit -no-startoffset {AIGER}",
         ]
     return commands
 
@@ -90,12 +87,6 @@ def labels(text: str) -> Labels:
     """The statements that an SMT-LIB netlist has."""
     found = re.findall(r"^; yosys-smt2-(assert|assume|cover) \d+ (\S+)", text, re.M)
     return Labels(*(tuple(name for kind, name in found if kind == wanted) for wanted in ("assert", "assume", "cover")))
-
-
-def aiger_outputs(text: str) -> list[str]:
-    """Labels of the asserts of an AIGER netlist, in the order of its outputs."""
-    rows: list[dict[str, Any]] = json.loads(text)["asserts"]
-    return [".".join(part.lstrip("\\") for part in row["path"]) for row in rows]
 
 
 def short(label: str) -> str:

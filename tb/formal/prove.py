@@ -12,10 +12,8 @@ from tb.formal import solve
 from tb.formal.catalogue import Planted, Proof
 from tb.formal.cone import state_in_cone
 from tb.formal.netlist import (
-    AIGER_MAP,
     GRAPH,
     Labels,
-    aiger_outputs,
     build,
     check_labels,
     inputs,
@@ -106,10 +104,8 @@ def _unbounded(proof: Proof, found: Labels, folder: Path) -> tuple[Collection[st
     if proof.engine == "bmc":
         return (), 0.0
     if proof.engine == "pdr":
-        outputs = aiger_outputs((folder / AIGER_MAP).read_text())
-        if sorted(outputs) != sorted(found.asserts):
-            raise CheckError(f"{proof.name}: the two netlists do not state the same properties")
-        return solve.reachability(folder, outputs, proof.timeout_s)
+        status, seconds = solve.reachability(folder, proof.timeout_s)
+        return found.asserts if status == solve.PASSED else (), seconds
     base = solve.bounded(folder, proof.depth, proof.timeout_s)
     if base.status != solve.PASSED:
         return (), base.seconds

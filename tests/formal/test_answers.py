@@ -15,7 +15,7 @@ from tb.formal import __main__ as command
 from tb.formal import prove, report, solve
 from tb.formal.catalogue import load
 from tb.formal.cone import state_in_cone
-from tb.formal.netlist import aiger_outputs, labels
+from tb.formal.netlist import labels
 from tb.formal.report import Outcome
 from tb.formal.solve import FAILED, PASSED, UNKNOWN, Answer, parsed, pdr_answer
 from tb.run.kept import Result
@@ -73,10 +73,6 @@ def test_labels_of_the_netlists() -> None:
     text = "; yosys-smt2-assert 0 u_fv.p_level\n; yosys-smt2-assume 0 u_fv.a_reset\n; yosys-smt2-cover 0 u_fv.c_level\n"
     found = labels(text)
     assert (found.asserts, found.assumes, found.covers) == (("u_fv.p_level",), ("u_fv.a_reset",), ("u_fv.c_level",))
-    assert aiger_outputs('{"asserts": [{"path": ["\\\\u_fv", "\\\\p_b"]}, {"path": ["\\\\u_fv.p_a"]}]}') == [
-        "u_fv.p_b",
-        "u_fv.p_a",
-    ]
 
 
 def test_the_cone_of_influence(tmp_path: Path) -> None:
