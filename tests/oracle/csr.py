@@ -123,7 +123,7 @@ def write(state: State, offset: int, value: int) -> State:
     elif name == "IRQ_STATUS":
         state.irq_status &= ~value  # "write 1 to clear"
     elif name == "PARITY_INFO":
-        state.parity_index = None if value & 1 else state.parity_index
+        state.parity_latched = state.parity_latched and not value & 1
     elif name == "DMA_ERROR_INFO":
         pass  # no AXI error reaches the oracle's device
     elif name == "THRESHOLDS":

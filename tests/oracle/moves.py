@@ -113,12 +113,13 @@ def match(
     ends = []
     for item, gone in zip(items, cancelled, strict=True):
         mine = [one for one in seen if one.address == kv_address(item.key) and (one.status == CANCELLED) == gone]
-        if mine:
-            seen.remove(mine[0])
-            check_completion(item, mine[0])
-            ends.append((mine[0].status, mine[0].target))
+        fitting = [one for one in mine if completion_fault(item, one) is None]
+        if fitting:  # of two generations of one address they are alike, or only one fits
+            seen.remove(fitting[0])
+            ends.append((fitting[0].status, fitting[0].target))
         elif len(items) <= QUEUE_DEPTH:
-            raise Illegal(f"{item} should end {'CANCELLED' if gone else 'OK or NO_SLOT'}: completions left {seen}")
+            faults = [completion_fault(item, one) for one in mine]
+            raise Illegal(f"{item} should end {'CANCELLED' if gone else 'OK or NO_SLOT'}: {faults} of {seen}")
         elif gone:
             ends.append((CANCELLED, 0))
         else:  # its completion was dropped: where the block is tells how it ended
@@ -130,18 +131,19 @@ def match(
     return ends
 
 
-def check_completion(item: Item, seen: Seen) -> None:
-    """{from, to} of a completion; `to` without a reserved slot as docs/decisions.md has it."""
+def completion_fault(item: Item, seen: Seen) -> str | None:
+    """What is wrong with a completion of this item; `to` without a reserved slot is as docs/decisions.md has it."""
     if seen.status not in (OK, CANCELLED, NO_SLOT):
-        raise Illegal(f"{seen}: nothing wrote to the block and no AXI error came")
+        return f"status {seen.status}, but nothing wrote to the block and no AXI error came"
     if seen.source != item.source:
-        raise Illegal(f"{seen}: the item was made in tier {item.source}")
+        return f"the item was made in tier {item.source}"
     if item.target is not None and seen.target != item.target:
-        raise Illegal(f"{seen}: the item's own target is tier {item.target}")
+        return f"the item's own target is tier {item.target}"
     if item.target is None and seen.status != OK and seen.target != item.source:
-        raise Illegal(f"{seen}: no target was reserved, so `to` is `from`")
+        return "no target was reserved, so `to` is `from`"
     if item.target is None and seen.status == OK and seen.target <= item.source:
-        raise Illegal(f"{seen}: an eviction moves to a slower tier")
+        return "an eviction moves to a slower tier"
+    return None
 
 
 def explain(state: State, evictions: list[Item], prefetches: list[Item], ends: list[tuple[int, int]]) -> None:

@@ -39,6 +39,8 @@ def in_scoring_order(state: State) -> list[Entry]:
     first = (state.scan_number - 1) * (rows // 8) % rows
 
     def place(entry: Entry) -> tuple[int, int]:
+        if entry.bad:
+            return (0, 0)  # nothing is decided for it, so its turn does not matter
         assert entry.index is not None
         return ((entry.index // lanes - first) % rows, entry.index % lanes)
 

@@ -133,6 +133,7 @@ class State:
     histogram: list[list[int]] = field(default_factory=lambda: [[0] * 256 for _ in range(TIERS)])
     decided: bool = False
     result: Result = field(default_factory=Result)
+    parity_latched: bool = False
     parity_index: int | None = None
 
     def count(self, name: str, amount: int = 1) -> None:
@@ -165,7 +166,8 @@ class State:
         """2: "is counted, its index latched and the parity interrupt raised"; the first index stays."""
         self.count("PARITY_COUNT")
         self.event("PARITY")
-        if self.parity_index is None:
+        if not self.parity_latched:
+            self.parity_latched = True
             self.parity_index = entry.index
 
 
