@@ -7,6 +7,10 @@ import sys
 import time
 
 from tests.oracle import on_model, stream
+from tests.oracle.planted import PLANTED, plant
+from tests.oracle.state import Sizes
+
+PLANTED_LENGTH = 60
 
 
 def positive(text: str) -> int:
@@ -16,13 +20,33 @@ def positive(text: str) -> int:
     return value
 
 
+def planted(first: int, streams: int) -> int:
+    """Print a detecting seed of every planted misreading; 1 when one has none among the streams."""
+    missed = 0
+    for defect in PLANTED:
+        with plant(defect):
+            seeds = range(first, first + streams)
+            seed = next((seed for seed in seeds if on_model.difference(*_stream(seed)) is not None), None)
+        missed += seed is None
+        print(f"{seed or 'not detected'}: {defect.what}", flush=True)
+    return 1 if missed else 0
+
+
+def _stream(seed: int) -> tuple[list[stream.Op], Sizes]:
+    sizes = on_model.sizes_of(seed)
+    return stream.make(seed, sizes, PLANTED_LENGTH), sizes
+
+
 def main() -> int:
     """Exit status 0: no difference; 1: one, printed with its smallest stream; 2: wrong use; 130: interrupted."""
     parser = argparse.ArgumentParser(prog="python -m tests.oracle", description=__doc__)
     parser.add_argument("--seed", type=positive, help="of the first stream; the next ones follow (default: random)")
     parser.add_argument("--streams", type=positive, default=200, help="streams to run (default 200)")
     parser.add_argument("--length", type=positive, default=100, help="operations of a stream (default 100)")
+    parser.add_argument("--planted", action="store_true", help="the first seed that detects each planted misreading")
     options = parser.parse_args()
+    if options.planted:
+        return planted(options.seed or 1, options.streams)
     first = options.seed or on_model.fresh_seed()
     began = shown = time.monotonic()
     for number in range(options.streams):

@@ -14,7 +14,7 @@ from sw.transport.base import AccessRefused, Transport
 from sw.transport.base import Read as ReadRegister
 from tests.oracle import commands, csr, lookup, moves, tiers
 from tests.oracle import stream as ops
-from tests.oracle.state import Entry, Key, Sizes, kv_address
+from tests.oracle.state import Entry, Key, Result, Sizes, kv_address
 
 LAUNCHES = {register.name for register in regs.REGISTERS if register.launches} | {"CTRL"}
 MARK = 16  # bytes written at both ends of a block
@@ -49,7 +49,7 @@ def show(value: object) -> str:
 
 
 class Comparison:
-    """One device, from reset on, and the oracle beside it."""
+    """One device, from reset on, and the oracle next to it."""
 
     def __init__(self, transport: Transport, sizes: Sizes) -> None:
         self.transport = transport
@@ -211,7 +211,7 @@ class Comparison:
         self.state.event("COMMAND_DONE")
         address = await self.transport.read(regs.DIR_PHYS_ADDR.offset)
         seen = Seen(word["STATUS"], word["TIER"], word["INDEX"], address)
-        self.state.result = commands.Result(seen.status, seen.tier, seen.index, seen.phys_addr)
+        self.state.result = Result(seen.status, seen.tier, seen.index, seen.phys_addr)
         return seen
 
     async def locate(self) -> None:
@@ -265,7 +265,7 @@ class Comparison:
 
     async def completions(self) -> list[moves.Seen]:
         """Read the completion queue until it is empty."""
-        seen = []
+        seen: list[moves.Seen] = []
         while True:
             word = await self.transport.read(regs.COMPLETION_INFO.offset)
             address = await self.transport.read(regs.COMPLETION_ADDR.offset)

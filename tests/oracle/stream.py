@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sw.regs import registers as regs
@@ -176,11 +177,12 @@ class Maker:
     def range(self) -> Range:
         pick, block = self.random.choice, self.sizes.block_tokens
         length = pick((1, block, block, block + 1, 2 * block, 3 * block, self.random.randint(1, 4 * block)))
-        if self.random.random() < 0.08:
-            over = self.sizes.entries * block
-            length = pick((0, over, over + 1, over - 1, 2**32, 2**64 - 1, 2**32 + 1))
+        address = self.token()
+        if self.random.random() < 0.12:
+            over, left = self.sizes.entries * block, 2**32 - (address & 0xFFFFFFFF)
+            length = pick((0, over, over + 1, over - 1, left, left + 1, 2**64 - 1, 2**32 + 1))
         step = (self.step + pick((-1, 0, 1, 1, 2, 3, 5, 2**31 - 1, 2**31))) % 2**32
-        return Range(pick(RANGES), self.token(), length, step)
+        return Range(pick(RANGES), address, length, step)
 
     def advance(self) -> Write:
         """Mostly the next step; sometimes the same, an earlier or a far one."""
@@ -214,13 +216,16 @@ class Maker:
             "PREFETCH_LEN": pick((0, 1, 2**40)),
         }
         for weight in "RFSD":
-            values[f"WEIGHT_{weight}"] = pick((0, 0, 1)) if small else pick((0, 1, 64, 255, 255, bits(8), 256 + bits(8)))
+            values[f"WEIGHT_{weight}"] = (
+                pick((0, 0, 1)) if small else pick((0, 1, 64, 255, 255, bits(8), 256 + bits(8)))
+            )
         name = pick(tuple(values))
         return self.write(name, values[name])
 
     def storage(self) -> Write:
         """A register of a tier or a port's window."""
         pick, tier = self.random.choice, self.random.randrange(4)
+        port = pick((self.random.randrange(self.sizes.ports), self.random.randrange(8)))
         name, value = pick(
             (
                 (f"TIER{tier}_LOW", pick((0, 1, 2, 4, 8, 70))),
@@ -229,8 +234,8 @@ class Maker:
                 (f"TIER{tier}_SLOTS", pick((0, 5, 9, self.sizes.entries, self.sizes.entries + 1))),
                 (f"TIER{tier}_BASE", pick((TIER_BASES[tier] + 4096, TIER_BASES[tier], TIER_BASES[tier] + 64))),
                 ("BLOCK_BYTES", pick((256, 192, 65536, 65600, 300, 512))),
-                (f"PORT{self.random.randrange(8)}_REQ_LO", pick((0, 0, 1, 2, 3, 65535))),
-                (f"PORT{self.random.randrange(8)}_REQ_HI", pick((65535, 65535, 2, 1, 0, 65534))),
+                (f"PORT{port}_REQ_LO", pick((0, 0, 1, 2, 3, 65535))),
+                (f"PORT{port}_REQ_HI", pick((65535, 65535, 2, 1, 0, 65534))),
             )
         )
         return self.write(name, value)
@@ -243,9 +248,7 @@ class Maker:
         return Write(offset, self.random.getrandbits(64)) if offset else Read(offset)
 
     def control(self) -> Write:
-        """ENABLE and DEMAND on or off; rarely a soft reset."""
-        if self.random.random() < 0.07:
-            return self.write("CTRL", 0x101)
+        """ENABLE and DEMAND on or off."""
         return self.write("CTRL", self.random.choice((0, 1, 1, 1, 2, 3, 3)))
 
     def lookup(self) -> Lookup:
@@ -255,8 +258,71 @@ class Maker:
         """Write lookups along a block."""
         start, port = self.block(), self.random.randrange(self.sizes.ports)
         last = self.sizes.block_tokens - 1
-        first = self.random.randint(0, last)
-        return [Lookup(port, start + token, True) for token in range(first, min(first + 4, last + 1))]
+        first, pace = self.random.choice((0, last // 2, last // 2)), self.random.choice((1, 1, 2))
+        return [Lookup(port, start + token, True) for token in range(first + 1, min(first + 5, last + 1), pace)]
+
+    def hinted(self) -> list[Op]:
+        """A hint whose step is at, or next to, the end of LOOKAHEAD or HOLD when the scan meets it."""
+        pick, ahead = self.random.choice, self.random.choice((1, 2, 4))
+        self.step = (self.step + 1) % 2**32
+        return [
+            self.write("THRESHOLDS", pick((0xFFFF_FFFF, 0xFFFF_0000))),
+            self.write("EVICT_TIERS", 7),
+            self.write("LOOKAHEAD", pick((0, ahead - 1, ahead))),
+            self.write("HOLD", pick((0, ahead, ahead + 1))),
+            Range("PREFETCH", self.block(), 3 * self.sizes.block_tokens, (self.step + ahead) % 2**32),
+            self.write("STEP_ADVANCE", self.step),
+        ]
+
+    def pressed(self) -> list[Op]:
+        """Two scans of which the second evicts by the automatic threshold."""
+        tier, pick = self.random.randrange(3), self.random.choice
+        ops: list[Op] = [self.write("THRESHOLDS", pick((0xFFFF_0000, 0x8000_0000))), self.write("EVICT_TIERS", 7)]
+        ops += [self.write(f"TIER{tier}_LOW", 1000), self.write(f"TIER{tier}_HIGH", pick((4, 6, 8, 10, 14)))]
+        for _ in range(2):
+            self.step = (self.step + 1) % 2**32
+            ops.append(self.write("STEP_ADVANCE", self.step))
+        return [*ops, self.write(f"TIER{tier}_LOW", 2)]
+
+    def paused(self) -> list[Op]:
+        """Items that wait while their blocks change: no move starts while ENABLE is 0."""
+        ops: list[Op] = [self.write("CTRL", self.random.choice((0, 2)))]
+        blocks = [self.block(), self.block()]
+        for _ in range(self.random.randint(4, 14)):
+            block, tier = self.random.choice(blocks), self.random.randrange(4)
+            name = self.random.choice((*RANGES, "MIGRATE", "MIGRATE", "LOOKUP", "REMOVE", "INSERT", "STEP"))
+            if name == "STEP":
+                ops.append(self.advance())
+            elif name in RANGES:
+                ops.append(Range(name, block, 1, self.step))
+            else:
+                argument = regs.DIR_ARG.pack(TOKEN_END=block & 0xFFFFFFFF, TIER=tier, TOUCH=1)
+                ops.append(Directory(regs.Command[name], block, argument))
+        return [*ops, Check(), self.write("CTRL", self.random.choice((1, 1, 3)))]
+
+    def windows(self) -> list[Op]:
+        """A tenant window, and lookups on both sides of its ends."""
+        pick, port = self.random.choice, self.random.randrange(self.sizes.ports)
+        ops: list[Op] = [
+            self.write(f"PORT{port}_REQ_LO", pick((0, 1, 2, 3))),
+            self.write(f"PORT{port}_REQ_HI", pick((0, 1, 2, 65534, 65535))),
+        ]
+        ops += [Lookup(port, pick((0, 1, 2, 65535)) << 48 | pick((0, 1)), pick((True, False))) for _ in range(3)]
+        return [*ops, self.write(f"PORT{port}_REQ_LO", 0), self.write(f"PORT{port}_REQ_HI", 65535)]
+
+    def corrupted(self) -> list[Op]:
+        """A full block whose entry goes bad, and some that ask for it."""
+        block, last = self.block(), self.sizes.block_tokens - 1
+        argument = regs.DIR_ARG.pack(TOKEN_END=(block & 0xFFFFFFFF) + last, TIER=3)
+        new = Directory(regs.Command.INSERT, block, argument)
+        remove = Directory(regs.Command.REMOVE, block, 0)
+        asks: list[Op] = [new, Lookup(0, block, True), remove, Range("BOOST", block, 1)]
+        return [remove, new, Corrupt(block), *self.random.sample(asks, 2)]
+
+    def reset(self) -> list[Op]:
+        """A soft reset, and blocks again."""
+        ops: list[Op] = [self.write("CTRL", self.random.choice((0x101, 0x103, 0x100))), Check(), self.write("CTRL", 1)]
+        return ops + [self.insert() for _ in range(6)]
 
     def saturate(self) -> list[Op]:
         """A counter of one block up to its end."""
@@ -282,20 +348,25 @@ class Maker:
 
     def some(self) -> list[Op]:
         """The next operation, or a short run of them."""
-        choices = (
-            (30, lambda: [self.insert()]),
-            (14, lambda: [self.directory()]),
-            (20, lambda: [self.range()]),
-            (20, lambda: [self.lookup()]),
-            (3, self.grow),
-            (16, lambda: [self.advance()]),
-            (10, lambda: [self.configuration()]),
-            (4, lambda: [self.storage()]),
-            (6, lambda: [self.control()]),
-            (2, lambda: [self.stray()]),
+        choices: tuple[tuple[int, Callable[[], list[Op]]], ...] = (
+            (20, lambda: [self.insert()]),
+            (12, lambda: [self.directory()]),
+            (16, lambda: [self.range()]),
+            (16, lambda: [self.lookup()]),
+            (4, self.grow),
+            (10, lambda: [self.advance()]),
+            (8, lambda: [self.configuration()]),
+            (5, lambda: [self.storage()]),
+            (3, lambda: [self.control()]),
+            (4, self.hinted),
+            (3, self.pressed),
+            (5, self.paused),
+            (2, self.windows),
+            (1, self.reset),
+            (1, lambda: [self.stray()]),
             (2, lambda: [Read(regs.MISS_ADDR.offset)]),
-            (8, lambda: [Check()]),
-            (1, lambda: [Corrupt(self.block())]),
+            (5, lambda: [Check()]),
+            (1, self.corrupted),
         )
         weights = [weight for weight, _ in choices]
         return self.random.choices([make for _, make in choices], weights)[0]()
