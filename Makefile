@@ -8,7 +8,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS ONLY COUNT ROWS EVENTS
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -25,7 +25,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs sim serve llm-quick test pytest lint regs regress bench waves defects mutate fpga-check docs exports list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster sim experiments serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -34,11 +34,20 @@ setup: ## install the pinned tools into .venv (every other target does it by its
 ##   PYTHON=<python3.11 or newer>
 	@$(SETUP)
 
-setup-fpga: ## the same, and the FPGA and formal tools
+setup-fpga: ## the same, and the FPGA tools
 	@$(SETUP) --fpga
 
 setup-docs: ## the same, and the tools of `make docs` and `make exports`
 	@$(SETUP) --docs
+
+setup-lab: ## the same, and the baselines of `make experiments`
+	@$(SETUP) --lab
+
+setup-formal: ## the same, and the tools of `make formal`
+	@$(SETUP) --formal
+
+setup-cluster: ## the same, and what `make regress SCHEDULER=...` and its workers need (docs/regression.md)
+	@$(SETUP) --cluster
 
 sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
 ##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
@@ -65,12 +74,18 @@ serve: setup ## keep a simulation of the RTL open for kvctl, the shell and C pro
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
+kernel: setup ## boot Linux, with the real driver, on the device, and run the tests of the guest (docs/linux.md)
+##   BACKEND=model   on the device model instead of the RTL
+##   TEST=<pattern>  a suite, or a pattern over <suite>.<test>; list: their names
+##   SEED=<n>        seed of the run on the RTL (default 1)
+	@$(PY) -m tb.make $@
+
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
 ##   PROMPT="..."    another prompt
 	@$(PY) -m tb.make $@
 
 test: setup ## everything a change must pass: Python tests, lint, generated files, quick legs
-##   ONLY=<part>     "generated files", manifest, lint, pytest, legs, or fpga: the tests that need `make setup-fpga`
+##   ONLY=<part>     "generated files", manifest, lint, pytest, legs, fpga or cluster: the tests that need `make setup-fpga`, `make setup-cluster`
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
@@ -85,11 +100,12 @@ lint: setup ## Verilator -Wall, slang, ruff, mypy
 regs: setup ## regenerate RTL, Python, C and docs from the descriptions of registers, kernel interface, events, and the index of sentences
 	@$(PY) -m tb.make $@
 
-regress: setup ## all legs with all their seeds over the local cores, reports in sim_build/report
+regress: $(if $(call is_given,SCHEDULER),setup-cluster,setup) ## all legs with all their seeds over the local cores, reports in sim_build/report
 ##   SEEDS=<n>       seeds of each test (default: the manifest's)
 ##   LEVEL=block|top|system
 ##   COVERAGE=1      collect code coverage
 ##   WORKERS=<n>     tests at the same time (default: the cores)
+##   SCHEDULER=<address>   over the workers of this Dask scheduler instead, such as tcp://host:8786 (docs/regression.md)
 ##   EVENTS=1        leave the event log (events.sqlite) next to sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
@@ -104,11 +120,23 @@ fpga-check: setup-fpga ## would this RTL make a good bitstream: lint, synthesis,
 ##   ONLY=<parts>    of lint, u250, ecp5, place, netlist (with commas between)
 	@$(PY) -m tb.make $@
 
+formal: setup-formal ## prove properties of the RTL: FIFOs, arbiters, slots, AXI, registers, scoring (docs/formal.md)
+##   ONLY=<names>    proofs, groups or stages (V1, V2) of `python -m tb.formal --list` (with commas between)
+##   PLANTED=1       also plant each proof's defects in a copy and see its properties fail
+	@$(PY) -m tb.make $@
+
 docs: setup-docs ## the documentation as a site in sim_build/site, with search, without network
 	@$(PY) -m tb.make $@
 
 exports: setup-docs ## the registers as IP-XACT, UVM, pyuvm and HTML in sim_build/exports
 	@mkdir -p sim_build/exports
+	@$(PY) -m tb.make $@
+
+experiments: setup-lab ## judge the device's policy on traces: classic policies, the optimum, HEPC (docs/laboratory.md)
+##   ONLY=<names>    these experiments only (with commas between): eviction
+##   TRACE=<file>    a trace of any known form (default: seeded generators)
+##   BLOCK_SIZE=<n> TIME_UNIT=ms|s   of the trace, as for sim
+##   CONFIG=<file>   a TOML file with the settings to change
 	@$(PY) -m tb.make $@
 
 waves: setup ## run one test with waves from time 0
@@ -117,8 +145,9 @@ waves: setup ## run one test with waves from time 0
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
-defects: setup ## plant each known defect in a copy and see that its test detects it (an hour or two)
+defects: setup ## plant each known defect in a copy and see that its test detects it (several hours)
 ##   ONLY=<ids>      these only
+##   ASSERTIONS=1    make each assertion of the RTL fire instead; ONLY=<module>.<assertion>
 	@$(PY) -m tb.make $@
 
 mutate: setup ## mutate the RTL by the hundred and see the quick legs notice (an hour or more)

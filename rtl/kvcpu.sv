@@ -1,6 +1,11 @@
 // KV-CPU: a memory device for KV-cache blocks. It keeps a directory of every block (RTBD), scores all
 // of them on every decode step (HEPC) and moves blocks between memory tiers by itself (DMA).
 // docs/device.md is the contract, docs/microarchitecture.md tells how it is met.
+//
+// Here the four parts are connected: kvcpu_host (what software sees), kvcpu_directory (entries, slots, window),
+// kvcpu_hepc (scans and queues of items) and kvcpu_dma (moves), and kvcpu_soft_reset, which stops all of them. The
+// client ports and the buses are flat signals: structs inside would be unpacked into as many lines here, and the width
+// of the memory port is a parameter, which a struct of a package cannot follow.
 
 module kvcpu
   import kvcpu_pkg::*;
@@ -209,136 +214,127 @@ module kvcpu
 
   // ------------------------------------------------------------------ shared
   cfg_t cfg, cfg_next;
-  counters_t counters;
-  logic halt, clear, initialised, scan_may_q, idle, rtbd_ready, rtbd_quiet, dma_idle, ports_idle;
-  logic soft_reset_request;
-  logic [7:0] irq_event;
-
-  // ------------------------------------------------------------------ CSR <-> rest
-  logic step_we, cmd_push, cmd_refused, cmd_full, dir_busy, takes_hold, takes_quiet, slot_ahead;
-  logic [31:0] step_new, step_now;
-  cmd_t cmd;
-  dir_result_t dir_result;
-  logic unused_dir_result_valid;
-  logic [4:0] cmd_pending;
-  logic [TierCount-1:0] slots_we, pool_unused;
-  logic [1:0][6:0] q_level;
-  logic [6:0] miss_level, compl_level;
-  logic miss_head_valid, compl_head_valid, miss_pop, compl_pop, miss_drop, compl_drop;
-  logic miss_q, miss_drop_q;
-  kv_addr_t miss_head, miss_kv_addr, err_kv_addr;
-  completion_t compl_head, compl_item;
-  logic err_valid, err_channel, err_write;
+  scan_cfg_t scan_cfg;
+  logic halt, clear, initialised, soft_reset_request, rtbd_ready, rtbd_quiet, dma_idle, ports_idle, waiting;
+  logic step_we, takes_hold, takes_quiet, slot_ahead, scan_busy, scan_done, scan_coalesced, pressure_began;
+  logic [31:0] step_new, step_now, scan_cycles, first_decision_cycles;
+  logic [TierCount-1:0] slots_we, slot_below_low, slot_at_high, pool_unused, none_departs;
   logic [TierCount-1:0][CountW-1:0] slot_free;
   logic [2:0][16:0] auto_thresh;
-  logic scan_busy, scan_done, cmd_done, compl_valid, miss_valid, pressure_began;
-  logic [31:0] scan_cycles, first_decision_cycles;
-  scan_cfg_t scan_cfg;
-  logic [15:0] parity_index;
-  logic [5:0] count_parity;
 
-  kvcpu_csr #(
+  // Operations of commands and of the DMA, and what becomes of them.
+  logic cmd_op_valid, cmd_op_ready, cmd_op_takes, cmd_rsp_valid, cmd_insert, cmd_inserted;
+  logic dma_op_valid, dma_op_ready, dma_rsp_valid, free_start, free_done;
+  op_t cmd_op, dma_op;
+  rsp_t rsp, cmd_rsp;
+  logic [63:0] cmd_phys_addr;
+  logic [IndexW-1:0] cmd_index;
+  logic [15:0] free_request_id;
+  logic [CountW-1:0] free_removed, free_stayed;
+
+  // What software reads, counts or is interrupted by.
+  logic miss_valid, compl_valid, err_valid, err_channel, err_write, count_hit, count_miss, count_denied;
+  kv_addr_t miss_kv_addr, err_kv_addr;
+  completion_t compl_item;
+  logic [1:0][6:0] q_level;
+  logic [4:0] evict_dropped, prefetch_dropped;
+  logic [5:0] count_parity;
+  logic [IndexW-1:0] parity_index;
+  logic [1:0][63:0] bytes_moved, errors, voids;
+
+  // ------------------------------------------------------------------ host side
+  kvcpu_host #(
     .ENTRIES       (ENTRIES),
     .LANES         (LANES),
     .PORTS         (PORTS),
     .BLOCK_TOKENS  (BLOCK_TOKENS),
     .AXI_DATA_WIDTH(AXI_DATA_WIDTH),
     .CLOCK_MHZ     (CLOCK_MHZ)
-  ) u_csr (
+  ) u_host (
     .clk_i                  (clk_i),
     .rst_ni                 (rst_ni),
     .clear_i                (clear),
-    .s_axil_awaddr_i        (bar0_awaddr_i),
-    .s_axil_awvalid_i       (bar0_awvalid_i),
-    .s_axil_awready_o       (bar0_awready_o),
-    .s_axil_wdata_i         (bar0_wdata_i),
-    .s_axil_wstrb_i         (bar0_wstrb_i),
-    .s_axil_wvalid_i        (bar0_wvalid_i),
-    .s_axil_wready_o        (bar0_wready_o),
-    .s_axil_bresp_o         (bar0_bresp_o),
-    .s_axil_bvalid_o        (bar0_bvalid_o),
-    .s_axil_bready_i        (bar0_bready_i),
-    .s_axil_araddr_i        (bar0_araddr_i),
-    .s_axil_arvalid_i       (bar0_arvalid_i),
-    .s_axil_arready_o       (bar0_arready_o),
-    .s_axil_rdata_o         (bar0_rdata_o),
-    .s_axil_rresp_o         (bar0_rresp_o),
-    .s_axil_rvalid_o        (bar0_rvalid_o),
-    .s_axil_rready_i        (bar0_rready_i),
+    .bar0_awaddr_i          (bar0_awaddr_i),
+    .bar0_awvalid_i         (bar0_awvalid_i),
+    .bar0_awready_o         (bar0_awready_o),
+    .bar0_wdata_i           (bar0_wdata_i),
+    .bar0_wstrb_i           (bar0_wstrb_i),
+    .bar0_wvalid_i          (bar0_wvalid_i),
+    .bar0_wready_o          (bar0_wready_o),
+    .bar0_bresp_o           (bar0_bresp_o),
+    .bar0_bvalid_o          (bar0_bvalid_o),
+    .bar0_bready_i          (bar0_bready_i),
+    .bar0_araddr_i          (bar0_araddr_i),
+    .bar0_arvalid_i         (bar0_arvalid_i),
+    .bar0_arready_o         (bar0_arready_o),
+    .bar0_rdata_o           (bar0_rdata_o),
+    .bar0_rresp_o           (bar0_rresp_o),
+    .bar0_rvalid_o          (bar0_rvalid_o),
+    .bar0_rready_i          (bar0_rready_i),
     .irq_o                  (irq_o),
     .cfg_o                  (cfg_next),
     .step_we_o              (step_we),
     .step_o                 (step_new),
-    .cmd_push_o             (cmd_push),
-    .cmd_o                  (cmd),
-    .cmd_refused_o          (cmd_refused),
     .soft_reset_o           (soft_reset_request),
     .slots_we_o             (slots_we),
     .slots_hold_o           (takes_hold),
     .slots_quiet_i          (takes_quiet),
-    .unused_i               (pool_unused),
+    .slots_unused_i         (pool_unused),
     .initialised_i          (initialised),
-    .idle_i                 (idle),
     .scanning_i             (scan_busy),
-    .cmd_full_i             (cmd_full),
-    .dir_busy_i             (dir_busy),
-    .cmd_pending_i          (cmd_pending),
-    .dir_result_i           (dir_result),
     .current_step_i         (step_now),
     .q_level_i              (q_level),
-    .miss_level_i           (miss_level),
-    .miss_valid_i           (miss_head_valid),
-    .miss_head_i            (miss_head),
-    .miss_pop_o             (miss_pop),
-    .compl_level_i          (compl_level),
-    .compl_valid_i          (compl_head_valid),
-    .compl_head_i           (compl_head),
-    .compl_pop_o            (compl_pop),
-    .irq_event_i            (irq_event),
+    .err_valid_i            (err_valid),
     .err_kv_addr_i          (err_kv_addr),
     .err_channel_i          (err_channel),
     .err_write_i            (err_write),
     .parity_index_i         (parity_index),
-    .free_i                 (slot_free),
+    .slots_free_i           (slot_free),
     .auto_thresh_i          (auto_thresh),
     .pressure_i             (scan_cfg.pressure),
     .scan_cycles_i          (scan_cycles),
     .first_decision_cycles_i(first_decision_cycles),
-    .counters_i             (counters)
+    .waiting_i              (waiting),
+    .none_departs_i         (none_departs),
+    .ports_idle_i           (ports_idle),
+    .cmd_op_valid_o         (cmd_op_valid),
+    .cmd_op_ready_i         (cmd_op_ready),
+    .cmd_op_o               (cmd_op),
+    .cmd_op_takes_o         (cmd_op_takes),
+    .cmd_rsp_valid_i        (cmd_rsp_valid),
+    .cmd_rsp_i              (cmd_rsp),
+    .cmd_insert_i           (cmd_insert),
+    .cmd_inserted_i         (cmd_inserted),
+    .cmd_phys_addr_i        (cmd_phys_addr),
+    .cmd_index_i            (cmd_index),
+    .free_start_o           (free_start),
+    .free_request_id_o      (free_request_id),
+    .free_done_i            (free_done),
+    .free_removed_i         (free_removed),
+    .free_stayed_i          (free_stayed),
+    .miss_valid_i           (miss_valid),
+    .miss_kv_addr_i         (miss_kv_addr),
+    .compl_valid_i          (compl_valid),
+    .compl_item_i           (compl_item),
+    .pressure_began_i       (pressure_began),
+    .count_hit_i            (count_hit),
+    .count_miss_i           (count_miss),
+    .count_denied_i         (count_denied),
+    .evict_dropped_i        (evict_dropped),
+    .prefetch_dropped_i     (prefetch_dropped),
+    .scan_coalesced_i       (scan_coalesced),
+    .scan_done_i            (scan_done),
+    .parity_i               (count_parity),
+    .bytes_moved_i          (bytes_moved),
+    .errors_i               (errors),
+    .voids_i                (voids)
   );
 
   // The whole device but the front end sees the configuration a cycle later. What is worked out ahead
   // for the next cycle takes it from cfg_next. Its reset is that of the registers.
   always_ff @(posedge clk_i) cfg <= cfg_next;
 
-  // A miss comes late in its cycle: it counts as an event in the next one.
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      miss_q      <= 1'b0;
-      miss_drop_q <= 1'b0;
-    end else begin
-      miss_q      <= miss_valid;
-      miss_drop_q <= miss_drop;
-    end
-  end
-
   assign initialised = rtbd_ready && !halt;
-  // A scan that begins in the cycle after the halt is one that the reset meets under way.
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) scan_may_q <= 1'b0;
-    else scan_may_q <= initialised;
-  end
-  always_comb begin
-    irq_event = '0;
-    irq_event[0] = scan_done;
-    irq_event[1] = cmd_done;
-    irq_event[2] = compl_valid && !compl_drop;  // what is dropped is an overflow, and nothing to read
-    irq_event[3] = miss_q && !miss_drop_q;
-    irq_event[4] = err_valid;
-    irq_event[5] = miss_drop_q || compl_drop;
-    irq_event[6] = pressure_began;
-    irq_event[7] = (count_parity != '0);
-  end
 
   kvcpu_soft_reset u_soft_reset (
     .clk_i     (clk_i),
@@ -350,107 +346,23 @@ module kvcpu
     .clear_o   (clear)
   );
 
-  // ------------------------------------------------------------------ commands, BAR2
-  logic cmd_op_valid, cmd_op_ready, cmd_op_takes, cmd_rsp_valid, cmd_insert, cmd_inserted;
-  logic [63:0] cmd_phys_addr;
-  logic [IndexW-1:0] cmd_index;
-  logic bar2_op_valid, bar2_op_ready, bar2_rsp_valid;
-  logic dma_op_valid, dma_op_ready, dma_rsp_valid;
-  op_t cmd_op, bar2_op, dma_op;
-  rsp_t rsp, cmd_rsp;
-  logic free_start, free_done, hint_miss, ref_saturated, ref_underflow;
-  logic [15:0] free_request_id;
-  logic [CountW-1:0] free_removed, free_stayed;
-
-  kvcpu_cmd #(
-    .BLOCK_TOKENS(BLOCK_TOKENS)
-  ) u_cmd (
-    .clk_i            (clk_i),
-    .rst_ni           (rst_ni),
-    .clear_i          (clear),
-    .push_i           (cmd_push),
-    .cmd_i            (cmd),
-    .full_o           (cmd_full),
-    .dir_busy_o       (dir_busy),
-    .pending_o        (cmd_pending),
-    .cmd_done_o       (cmd_done),
-    .result_o         (dir_result),
-    .result_valid_o   (unused_dir_result_valid),
-    .op_valid_o       (cmd_op_valid),
-    .op_ready_i       (cmd_op_ready),
-    .op_o             (cmd_op),
-    .op_takes_o       (cmd_op_takes),
-    .rsp_valid_i      (cmd_rsp_valid),
-    .rsp_i            (cmd_rsp),
-    .insert_i         (cmd_insert),
-    .inserted_i       (cmd_inserted),
-    .phys_addr_i      (cmd_phys_addr),
-    .index_i          (cmd_index),
-    .free_start_o     (free_start),
-    .free_request_id_o(free_request_id),
-    .free_done_i      (free_done),
-    .free_removed_i   (free_removed),
-    .free_stayed_i    (free_stayed),
-    .hint_miss_o      (hint_miss),
-    .ref_saturated_o  (ref_saturated),
-    .ref_underflow_o  (ref_underflow)
-  );
-
-  kvcpu_bar2 #(
-    .ENTRIES(ENTRIES)
-  ) u_bar2 (
-    .clk_i           (clk_i),
-    .rst_ni          (rst_ni),
-    .clear_i         (clear),
-    .initialised_i   (initialised),
-    .s_axil_awaddr_i (bar2_awaddr_i),
-    .s_axil_awvalid_i(bar2_awvalid_i),
-    .s_axil_awready_o(bar2_awready_o),
-    .s_axil_wdata_i  (bar2_wdata_i),
-    .s_axil_wstrb_i  (bar2_wstrb_i),
-    .s_axil_wvalid_i (bar2_wvalid_i),
-    .s_axil_wready_o (bar2_wready_o),
-    .s_axil_bresp_o  (bar2_bresp_o),
-    .s_axil_bvalid_o (bar2_bvalid_o),
-    .s_axil_bready_i (bar2_bready_i),
-    .s_axil_araddr_i (bar2_araddr_i),
-    .s_axil_arvalid_i(bar2_arvalid_i),
-    .s_axil_arready_o(bar2_arready_o),
-    .s_axil_rdata_o  (bar2_rdata_o),
-    .s_axil_rresp_o  (bar2_rresp_o),
-    .s_axil_rvalid_o (bar2_rvalid_o),
-    .s_axil_rready_i (bar2_rready_i),
-    .op_valid_o      (bar2_op_valid),
-    .op_ready_i      (bar2_op_ready),
-    .op_o            (bar2_op),
-    .rsp_valid_i     (bar2_rsp_valid),
-    .rsp_i           (rsp)
-  );
-
-  // ------------------------------------------------------------------ RTBD
-  logic walk_start, walk_stop, fence;
+  // ------------------------------------------------------------------ directory
+  logic walk_start, walk_stop, fence, push_valid, push_may, push_channel, evict_full, prefetch_full;
   logic [RowW-1:0] scan_row;
   logic [LANES-1:0] lane_done, dec_valid, dec_evict, dec_accept, dec_drop, hist_valid;
   item_t [LANES-1:0] dec_item;
   logic [LANES-1:0][1:0] hist_tier;
   logic [LANES-1:0][7:0] hist_bin;
-  logic push_valid, push_may, push_channel, evict_full, prefetch_full;
   item_t push_item;
-  logic [TierCount-1:0] take, slot_avail, slot_some, slot_above, slot_below_low, slot_at_high, put;
-  logic [TierCount-1:0][SlotW-1:0] slot;
-  logic [TierCount-1:0][OfferW-1:0] offer;
-  logic put_held;
-  logic [SlotW-1:0] put_slot;
   logic [MOVES-1:0] abort;
-  logic count_hit, count_miss, count_denied;
 
-  kvcpu_rtbd #(
+  kvcpu_directory #(
     .ENTRIES     (ENTRIES),
     .LANES       (LANES),
     .PORTS       (PORTS),
     .BLOCK_TOKENS(BLOCK_TOKENS),
     .MOVES       (MOVES)
-  ) u_rtbd (
+  ) u_directory (
     .clk_i             (clk_i),
     .rst_ni            (rst_ni),
     .halt_i            (halt),
@@ -484,12 +396,8 @@ module kvcpu
     .dma_valid_i       (dma_op_valid),
     .dma_ready_o       (dma_op_ready),
     .dma_op_i          (dma_op),
-    .bar2_valid_i      (bar2_op_valid),
-    .bar2_ready_o      (bar2_op_ready),
-    .bar2_op_i         (bar2_op),
     .cmd_rsp_valid_o   (cmd_rsp_valid),
     .dma_rsp_valid_o   (dma_rsp_valid),
-    .bar2_rsp_valid_o  (bar2_rsp_valid),
     .rsp_o             (rsp),
     .cmd_rsp_o         (cmd_rsp),
     .cmd_insert_o      (cmd_insert),
@@ -521,15 +429,6 @@ module kvcpu
     .push_item_o       (push_item),
     .evict_full_i      (evict_full),
     .prefetch_full_i   (prefetch_full),
-    .take_o            (take),
-    .slot_avail_i      (slot_avail),
-    .slot_some_i       (slot_some),
-    .slot_above_i      (slot_above),
-    .slot_i            (slot),
-    .offer_i           (offer),
-    .put_o             (put),
-    .put_held_o        (put_held),
-    .put_slot_o        (put_slot),
     .abort_o           (abort),
     .miss_valid_o      (miss_valid),
     .miss_kv_addr_o    (miss_kv_addr),
@@ -537,37 +436,55 @@ module kvcpu
     .count_miss_o      (count_miss),
     .count_denied_o    (count_denied),
     .count_parity_o    (count_parity),
-    .parity_index_o    (parity_index)
+    .parity_index_o    (parity_index),
+    .bar2_awaddr_i     (bar2_awaddr_i),
+    .bar2_awvalid_i    (bar2_awvalid_i),
+    .bar2_awready_o    (bar2_awready_o),
+    .bar2_wdata_i      (bar2_wdata_i),
+    .bar2_wstrb_i      (bar2_wstrb_i),
+    .bar2_wvalid_i     (bar2_wvalid_i),
+    .bar2_wready_o     (bar2_wready_o),
+    .bar2_bresp_o      (bar2_bresp_o),
+    .bar2_bvalid_o     (bar2_bvalid_o),
+    .bar2_bready_i     (bar2_bready_i),
+    .bar2_araddr_i     (bar2_araddr_i),
+    .bar2_arvalid_i    (bar2_arvalid_i),
+    .bar2_arready_o    (bar2_arready_o),
+    .bar2_rdata_o      (bar2_rdata_o),
+    .bar2_rresp_o      (bar2_rresp_o),
+    .bar2_rvalid_o     (bar2_rvalid_o),
+    .bar2_rready_i     (bar2_rready_i),
+    .initialised_i     (initialised),
+    .slots_we_i        (slots_we),
+    .fence_i           (fence),
+    .slots_free_o      (slot_free),
+    .slots_below_low_o (slot_below_low),
+    .slots_at_high_o   (slot_at_high),
+    .slots_unused_o    (pool_unused)
   );
 
   // ------------------------------------------------------------------ HEPC
-  logic scan_coalesced, hist_sum, hist_ready, search_start, search_done, unused_scan_begin, unused_scan_start;
-  logic [2:0][CountW-1:0] search_n;
-  logic [2:0][7:0] search_bin;
-  logic [TierCount-1:0][CountW-1:0] departures;
-  logic [TierCount-1:0]             none_departs;
+  logic [1:0] q_valid, q_pop;
+  item_t [1:0] q_item;
 
-  kvcpu_hepc_ctrl #(
+  kvcpu_hepc #(
     .ENTRIES(ENTRIES),
     .LANES  (LANES)
-  ) u_hepc_ctrl (
+  ) u_hepc (
     .clk_i                  (clk_i),
     .rst_ni                 (rst_ni),
     .clear_i                (clear),
+    .initialised_i          (initialised),
+    .slot_ahead_i           (slot_ahead),
     .step_we_i              (step_we),
     .step_i                 (step_new),
     .cfg_i                  (cfg),
-    .free_i                 (slot_free),
-    .below_low_i            (slot_below_low[2:0]),
-    .at_high_i              (slot_at_high[2:0]),
-    .departures_i           (departures),
-    .ready_i                (scan_may_q && !slot_ahead),
+    .slots_free_i           (slot_free),
+    .slots_below_low_i      (slot_below_low[2:0]),
+    .slots_at_high_i        (slot_at_high[2:0]),
     .lane_done_i            (lane_done),
-    .decision_i             (dec_accept),
     .current_step_o         (step_now),
     .fence_o                (fence),
-    .scan_begin_o           (unused_scan_begin),
-    .scan_start_o           (unused_scan_start),
     .walk_start_o           (walk_start),
     .walk_stop_o            (walk_stop),
     .scan_cfg_o             (scan_cfg),
@@ -579,109 +496,33 @@ module kvcpu
     .coalesced_o            (scan_coalesced),
     .pressure_began_o       (pressure_began),
     .auto_thresh_o          (auto_thresh),
-    .hist_sum_o             (hist_sum),
-    .hist_ready_i           (hist_ready),
-    .search_start_o         (search_start),
-    .search_n_o             (search_n),
-    .search_done_i          (search_done),
-    .search_bin_i           (search_bin)
+    .hist_valid_i           (hist_valid),
+    .hist_tier_i            (hist_tier),
+    .hist_bin_i             (hist_bin),
+    .dec_valid_i            (dec_valid),
+    .dec_evict_i            (dec_evict),
+    .dec_item_i             (dec_item),
+    .dec_accept_o           (dec_accept),
+    .dec_drop_o             (dec_drop),
+    .push_valid_i           (push_valid),
+    .push_may_i             (push_may),
+    .push_channel_i         (push_channel),
+    .push_item_i            (push_item),
+    .q_valid_o              (q_valid),
+    .q_item_o               (q_item),
+    .q_pop_i                (q_pop),
+    .q_level_o              (q_level),
+    .evict_full_o           (evict_full),
+    .prefetch_full_o        (prefetch_full),
+    .waiting_o              (waiting),
+    .compl_valid_i          (compl_valid),
+    .compl_from_i           (compl_item.from),
+    .none_departs_o         (none_departs),
+    .evict_dropped_o        (evict_dropped),
+    .prefetch_dropped_o     (prefetch_dropped)
   );
-
-  tier_e [LANES-1:0] hist_tier_e;
-  always_comb begin
-    for (int unsigned l = 0; l < LANES; l++) hist_tier_e[l] = tier_e'(hist_tier[l]);
-  end
-
-  kvcpu_hepc_hist #(
-    .ENTRIES(ENTRIES),
-    .LANES  (LANES)
-  ) u_hepc_hist (
-    .clk_i         (clk_i),
-    .rst_ni        (rst_ni),
-    .clear_i       (clear),
-    .hist_valid_i  (hist_valid),
-    .hist_tier_i   (hist_tier_e),
-    .hist_bin_i    (hist_bin),
-    .sum_start_i   (hist_sum),
-    .ready_o       (hist_ready),
-    .search_start_i(search_start),
-    .search_n_i    (search_n),
-    .search_done_o (search_done),
-    .search_bin_o  (search_bin)
-  );
-
-  logic unused_push_ok, waiting;
-  logic [1:0] q_valid, q_pop;
-  item_t [1:0] q_item;
-  logic [4:0] evict_dropped, prefetch_dropped;
-
-  kvcpu_moveq #(
-    .LANES(LANES)
-  ) u_moveq (
-    .clk_i             (clk_i),
-    .rst_ni            (rst_ni),
-    .clear_i           (clear),
-    .lane_valid_i      (dec_valid),
-    .lane_evict_i      (dec_evict),
-    .lane_item_i       (dec_item),
-    .lane_accept_o     (dec_accept),
-    .lane_drop_o       (dec_drop),
-    .op_valid_i        (push_valid),
-    .op_may_i          (push_may),
-    .op_channel_i      (push_channel),
-    .op_item_i         (push_item),
-    .op_ok_o           (unused_push_ok),
-    .q_valid_o         (q_valid),
-    .q_item_o          (q_item),
-    .q_pop_i           (q_pop),
-    .q_level_o         (q_level),
-    .evict_full_o      (evict_full),
-    .prefetch_full_o   (prefetch_full),
-    .waiting_o         (waiting),
-    .compl_valid_i     (compl_valid),
-    .compl_from_i      (compl_item.from),
-    .departures_o      (departures),
-    .none_departs_o    (none_departs),
-    .evict_dropped_o   (evict_dropped),
-    .prefetch_dropped_o(prefetch_dropped)
-  );
-
-  // ------------------------------------------------------------------ slots
-  logic [TierCount-1:0][CountW-1:0] unused_held;
-  for (genvar t = 0; t < TierCount; t++) begin : gen_pool
-    kvcpu_slot_pool #(
-      .ENTRIES(ENTRIES)
-    ) u_pool (
-      .clk_i      (clk_i),
-      .rst_ni     (rst_ni),
-      .clear_i    (clear),
-      .slots_i    (cfg_next.slots[t]),
-      .config_we_i(slots_we[t]),
-      .reserve_i  (cfg_next.reserve[t]),
-      .low_i      (cfg_next.low[t]),
-      .high_i     (cfg_next.high[t]),
-      .fence_i    (fence),
-      .take_i     (take[t]),
-      .put_i      (put[t]),
-      .put_held_i (put_held),
-      .put_slot_i (put_slot),
-      .avail_o    (slot_avail[t]),
-      .slot_o     (slot[t]),
-      .offer_o    (offer[t]),
-      .free_o     (slot_free[t]),
-      .some_o     (slot_some[t]),
-      .above_o    (slot_above[t]),
-      .below_low_o(slot_below_low[t]),
-      .at_high_o  (slot_at_high[t]),
-      .held_o     (unused_held[t]),
-      .unused_o   (pool_unused[t])
-    );
-  end
 
   // ------------------------------------------------------------------ DMA
-  logic [1:0][63:0] bytes_moved, errors, voids;
-  logic [MoveIdW-1:0] unused_dma_active;
-
   kvcpu_dma #(
     .AXI_DATA_WIDTH(AXI_DATA_WIDTH),
     .BLOCK_TOKENS  (BLOCK_TOKENS),
@@ -693,7 +534,7 @@ module kvcpu
     .clear_i        (clear),
     .halt_i         (halt),
     .idle_o         (dma_idle),
-    .active_o       (unused_dma_active),
+    .active_o       (),
     .enable_i       (cfg.enable),
     .block_bytes_i  (cfg.block_bytes),
     .q_valid_i      (q_valid),
@@ -754,77 +595,5 @@ module kvcpu
     .m_axi_rvalid_i (axi_rvalid_i),
     .m_axi_rready_o (axi_rready_o)
   );
-
-  // ------------------------------------------------------------------ queues that software reads
-  kvcpu_fifo_queue #(
-    .Width($bits(kv_addr_t)),
-    .Depth(QueueDepth)
-  ) u_miss_queue (
-    .clk_i  (clk_i),
-    .rst_ni (rst_ni),
-    .clear_i(clear),
-    .push_i (miss_valid),
-    .data_i (miss_kv_addr),
-    .drop_o (miss_drop),
-    .valid_o(miss_head_valid),
-    .data_o (miss_head),
-    .pop_i  (miss_pop),
-    .level_o(miss_level)
-  );
-
-  kvcpu_fifo_queue #(
-    .Width($bits(completion_t)),
-    .Depth(QueueDepth)
-  ) u_completion_queue (
-    .clk_i  (clk_i),
-    .rst_ni (rst_ni),
-    .clear_i(clear),
-    .push_i (compl_valid),
-    .data_i (compl_item),
-    .drop_o (compl_drop),
-    .valid_o(compl_head_valid),
-    .data_o (compl_head),
-    .pop_i  (compl_pop),
-    .level_o(compl_level)
-  );
-
-  kvcpu_counters u_counters (
-    .clk_i               (clk_i),
-    .rst_ni              (rst_ni),
-    .clear_i             (clear),
-    .hit_i               (count_hit),
-    .miss_i              (count_miss),
-    .denied_i            (count_denied),
-    .miss_dropped_i      (miss_drop_q),
-    .completion_dropped_i(compl_drop),
-    .evict_dropped_i     (evict_dropped),
-    .prefetch_dropped_i  (prefetch_dropped),
-    .scan_coalesced_i    (scan_coalesced),
-    .scan_done_i         (scan_done),
-    .hint_miss_i         (hint_miss),
-    .ref_saturated_i     (ref_saturated),
-    .ref_underflow_i     (ref_underflow),
-    .cmd_refused_i       (cmd_refused),
-    .parity_i            (count_parity),
-    .bytes_moved_i       (bytes_moved),
-    .errors_i            (errors),
-    .voids_i             (voids),
-    .counters_o          (counters)
-  );
-
-  // No scan, command or item (queued, waiting or moving) and no lookup on its way, a cycle late.
-  logic [TierCount-1:0] none_departs_q;
-  logic                 others_idle_q;
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      none_departs_q <= '0;
-      others_idle_q  <= 1'b0;
-    end else begin
-      none_departs_q <= none_departs;
-      others_idle_q <= initialised && !scan_busy && (cmd_pending == '0) && !waiting && ports_idle;
-    end
-  end
-  assign idle = others_idle_q && (none_departs_q == '1);
 
 endmodule

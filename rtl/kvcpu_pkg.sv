@@ -319,6 +319,22 @@ package kvcpu_pkg;
     logic               eng_final;
   } found_t;
 
+  /// What the insert search sees of the operations in S1, S2 and S3. All of it comes out of registers of the pipeline.
+  typedef struct packed {
+    logic             s1_insert;    // S1: an OpInsert passes
+    op_t              s1_op;        // S1: the operation
+    logic [SlotW-1:0] s1_slot;      // S1: the slot it took
+    logic             s2_search;    // S2: it found all places taken and has taken a slot: search
+    logic             s3_insert;    // S3: an OpInsert without a slot is at its commit point
+    logic             s3_search;    // S3: it found all places taken and took a slot: search
+    logic             s3_again;     // S3: it must be retried
+    logic [SlotW-1:0] s3_slot;      // S3: the slot it took
+    logic             s3_read;      // S3: an access of the search reads an entry
+    tag_t             s3_tag;       // S3: tag read
+    meta_t            s3_meta;      // S3: meta word read
+    logic             s3_meta_bad;  // S3: its parity is bad
+  } search_view_t;
+
   /// The lowest set bit of up to 16, alone. Bit by bit: an adder's carry would be the longest part of the
   /// paths that use it.
   function automatic logic [15:0] lowest(logic [15:0] from);

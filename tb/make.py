@@ -20,6 +20,7 @@ OUTPUT = "sim_build"
 TOOLS = ("VERILATOR", "CXX")
 REPLAY = ("TRACE", "REQUESTS", "BLOCK_SIZE", "TIME_UNIT")
 DEVICE = ("SEED", "ENTRIES", "LANES", "PORTS", "BACKEND", *TOOLS)
+LAB = ("ONLY", "TRACE", "BLOCK_SIZE", "TIME_UNIT", "CONFIG")
 EVENTS = "EVENTS"  # 1: the run leaves its event log
 
 Values = Mapping[str, str]
@@ -92,13 +93,19 @@ def _no_effect(given: Values, *names: str, why: str) -> None:
             raise UsageError(f"{name} has no effect {why}")
 
 
+def _kernel(given: Values) -> list[Step]:
+    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")),))]
+
+
 def _serve(given: Values) -> list[Step]:
     return [Step("tb.serve", (*options(given, ("SOCKET", *DEVICE)), *flag(given, "FREE_RUN"), *flag(given, EVENTS)))]
 
 
 def _regress(given: Values) -> list[Step]:
+    if "SCHEDULER" in given:
+        _no_effect(given, "WORKERS", why="with SCHEDULER: the cluster's workers decide")
     flags = (*flag(given, "COVERAGE"), *flag(given, EVENTS))
-    return _testbench(given, "regress", *options(given, ("SEEDS", "LEVEL", "WORKERS")), *flags)
+    return _testbench(given, "regress", *options(given, ("SEEDS", "LEVEL", "WORKERS", "SCHEDULER")), *flags)
 
 
 def _waves(given: Values) -> list[Step]:
@@ -114,6 +121,14 @@ def _pytest(given: Values) -> list[Step]:
 
 def _mutate(given: Values) -> list[Step]:
     return [Step("tb.mutation", (*options(given, ("COUNT", "SEED")), "--", *words(given.get("ONLY", ""))))]
+
+
+def _defects(given: Values) -> list[Step]:
+    return [Step("tb.defects", (*flag(given, "ASSERTIONS"), "--", *words(given.get("ONLY", ""))))]
+
+
+def _formal(given: Values) -> list[Step]:
+    return [Step("tb.formal", (*flag(given, "PLANTED"), "--", *words(given.get("ONLY", ""))))]
 
 
 def _bench(given: Values) -> list[Step]:
@@ -140,18 +155,21 @@ def _exports(_given: Values) -> list[Step]:
 TARGETS = {
     "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
+    "kernel": Target(("BACKEND", "TEST", "SEED"), _kernel),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
     "pytest": Target(("ARGS",), _pytest),
     "lint": Target(TOOLS, lambda given: _testbench(given, "check", "--only=lint")),
     "regs": Target((), _regs),
-    "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", EVENTS, *TOOLS), _regress),
+    "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", "SCHEDULER", EVENTS, *TOOLS), _regress),
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
+    "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),
+    "formal": Target(("ONLY", "PLANTED"), _formal),
     "docs": Target((), _docs),
     "exports": Target((), _exports),
     "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
-    "defects": Target(("ONLY",), lambda given: [Step("tb.defects", ("--", *words(given.get("ONLY", ""))))]),
+    "defects": Target(("ONLY", "ASSERTIONS"), _defects),
     "mutate": Target(("ONLY", "COUNT", "SEED"), _mutate),
     "list": Target((), lambda given: _testbench(given, "list")),
     "doctor": Target((), lambda given: _testbench(given, "doctor")),

@@ -11,8 +11,9 @@ from typing import Any
 from fpga.flow import yosys
 from fpga.flow.netlist import Netlist
 from fpga.flow.project import Design
-from fpga.flow.step import Result, kept, key_of
+from fpga.flow.step import kept, key_of
 from tb.run.errors import CheckError
+from tb.run.kept import Result
 
 BLOCK_RAM = ("$__DP16KD_", "$__PDPW16KD_")  # both become DP16KD
 DISTRIBUTED_RAM = ("$__TRELLIS_DPR16X4_",)

@@ -12,11 +12,12 @@ from typing import Any
 
 from fpga.flow.ecp5 import Synthesis
 from fpga.flow.project import Ecp5
-from fpga.flow.step import Check, Result, kept, key_of
+from fpga.flow.step import Check, kept, key_of
 from fpga.flow.timing import Delays, Names, worst_paths
 from fpga.flow.yosys import NICE
 from tb.run import process
 from tb.run.errors import CheckError
+from tb.run.kept import Result
 from tb.run.paths import VENV, shown
 
 WORST_PATHS = 10

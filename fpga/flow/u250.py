@@ -11,7 +11,8 @@ from typing import Any
 from fpga.flow import yosys
 from fpga.flow.netlist import Netlist
 from fpga.flow.project import Design
-from fpga.flow.step import Result, kept, key_of
+from fpga.flow.step import kept, key_of
+from tb.run.kept import Result
 
 # The part's resources (DS962): block RAM in 36-kbit blocks.
 LUTS = 1_728_000

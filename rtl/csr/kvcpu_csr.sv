@@ -1,5 +1,9 @@
 // BAR0: the control registers on AXI4-Lite. The front end decides in one place whether an access
 // is legal; the generated block kvcpu_regs only stores and reads back.
+//
+// The parts around that block: the bus (kvcpu_csr_axil), writes (kvcpu_csr_check, which judges them, and launches
+// commands), reads (kvcpu_csr_read), the fields as the device uses them (kvcpu_csr_config), events and first errors
+// (kvcpu_csr_errors). What software reads is connected here, field by field.
 
 `include "kvcpu_assert.svh"
 
@@ -237,62 +241,23 @@ module kvcpu_csr
   kv_addr_t       dir_addr;
   dir_arg_t       dir_arg;
   thresholds_t    thresholds;
+  block_bytes_t   block_bytes;
 
   assign step_o = wr_data[31:0];
+  assign block_bytes = block_bytes_t'(wr_data[$bits(block_bytes_t)-1:0]);
   assign thresholds = thresholds_t'(wr_data[$bits(thresholds_t)-1:0]);
 
-  always_comb begin
-    range_addr = '0;
-    range_addr[CmdBoost[2:0]] = '{
-      request_id: hwif_out.BOOST_ADDR.REQUEST_ID.value,
-      layer: hwif_out.BOOST_ADDR.LAYER.value,
-      head: hwif_out.BOOST_ADDR.HEAD.value,
-      token: hwif_out.BOOST_ADDR.TOKEN.value
-    };
-    range_addr[CmdImevict[2:0]] = '{
-      request_id: hwif_out.IMEVICT_ADDR.REQUEST_ID.value,
-      layer: hwif_out.IMEVICT_ADDR.LAYER.value,
-      head: hwif_out.IMEVICT_ADDR.HEAD.value,
-      token: hwif_out.IMEVICT_ADDR.TOKEN.value
-    };
-    range_addr[CmdCool[2:0]] = '{
-      request_id: hwif_out.COOL_ADDR.REQUEST_ID.value,
-      layer: hwif_out.COOL_ADDR.LAYER.value,
-      head: hwif_out.COOL_ADDR.HEAD.value,
-      token: hwif_out.COOL_ADDR.TOKEN.value
-    };
-    range_addr[CmdPrefetch[2:0]] = '{
-      request_id: hwif_out.PREFETCH_ADDR.REQUEST_ID.value,
-      layer: hwif_out.PREFETCH_ADDR.LAYER.value,
-      head: hwif_out.PREFETCH_ADDR.HEAD.value,
-      token: hwif_out.PREFETCH_ADDR.TOKEN.value
-    };
-    range_addr[CmdShare[2:0]] = '{
-      request_id: hwif_out.SHARE_ADDR.REQUEST_ID.value,
-      layer: hwif_out.SHARE_ADDR.LAYER.value,
-      head: hwif_out.SHARE_ADDR.HEAD.value,
-      token: hwif_out.SHARE_ADDR.TOKEN.value
-    };
-    range_addr[CmdRelease[2:0]] = '{
-      request_id: hwif_out.RELEASE_ADDR.REQUEST_ID.value,
-      layer: hwif_out.RELEASE_ADDR.LAYER.value,
-      head: hwif_out.RELEASE_ADDR.HEAD.value,
-      token: hwif_out.RELEASE_ADDR.TOKEN.value
-    };
-  end
-  assign dir_addr = '{
-    request_id: hwif_out.DIR_ADDR.REQUEST_ID.value,
-    layer: hwif_out.DIR_ADDR.LAYER.value,
-    head: hwif_out.DIR_ADDR.HEAD.value,
-    token: hwif_out.DIR_ADDR.TOKEN.value
-  };
-  assign dir_arg = '{
-    touch: hwif_out.DIR_ARG.TOUCH.value,
-    hot: hwif_out.DIR_ARG.HOT.value,
-    prefix: hwif_out.DIR_ARG.PREFIX.value,
-    tier: hwif_out.DIR_ARG.TIER.value,
-    token_end: hwif_out.DIR_ARG.TOKEN_END.value
-  };
+  kvcpu_csr_config u_config (
+    .clk_i       (clk_i),
+    .rst_ni      (rst_ni),
+    .regs_i      (hwif_out),
+    .new_bytes_i (block_bytes.bytes),
+    .bytes_we_i  (bytes_we),
+    .cfg_o       (cfg_o),
+    .range_addr_o(range_addr),
+    .dir_addr_o  (dir_addr),
+    .dir_arg_o   (dir_arg)
+  );
 
   // A step takes effect in its first cycle here, so it is recognised as it comes in.
   logic aw_is_step, aw_is_step_q;
@@ -361,74 +326,27 @@ module kvcpu_csr
   );
 
   // ---------------------------------------------------------------- reads
-  // The register block has a register behind its address decoder, where it samples what is read, and
-  // one in the middle of its multiplexer.
-  typedef enum logic [2:0] {
-    RdWait,    // until the register block may be asked
-    RdAsk,
-    RdSample,
-    RdPick,
-    RdAnswer
-  } rd_state_e;
+  logic                 rd_ask, miss_take, compl_take;
+  logic [RegsAddrW-1:3] regs_addr;
 
-  rd_state_e            rd_state_q, rd_state_d;
-  logic                 rd_absent;
-  logic                 rd_bad_q;
-  logic                 rd_none_q;  // it reads 0
-  logic                 rd_miss_q, rd_compl_q;
-  logic                 miss_take_q, compl_take_q;
-  logic [RegsAddrW-1:3] regs_addr_q;
-  logic [63:0]          rd_data_q;
-
-  always_comb begin
-    rd_absent = 1'b0;
-    for (int unsigned i = PORTS; i < MaxPorts; i++) begin
-      rd_absent |= (rd_addr == AddrPortReqLo[i]) || (rd_addr == AddrPortReqHi[i]);
-    end
-  end
-
-  always_comb begin
-    rd_state_d = rd_state_q;
-    unique case (rd_state_q)
-      RdWait:   if (rd_valid && reads_ok) rd_state_d = RdAsk;
-      RdAsk:    rd_state_d = RdSample;
-      RdSample: rd_state_d = RdPick;
-      RdPick:   rd_state_d = RdAnswer;
-      RdAnswer: rd_state_d = RdWait;
-      default:  rd_state_d = RdWait;
-    endcase
-  end
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      rd_state_q   <= RdWait;
-      rd_bad_q     <= 1'b0;
-      rd_none_q    <= 1'b0;
-      rd_miss_q    <= 1'b0;
-      rd_compl_q   <= 1'b0;
-      miss_take_q  <= 1'b0;
-      compl_take_q <= 1'b0;
-      regs_addr_q  <= '0;
-      rd_data_q    <= '0;
-    end else begin
-      rd_state_q   <= rd_state_d;
-      // What is mapped fits 13 address bits. A read that is refused goes through the register block
-      // without effect.
-      rd_bad_q     <= (rd_addr[2:0] != '0) || (rd_addr[15:RegsAddrW] != '0) ||
-          !Readable[rd_addr[RegsAddrW-1:3]];
-      rd_none_q    <= rd_absent;
-      rd_miss_q    <= rd_addr == AddrMissAddr;
-      rd_compl_q   <= rd_addr == AddrCompletionAddr;
-      miss_take_q  <= (rd_state_q == RdAsk) && rd_miss_q;
-      compl_take_q <= (rd_state_q == RdAsk) && rd_compl_q;
-      regs_addr_q  <= reads_ok ? rd_addr[RegsAddrW-1:3] : wr_addr[RegsAddrW-1:3];
-      rd_data_q    <= regs_rd_data;
-    end
-  end
-
-  assign rd_done = rd_state_q == RdAnswer;
-  assign rd_error = rd_bad_q;
-  assign rd_data = rd_none_q ? '0 : rd_data_q;
+  kvcpu_csr_read #(
+    .PORTS(PORTS)
+  ) u_read (
+    .clk_i         (clk_i),
+    .rst_ni        (rst_ni),
+    .rd_valid_i    (rd_valid),
+    .rd_addr_i     (rd_addr),
+    .reads_ok_i    (reads_ok),
+    .wr_addr_i     (wr_addr),
+    .rd_done_o     (rd_done),
+    .rd_error_o    (rd_error),
+    .rd_data_o     (rd_data),
+    .regs_ask_o    (rd_ask),
+    .regs_addr_o   (regs_addr),
+    .regs_rd_data_i(regs_rd_data),
+    .miss_take_o   (miss_take),
+    .compl_take_o  (compl_take)
+  );
 
   // Which accesses are legal is judged here alone; and nothing stalls, because no write is asked for in
   // the cycle after a read.
@@ -438,9 +356,9 @@ module kvcpu_csr
   kvcpu_regs u_regs (
     .clk                 (clk_i),
     .arst_n              (rst_ni),
-    .s_cpuif_req         (exec || (rd_state_q == RdAsk)),
+    .s_cpuif_req         (exec || rd_ask),
     .s_cpuif_req_is_wr   (exec),
-    .s_cpuif_addr        ({regs_addr_q, 3'b000}),
+    .s_cpuif_addr        ({regs_addr, 3'b000}),
     .s_cpuif_wr_data     (wr_data),
     .s_cpuif_wr_biten    ('1),
     .s_cpuif_req_stall_wr(unused_regs_stall_wr),
@@ -455,126 +373,35 @@ module kvcpu_csr
   );
 
   // ---------------------------------------------------------------- first errors
-  kv_addr_t           err_kv_addr_q;
-  logic               err_channel_q;
-  logic               err_write_q;
-  logic [IndexW-1:0]  parity_now_q;
-  logic [7:0]         irq_event_q;
-  logic [7:0]         irq_event;
-  kv_addr_t           dma_error_addr_q;
-  logic               dma_error_channel_q;
-  logic               dma_error_write_q;
-  logic [IndexW-1:0]  parity_index_q;
-  logic               dma_error_event;
-  logic               parity_event;
+  logic [7:0]        irq_event;
+  kv_addr_t          dma_error_addr;
+  logic              dma_error_channel, dma_error_write;
+  logic [IndexW-1:0] parity_index;
 
-  // Events count in the cycle after theirs.
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      irq_event_q <= '0;
-    end else begin
-      irq_event_q <= clear_i ? '0 : irq_event_i;
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    err_kv_addr_q <= err_kv_addr_i;
-    err_channel_q <= err_channel_i;
-    err_write_q   <= err_write_i;
-    parity_now_q  <= parity_index_i;
-  end
-
-  assign irq_event = clear_i ? '0 : irq_event_q;
-  assign dma_error_event = irq_event[4];
-  assign parity_event = irq_event[7];
-
-  // An event in the cycle of the latch's release is the new first one.
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      dma_error_addr_q    <= '0;
-      dma_error_channel_q <= 1'b0;
-      dma_error_write_q   <= 1'b0;
-      parity_index_q      <= '0;
-    end else if (clear_i) begin
-      dma_error_addr_q    <= '0;
-      dma_error_channel_q <= 1'b0;
-      dma_error_write_q   <= 1'b0;
-      parity_index_q      <= '0;
-    end else begin
-      if (dma_error_event &&
-          (!hwif_out.DMA_ERROR_INFO.VALID.value || (dma_error_we && wr_data[0]))) begin
-        dma_error_addr_q    <= err_kv_addr_q;
-        dma_error_channel_q <= err_channel_q;
-        dma_error_write_q   <= err_write_q;
-      end
-      if (parity_event && (!hwif_out.PARITY_INFO.VALID.value || (parity_we && wr_data[0]))) begin
-        parity_index_q <= parity_now_q;
-      end
-    end
-  end
+  kvcpu_csr_errors u_errors (
+    .clk_i              (clk_i),
+    .rst_ni             (rst_ni),
+    .clear_i            (clear_i),
+    .irq_event_i        (irq_event_i),
+    .err_kv_addr_i      (err_kv_addr_i),
+    .err_channel_i      (err_channel_i),
+    .err_write_i        (err_write_i),
+    .parity_index_i     (parity_index_i),
+    .dma_error_valid_i  (hwif_out.DMA_ERROR_INFO.VALID.value),
+    .dma_error_release_i(dma_error_we && wr_data[0]),
+    .parity_valid_i     (hwif_out.PARITY_INFO.VALID.value),
+    .parity_release_i   (parity_we && wr_data[0]),
+    .irq_event_o        (irq_event),
+    .dma_error_addr_o   (dma_error_addr),
+    .dma_error_channel_o(dma_error_channel),
+    .dma_error_write_o  (dma_error_write),
+    .parity_index_o     (parity_index)
+  );
 
   // ---------------------------------------------------------------- queue heads
   // The pop is in the cycle in which the register block samples the head.
-  assign miss_pop_o = miss_take_q && miss_valid_i;
-  assign compl_pop_o = compl_take_q && compl_valid_i;
-
-  // ---------------------------------------------------------------- configuration
-  block_bytes_t block_bytes;
-  logic [16:0]  less_q;  // the new BLOCK_BYTES less one
-  logic [4:0]   stride_shift_q;
-  cfg_t         cfg;
-
-  assign block_bytes = block_bytes_t'(wr_data[$bits(block_bytes_t)-1:0]);
-
-  // Smallest power of two that holds BLOCK_BYTES, as a shift: 8 to 16.
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      less_q         <= '0;
-      stride_shift_q <= 5'd13;
-    end else begin
-      less_q <= block_bytes.bytes - 1'b1;
-      if (bytes_we) begin
-        stride_shift_q <= 5'd8;
-        for (int unsigned i = 8; i < 16; i++) begin
-          if (less_q[i]) stride_shift_q <= 5'(i + 1);
-        end
-      end
-    end
-  end
-
-  always_comb begin
-    cfg = '0;
-    cfg.enable = hwif_out.CTRL.ENABLE.value;
-    cfg.demand = hwif_out.CTRL.DEMAND.value;
-    cfg.contend_policy = hwif_out.CONTEND_POLICY.POLICY.value;
-    cfg.w_r = hwif_out.WEIGHT_R.WEIGHT.value;
-    cfg.w_f = hwif_out.WEIGHT_F.WEIGHT.value;
-    cfg.w_s = hwif_out.WEIGHT_S.WEIGHT.value;
-    cfg.w_d = hwif_out.WEIGHT_D.WEIGHT.value;
-    cfg.evict_thresh = hwif_out.EVICT_THRESH.THRESHOLD.value;
-    cfg.prefetch_thresh = hwif_out.PREFETCH_THRESH.THRESHOLD.value;
-    cfg.r_shift = hwif_out.R_SHIFT.SHIFT.value;
-    cfg.f_age = hwif_out.F_AGE.AGE.value;
-    cfg.lookahead = hwif_out.LOOKAHEAD.STEPS.value;
-    cfg.hold = hwif_out.HOLD.STEPS.value;
-    cfg.promote_tier = tier_e'(hwif_out.PROMOTE_TIER.TIER.value);
-    cfg.evict_tiers = hwif_out.EVICT_TIERS.MASK.value;
-    cfg.max_retry = hwif_out.MAX_RETRY.TRIES.value;
-    cfg.block_bytes = hwif_out.BLOCK_BYTES.BYTES.value;
-    cfg.stride_shift = stride_shift_q;
-    for (int unsigned i = 0; i < MaxPorts; i++) begin
-      cfg.req_lo[i] = hwif_out.PORT[i].REQ_LO.REQUEST_ID.value;
-      cfg.req_hi[i] = hwif_out.PORT[i].REQ_HI.REQUEST_ID.value;
-    end
-    for (int unsigned i = 0; i < TierCount; i++) begin
-      cfg.base[i] = hwif_out.TIER[i].BASE.ADDR.value;
-      cfg.slots[i] = hwif_out.TIER[i].SLOTS.COUNT.value;
-      cfg.reserve[i] = hwif_out.TIER[i].RESERVE.COUNT.value;
-      cfg.low[i] = hwif_out.TIER[i].LOW.COUNT.value;
-      cfg.high[i] = hwif_out.TIER[i].HIGH.COUNT.value;
-    end
-  end
-  assign cfg_o = cfg;
+  assign miss_pop_o = miss_take && miss_valid_i;
+  assign compl_pop_o = compl_take && compl_valid_i;
 
   // ---------------------------------------------------------------- interrupts
   logic [7:0] irq_status;
@@ -631,10 +458,10 @@ module kvcpu_csr
     hwif_in.IRQ_STATUS.COMMAND_DONE.hwset = irq_event[1];
     hwif_in.IRQ_STATUS.COMPLETION.hwset = irq_event[2];
     hwif_in.IRQ_STATUS.MISS.hwset = irq_event[3];
-    hwif_in.IRQ_STATUS.DMA_ERR.hwset = dma_error_event;
+    hwif_in.IRQ_STATUS.DMA_ERR.hwset = irq_event[4];
     hwif_in.IRQ_STATUS.OVERFLOW.hwset = irq_event[5];
     hwif_in.IRQ_STATUS.PRESSURE.hwset = irq_event[6];
-    hwif_in.IRQ_STATUS.PARITY.hwset = parity_event;
+    hwif_in.IRQ_STATUS.PARITY.hwset = irq_event[7];
     hwif_in.IRQ_STATUS.SCAN_DONE.hwclr = clear_i;
     hwif_in.IRQ_STATUS.COMMAND_DONE.hwclr = clear_i;
     hwif_in.IRQ_STATUS.COMPLETION.hwclr = clear_i;
@@ -644,17 +471,17 @@ module kvcpu_csr
     hwif_in.IRQ_STATUS.PRESSURE.hwclr = clear_i;
     hwif_in.IRQ_STATUS.PARITY.hwclr = clear_i;
 
-    hwif_in.PARITY_INFO.INDEX.next = parity_index_q;
-    hwif_in.PARITY_INFO.VALID.hwset = parity_event;
+    hwif_in.PARITY_INFO.INDEX.next = parity_index;
+    hwif_in.PARITY_INFO.VALID.hwset = irq_event[7];
     hwif_in.PARITY_INFO.VALID.hwclr = clear_i;
-    hwif_in.DMA_ERROR_INFO.CHANNEL.next = dma_error_channel_q;
-    hwif_in.DMA_ERROR_INFO.WRITE.next = dma_error_write_q;
-    hwif_in.DMA_ERROR_INFO.VALID.hwset = dma_error_event;
+    hwif_in.DMA_ERROR_INFO.CHANNEL.next = dma_error_channel;
+    hwif_in.DMA_ERROR_INFO.WRITE.next = dma_error_write;
+    hwif_in.DMA_ERROR_INFO.VALID.hwset = irq_event[4];
     hwif_in.DMA_ERROR_INFO.VALID.hwclr = clear_i;
-    hwif_in.DMA_ERROR_ADDR.REQUEST_ID.next = dma_error_addr_q.request_id;
-    hwif_in.DMA_ERROR_ADDR.LAYER.next = dma_error_addr_q.layer;
-    hwif_in.DMA_ERROR_ADDR.HEAD.next = dma_error_addr_q.head;
-    hwif_in.DMA_ERROR_ADDR.TOKEN.next = dma_error_addr_q.token;
+    hwif_in.DMA_ERROR_ADDR.REQUEST_ID.next = dma_error_addr.request_id;
+    hwif_in.DMA_ERROR_ADDR.LAYER.next = dma_error_addr.layer;
+    hwif_in.DMA_ERROR_ADDR.HEAD.next = dma_error_addr.head;
+    hwif_in.DMA_ERROR_ADDR.TOKEN.next = dma_error_addr.token;
 
     hwif_in.STEP_ADVANCE.STEP.next = current_step_i;
     hwif_in.SCAN_CYCLES.CYCLES.next = scan_cycles_i;

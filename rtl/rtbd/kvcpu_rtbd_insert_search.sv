@@ -41,30 +41,8 @@ module kvcpu_rtbd_insert_search #(
   /// S0: row of that place.
   input  logic [kvcpu_pkg::RowW-1:0]                  probe_free_row_i,
 
-  /// S1: an OpInsert passes.
-  input  logic                                        s1_insert_i,
-  /// S2: it found all places taken and has taken a slot: search.
-  input  logic                                        s2_search_i,
-  /// S1: the operation.
-  input  kvcpu_pkg::op_t                              s1_op_i,
-  /// S1: the slot it took.
-  input  logic [kvcpu_pkg::SlotW-1:0]                 s1_slot_i,
-  /// S3: an OpInsert without a slot is at its commit point.
-  input  logic                                        s3_insert_i,
-  /// S3: it found all places taken and took a slot: search.
-  input  logic                                        s3_search_i,
-  /// S3: it must be retried.
-  input  logic                                        s3_again_i,
-  /// S3: the slot it took.
-  input  logic [kvcpu_pkg::SlotW-1:0]                 s3_slot_i,
-  /// S3: an engine read is at its commit point: the entry.
-  input  logic                                        s3_read_i,
-  /// S3: tag read.
-  input  kvcpu_pkg::tag_t                             s3_tag_i,
-  /// S3: meta word read.
-  input  kvcpu_pkg::meta_t                            s3_meta_i,
-  /// S3: its parity is bad.
-  input  logic                                        s3_meta_bad_i,
+  /// The operations in S1 to S3.
+  input  kvcpu_pkg::search_view_t                     view_i,
 
   /// T0: operation (OpProbe, or OpInsert again).
   output logic                                        op_valid_o,
@@ -217,8 +195,8 @@ module kvcpu_rtbd_insert_search #(
       s4_again_q  <= 1'b0;
       s4_search_q <= 1'b0;
     end else begin
-      s4_again_q  <= s3_insert_i && s3_again_i && !clear_i;
-      s4_search_q <= s3_insert_i && s3_search_i && !clear_i;
+      s4_again_q  <= view_i.s3_insert && view_i.s3_again && !clear_i;
+      s4_search_q <= view_i.s3_insert && view_i.s3_search && !clear_i;
     end
   end
 
@@ -306,7 +284,7 @@ module kvcpu_rtbd_insert_search #(
     unique case (state_q)
       Idle: begin
         if (s4_again_q) state_d = Again;
-        if (s2_search_i || s4_search_q) state_d = Probe1;
+        if (view_i.s2_search || s4_search_q) state_d = Probe1;
         sel_first_d = banks_t'(lowest(16'(first_valid)));
         sel_second_d = '0;
         rest_d = first_valid & ~banks_t'(lowest(16'(first_valid)));
@@ -379,7 +357,7 @@ module kvcpu_rtbd_insert_search #(
       end
 
       Read: if (eng_taken) state_d = ReadEnd;
-      ReadEnd: if (s3_read_i) state_d = Write;
+      ReadEnd: if (view_i.s3_read) state_d = Write;
 
       Write: begin
         if (eng_taken) begin
@@ -461,16 +439,16 @@ module kvcpu_rtbd_insert_search #(
       probe_q.bank <= number(sel_first_q | sel_second_q);
     end
     // There is one OpInsert at a time: whatever becomes of it, its search has nothing else to know.
-    if (s1_insert_i) begin
-      op_q   <= s1_op_i;
-      slot_q <= s1_slot_i;
-    end else if (s3_insert_i) begin
-      slot_q <= s3_slot_i;
+    if (view_i.s1_insert) begin
+      op_q   <= view_i.s1_op;
+      slot_q <= view_i.s1_slot;
+    end else if (view_i.s3_insert) begin
+      slot_q <= view_i.s3_slot;
     end
-    if (s3_read_i) begin
-      eng_tag_o      <= s3_tag_i;
-      eng_meta_o     <= s3_meta_i;
-      eng_meta_bad_o <= s3_meta_bad_i;
+    if (view_i.s3_read) begin
+      eng_tag_o      <= view_i.s3_tag;
+      eng_meta_o     <= view_i.s3_meta;
+      eng_meta_bad_o <= view_i.s3_meta_bad;
     end
   end
 

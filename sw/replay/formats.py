@@ -66,7 +66,7 @@ def what_else(line: str) -> str | None:
     if len(columns) > 1 and all(re.fullmatch(r"[A-Za-z_][\w ]*", column) for column in columns):
         named = ", ".join(columns[:3])
         return (
-            f"a CSV table ({named}, ...): not read, since a replay needs the `hash_ids` of every prompt's blocks; "
-            "write JSON lines with `timestamp`, `input_length`, `output_length`, `hash_ids`"
+            f"a CSV table ({named}, ...) without the columns that are read: a time (`TIMESTAMP`), prompt tokens "
+            "(`ContextTokens`, `Request tokens`) and generated tokens (`GeneratedTokens`, `Response tokens`)"
         )
     return None

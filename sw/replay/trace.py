@@ -12,6 +12,7 @@ import json
 import math
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -60,10 +61,27 @@ class TraceRequest:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The requests of a file, and the tokens behind one of their hash ids."""
+    """The requests of a file, and the tokens behind one of their hash ids.
+
+    `has_content` is False when the file does not say what prompts contain: then no id is used twice.
+    """
 
     requests: list[TraceRequest]
     block_tokens: int = DEFAULT_BLOCK_TOKENS
+    has_content: bool = True
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Read a trace file: what goes wrong with the file as a whole is a TraceError."""
+    try:
+        yield
+    except FormatError as error:
+        raise TraceError(path, None, str(error)) from None
+    except (EOFError, zlib.error):
+        raise TraceError(path, None, "the gzip file is damaged or cut off") from None
+    except OSError as error:
+        raise TraceError(path, None, (error.strerror or str(error)).lower()) from None
 
 
 class TraceReader:
@@ -87,32 +105,25 @@ class TraceReader:
             TraceError: no such file, no request in it, another format, or a line that is not a request.
         """
         found = False
-        try:
-            with opened(self.path) as lines:
-                number = 0
-                while line := lines.readline(MAX_LINE_BYTES + 1):
-                    number += 1
-                    if len(line) > MAX_LINE_BYTES:
-                        raise TraceError(self.path, number, f"a line of more than {MAX_LINE_BYTES:,} bytes")
-                    if line.strip():
-                        try:
-                            request = self._request(line, first=not found)
-                        except ValueError as error:
-                            raise TraceError(self.path, number, str(error)) from None
-                        found = True
-                        yield request
-        except FormatError as error:
-            raise TraceError(self.path, None, str(error)) from None
-        except (EOFError, zlib.error):
-            raise TraceError(self.path, None, "the gzip file is damaged or cut off") from None
-        except OSError as error:
-            raise TraceError(self.path, None, (error.strerror or str(error)).lower()) from None
+        with guarded(self.path), opened(self.path) as lines:
+            number = 0
+            while line := lines.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                if len(line) > MAX_LINE_BYTES:
+                    raise TraceError(self.path, number, f"a line of more than {MAX_LINE_BYTES:,} bytes")
+                if line.strip():
+                    try:
+                        request = self._request(line, first=not found)
+                    except ValueError as error:
+                        raise TraceError(self.path, number, str(error)) from None
+                    found = True
+                    yield request
         if not found:
             raise TraceError(self.path, None, "empty: a trace has at least one request")
 
     def _request(self, line: bytes, *, first: bool) -> TraceRequest:
         """One request from one line. Raises ValueError, whose text is the problem."""
-        value = _object(line, first=first)
+        value = json_object(line, first=first)
         timestamp = _timestamp(value, self._scale)
         if timestamp < self._latest:
             raise ValueError(
@@ -122,8 +133,8 @@ class TraceReader:
         block = self._block_of(value)
         request = TraceRequest(
             timestamp,
-            _integer(value, "input_length", MAX_TOKENS),
-            _integer(value, "output_length", MAX_TOKENS),
+            member_integer(value, "input_length", MAX_TOKENS),
+            member_integer(value, "output_length", MAX_TOKENS),
             _ids(value),
         )
         _check_fit(request, block, said=self._asked is not None or "block_size" in value)
@@ -134,7 +145,7 @@ class TraceReader:
         if "block_size" not in value:
             self.block_tokens = self.block_tokens or DEFAULT_BLOCK_TOKENS
             return self.block_tokens
-        block = _integer(value, "block_size", MAX_BLOCK_TOKENS)
+        block = member_integer(value, "block_size", MAX_BLOCK_TOKENS)
         if block == 0:
             raise ValueError("`block_size` is 0: a block has at least one token")
         if self.block_tokens not in (None, block):
@@ -176,11 +187,12 @@ def load_trace(
     reader = TraceReader(path, block_tokens, unit)
     requests = list(islice(reader, limit))
     if unit is None:
-        _check_unit(path, [request.timestamp_ms for request in requests])
+        check_unit(path, [request.timestamp_ms for request in requests])
     return Trace(requests, reader.block_tokens or DEFAULT_BLOCK_TOKENS)
 
 
-def _check_unit(path: Path, times: list[int]) -> None:
+def check_unit(path: Path, times: list[int]) -> None:
+    """Raise TraceError for times that look like seconds."""
     span = times[-1] - times[0]
     if span and span < SECONDS_GAP * (len(times) - 1):
         raise TraceError(
@@ -191,7 +203,7 @@ def _check_unit(path: Path, times: list[int]) -> None:
         )
 
 
-def _object(line: bytes, *, first: bool) -> dict[str, Any]:
+def json_object(line: bytes, *, first: bool) -> dict[str, Any]:
     """The JSON object of a line. Raises ValueError."""
     try:
         text = line.decode()
@@ -232,10 +244,11 @@ def _timestamp(request: dict[str, Any], scale: int) -> int:
         request = {"timestamp": math.floor(value * scale) if value >= 0 else -1}
     elif isinstance(value, int) and not isinstance(value, bool):
         request = {"timestamp": value * scale}
-    return _integer(request, "timestamp", MAX_TIMESTAMP_MS)
+    return member_integer(request, "timestamp", MAX_TIMESTAMP_MS)
 
 
-def _integer(request: dict[str, Any], key: str, limit: int) -> int:
+def member_integer(request: dict[str, Any], key: str, limit: int) -> int:
+    """A member that must be a whole number from 0 to `limit`. Raises ValueError."""
     value = _member(request, key)
     if not isinstance(value, int) or isinstance(value, bool):
         seen = f"{value}" if isinstance(value, float) else _kind(value)

@@ -14,6 +14,7 @@ from sw.regs.generated import ROOT, update
 from sw.terminal import command_line, complain, visible
 from sw.uapi.build import OUTPUT, BuildError, NoCompiler, build
 from sw.uapi.cheader import emit_event_table, emit_uapi, emit_wire
+from sw.uapi.kernel import emit_linux_registers, emit_linux_uapi
 
 _GUIDE = Path("docs/tools.md")
 _BEGIN, _END = "<!-- generated: the record -->\n", "<!-- end -->\n"
@@ -27,6 +28,8 @@ def outputs() -> dict[Path, str]:
     return {
         Path("sw/include/kvcpu_uapi.h"): emit_uapi(),
         Path("sw/uapi/wire.h"): emit_wire(),
+        Path("sw/linux/include/uapi/linux/kvcpu.h"): emit_linux_uapi(),
+        Path("sw/linux/kv_regs.h"): emit_linux_registers(),
         _GUIDE: f"{before}{begin}{emit_event_table()}{end}{after}",
     }
 

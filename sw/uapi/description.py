@@ -56,6 +56,7 @@ class Direction(IntEnum):
 
     WRITE = 1
     READ = 2
+    BOTH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,60 @@ EVENT = Struct(
         Member("reserved", 16, "0"),
     ),
 )
+_BLOCK = (
+    Member("token", 32, "of the block: its first token, or any token of it"),
+    Member("request", 16, "of the block; 0: a shared prefix"),
+    Member("layer", 8, "of the block"),
+    Member("head", 8, "of the block"),
+)
+BIND = Struct(
+    "bind",
+    "Argument of BIND: each BLOCK_BYTES of the range become one block, the first and those after it.",
+    (Member("va", 64, "first byte of the range"), Member("len", 64, "bytes, at least 1"), *_BLOCK),
+)
+UNBIND = Struct("unbind", "Argument of UNBIND.", (Member("va", 64, "first byte of a bound range"),))
+BLOCK = Struct("block", "Argument of REMOVE.", _BLOCK)
+INSERT = Struct(
+    "insert",
+    "Argument and result of INSERT.",
+    (
+        *_BLOCK,
+        Member("token_end", 32, "last valid token of the block, inclusive"),
+        Member("tier", 8, "0 to 3"),
+        Member("flags", 8, "KVCPU_INSERT_..."),
+        Member("reserved", 16, "0"),
+        Member("phys_addr", 64, "result: byte address inside the tier"),
+        Member("index", 32, "result: where the entry is now"),
+        Member("reserved2", 32, "0"),
+    ),
+)
+LOOKUP = Struct(
+    "lookup",
+    "Argument and result of LOOKUP: of this very token.",
+    (
+        *_BLOCK,
+        Member("flags", 32, "KVCPU_LOOKUP_..."),
+        Member("tier", 32, "result"),
+        Member("phys_addr", 64, "result: byte address inside the tier"),
+        Member("index", 32, "result: where the entry is now"),
+        Member("reserved", 32, "0"),
+    ),
+)
+FREE = Struct(
+    "free",
+    "Argument and result of FREE_REQUEST.",
+    (
+        Member("request", 32, "1 to 65,535"),
+        Member("removed", 32, "result: blocks that are gone"),
+        Member("stayed", 32, "result: blocks that are referenced, and stay"),
+        Member("reserved", 32, "0"),
+    ),
+)
+MIGRATE = Struct(
+    "migrate",
+    "Argument of MIGRATE; how the move ends is a record of read(2).",
+    (*_BLOCK, Member("tier", 32, "0 to 3"), Member("reserved", 32, "0")),
+)
 _OUTCOMES = {
     Completion.OK: "the block is in to_tier",
     Completion.CANCELLED: "a check at its start or end failed: it was removed, referenced or changed meanwhile",
@@ -159,6 +214,12 @@ CONSTANTS = (
     *(Constant(f"COMPLETION_{status.name}", status, meaning) for status, meaning in _OUTCOMES.items()),
 )
 STRUCTS = (STEP, RANGE, WEIGHTS, TELEMETRY)
+LINUX_CONSTANTS = (
+    Constant("INSERT_PREFIX", 1, "the block belongs to a shared prefix"),
+    Constant("INSERT_HOT", 2, "the block is HOT from the start"),
+    Constant("LOOKUP_TOUCH", 1, "as an access; without it nothing changes"),
+)
+LINUX_STRUCTS = (BIND, UNBIND, BLOCK, INSERT, LOOKUP, FREE, MIGRATE)
 
 CALLS = (
     Call("STEP_ADVANCE", 1, Direction.WRITE, STEP, "set the decode step and start a scan"),
@@ -169,3 +230,16 @@ CALLS = (
     Call("SET_WEIGHTS", 6, Direction.WRITE, WEIGHTS, "weights and thresholds of the score"),
     Call("GET_TELEMETRY", 7, Direction.READ, TELEMETRY, "counts, current step, weights and thresholds"),
 )
+
+LINUX_CALLS = (
+    Call("BIND", 0x10, Direction.WRITE, BIND, "map a user range to blocks"),
+    Call("UNBIND", 0x11, Direction.WRITE, UNBIND, "forget the range that begins at va"),
+    Call("COOL", 0x12, Direction.WRITE, RANGE, "take HOT and EVICTABLE from the range's blocks"),
+    Call("RELEASE", 0x13, Direction.WRITE, RANGE, "give back one reference that this file has on the range's blocks"),
+    Call("INSERT", 0x14, Direction.BOTH, INSERT, "a new block: EEXIST, ENOMEM (no slot in the tier), ENOSPC"),
+    Call("LOOKUP", 0x15, Direction.BOTH, LOOKUP, "where a token is: ENOENT"),
+    Call("REMOVE", 0x16, Direction.WRITE, BLOCK, "remove a block: ENOENT, EBUSY (referenced)"),
+    Call("FREE_REQUEST", 0x17, Direction.BOTH, FREE, "remove all blocks of a request that are not referenced"),
+    Call("MIGRATE", 0x18, Direction.WRITE, MIGRATE, "queue a move: ENOENT, EBUSY (referenced), EAGAIN"),
+)
+"""What the Linux driver has beyond the published calls (docs/linux.md)."""

@@ -1,5 +1,6 @@
 """Plant each defect of the catalogue in a copy of the project and see that the named test detects it.
 
+With --assertions: make each assertion of the RTL fire once.
 Exit status: 0 every defect was noticed, 1 one was not, 2 wrong use, 130 interrupted.
 """
 
@@ -8,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,10 +19,13 @@ from rich.table import Table
 from rich.text import Text
 
 from sw.terminal import new_console, visible
+from tb.defects.assertions import Assertion, fire, load_assertions
 from tb.defects.catalogue import GUIDE, Defect, chosen, guide_with_table, load
 from tb.run.artefacts import write_whole
 from tb.run.command import Parser, run_command
-from tb.run.paths import CACHE, REPORT, ROOT, SIM_BUILD, VENV, shown
+from tb.run.errors import UsageError
+from tb.run.manifest import load as load_manifest
+from tb.run.paths import CACHE, MANIFEST, REPORT, ROOT, SIM_BUILD, VENV, shown
 
 COPIED = ("Makefile", "pyproject.toml", "rtl", "tb", "model", "sw", "fpga", "docs", "requirements")
 NOTICED, SURVIVED, OTHER = "noticed", "survived", "other message"
@@ -90,11 +95,14 @@ def _report(rows: list[tuple[Defect, str, str]], console: Console) -> None:
 
 def _command(arguments: list[str]) -> int:
     parser = Parser("python -m tb.defects", __doc__)
-    parser.add_argument("ids", nargs="*", help="defects (default: all)")
+    parser.add_argument("ids", nargs="*", help="defects, or assertions (default: all)")
+    parser.add_argument("--assertions", action="store_true", help="make the assertions of the RTL fire instead")
     parser.add_argument("--list", action="store_true", help="print the catalogue and stop")
     parser.add_argument("--guide", action="store_true", help="write the table of the verification guide and stop")
     options = parser.parse_args(arguments)
     console = new_console()
+    if options.assertions:
+        return _fire(_named(load_assertions(), options.ids), console)
     defects = chosen(load(), options.ids)
     if options.guide:
         GUIDE.write_text(guide_with_table(load()))
@@ -121,6 +129,28 @@ def _plant(defects: list[Defect], console: Console) -> int:
             progress.advance(task)
     _report(rows, console)
     return 0 if all(verdict == NOTICED for _, verdict, _ in rows) else 1
+
+
+def _named(assertions: Sequence[Assertion], names: Sequence[str]) -> list[Assertion]:
+    """Those of these names, all without. Raises UsageError for an unknown name."""
+    known = {entry.name: entry for entry in assertions}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no assertion is called {name} (see tb/defects/assertions.toml)")
+    return [known[name] for name in names] if names else list(assertions)
+
+
+def _fire(assertions: Sequence[Assertion], console: Console) -> int:
+    """Make each assertion fire, report; the exit status."""
+    rows = []
+    for row in fire(load_manifest(MANIFEST), assertions, console):
+        rows.append(row)
+        text = f"{row.assertion.name}: {'fired' if row.fired else 'SILENT'}: {row.seen}"
+        console.print(visible(text))
+    fired = sum(row.fired for row in rows)
+    write_whole(REPORT / "assertions.json", json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    console.print(f"{fired} of {len(rows)} assertions fired; {shown(REPORT / 'assertions.json')}")
+    return 0 if fired == len(rows) else 1
 
 
 def main(arguments: list[str]) -> int:

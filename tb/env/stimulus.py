@@ -21,20 +21,35 @@ _WEIGHTS = {
 
 
 class Blocks:
-    """The blocks that a test plays with: a few requests (0, the shared prefix, among them), layers and heads."""
+    """The blocks that a test plays with: a few requests (0, the shared prefix, among them), layers and heads.
+
+    Where they lie in the fields of a KV address, and around which step, is drawn for each test: at 0, around the upper
+    bit of a field, at its end. So every bit travels through the device in some test, whatever the build's size.
+    """
 
     def __init__(self, rng: random.Random, block_tokens: int, requests: int = 6, blocks: int = 40) -> None:
         self.rng, self.block_tokens = rng, block_tokens
-        self.requests, self.blocks = requests, blocks
+        self.blocks = blocks
+        others = [1, 65535, 0x8000, 0x7FFF, *(rng.randrange(1, 65535) for _ in range(requests))]
+        self.requests = sorted({0, *rng.sample(others, requests - 1)})
+        self.layer, self.head = (rng.choice((0, 127, 254)) for _ in range(2))
+        most = (1 << 32) // block_tokens
+        self.first_block = rng.choice((0, most // 2 - blocks // 2, most - blocks))
+        self.first_step = rng.choice((0, (1 << 31) - 24, (1 << 32) - 24))
 
     def request(self) -> int:
         """A request id, 0 included."""
-        return self.rng.randrange(self.requests)
+        return self.rng.choice(self.requests)
 
     def block(self) -> int:
         """KV address of a block's first token."""
         r = self.rng
-        return kv(self.request(), r.randrange(self.blocks) * self.block_tokens, r.randrange(2), r.randrange(2))
+        token = (self.first_block + r.randrange(self.blocks)) * self.block_tokens
+        return kv(self.request(), token, self.layer + r.randrange(2), self.head + r.randrange(2))
+
+    def step(self, after: int) -> int:
+        """The step that comes `after` steps after the first one of the test."""
+        return (self.first_step + after) & 0xFFFF_FFFF
 
     def token(self) -> int:
         """KV address of any token."""
@@ -78,7 +93,7 @@ def _command(r: random.Random, blocks: Blocks) -> list[tuple[int, int, int]]:
         if name == "PREFETCH":
             batch += [
                 (WRITE, offset("PREFETCH_LEN"), blocks.length()),
-                (WRITE, offset("PREFETCH_STEP"), r.randrange(64)),
+                (WRITE, offset("PREFETCH_STEP"), blocks.step(r.randrange(64))),
             ]
         else:
             batch += [(WRITE, offset(f"{name}_LEN"), blocks.length())]
@@ -122,19 +137,20 @@ async def churn(registers: Registers, keys: list[int], blocks: Blocks, running: 
 
 
 async def steps(registers: Registers, blocks: Blocks, running: Callable[[], bool]) -> None:
-    """STEP_ADVANCE now and then, sometimes faster than scans, sometimes backwards."""
+    """STEP_ADVANCE now and then, sometimes faster than scans, sometimes backwards, past the ends of its 32 bits."""
     r, step = blocks.rng, 1
     while running():
         step = max(0, step + r.choice([1, 1, 1, 1, 2, 5, -1]))
         name = r.choice(["STEP_ADVANCE", "STEP_ADVANCE", "STEP_ADVANCE_ALIAS"])
-        await registers.bench.try_write(offset(name), step)  # refused while a reset is on
+        await registers.bench.try_write(offset(name), blocks.step(step))  # refused while a reset is on
         await registers.bench.cycles(r.choice([5, 100, 400, 1500, 3000]))
 
 
-async def settings(registers: Registers, blocks: Blocks, running: Callable[[], bool]) -> None:
+async def settings(registers: Registers, blocks: Blocks, ports: int, running: Callable[[], bool]) -> None:
     """Registers change under way; illegal values are refused."""
-    r = blocks.rng
+    r, requests = blocks.rng, blocks.requests
     while running():
+        port = r.randrange(ports)
         evict = r.choice([0, 0x1000, 0x4000, 0x8000, 0xFFFF])
         choices: list[tuple[str, int]] = [
             ("THRESHOLDS", evict | r.choice([0xFFFF, 0x8000, 0xC000]) << 16),
@@ -142,21 +158,21 @@ async def settings(registers: Registers, blocks: Blocks, running: Callable[[], b
             ("PREFETCH_THRESH", r.choice([0xFFFF, 0xC000, 0x8000])),
             (r.choice(["WEIGHT_R", "WEIGHT_F", "WEIGHT_S", "WEIGHT_D"]), r.choice([0, 1, 64, 255])),
             ("R_SHIFT", r.randrange(8)),
-            ("F_AGE", r.randrange(4)),
-            ("LOOKAHEAD", r.choice([0, 1, 8])),
-            ("HOLD", r.choice([0, 2, 12])),
-            ("PROMOTE_TIER", r.randrange(3)),
+            ("F_AGE", r.choice([0, 1, 2, 3, 31])),
+            ("LOOKAHEAD", r.choice([0, 1, 8, 1 << 30, (1 << 31) - 1])),
+            ("HOLD", r.choice([0, 2, 12, (1 << 31) - 1])),
+            ("PROMOTE_TIER", r.choice([0, 0, 1, 1, 2, 2, 3])),
             ("EVICT_TIERS", r.choice([7, 7, r.randrange(16)])),
-            ("MAX_RETRY", r.randrange(4)),
-            ("CONTEND_POLICY", r.randrange(2)),
+            ("MAX_RETRY", r.choice([0, 1, 2, 3, 9])),
+            ("CONTEND_POLICY", r.choice([0, 0, 1, 128])),
             ("CTRL", r.choice([1, 3, 3, 3, 1, 3, 0])),
-            (f"TIER{r.randrange(4)}_RESERVE", r.choice([0, 1, 4])),
-            (f"TIER{r.randrange(3)}_LOW", r.choice([0, 8, 30])),
+            (f"TIER{r.randrange(4)}_RESERVE", r.choice([0, 0, 1, 1, 4, 4, 1 << 16])),
+            (f"TIER{r.randrange(3)}_LOW", r.choice([0, 0, 8, 8, 30, 30, 1 << 16])),
             (f"TIER{r.randrange(3)}_LOW", r.choice([4, 16])),
-            (f"TIER{r.randrange(3)}_HIGH", r.choice([0, 8, 40])),
+            (f"TIER{r.randrange(3)}_HIGH", r.choice([0, 0, 8, 8, 40, 40, 1 << 16])),
             (f"TIER{r.randrange(3)}_HIGH", r.choice([10, 20])),
-            (f"PORT{r.randrange(3)}_REQ_LO", r.choice([0, 0, 0, 1, 2])),
-            (f"PORT{r.randrange(3)}_REQ_HI", r.choice([65535, 65535, 3, 4])),
+            (f"PORT{port}_REQ_LO", r.choice([0, 0, 0, *requests[1:3]])),
+            (f"PORT{port}_REQ_HI", r.choice([65535, 65535, *requests[-3:-1]])),
             (f"TIER{r.randrange(4)}_SLOTS", 10),
             ("BLOCK_BYTES", 1024),
         ]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+# Tables, one record a line however long it is: a change of one record changes one line.
 # ruff: noqa: E501
 # fmt: off
 

@@ -184,9 +184,16 @@ module kvcpu_tb #(
   logic [1:0]                axi_bresp, axi_rresp;
   logic                      axi_bvalid, axi_bready, axi_rvalid, axi_rready, axi_rlast;
 
-  logic                      unused_aw_lock, unused_ar_lock;
-  logic [3:0]                unused_aw_cache, unused_ar_cache, unused_aw_qos, unused_ar_qos;
-  logic [2:0]                unused_aw_prot, unused_ar_prot;
+  // AxLOCK, AxCACHE, AxPROT, AxQOS: every burst is a normal access to normal, bufferable memory.
+  typedef struct packed {
+    logic       lock;
+    logic [3:0] cache;
+    logic [2:0] prot;
+    logic [3:0] qos;
+  } attributes_t;
+
+  localparam attributes_t Normal = '{lock: 1'b0, cache: 4'b0011, prot: 3'b000, qos: 4'b0000};
+  attributes_t axi_aw, axi_ar;
 
   initial kv_axi_width(int'(StrbWidth));
 
@@ -233,6 +240,17 @@ module kvcpu_tb #(
   kvcpu_hold_checker #(.Width(AXI_DATA_WIDTH + StrbWidth + 1), .Name("AXI W")) u_check_w (
     .clk_i(clk), .rst_ni(rst_n), .valid_i(axi_wvalid), .ready_i(axi_wready),
     .data_i({axi_wlast, axi_wstrb, axi_wdata}));
+
+  always @(posedge clk) begin
+    if (rst_n && axi_awvalid) begin
+      kv_checked(1);
+      if (axi_aw != Normal) kv_violation($sformatf("AXI AW: expected AxLOCK, AxCACHE, AxPROT, AxQOS %h, seen %h", Normal, axi_aw));
+    end
+    if (rst_n && axi_arvalid) begin
+      kv_checked(1);
+      if (axi_ar != Normal) kv_violation($sformatf("AXI AR: expected AxLOCK, AxCACHE, AxPROT, AxQOS %h, seen %h", Normal, axi_ar));
+    end
+  end
 
   // ---------------------------------------------------------------- before the first edge
   initial begin
@@ -313,10 +331,10 @@ module kvcpu_tb #(
     .axi_awlen_o(axi_awlen),
     .axi_awsize_o(axi_awsize),
     .axi_awburst_o(axi_awburst),
-    .axi_awlock_o(unused_aw_lock),
-    .axi_awcache_o(unused_aw_cache),
-    .axi_awprot_o(unused_aw_prot),
-    .axi_awqos_o(unused_aw_qos),
+    .axi_awlock_o(axi_aw.lock),
+    .axi_awcache_o(axi_aw.cache),
+    .axi_awprot_o(axi_aw.prot),
+    .axi_awqos_o(axi_aw.qos),
     .axi_awuser_o(axi_awuser),
     .axi_awvalid_o(axi_awvalid),
     .axi_awready_i(axi_awready),
@@ -334,10 +352,10 @@ module kvcpu_tb #(
     .axi_arlen_o(axi_arlen),
     .axi_arsize_o(axi_arsize),
     .axi_arburst_o(axi_arburst),
-    .axi_arlock_o(unused_ar_lock),
-    .axi_arcache_o(unused_ar_cache),
-    .axi_arprot_o(unused_ar_prot),
-    .axi_arqos_o(unused_ar_qos),
+    .axi_arlock_o(axi_ar.lock),
+    .axi_arcache_o(axi_ar.cache),
+    .axi_arprot_o(axi_ar.prot),
+    .axi_arqos_o(axi_ar.qos),
     .axi_aruser_o(axi_aruser),
     .axi_arvalid_o(axi_arvalid),
     .axi_arready_i(axi_arready),

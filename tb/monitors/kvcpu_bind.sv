@@ -1,32 +1,30 @@
 // Binds the monitors into the device. Nothing in rtl/ knows of them.
 
 bind kvcpu kvcpu_mon_top u_mon (
-  .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .cfg_i(cfg), .push_i(cmd_push), .cmd_i(cmd),
-  .cmd_done_i(cmd_done), .result_i(dir_result), .refused_i(cmd_refused),
-  .compl_valid_i(compl_valid), .compl_i(compl_item), .compl_drop_i(compl_drop),
-  .compl_pop_i(compl_pop), .miss_pop_i(miss_pop), .miss_drop_i(miss_drop),
+  .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear), .cfg_i(cfg), .push_i(u_host.cmd_push), .cmd_i(u_host.cmd),
+  .cmd_done_i(u_host.cmd_done), .result_i(u_host.dir_result), .refused_i(u_host.cmd_refused),
+  .compl_valid_i(compl_valid), .compl_i(compl_item), .compl_drop_i(u_host.compl_drop),
+  .compl_pop_i(u_host.compl_pop), .miss_pop_i(u_host.miss_pop), .miss_drop_i(u_host.u_queues.miss_drop),
   .err_valid_i(err_valid), .err_kv_addr_i(err_kv_addr), .err_channel_i(err_channel),
-  .err_write_i(err_write), .irq_event_i(irq_event), .irq_i(irq_o), .parity_i(count_parity),
+  .err_write_i(err_write), .irq_event_i(u_host.irq_event), .irq_i(irq_o), .parity_i(count_parity),
   .parity_index_i(parity_index));
 
 bind kvcpu_rtbd kvcpu_mon_rtbd #(
   .BLOCK_TOKENS(BLOCK_TOKENS)
 ) u_mon (
-  .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i),
-  .valid_i(s3_commits_q), .op_i(s3_q.op), .final_i(s3_q.eng_final),
-  .reloc_i(s3_valid_q && s3_q.eng_write), .reloc_tag_i(eng_tag),
-  .hit_i(s3_hit_q), .index_i(s3_index), .meta_i(s3_meta_q),
-  .token_end_i(s3_q.token_end), .tier_i(s3_q.tier), .tag_slot_i(s3_q.slot),
-  .tag_we_i(alu_tag_we), .meta_we_i(alu_meta_we), .judged_i(s3_judged), .push_ok_i(push_ok),
-  .step_i(step_i), .epoch_i(scan_cfg_i.epoch), .generation_i(generation_q), .s4_tag_i(s4_tag), .s4_meta_i(s4_meta),
-  .found_i(u_result.s3_rsp), .read_tag_i(s3_tag_b_q),
-  .push_valid_i(push_valid_o), .push_channel_i(push_channel_o), .push_item_i(push_item_o),
-  .evict_full_i(evict_full_i), .prefetch_full_i(prefetch_full_i),
-  .take_valid_i((|take) || (s3_commits_q && s3_q.kept && !s3_q.eng_final)), .take_tier_i(take_tier),
-  .slot_i(s3_slot),
-  .put_i(put_o), .put_valid_i(put_valid), .put_held_i(put_held), .put_slot_i(put_slot),
-  .result_valid_i(result_valid), .result_ok_i(result_ok), .search_op_i(eng_op),
-  .search_slot_i(eng_slot), .search_put_i(search_put_valid && search_put_ready), .cfg_i(cfg_i));
+  .clk_i(clk_i), .rst_ni(rst_ni), .clear_i(clear_i), .valid_i(u_execute.s3_commits_q), .op_i(u_execute.s3_q.op),
+  .final_i(u_execute.s3_q.eng_final), .reloc_i(u_execute.s3_valid_q && u_execute.s3_q.eng_write), .reloc_tag_i(eng_tag),
+  .hit_i(u_execute.s3_hit_q), .index_i(u_execute.s3_index), .meta_i(u_execute.s3_meta_q),
+  .token_end_i(u_execute.s3_q.token_end), .tier_i(u_execute.s3_q.tier), .tag_slot_i(u_execute.s3_q.slot),
+  .tag_we_i(u_execute.alu_tag_we), .meta_we_i(u_execute.alu_meta_we), .judged_i(u_execute.s3_judged),
+  .push_ok_i(u_execute.push_ok), .step_i(step_i), .epoch_i(scan_cfg_i.epoch), .generation_i(u_execute.generation_q),
+  .s4_tag_i(u_execute.u_write.s4_tag), .s4_meta_i(u_execute.u_write.s4_meta), .found_i(u_execute.u_result.s3_rsp),
+  .read_tag_i(u_execute.s3_tag_b_q), .push_valid_i(push_valid_o), .push_channel_i(push_channel_o),
+  .push_item_i(push_item_o), .evict_full_i(evict_full_i), .prefetch_full_i(prefetch_full_i),
+  .take_valid_i((|u_execute.take) || (u_execute.s3_commits_q && u_execute.s3_q.kept && !u_execute.s3_q.eng_final)),
+  .take_tier_i(u_execute.take_tier), .slot_i(u_execute.s3_slot), .put_i(put_o), .put_valid_i(put_valid),
+  .put_held_i(put_held), .put_slot_i(put_slot), .result_valid_i(result_valid), .result_ok_i(result_ok),
+  .search_op_i(eng_op), .search_slot_i(eng_slot), .search_put_i(search_put_valid && search_put_ready), .cfg_i(cfg_i));
 
 bind kvcpu_rtbd_bank kvcpu_mon_bank #(.ROWS(ROWS)) u_mon (
   .clk_i(clk_i), .rst_ni(rst_ni),

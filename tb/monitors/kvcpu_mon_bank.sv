@@ -92,15 +92,15 @@ module kvcpu_mon_bank #(
     for (int row = 0; row < int'(ROWS); row++) begin
       tag_t tag;
       meta_t meta;
-      tag = kvcpu_rtbd_bank.unpack_tag(u_tag.g_mem.mem[row]);
-      meta = meta_t'(u_meta.g_mem.mem[row][$bits(meta_t)-1:0]);
+      tag = u_store.unpack_tag(u_store.u_tag.g_mem.mem[row]);
+      meta = meta_t'(u_store.u_meta.g_mem.mem[row][$bits(meta_t)-1:0]);
       if (tag.valid || meta.valid) begin
         record_dump('{
           index: index_of(RowW'(row)),
           tag_valid: tag.valid,
           meta_valid: meta.valid,
-          tag_parity: ^u_tag.g_mem.mem[row],
-          meta_parity: ^u_meta.g_mem.mem[row],
+          tag_parity: ^u_store.u_tag.g_mem.mem[row],
+          meta_parity: ^u_store.u_meta.g_mem.mem[row],
           move_id: meta.move_id,
           generation: meta.generation,
           entry: entry_of(tag, meta)
@@ -113,8 +113,8 @@ module kvcpu_mon_bank #(
   always @(negedge clk_i) begin
     int row, tag, bit_no;
     if (rst_ni && kv_poke(bank, row, tag, bit_no) != 0) begin
-      if (tag != 0) u_tag.g_mem.mem[row][bit_no] = !u_tag.g_mem.mem[row][bit_no];
-      else u_meta.g_mem.mem[row][bit_no] = !u_meta.g_mem.mem[row][bit_no];
+      if (tag != 0) u_store.u_tag.g_mem.mem[row][bit_no] = !u_store.u_tag.g_mem.mem[row][bit_no];
+      else u_store.u_meta.g_mem.mem[row][bit_no] = !u_store.u_meta.g_mem.mem[row][bit_no];
     end
   end
 endmodule

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sw.replay.config import ReplayConfig, configured
 from sw.replay.generator import generate
-from sw.replay.trace import Trace, load_trace
+from sw.replay.readers import load as read
+from sw.replay.trace import Trace
 
 GENERATED_REQUESTS = 400  # a minute or two on the RTL
 
@@ -24,7 +25,7 @@ def load(source: Source, seed: int) -> Trace:
     """The requests of a trace, or generated ones. Raises TraceError."""
     if source.trace is None:
         return Trace(list(generate(seed, source.requests or GENERATED_REQUESTS)))
-    return load_trace(source.trace, source.requests, block_tokens=source.block_size, unit=source.time_unit)
+    return read(source.trace, source.requests, block_tokens=source.block_size, unit=source.time_unit)
 
 
 def plan(workload: Trace, entries: int) -> ReplayConfig:

@@ -133,24 +133,15 @@ def _replace(path: Path, data: bytes, *, sync: bool) -> None:
         os.close(lock)
 
 
-def write_whole(path: Path, content: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Replace `path`, or leave it as it is: no reader and no crash finds a part. Raises OSError."""
-    _replace(path, content.encode(), sync=True)
+    _replace(path, content.encode() if isinstance(content, str) else content, sync=True)
 
 
 def require_space(folder: Path) -> None:
     """Raise UsageError when the disk is full: what a tool or a test has written there is then a part of it."""
     if shutil.disk_usage(folder).free < SPACE_BYTES:
         raise UsageError(f"no space left on device: {shown(folder)}; free some and call again")
-
-
-def append_line(path: Path, line: str) -> None:
-    """Add a line to a log, after the end of one that was cut short. Raises OSError."""
-    with path.open("ab+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(-1 if file.seek(0, os.SEEK_END) else 0, os.SEEK_END)
-        cut = file.read(1) not in (b"", b"\n")
-        file.write((b"\n" if cut else b"") + line.encode() + b"\n")
 
 
 # ---------------------------------------------------------------- digests

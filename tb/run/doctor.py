@@ -12,7 +12,15 @@ from rich.text import Text
 from sw.terminal import new_console, visible
 from tb.run.errors import UsageError
 from tb.run.paths import CACHE
-from tb.run.tools import FST_HINT, find_compiler, find_libpython, find_verilator, fst_available, require_programs
+from tb.run.tools import (
+    FST_HINT,
+    find_compiler,
+    find_libpython,
+    find_verilator,
+    fst_available,
+    require_kernel_packages,
+    require_programs,
+)
 
 PACKAGES = ("cocotb", "cocotb-bus", "pyuvm", "numpy", "pyslang", "peakrdl-regblock")
 
@@ -27,6 +35,11 @@ def _try(find: Callable[[], str]) -> tuple[bool, str]:
 def _programs() -> str:
     require_programs()
     return "found"
+
+
+def _kernel() -> str:
+    require_kernel_packages()
+    return "`make kernel`: Debian's packages found"
 
 
 def _checks() -> Iterator[tuple[str, bool, bool, str]]:
@@ -44,6 +57,7 @@ def _checks() -> Iterator[tuple[str, bool, bool, str]]:
     yield "FST waves", False, has_fst, "lz4 and zlib headers found" if has_fst else FST_HINT
     viewer = shutil.which("surfer") or shutil.which("gtkwave")
     yield "wave viewer", False, viewer is not None, viewer or "neither surfer nor gtkwave is on the path"
+    yield "Linux on the device", False, *_try(_kernel)
     yield "cores", True, True, str(os.cpu_count())
     size = sum(path.stat().st_size for path in CACHE.rglob("*") if path.is_file()) if CACHE.exists() else 0
     yield "build cache", True, True, f"{size / 2**20:.0f} MiB in sim_build/cache (`make clean` empties it)"

@@ -7,6 +7,7 @@ import tempfile
 from tb.run.command import Parser, run_command, tell
 from tb.run.errors import CheckError
 from tb.run.paths import ROOT
+from tb.run.setup_env import EXTRAS
 
 UV = "uv==0.13.9"
 
@@ -24,9 +25,10 @@ def _lock(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         _do(sys.executable, "-m", "venv", folder)
         _do(f"{folder}/bin/pip", "install", "--quiet", UV)
-        for name in ("dev", "fpga", "docs"):
+        for name in ("dev", *EXTRAS):
             options = ["--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate"]
             options += ["--no-config", "--default-index", "https://pypi.org/simple"]
+            options += ["--no-deps"] * (name == "lab")  # libCacheSim needs the rest for traces in object stores only
             options += ["--custom-compile-command", "make lock", "-o", f"requirements/{name}.txt"]
             _do(f"{folder}/bin/uv", "pip", "compile", *options, f"requirements/{name}.in")
             tell(f"lock: requirements/{name}.txt")

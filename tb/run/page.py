@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,67 +10,10 @@ import jinja2
 from tb.run.coverage import KINDS, FileCoverage, annotated
 from tb.run.paths import ROOT
 from tb.run.provenance import shown_commit
+from tb.run.trend import PLOT, charts, shown_rate, shown_seconds, shown_time
 
 TEMPLATES = Path(__file__).parent / "templates"
-PLOT = (56.0, 12.0, 640.0, 120.0)  # left, top, width, height of the trend's axes
-LABELS = 6  # on the trend's time axis
 Record = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One run in the trend, in units of the drawing."""
-
-    x: float
-    width: float
-    passed: tuple[float, float]  # top, height
-    failed: tuple[float, float]
-    label: str
-    title: str
-
-
-@dataclass(frozen=True)
-class Trend:
-    """The trend's drawing: bars, and (place, text) of the marks on the axis of counts."""
-
-    bars: list[Bar]
-    marks: list[tuple[float, str]]
-
-
-def trend(history: Sequence[Record]) -> Trend:
-    """Tests passed and failed of each run, the oldest first."""
-    left, top, width, height = PLOT
-    highest = _round_up(max((run["passed"] + run["failed"] for run in history), default=0))
-    step = width / max(1, len(history))
-    every = -(-len(history) // LABELS)
-    bars = []
-    for number, run in enumerate(history):
-        passed, failed = (height * run[key] / highest for key in ("passed", "failed"))
-        when = run["time"].replace("T", " ").rstrip("Z")
-        cover = "".join(f", {kind} {percent} %" for kind, percent in run["code_coverage"].items())
-        bars.append(
-            Bar(
-                x=left + step * number + step * 0.15,
-                width=min(step * 0.7, 40.0),
-                passed=(top + height - passed, passed),
-                failed=(top + height - passed - failed, failed),
-                label=when[5:16] if number % every == 0 else "",
-                title=f"{when} UTC, {shown_commit(run)}: {run['passed']} passed, {run['failed']} failed, "
-                f"{run['seconds']} s{cover}",
-            )
-        )
-    marks = [(top + height * (1 - part / 2), f"{highest * part // 2:,}") for part in range(3)]
-    return Trend(bars, marks)
-
-
-def _round_up(value: int) -> int:
-    """The next number that halves well: 2, 4, 10, 20, 40, 100, ..."""
-    scale = 1
-    while True:
-        for factor in (2, 4, 10):
-            if value <= factor * scale:
-                return factor * scale
-        scale *= 10
 
 
 def _link(path: str) -> str:
@@ -90,6 +32,9 @@ def pages(templates: Path = TEMPLATES) -> jinja2.Environment:
     )
     environment.filters["link"] = _link
     environment.filters["commit"] = shown_commit
+    environment.filters["rate"] = shown_rate
+    environment.filters["when"] = shown_time
+    environment.filters["duration"] = shown_seconds
     return environment
 
 
@@ -106,21 +51,22 @@ def _sections(plan: Record) -> list[tuple[str, int, int, list[Record]]]:
 
 def write_page(
     data: Record,
-    buckets: Sequence[Record],
     plan: Record | None,
     files: Mapping[str, FileCoverage],
     history: Sequence[Record],
     folder: Path,
 ) -> None:
-    """Write regress.html: failures, test plan, coverage, trend, runs. Without `plan` it says that there is none."""
+    """Write regress.html: failures, test plan, coverage, trends, runs. Without `plan` it says that there is none."""
+    rows = {f"{row['leg']}.{row['test']} seed {row['seed']}": row for row in data["rows"]}
     text = pages().get_template("regress.html.j2").render(
         data=data,
-        buckets=buckets,
+        buckets=[(bucket, [rows[title] for title in bucket["tests"] if title in rows]) for bucket in data["buckets"]],
         plan=plan,
         sections=_sections(plan) if plan else [],
         files=files,
         kinds=KINDS,
-        trend=trend(history),
+        history=history,
+        charts=charts(history),
         plot=PLOT,
     )  # fmt: skip
     (folder / "regress.html").write_text(text)

@@ -8,6 +8,7 @@ SIM_BUILD = ROOT / "sim_build"
 CACHE = SIM_BUILD / "cache"
 RUNS = SIM_BUILD / "run"
 REPORT = SIM_BUILD / "report"
+HISTORY = SIM_BUILD / "history"
 MANIFEST = ROOT / "tb" / "manifest.toml"
 SIM_MAIN = ROOT / "tb" / "run" / "cpp" / "sim_main.cpp"
 

@@ -2,25 +2,37 @@
 
 import json
 import sys
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tb.run import process
-from tb.run.artefacts import append_line, published
+from tb.run.artefacts import published
+from tb.run.buckets import buckets
 from tb.run.coverage import FileCoverage, by_module, merge, percentages
+from tb.run.history import add_run, past_runs
 from tb.run.junit import write_junit
 from tb.run.leg import Outcome
 from tb.run.page import write_coverage_page, write_page
 from tb.run.paths import REPORT, shown
 from tb.run.provenance import provenance
-from tb.run.results import Results
-from tb.run.text import fault, printable
+from tb.run.results import Results, message_of
+from tb.run.text import printable
 
 TREND_LENGTH = 30
-TREND_KEYS = ("time", "commit", "clean", "settings", "passed", "failed", "seconds", "comparisons", "code_coverage")
+KIND = "regress"
+TREND_KEYS: dict[str, type | tuple[type, ...]] = {
+    "time": str,
+    "commit": str,
+    "clean": (bool, type(None)),
+    "settings": dict,
+    "passed": int,
+    "failed": int,
+    "seconds": (int, float),
+    "comparisons": int,
+    "code_coverage": dict,
+}
 Record = dict[str, Any]
 
 
@@ -37,7 +49,6 @@ class Report:
 def _row(outcome: Outcome, waves: Path | None) -> Record:
     verdict, job = outcome.verdict, outcome.job
     reasons = [printable(reason) for reason in verdict.reasons]
-    failure = printable(verdict.failure_text)
     return {
         "leg": job.leg.name,
         "level": job.leg.level,
@@ -48,29 +59,14 @@ def _row(outcome: Outcome, waves: Path | None) -> Record:
         "transactions": verdict.transactions,
         "comparisons": verdict.comparisons,
         "reasons": reasons,
-        "failure": failure,
-        "message": "" if verdict.passed else (failure or (reasons or ["no reason"])[0]).splitlines()[0],
+        "failure": printable(verdict.failure_text),
+        "message": message_of(verdict),
         "cycle": verdict.failure_cycle,
         "repeat": job.repeat,
+        "host": outcome.host,
         "log": shown(outcome.log),
         "waves": shown(waves) if waves else None,
     }
-
-
-def buckets(rows: list[Record]) -> list[Record]:
-    """Failures grouped by fault (a message without what differs from run to run), the largest group first.
-
-    Each has the shortest run as the one to repeat.
-    """
-    groups: dict[str, list[Record]] = defaultdict(list)
-    for row in rows:
-        if not row["passed"]:
-            groups[fault(row["message"], row["test"], row["leg"])].append(row)
-    found: list[Record] = [
-        {"message": text, "rows": group, "first": min(group, key=lambda row: row["seconds"])}
-        for text, group in groups.items()
-    ]
-    return sorted(found, key=lambda bucket: -len(bucket["rows"]))
 
 
 def record(results: Results, settings: Mapping[str, Any], files: Mapping[str, FileCoverage]) -> Record:
@@ -84,7 +80,8 @@ def record(results: Results, settings: Mapping[str, Any], files: Mapping[str, Fi
         "failed": failed,
         "seconds": round(results.seconds, 1),
         "comparisons": sum(row["comparisons"] for row in rows),
-        "broken": {leg: printable(text) for leg, text in results.broken.items()},
+        "broken": {one.leg.name: printable(one.text) for one in results.broken},
+        "buckets": [bucket.record for bucket in buckets(results.failures)],
         "code_coverage": percentages(files.values()),
         "rows": rows,
     }
@@ -99,19 +96,6 @@ def _coverage(results: Results) -> tuple[dict[str, FileCoverage], list[str]]:
     return files, [f"code coverage: {problem}" for problem in problems]
 
 
-def _history(path: Path, settings: Mapping[str, Any]) -> list[Record]:
-    """The last runs with the same settings; lines that cannot be read are left out."""
-    found = []
-    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
-        try:
-            entry = json.loads(line)
-            if entry["settings"] == settings:
-                found.append({key: entry[key] for key in TREND_KEYS})
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found[-TREND_LENGTH + 1 :]
-
-
 def _judge_plan(staged: Path) -> tuple[str, bool, Record | None]:
     """What the test plan's command says of this run; the plan is part of the testbench, which has its own packages."""
     found = staged / "testplan.json"
@@ -121,17 +105,18 @@ def _judge_plan(staged: Path) -> tuple[str, bool, Record | None]:
     return text.rstrip(), status == 0, plan
 
 
-def write_reports(results: Results, settings: Mapping[str, Any]) -> Report:
+def write_reports(results: Results, settings: Mapping[str, Any], say: Callable[[str], None]) -> Report:
     """Write regress.json, regress.xml (JUnit), testplan.json and regress.html, with coverage coverage.json and .html.
 
-    All of them appear together. Raises UsageError when they cannot be written; those of the last run stay then.
+    All of them appear together, with the trends of the last runs with the same settings; `say` warns of damaged ones.
+    Raises UsageError when they cannot be written; those of the last run stay then.
     """
     files, problems = _coverage(results)
     data = record(results, settings, files)
     data["problems"] = problems
-    history = REPORT / "history.jsonl"
+    before = [run for run in past_runs(KIND, TREND_KEYS, say) if run["settings"] == settings]
     entry = {key: data[key] for key in TREND_KEYS}
-    with published(REPORT, "regress") as staged:
+    with published(REPORT, KIND) as staged:
         (staged / "regress.json").write_text(json.dumps(data, indent=1) + "\n")
         write_junit(data, staged / "regress.xml")
         text, holds, plan = _judge_plan(staged)
@@ -140,6 +125,6 @@ def write_reports(results: Results, settings: Mapping[str, Any]) -> Report:
             coverage = {**about, "total": data["code_coverage"], "modules": by_module(files)}
             (staged / "coverage.json").write_text(json.dumps(coverage, indent=1) + "\n")
             write_coverage_page(data, files, staged / "coverage.html")
-        write_page(data, buckets(data["rows"]), plan, files, [*_history(history, settings), entry], staged)
-    append_line(history, json.dumps(entry))
+        write_page(data, plan, files, [*before, entry][-TREND_LENGTH:], staged)
+    add_run(KIND, entry)
     return Report(shown(REPORT / "regress.html"), data, text, holds)

@@ -77,6 +77,9 @@ os.execv(command, [command, *sys.argv[1:]])
 '''
 
 
+EXTRAS = ("fpga", "docs", "formal", "lab", "cluster")  # locks that are installed on request
+
+
 class SetupError(Exception):
     """The environment cannot be made; the text is the one line the user reads."""
 
@@ -338,10 +341,13 @@ def on_signal(_number: int, _frame: object) -> None:
 
 
 def main(argv: List[str]) -> int:
-    """Command line: `setup_env.py [--fpga] [--docs]`. Returns the exit status."""
+    """Command line: `setup_env.py [--fpga] [--docs] [--formal] [--lab] [--cluster]`. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fpga", action="store_true", help="add the FPGA and formal tools")
+    parser.add_argument("--fpga", action="store_true", help="add the FPGA tools")
     parser.add_argument("--docs", action="store_true", help="add the tools of `make docs` and `make exports`")
+    parser.add_argument("--formal", action="store_true", help="add the tools of `make formal`")
+    parser.add_argument("--lab", action="store_true", help="add the baselines of `make experiments`")
+    parser.add_argument("--cluster", action="store_true", help="add what `make regress SCHEDULER=` needs")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, on_signal)
@@ -349,7 +355,7 @@ def main(argv: List[str]) -> int:
         python = find_python(options.root / ".venv")
         if os.path.realpath(python) != os.path.realpath(sys.executable):
             return subprocess.call([python, __file__] + argv)
-        set_up(options.root, ["dev"] + ["fpga"] * options.fpga + ["docs"] * options.docs)
+        set_up(options.root, ["dev"] + [name for name in EXTRAS if getattr(options, name)])
     except SetupError as error:
         print("setup: %s" % error, file=sys.stderr)
         return 2

@@ -4,6 +4,10 @@ import re
 
 # Everything else is no character of XML 1.0, not even escaped: terminals' colours, NUL, halves of surrogate pairs.
 _UNPRINTABLE = re.compile(r"[^\t\n\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PART = r"[\w.@+=-]+"
+_FOLDERS = re.compile(  # of an absolute path, or of one to a file with a suffix: all up to the last name
+    rf"(?<![\w./])(?:(?:~|\.\.?)?/(?:{_PART}/)*(?={_PART})|(?:{_PART}/)+(?=[\w@+=-]+\.[A-Za-z]))"
+)
 _HASH = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,}\b")
 _NUMBER = re.compile(
     r"(?<![A-Za-z])[-+]?(?:0[xX][0-9a-fA-F_]+|\d+'[sS]?[hHbBdD][0-9a-fA-FxXzZ_]+|\d+(?:[,_]\d+)*(?:\.\d+)?(?:[eE][-+]?\d+)?)"
@@ -19,8 +23,13 @@ def printable(text: str) -> str:
 
 
 def fault(message: str, *names: str) -> str:
-    """The first line of a message without what differs from run to run: numbers, hashes, the names given."""
+    """The first line of a message without what differs from run to run.
+
+    Numbers (seeds, cycles, times, hexadecimal values) and hashes are N, the `names` given TEST; of a path the file's
+    name stays.
+    """
     text = message.strip().splitlines()[0] if message.strip() else "no message"
+    text = _FOLDERS.sub("", text)
     for name in sorted(filter(None, names), key=len, reverse=True):
         text = re.sub(rf"\b{re.escape(name)}\b", "TEST", text)
     for pattern in (_HASH, _NUMBER, _INSTANCE):

@@ -19,6 +19,11 @@ FST_HINT = (
     "(Debian, Ubuntu: apt install liblz4-dev zlib1g-dev; Fedora: dnf install lz4-devel zlib-devel)"
 )
 
+KERNEL_SOURCE = Path("/usr/src/linux-source-6.1.tar.xz")
+_KERNEL_PROGRAMS = {"flex": "flex", "bison": "bison", "bc": "bc", "m4": "m4", "gcc": "gcc", "xz": "xz-utils",
+                    "tar": "tar", "setarch": "util-linux"}  # fmt: skip
+"""Programs of `make kernel`, and Debian's packages with them."""
+
 
 @dataclass(frozen=True)
 class Verilator:
@@ -35,6 +40,18 @@ class Compiler:
 
     command: str
     version: str
+
+
+def missing_kernel_packages() -> list[str]:
+    """Debian's packages that `make kernel` needs and this machine does not have."""
+    missing = [] if KERNEL_SOURCE.is_file() else [KERNEL_SOURCE.name.partition(".tar")[0]]
+    return missing + [package for program, package in _KERNEL_PROGRAMS.items() if shutil.which(program) is None]
+
+
+def require_kernel_packages() -> None:
+    """Raises UsageError: something that `make kernel` needs is missing."""
+    if missing := missing_kernel_packages():
+        raise UsageError(f"`make kernel` needs Debian's {', '.join(missing)}: apt-get install {' '.join(missing)}")
 
 
 def _output(command: list[str]) -> str:

@@ -27,6 +27,7 @@ class ScanCheck:
         self._at = np.full(state.entry_count, NEVER, np.uint64)  # cycle of an entry's record
         self._row = np.zeros(state.entry_count, np.int64)  # its place in _records
         self._records: Array = empty(ScoreRecord)
+        self._bad: frozenset[int] = frozenset()  # entries with bad parity at the scan's begin
         self.running = False
         self.scored = 0
         self.scans = 0
@@ -35,6 +36,7 @@ class ScanCheck:
         """A scan begins: forget the last one's records."""
         self._at.fill(NEVER)
         self._records = empty(ScoreRecord)
+        self._bad = frozenset(self._state.bad)
         self.running = True
 
     def abandon(self) -> None:
@@ -105,6 +107,9 @@ class ScanCheck:
             first = int(missing[0])
             where = {"block": self._block(first), "first_index": first, "at_cycle": cycle}
             self._ctx.compare(f"scan {self._number}: valid entries left unscored", 0, int(missing.size), **where)
+        for index in sorted(self._bad & state.bad.keys()):
+            seen = "no score" if self._at[index] == NEVER else "scored"
+            self._ctx.compare(f"scan {self._number}: entry with bad parity", "no score", seen, index=index)
         records = self._records[self._row[due]]
         for name, label, expected in (("prio", "PRIORITY", rest.prio), ("r", "R", rest.r), ("f", "F", rest.f)):
             self._differs(label, expected[due], records[name], due, cycle)

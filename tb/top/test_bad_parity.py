@@ -12,10 +12,11 @@ from tb.top.test_directory import ParityTest
 
 META_BITS = 140  # kvcpu_pkg::meta_t and its parity bit; VALID is the last but one
 SLOT_BITS = 16
+PLAIN = {BadParity.TAG: 3, BadParity.META: 90}  # bits of SLOT and PRIORITY: nothing but parity is judged by them
 
 
 def tag_bits(block_tokens: int) -> int:
-    """Bits of a tag word of kvcpu_rtbd_bank; the last is the parity bit, the last but one VALID."""
+    """Bits of a tag word of kvcpu_rtbd_store; the last is the parity bit, the last but one VALID."""
     offset = block_tokens.bit_length() - 1
     return 1 + 16 + 16 + (32 - offset) + max(1, offset) + 2 + SLOT_BITS + 1
 
@@ -68,6 +69,7 @@ class test_every_bit(BitTest):
                 await self.flip(index, word, bit)
                 answers = await self.bench.lookups(0, [addr, addr], [0, 1])
                 self.ctx.compare(f"hits: {what}", [0, 0], answers["hit"].tolist(), block=hex(addr))
+                await self.inserted_again(addr, index, word, what)
                 await self.exactly(what, index)
                 await self.flip(index, word, bit, bad=False)
                 answers = await self.bench.lookups(0, [addr])
@@ -76,6 +78,15 @@ class test_every_bit(BitTest):
         while await self.r.read("MISS_ADDR"):
             pass
         await self.empty_places(kv(0))
+
+    async def inserted_again(self, addr: int, index: int, word: BadParity, what: str) -> None:
+        """INSERT of the name: a bad meta word's tag still has it; next to a bad tag it goes to another place."""
+        result = await self.r.insert(addr, tokens=1, tier=1)
+        expected = Status.EXISTS if word == BadParity.META else Status.OK
+        self.ctx.compare(f"INSERT of that name: {what}", expected.name, result.status.name, block=hex(addr))
+        if result.status == Status.OK:
+            self.ctx.compare(f"INSERT uses a place in use: {what}", False, result.index == index, index=index)
+            await self.status(Status.OK, Command.REMOVE, addr)
 
     async def empty_places(self, addr: int) -> None:
         """VALID of an empty place turns over: the block with the name of its zeros is not there, nor placed there."""
@@ -116,7 +127,7 @@ class test_every_operation(BitTest):
         for number, word in enumerate((BadParity.TAG, BadParity.META)):
             addr = kv(3 + number)
             index = (await self.r.insert(addr, tokens=2, tier=2)).index
-            await self.flip(index, word, 7)
+            await self.flip(index, word, PLAIN[word])
             operations: dict[str, Callable[[], Awaitable[object]]] = {
                 "LOOKUP peek": partial(self.r.lookup, addr),
                 "LOOKUP touch": partial(self.r.lookup, addr, touch=True),
@@ -142,7 +153,7 @@ class test_every_operation(BitTest):
             expected = Status.EXISTS if word == BadParity.META else Status.OK  # no tag of that name can be read
             self.ctx.compare(f"INSERT of that name, bad {word.name}", expected.name, result.status.name)
             await self.exactly(f"INSERT, bad {word.name}", index)
-            await self.flip(index, word, 7, bad=False) if word == BadParity.META else None
+            await self.flip(index, word, PLAIN[word], bad=False) if word == BadParity.META else None
             await self.moves(word, kv(10 + number), kv(20 + number))
 
     async def moves(self, word: BadParity, waiting: int, moving: int) -> None:
@@ -152,7 +163,7 @@ class test_every_operation(BitTest):
             await self.r.write(CTRL=enable)
             await self.status(Status.OK, Command.MIGRATE, addr, TIER=2)
             await self.bench.cycles(60)
-            await self.flip(index, word, 9)
+            await self.flip(index, word, PLAIN[word])
             await self.r.write(CTRL=1)
             await self.r.wait_idle()
             status = regs.Completion(await self.r.field("COMPLETION_INFO", "STATUS"))
@@ -192,7 +203,7 @@ class test_full_of_bad_tags(BitTest):
                 self.ctx.compare("PARITY_COUNT", state.counters.parity, seen, bad_tags=bad)
                 if not state.entries.valid[place]:
                     break  # a relocation has emptied it
-                await self.flip(place, BadParity.TAG, 3)
+                await self.flip(place, BadParity.TAG, PLAIN[BadParity.TAG])
             else:
                 result = await self.r.insert(new, tokens=1, tier=2)
                 self.ctx.compare("INSERT without a usable place", Status.FULL.name, result.status.name)
@@ -201,3 +212,21 @@ class test_full_of_bad_tags(BitTest):
             if tried == 12:
                 break
         self.ctx.compare("keys tried", 12, tried)
+        await self.all_at_once(number + 1)
+
+    async def all_at_once(self, number: int) -> None:
+        """All places of a key are occupied, and all of their tags bad, before its INSERT: nothing is relocated."""
+        state, tokens, tried = self.board.state, self.bench.block_tokens, 0
+        while tried < 8:
+            new, number = kv(2, number * tokens), number + 1
+            places = state.places(new)
+            if not all(state.entries.valid[place] and place not in state.bad for place in places):
+                continue
+            for place in places:
+                await self.flip(place, BadParity.TAG, PLAIN[BadParity.TAG])
+            result = await self.r.insert(new, tokens=1, tier=2)
+            self.ctx.compare("INSERT among bad tags alone", Status.FULL.name, result.status.name)
+            seen = await self.r.read("PARITY_COUNT")
+            self.look()
+            self.ctx.compare("PARITY_COUNT among bad tags alone", state.counters.parity, seen)
+            tried += 1

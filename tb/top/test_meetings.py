@@ -227,19 +227,20 @@ class test_step_meets(MeetingTest):
 class test_reserve_meets_starts(MeetingTest):
     """RESERVE is written, or a slot comes back, while a move starts and while an INSERT takes its slot."""
 
-    slots = (4, 4, 100, 100)
+    slots = (4, 4, 4, 4)
 
     async def body(self) -> None:
-        """The last slot of a tier: there before, gone after, and the other way round."""
+        """The last slot of each tier: there before, gone after, and the other way round."""
         moved, new = kv(1), kv(2)
         await self.r.insert(moved, tokens=1, tier=3)
-        for value in (3, 4):
-            part = migrates(commit(Op.START), moved, 1)
-            limit = writes(accessed("TIER1_RESERVE"), TIER1_RESERVE=value)
-            prepare = partial(self.at_tier_3, moved, 7 - value)
+        for tier, value in product(range(4), (3, 4)):
+            home, name = 3 - tier, f"TIER{tier}_RESERVE"
+            part = migrates(commit(Op.START), moved, tier)
+            limit = writes(accessed(name), **{name: value})
+            prepare = partial(self.back, moved, home, **{name: 7 - value})
             await self.meeting.at_offsets(prepare, part, limit, self.settled, range(-6, 8))
-        await self.r.write(TIER1_RESERVE=0)
-        await self.at_tier_3(moved, 0)
+            await self.r.write(**{name: 0})
+        await self.back(moved, 3)
         await self.r.insert_many([(kv(3, i * self.bench.block_tokens), 1, 1) for i in range(3)])
         insert = directory(Op.INSERT, Command.INSERT, new, TIER=1)
         await self.r.write(MAX_RETRY=1)
@@ -247,12 +248,13 @@ class test_reserve_meets_starts(MeetingTest):
         ends = migrates(commit(Op.END), moved, 1)
         await self.meeting.at_offsets(partial(self.removed, new), ends, insert, self.settled, COMMITS, 60)
 
-    async def at_tier_3(self, addr: int, reserve: int) -> None:
-        """The block is in tier 3 and may move."""
+    async def back(self, addr: int, tier: int, **reserve: int) -> None:
+        """The block is in that tier again and may move."""
         await self.r.wait_idle()
-        await self.r.write(TIER1_RESERVE=reserve)
-        if (await self.r.lookup(addr)).tier != 3:
-            await self.r.command(Command.MIGRATE, addr, TIER=3)
+        if reserve:
+            await self.r.write(**reserve)
+        if (await self.r.lookup(addr)).tier != tier:
+            await self.r.command(Command.MIGRATE, addr, TIER=tier)
             await self.r.wait_idle()
         await self.r.step((await self.r.read("STEP_ADVANCE")) + 1)
 

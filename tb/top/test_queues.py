@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from sw.regs.registers import Command, Status
+from sw.regs.registers import Command, Completion, Status
 from tb.env.registers import kv
 from tb.harness.base_test import kv_test
 from tb.top.test_directory import DirectoryTest
@@ -146,3 +146,118 @@ class test_dropped_events(MoveTest):
                 irq = await self.r.read("IRQ_STATUS")
                 seen = (irq >> bit & 1, irq >> 5 & 1)
                 self.ctx.compare(f"IRQ_STATUS {queue}, overflow: {name}", expected, seen)
+
+
+FIELDS = {  # what device.md 3 and 7 say of each; the current step is 0
+    "BOOST": {"hot": 1, "evictable": 0},
+    "IMEVICT": {"evictable": 1, "hot": 0, "hint": 0},
+    "COOL": {"hot": 0, "evictable": 0},
+    "PREFETCH": {"hint": 1, "evictable": 0, "access_step": 1000},
+    "SHARE": {"prefix": 1, "ref_count": 1},
+    "RELEASE": {"ref_count": 0},
+    "read": {"hint": 0, "evictable": 0, "access_step": 0},
+    "write": {"hint": 0, "evictable": 0, "access_step": 0, "dirty": 1},
+    "LOOKUP touch": {"hint": 0, "evictable": 0, "access_step": 0},
+}
+
+
+@kv_test(timeout_cycles=400_000)
+class test_g3_every_pair_of_commands(DirectoryTest):
+    """Each command and lookup after each other one, on the same block: the fields of the entry are the later one's."""
+
+    async def body(self) -> None:
+        """Tier 3, hints that are far away: nothing moves."""
+        addr = kv(1)
+        for first, second in product(FIELDS, repeat=2):
+            await self.r.insert(addr, tokens=2, tier=3)
+            expected = dict.fromkeys(("hot", "evictable", "hint", "prefix", "dirty", "ref_count", "access_step"), 0)
+            for name in (first, second):
+                await self.does(name, addr)
+                more = name == "SHARE" and expected["ref_count"]
+                expected |= FIELDS[name] | ({"ref_count": 2} if more else {})
+            entry = await self.entry(addr)
+            seen = {name: int(getattr(entry, name)) for name in expected}
+            self.ctx.compare(f"fields after {first} and {second}", expected, seen)
+            while (await self.entry(addr)).ref_count:
+                await self.r.range("RELEASE", addr, 1)
+            await self.status(Status.OK, Command.REMOVE, addr)
+
+    async def does(self, name: str, addr: int) -> None:
+        """The command or the lookup."""
+        if name in ("read", "write"):
+            await self.bench.lookups(0, [addr], int(name == "write"))
+        elif name == "LOOKUP touch":
+            await self.status(Status.OK, Command.LOOKUP, addr, TOUCH=1)
+        else:
+            await self.r.range(name, addr, 1, 1000)
+
+
+@kv_test(timeout_cycles=400_000)
+class test_g3_referenced_and_hot_blocks_move_up(MoveTest):
+    """A reference and HOT keep a block from a slower tier, not from a faster one."""
+
+    latency = 4
+
+    async def body(self) -> None:
+        """MIGRATE upwards of a block that is referenced, HOT, or both."""
+        addr = kv(1)
+        for marks in (("SHARE",), ("BOOST",), ("SHARE", "BOOST")):
+            await self.r.insert(addr, tokens=2, tier=2)
+            for mark in marks:
+                await self.r.range(mark, addr, 1)
+            await self.status(Status.OK, Command.MIGRATE, addr, TIER=0)
+            await self.r.wait_idle()
+            expected = [(addr, 2, 0, Completion.OK)]
+            self.ctx.compare(f"MIGRATE upwards after {' and '.join(marks)}", expected, await self.completions())
+            await self.r.range("RELEASE", addr, 1)
+            await self.status(Status.OK, Command.REMOVE, addr)
+
+
+@kv_test(timeout_cycles=400_000)
+class test_g3_item_of_a_removed_block(MoveTest):
+    """An item ends CANCELLED after its block went and one of the same name came, whose own item then counts."""
+
+    latency = 4
+
+    async def body(self) -> None:
+        """Both ways of removal, both channels."""
+        addr = kv(1)
+        for command, (first, second) in product((Command.REMOVE, Command.FREE_REQUEST), ((3, 2), (0, 0))):
+            await self.r.write(CTRL=0)
+            await self.r.insert(addr, tokens=2, tier=1)
+            await self.status(Status.OK, Command.MIGRATE, addr, TIER=first)
+            await self.status(Status.OK, command, addr)
+            await self.r.insert(addr, tokens=2, tier=1)
+            await self.status(Status.OK, Command.MIGRATE, addr, TIER=second)
+            await self.r.write(CTRL=1)
+            await self.r.wait_idle()
+            expected = [(addr, 1, first, Completion.CANCELLED), (addr, 1, second, Completion.OK)]
+            self.ctx.compare(f"items before and after {command.name}", expected, await self.completions())
+            await self.status(Status.OK, Command.REMOVE, addr)
+            await self.r.step(await self.r.read("STEP_ADVANCE"))
+
+
+@kv_test(timeout_cycles=600_000)
+class test_g3_every_move_is_stopped(MoveTest):
+    """A write lookup, REMOVE and FREE_REQUEST stop the copy of every DMA move, whichever of the 64 it is."""
+
+    async def body(self) -> None:
+        """Nothing is written after the block was written or went."""
+        addr = kv(1)
+        for move in range(66):
+            await self.r.insert(addr, tokens=2, tier=1)
+            self.bench.link.axi_clear_counts()
+            await self.status(Status.OK, Command.MIGRATE, addr, TIER=3)
+            await self.begun("EVICT")
+            command = (None, Command.REMOVE, Command.FREE_REQUEST)[move % 3]
+            if command is None:
+                await self.bench.lookups(0, [addr], 1)
+            else:
+                await self.status(Status.OK, command, addr)
+            await self.r.wait_idle()
+            where = {"move": move, "by": command.name if command else "write lookup"}
+            ended = Completion.CANCELLED if command else Completion.VOID
+            self.ctx.compare("completion of the stopped move", [(addr, 1, 3, ended)], await self.completions(), **where)
+            self.ctx.compare("beats written", 0, self.bench.link.axi_counts()["write_beats"], **where)
+            if command is None:
+                await self.status(Status.OK, Command.REMOVE, addr)

@@ -49,7 +49,7 @@ class RandomTest(KvTopTest):
         jobs: list[Coroutine[Any, Any, None]] = [stimulus.lookups(agent, blocks, running) for agent in self.env.ports]
         jobs.append(stimulus.commands(self.r, blocks, running))
         jobs.append(stimulus.steps(self.r, blocks, running))
-        jobs.append(stimulus.settings(self.r, blocks, running))
+        jobs.append(stimulus.settings(self.r, blocks, self.bench.ports, running))
         jobs.append(stimulus.readers(self.r, self.env.window, self.bench.entries, blocks, running))
         return jobs
 

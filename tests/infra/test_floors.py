@@ -31,3 +31,10 @@ def test_the_runner_does_not_import_the_testbench() -> None:
 def test_the_runner_has_no_import_circle() -> None:
     graph = {f"tb.run.{path.stem}": imported(path) for path in RUNNER.glob("*.py")}
     assert list(TopologicalSorter(graph).static_order())
+
+
+def test_no_rtl_module_has_more_than_600_lines() -> None:
+    """A module that a reader cannot keep in mind is cut by meaning; those of `rtl/regs` are generated."""
+    files = [path for path in (ROOT / "rtl").rglob("*.sv") if path.parent.name != "regs"]
+    assert len(files) > 50
+    assert {path.name: lines for path in files if (lines := len(path.read_text().splitlines())) > 600} == {}

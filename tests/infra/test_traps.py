@@ -43,6 +43,7 @@ def test_trap_3_256_failures(monkeypatch: pytest.MonkeyPatch, manifest: Manifest
     results = Results([Outcome(Job(counter, "counts", seed), verdict, 0.0, log) for seed in range(1, 257)])
     monkeypatch.setattr(regress_module, "run_legs", lambda *_args, **_fields: results)
     monkeypatch.setattr("tb.run.report.REPORT", tmp_path)
+    monkeypatch.setattr("tb.run.history.HISTORY", tmp_path / "history")
     # One level: the test plan, which would fail too, is judged after whole regressions only.
     status = regress(manifest, seeds=1, quick=False, level=counter.level, coverage=False, workers=1)
     assert status == 1

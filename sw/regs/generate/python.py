@@ -13,6 +13,7 @@ from enum import IntEnum
 
 from sw.regs.register import Field, Register
 
+# Tables, one field a line however long it is: a change of one field changes one line.
 # ruff: noqa: E501
 # fmt: off
 '''

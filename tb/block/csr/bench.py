@@ -222,6 +222,8 @@ class Bench:
                 hex(seen[field_name] >> index * width & (1 << width) - 1),
                 register=register_name,
             )
+        demand = regs.CTRL["DEMAND"].get(self.rules.values["CTRL"])
+        self.ctx.compare("configuration that the device gets: demand", demand, seen["demand"], register="CTRL")
         block_bytes = self.rules.values["BLOCK_BYTES"]
         self.ctx.compare("slot stride", (block_bytes - 1).bit_length(), seen["stride_shift"], block_bytes=block_bytes)
 

@@ -1,5 +1,7 @@
 """The register map: what is there, what it holds, what a bad access gets (device.md 7 and 10)."""
 
+from collections.abc import Callable
+
 from cocotb.triggers import RisingEdge
 
 from sw.regs import registers as regs
@@ -9,6 +11,7 @@ from tb.block.csr.bench import BAR0_BYTES, Bench
 from tb.block.structs import struct
 from tb.harness.base_test import Context, kv_test
 
+Draw = Callable[[int], int]  # a value of so many bits, or below so many
 PATTERNS = (0, (1 << 64) - 1, 0x5555555555555555, 0xAAAAAAAAAAAAAAAA)
 COUNTERS = {
     "hit": regs.RTBD_HIT_COUNT,
@@ -108,7 +111,8 @@ async def test_read_write_bits(ctx: Context) -> None:
         for pattern in (*PATTERNS, ctx.rng.getrandbits(64)):
             await bench.write(register, pattern)
             await bench.read(register)
-        bench.check_cfg()
+            await RisingEdge(ctx.dut.clk)
+            bench.check_cfg()
     await bench.check_all()
     for register in filter(_plain, regs.REGISTERS):
         await bench.write(register, ctx.rng.getrandbits(64))
@@ -161,34 +165,55 @@ async def test_unaligned_and_strobes(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=50_000)
 async def test_hardware_values(ctx: Context) -> None:
-    """CAPS, STATUS, counters, tiers and results show what the device tells, each its own value."""
-    bench, rng = await Bench.start(ctx), ctx.rng
+    """CAPS, STATUS, counters, tiers and results show what the device tells: each its own value, and every bit (G3)."""
+    bench = await Bench.start(ctx)
     caps = regs.CAPS.unpack(await bench.read(regs.CAPS))
     for parameter, seen in caps.items():
         ctx.compare(f"CAPS.{parameter}", ctx.parameters[parameter], seen)
-    counters = {counter: rng.getrandbits(64) for counter in COUNTERS}
-    channels = {counter: [rng.getrandbits(64), rng.getrandbits(64)] for counter in CHANNEL_COUNTERS}
-    ctx.dut.counters.value = struct("counters_t").pack(**counters, **channels)
-    result = {"status": rng.randrange(8), "tier": rng.randrange(4), "index": rng.getrandbits(16)}
-    result |= {"phys_addr": rng.getrandbits(64), "removed": rng.getrandbits(17), "stayed": rng.getrandbits(17)}
-    ctx.dut.dir_result.value = struct("dir_result_t").pack(**result)
-    free, thresholds = [rng.getrandbits(17) for _ in range(4)], [rng.getrandbits(17) for _ in range(3)]
-    ctx.dut.free.value = sum(value << 17 * tier for tier, value in enumerate(free))
-    ctx.dut.auto_thresh.value = sum(value << 17 * tier for tier, value in enumerate(thresholds))
-    cycles = (rng.getrandbits(32), rng.getrandbits(32))
-    ctx.dut.scan_cycles.value, ctx.dut.first_decision_cycles.value = cycles
-    await RisingEdge(ctx.dut.clk)
+    draws: list[Draw] = [lambda bits: (1 << bits) - 1, lambda bits: 1 << bits - 1, lambda _: 0, ctx.rng.getrandbits]
+    for draw in draws:
+        await _check_counters(bench, draw)
+        await _check_tiers_and_cycles(bench, draw)
+        await _check_directory_result(bench, draw)
+
+
+async def _check_counters(bench: Bench, draw: Draw) -> None:
+    """Every counter reads what the device tells; `draw` gives a value of so many bits."""
+    counters = {counter: draw(64) for counter in COUNTERS}
+    channels = {counter: [draw(64), draw(64)] for counter in CHANNEL_COUNTERS}
+    bench.dut.counters.value = struct("counters_t").pack(**counters, **channels)
+    await RisingEdge(bench.dut.clk)
     for counter, register in COUNTERS.items():
-        ctx.compare(register.name, counters[counter], await bench.read(register))
+        bench.ctx.compare(register.name, counters[counter], await bench.read(register))
     for counter, pair in CHANNEL_COUNTERS.items():
         for channel, register in enumerate(pair):
-            ctx.compare(register.name, channels[counter][channel], await bench.read(register))
+            bench.ctx.compare(register.name, channels[counter][channel], await bench.read(register))
+
+
+async def _check_tiers_and_cycles(bench: Bench, draw: Draw) -> None:
+    """FREE and AUTO_THRESH of every tier, SCAN_CYCLES, FIRST_DECISION_CYCLES; `draw` as above."""
+    ctx, dut = bench.ctx, bench.dut
+    free, thresholds = [draw(17) for _ in range(4)], [draw(17) for _ in range(3)]
+    dut.free.value = sum(value << 17 * tier for tier, value in enumerate(free))
+    dut.auto_thresh.value = sum(value << 17 * tier for tier, value in enumerate(thresholds))
+    cycles = (draw(32), draw(32))
+    dut.scan_cycles.value, dut.first_decision_cycles.value = cycles
+    await RisingEdge(dut.clk)
     for tier in range(4):
         ctx.compare(f"FREE of tier {tier}", free[tier], await bench.read(regs.TIER_FREE[tier]))
         expected = thresholds[tier] if tier < 3 else 0
         ctx.compare(f"AUTO_THRESH of tier {tier}", expected, await bench.read(regs.TIER_AUTO_THRESH[tier]))
     ctx.compare("SCAN_CYCLES", cycles[0], await bench.read(regs.SCAN_CYCLES))
     ctx.compare("FIRST_DECISION_CYCLES", cycles[1], await bench.read(regs.FIRST_DECISION_CYCLES))
+
+
+async def _check_directory_result(bench: Bench, draw: Draw) -> None:
+    """DIR_STATUS, DIR_PHYS_ADDR and DIR_FREED; `draw` as above."""
+    ctx = bench.ctx
+    result = {"status": draw(3), "tier": draw(2), "index": draw(16)}
+    result |= {"phys_addr": draw(64), "removed": draw(17), "stayed": draw(17)}
+    ctx.dut.dir_result.value = struct("dir_result_t").pack(**result)
+    await RisingEdge(ctx.dut.clk)
     status = regs.DIR_STATUS.unpack(await bench.read(regs.DIR_STATUS))
     for part in ("status", "tier", "index"):
         ctx.compare(f"DIR_STATUS.{part.upper()}", result[part], status[part.upper()])
@@ -199,13 +224,13 @@ async def test_hardware_values(ctx: Context) -> None:
 
 @kv_test(timeout_cycles=50_000)
 async def test_status(ctx: Context) -> None:
-    """STATUS shows what the device tells; IDLE never before it is initialised."""
+    """STATUS shows what the device tells, from empty to full; IDLE never before it is initialised."""
     bench = await Bench.start(ctx)
-    for _ in range(40):
-        told = {"idle": ctx.rng.getrandbits(1), "scanning": ctx.rng.getrandbits(1), "dir_busy": ctx.rng.getrandbits(1),
-                "initialised": ctx.rng.getrandbits(1), "cmd_pending": ctx.rng.randrange(18),
-                "pressure": ctx.rng.getrandbits(3)}  # fmt: skip
-        levels = (ctx.rng.randrange(65), ctx.rng.randrange(65))
+    draws: list[Draw] = [lambda values: values - 1, lambda _: 0, *[ctx.rng.randrange] * 40]
+    for draw in draws:
+        told = {"idle": draw(2), "scanning": draw(2), "dir_busy": draw(2), "initialised": draw(2),
+                "cmd_pending": draw(18), "pressure": draw(8)}  # fmt: skip
+        levels = (draw(65), draw(65))
         for signal, value in told.items():
             getattr(ctx.dut, signal).value = value
         ctx.dut.q_level.value = levels[1] << 7 | levels[0]

@@ -72,7 +72,8 @@ async def test_thresholds(ctx: Context) -> None:
 async def test_illegal_values(ctx: Context) -> None:
     """BLOCK_BYTES, SLOTS and BASE at their limits; windows of absent ports."""
     bench = await Bench.start(ctx)
-    for size in (0, 64, 192, 255, 256, 257, 320, 4096, 8191, 8192, 8256, 65472, 65535, 65536, 65600, 131071):
+    sizes = (0, 64, 192, 255, 256, 257, 320, 4096, 8191, 8192, 8256, 65472, 65535, 65536, 65600, 131071)
+    for size in (*sizes, *(1 << bit for bit in range(17)), *(65536 + (1 << bit) for bit in range(16))):
         await bench.write(regs.BLOCK_BYTES, size)
         await bench.read(regs.BLOCK_BYTES)
         await RisingEdge(ctx.dut.clk)
@@ -81,9 +82,12 @@ async def test_illegal_values(ctx: Context) -> None:
     for tier in range(4):
         for slots in (entries, entries + 1, 2 * entries, 131071, *(1 << bit for bit in range(17)), 0, 1):
             await bench.write(regs.TIER_SLOTS[tier], slots)
+            await RisingEdge(ctx.dut.clk)
+            bench.check_cfg()
         for base in (1, 2048, 4095, 4096, (1 << 64) - 4096, (1 << 64) - 1, ctx.rng.getrandbits(52) << 12):
             await bench.write(regs.TIER_BASE[tier], base)
             await bench.read(regs.TIER_BASE[tier])
+            bench.check_cfg()
     for port in range(8):
         for register in (regs.PORT_REQ_LO[port], regs.PORT_REQ_HI[port]):
             await bench.write(register, 0x1234 + port)

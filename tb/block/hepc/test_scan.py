@@ -467,3 +467,20 @@ async def test_clear(ctx: Context) -> None:
     ctx.compare("automatic thresholds before a scan has completed", [0, 0, 0], bench.thresholds())
     await bench.scan(step=4)
     ctx.compare("automatic thresholds from the scan after the clear", [65535, 10 * 256, 65535], bench.thresholds())
+
+
+@kv_test(timeout_cycles=20_000)
+async def test_g3_clear_ends_pressure(ctx: Context) -> None:
+    """Pressure that was on before a clear is off after it, where free slots lie between LOW and HIGH."""
+    bench = Bench(ctx)
+    await bench.start()
+    for restart, free, expected in ((0, 5, 0b111), (0, 15, 0b111), (1, 15, 0)):
+        if restart:
+            ctx.dut.clear.value = 1
+            await bench.cycle()
+            ctx.dut.clear.value = 0
+            await bench.until("hist_ready", 300)
+        bench.free, bench.cfg["low"], bench.cfg["high"] = [free] * 4, [10] * 4, [20] * 4
+        bench.configure()
+        await bench.scan(step=1)
+        ctx.compare("pressure of tiers 0 to 2", expected, bench.used["pressure"], free=free, after_clear=restart)

@@ -1,0 +1,1 @@
+"""`make experiments`: the laboratory: declarative experiments on the device's policy."""

@@ -1,0 +1,93 @@
+"""Settings of an experiment: its declarative file, the user's on top of it, both checked against the schema."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from sw.replay.config import LARGEST
+from tb.lab.stream import Stream
+from tb.run.errors import UsageError
+from tb.run.paths import ROOT, shown
+
+EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
+SCHEMA = ROOT / "docs" / "schemas" / "kvcpu-experiment-v1.schema.json"
+Table = dict[str, Any]
+
+
+def names() -> list[str]:
+    """Experiments that there are."""
+    return sorted(path.stem for path in EXPERIMENTS.glob("*.toml"))
+
+
+def load(name: str, config: Path | None = None) -> Table:
+    """Settings of an experiment, those of a user's file in place of its own.
+
+    Raises:
+        UsageError: no such file, not TOML, or a key or value that the schema does not have.
+    """
+    settings = _read(EXPERIMENTS / f"{name}.toml")
+    if config is not None:
+        own = _read(config)
+        for fixed in ("name", "question"):
+            if fixed in own:
+                raise UsageError(f"{shown(config)}: `{fixed}` is the experiment's own; leave it out")
+        settings = _merged(settings, own)
+    return settings
+
+
+def _read(path: Path) -> Table:
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{shown(path)}: {(error.strerror or str(error)).lower()}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{shown(path)}: not TOML: {error}") from None
+    check(settings, shown(path))
+    return settings
+
+
+def check(settings: Mapping[str, Any], where: str) -> None:
+    """Raise UsageError for the first thing that the schema does not allow, with its place and what is allowed."""
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
+    for error in sorted(validator.iter_errors(settings), key=lambda one: list(map(str, one.absolute_path))):
+        place = ".".join(map(str, error.absolute_path))
+        raise UsageError(
+            f"{where}: {f'`{place}`: ' if place else ''}{error.message} (docs/laboratory.md has every key)"
+        )
+
+
+def _merged(base: Table, own: Table) -> Table:
+    """`own` in place of what `base` has, table by table."""
+    merged = dict(base)
+    for key, value in own.items():
+        merged[key] = (
+            _merged(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
+        )
+    return merged
+
+
+def check_fit(settings: Table, stream: Stream) -> None:
+    """Raise UsageError for a workload that these settings cannot run: said before anything runs."""
+    entries, largest = settings["device"]["entries"], int((stream.first[1:] - stream.first[:-1]).max())
+    if largest > LARGEST * entries:
+        raise UsageError(
+            f"trace {stream.name}: a prompt has {largest:,} blocks, and a device of {entries:,} entries holds prompts "
+            f"of up to {int(LARGEST * entries):,}: give device.entries a larger value"
+        )
+    for capacity in settings["device"]["capacities"]:
+        if capacity < largest:
+            raise UsageError(
+                f"trace {stream.name}: a prompt has {largest:,} blocks, and a fast tier of {capacity:,} slots cannot "
+                "hold it: leave this capacity out of device.capacities"
+            )
+        if capacity > entries:
+            raise UsageError(
+                f"device.capacities: {capacity:,} slots need as many directory entries, and device.entries is "
+                f"{entries:,}"
+            )

@@ -1,0 +1,76 @@
+/* What the guest's tests share: a test is a function that runs in a process of its own; the first CHECK that fails
+ * ends it. */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <linux/kvcpu.h>
+
+#define NODE "/dev/kvcpu0"
+#define SYS "/sys/class/kv_cpu/kvcpu0/"
+#define PCI "/sys/bus/pci/devices/0000:00:00.0/"
+#define DEBUG "/sys/kernel/debug/kv_cpu/kvcpu0/"
+#define BLOCK 8192
+#define TOKENS 16
+
+struct test {
+    const char *name;
+    void (*run)(void);
+};
+
+struct suite {
+    const char *name;
+    const char *parameters; /* of the module; NULL: the suite loads it by itself */
+    const struct test *tests;
+};
+
+#define TEST(name) {#name, name}
+#define END {NULL, NULL}
+
+extern const struct suite published_suite, requests_suite, hints_suite, events_suite, sharing_suite, rules_suite,
+    lifetime_suite, faults_suite, mock_suite, devices_suite, rate_suite;
+
+void failed(const char *file, int line, const char *what);
+#define CHECK(good)                                  \
+    do {                                             \
+        if (!(good)) failed(__FILE__, __LINE__, #good); \
+    } while (0)
+#define FAILS(call, error)                                                                                 \
+    do {                                                                                                   \
+        if ((call) != -1 || errno != (error)) failed(__FILE__, __LINE__, #call " is to fail with " #error); \
+    } while (0)
+
+extern const char *module_path, *smoke_path;
+
+void load(const char *parameters);
+int try_load(const char *parameters);
+void unload(void);
+
+int open_node(void);
+void put(const char *file, const char *text);
+int try_put(const char *file, const char *text);
+uint64_t get(const char *file);
+int contents(const char *file, char *text, size_t room);
+
+/* Tiers 0 to 3 with 64 slots each. */
+void configure(void);
+void insert(int fd, unsigned request, unsigned token, unsigned tier);
+int lookup(int fd, unsigned request, unsigned token, struct kvcpu_lookup *found);
+void bind_blocks(int fd, uint64_t va, unsigned blocks, unsigned request, unsigned token);
+int hint(int fd, unsigned long call, uint64_t va, uint64_t len, uint64_t step);
+/* The word of an entry's line in debugfs; "" when the block is not there. */
+const char *entry(unsigned request, unsigned token);
+void wait_ms(unsigned ms);
+
+enum { FAULT_LOSE = 1, FAULT_RESET = 2, FAULT_RETURN = 3 };
+/* The testbench does something to the device, so many ns from now. */
+void fault(int what, uint32_t after_ns);
+
+/* Run a function in another process; its exit status (0: no CHECK has failed). */
+int in_child(void (*run)(void));
+
+#endif

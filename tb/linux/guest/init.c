@@ -1,0 +1,132 @@
+/* The guest's init: for each test of one suite resets the device, loads the module, runs the test in
+ * a process of its own, unloads the module; then looks for leaks and powers off. Prints KTAP. */
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest.h"
+
+static const struct suite *const suites[] = {
+    &published_suite, &requests_suite, &hints_suite, &events_suite,  &sharing_suite, &rules_suite,
+    &lifetime_suite,  &faults_suite,   &mock_suite,  &devices_suite, &rate_suite,
+};
+
+const char *module_path, *smoke_path;
+
+void failed(const char *file, int line, const char *what) {
+    const char *name = strrchr(file, '/');
+    const int error = errno;
+    printf("# %s:%d: %s (errno %d: %s)\n", name ? name + 1 : file, line, what, error, strerror(error));
+    fflush(stdout);
+    _exit(1);
+}
+
+int try_load(const char *parameters) {
+    const int fd = open(module_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    const long result = syscall(SYS_finit_module, fd, parameters, 0);
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return (int)result;
+}
+
+void load(const char *parameters) {
+    CHECK(try_load(parameters) == 0);
+}
+
+static int try_unload(void) {
+    return (int)syscall(SYS_delete_module, "kv_cpu", O_NONBLOCK);
+}
+
+void unload(void) {
+    CHECK(try_unload() == 0);
+}
+
+int in_child(void (*run)(void)) {
+    fflush(stdout);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        run();
+        fflush(stdout);
+        _exit(0);
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int wanted(const struct suite *suite, const struct test *test, const char *pattern) {
+    char name[128];
+    snprintf(name, sizeof name, "%s.%s", suite->name, test->name);
+    return fnmatch(pattern, name, 0) == 0;
+}
+
+/* Twice: the first scan may take a pointer that is only in a register for a leak. Objects count from 5 s of age on. */
+static void look_for_leaks(void) {
+    char text[512];
+    wait_ms(6000);
+    try_put("/sys/kernel/debug/kmemleak", "scan");
+    wait_ms(6000);
+    if (try_put("/sys/kernel/debug/kmemleak", "scan")) printf("# kmemleak is not there\n");
+    if (contents("/sys/kernel/debug/kmemleak", text, sizeof text) > 0) printf("# %s\n", text);
+}
+
+static void run_suite(const struct suite *suite, const char *pattern) {
+    int planned = 0, number = 0;
+    for (const struct test *test = suite->tests; test->name; test++) planned += wanted(suite, test, pattern);
+    printf("KTAP version 1\n1..%d\n", planned);
+    for (const struct test *test = suite->tests; test->name; test++) {
+        if (!wanted(suite, test, pattern)) continue;
+        fault(FAULT_RETURN, 0);
+        if (suite->parameters) load(suite->parameters);
+        int status = in_child(test->run); /* whatever it has open is closed then */
+        if (suite->parameters && try_unload()) {
+            printf("# the module cannot be unloaded (errno %d: %s)\n", errno, strerror(errno));
+            status = 1;
+        }
+        if (status > 1) printf("# ended with status %d\n", status);
+        printf("%s %d %s.%s\n", status ? "not ok" : "ok", ++number, suite->name, test->name);
+        fflush(stdout);
+    }
+}
+
+static void list(void) {
+    for (size_t n = 0; n < sizeof suites / sizeof *suites; n++)
+        for (const struct test *test = suites[n]->tests; test->name; test++)
+            printf("%s.%s\n", suites[n]->name, test->name);
+}
+
+int main(int count, char **arguments) {
+    if (count == 2 && strcmp(arguments[1], "list") == 0) {
+        list();
+        return 0;
+    }
+    const char *suite = getenv("kv_suite"), *pattern = getenv("kv_pattern"), *leaks = getenv("kv_leaks");
+    module_path = getenv("kv_module"); /* parameters of the kernel's command line that are not its own */
+    smoke_path = getenv("kv_smoke");
+    if (getpid() != 1 || !suite || !pattern || !module_path || !smoke_path) {
+        fprintf(stderr, "usage: as init of a guest, or: init list\n");
+        return 2;
+    }
+    mount("proc", "/proc", "proc", 0, NULL);
+    mount("sysfs", "/sys", "sysfs", 0, NULL);
+    mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+    mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+    for (size_t n = 0; n < sizeof suites / sizeof *suites; n++)
+        if (strcmp(suites[n]->name, suite) == 0) run_suite(suites[n], pattern);
+    if (leaks) look_for_leaks();
+    printf("# end\n");
+    fflush(stdout);
+    sync();
+    reboot(RB_POWER_OFF);
+    return 1;
+}

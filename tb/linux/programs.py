@@ -1,0 +1,94 @@
+"""What runs in the guest, compiled when its sources have changed: driver, init with the tests, smoke program."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tb.linux.kernel import Kernel
+from tb.run.errors import CheckError
+from tb.run.paths import ROOT, SIM_BUILD, shown
+from tb.run.process import clean_env, run
+
+DRIVER = ROOT / "sw" / "linux"
+TESTS = Path(__file__).with_name("guest")
+SMOKE = ROOT / "sw" / "uapi" / "examples" / "smoke.c"
+OUTPUT = SIM_BUILD / "kernel"
+LIMIT_S = 600.0
+_NOT_A_FAULT = ("Module.symvers is missing", "undefined!", "suppressed", "may not have", "may get many")
+
+
+def _sources(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _digest(paths: Iterable[Path], *settings: str) -> str:
+    digest = hashlib.sha256(repr(settings).encode())
+    for path in paths:
+        digest.update(hashlib.sha256(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _fresh(folder: Path, digest: str) -> bool:
+    stamp = folder / "stamp"
+    return stamp.exists() and stamp.read_text() == digest
+
+
+def _step(command: Sequence[str], folder: Path) -> str:
+    log = folder / "build.log"
+    ended = run(command, env=clean_env(), cwd=folder, log=log, timeout_s=LIMIT_S)
+    text = log.read_text(errors="replace")
+    if ended.status:
+        fault = next((line for line in text.splitlines() if "error" in line), "no message")
+        raise CheckError(f"{fault.strip()} (log: {shown(log)})")
+    return text
+
+
+def module(kernel: Kernel) -> Path:
+    """The driver for a kernel. Raises CheckError: it does not compile, or not without a warning."""
+    folder = OUTPUT / "module"
+    sources = _sources(DRIVER)
+    digest = _digest(sources, str(kernel.folder))
+    target = folder / "kv_cpu.ko"
+    if not _fresh(folder, digest):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(DRIVER, folder)
+        text = _step(["make", "-C", str(kernel.build), "ARCH=um", f"M={folder}", "W=1", "KV_GCOV=1", "modules"], folder)
+        if warnings := compiler_warnings(text):
+            raise CheckError(f"driver: {warnings[0]} (log: {shown(folder / 'build.log')})")
+        (folder / "stamp").write_text(digest)
+    return target
+
+
+def compiler_warnings(text: str) -> list[str]:
+    """Warnings in what the kernel's build says; symbols of a kernel without Module.symvers are no fault."""
+    return [
+        line.strip()
+        for line in text.splitlines()
+        if "warning:" in line.lower() and not any(known in line for known in _NOT_A_FAULT)
+    ]
+
+
+def _compile(target: Path, sources: Sequence[Path], depends: Sequence[Path], options: Sequence[str]) -> Path:
+    folder = OUTPUT / target.name
+    digest = _digest(depends, *options)
+    if not _fresh(folder, digest):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        _step(["gcc", *options, "-o", str(folder / target.name), *map(str, sources)], folder)
+        os.chmod(folder / target.name, 0o755)
+        (folder / "stamp").write_text(digest)
+    return folder / target.name
+
+
+def init() -> Path:
+    """Init with the tests, a static program. Raises CheckError: it does not compile."""
+    headers = DRIVER / "include" / "uapi"
+    options = ["-std=gnu11", "-O2", "-g", "-static", "-Wall", "-Wextra", "-Werror", f"-I{headers}"]
+    return _compile(Path("init"), sorted(TESTS.glob("*.c")), [*_sources(TESTS), *_sources(headers)], options)
+
+
+def smoke() -> Path:
+    """The program that knows the published interface only. Raises CheckError: it does not compile."""
+    return _compile(Path("smoke"), [SMOKE], [SMOKE], ["-std=gnu11", "-O2", "-static"])

@@ -1,0 +1,152 @@
+"""What the guest's tests come to: the table, `kernel.json`, `kernel.html`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sw.terminal import visible
+from tb.linux.ktap import FAILED, PASSED, SKIPPED, Result, kernel_faults, parse
+from tb.linux.machine import Boot
+from tb.linux.options import Chosen
+from tb.run.artefacts import write_whole
+from tb.run.page import pages
+from tb.run.provenance import provenance
+
+TEMPLATES = Path(__file__).with_name("templates")
+KIND = "kernel"
+RATE_SUITE = "rate"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One suite's boot, and its tests' results as they count."""
+
+    chosen: Chosen
+    boot: Boot
+    results: tuple[Result, ...]
+    problems: tuple[str, ...]
+
+
+def judge(chosen: Chosen, boot: Boot) -> Suite:
+    """The results of a boot. Tests that have not ended have failed, and so has a boot in which the kernel complains."""
+    parsed = parse(boot.log)
+    ended = {result.name for result in parsed.results}
+    problems = [*([boot.fault] if boot.fault else []), *parsed.problems()]
+    problems += [f"kernel log: {line}" for line in kernel_faults(boot.log)]
+    if boot.status:
+        problems.append(f"the guest ended with status {boot.status}")
+    missing = [Result(name, FAILED, problems[0] if problems else "it did not end") for name in chosen.names]
+    results = (*parsed.results, *(result for result in missing if result.name not in ended))
+    return Suite(chosen, boot, results, tuple(problems))
+
+
+@dataclass
+class Outcome:
+    """All suites of one call.
+
+    Attributes:
+        kernel: its version.
+        backend: rtl or model.
+        left_out: suites that were not run, and why.
+        identical_runs: of how many runs of one suite every byte was the same; 0: not looked at.
+    """
+
+    kernel: str
+    backend: str
+    suites: list[Suite] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    identical_runs: int = 0
+    comparisons: int = 0
+
+    @property
+    def results(self) -> list[Result]:
+        """Of all suites."""
+        return [result for suite in self.suites for result in suite.results]
+
+    def count(self, what: str) -> int:
+        """How many tests have this result."""
+        return sum(result.result == what for result in self.results)
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with whole suites."""
+        return [f"{suite.chosen.suite}: {problem}" for suite in self.suites for problem in suite.problems]
+
+    @property
+    def passed(self) -> bool:
+        """Every test has passed or was left out for a reason, and no suite has a problem."""
+        return bool(self.results) and not self.count(FAILED) and not self.problems
+
+    def figures(self) -> dict[str, Any]:
+        """What `kernel.json` holds; None for what was not measured."""
+        rate = [suite.boot for suite in self.suites if suite.chosen.suite == RATE_SUITE and suite.boot.access_s]
+        return {
+            "kernel": self.kernel,
+            "backend": self.backend,
+            "tests": [
+                {"name": result.name, "result": result.result, "message": result.message} for result in self.results
+            ],
+            "passed": self.count(PASSED),
+            "failed": self.count(FAILED),
+            "skipped": self.count(SKIPPED),
+            "problems": self.problems,
+            "left_out": self.left_out,
+            "comparisons": self.comparisons,
+            "mmio_per_s": round(rate[0].accesses / rate[0].access_s) if rate else None,
+            "boot_s": round(min(suite.boot.first_access_s for suite in self.suites), 3) if self.suites else None,
+            "identical_runs": self.identical_runs or None,
+            "suites": [
+                {
+                    "name": suite.chosen.suite,
+                    "seconds": round(suite.boot.seconds, 3),
+                    "simulated_ns": suite.boot.simulated_ns,
+                    "accesses": suite.boot.accesses,
+                    "grants": suite.boot.grants,
+                }
+                for suite in self.suites
+            ],
+        }
+
+
+def show(console: Console, outcome: Outcome) -> None:
+    """Print the tests that have not passed, and the figures."""
+    for result in outcome.results:
+        if result.result != PASSED:
+            console.print(Text(visible(f"{result.result}: {result.name}: {result.message}")))
+    for problem in outcome.problems:
+        console.print(Text(visible(f"problem: {problem}")))
+    figures = outcome.figures()
+    table = Table(show_header=False)
+    table.add_row("kernel", f"Linux {outcome.kernel} on the {outcome.backend}")
+    table.add_row("tests", f"{figures['passed']} passed, {figures['failed']} failed, {figures['skipped']} skipped")
+    for suite, why in outcome.left_out.items():
+        table.add_row("left out", f"{suite}: {why}")
+    for name, key, unit in (
+        ("comparisons", "comparisons", ""),
+        ("register accesses", "mmio_per_s", "/s"),
+        ("boot", "boot_s", " s"),
+        ("identical runs", "identical_runs", ""),
+    ):
+        if figures[key]:
+            table.add_row(name, f"{figures[key]:,}{unit}")
+    console.print(table)
+
+
+def write(outcome: Outcome, settings: Mapping[str, Any], folder: Path) -> None:
+    """Write both reports. Raises OSError."""
+    record = {**provenance(None, settings), **outcome.figures()}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / f"{KIND}.json", json.dumps(record, indent=1) + "\n")
+    page = pages(TEMPLATES).get_template(f"{KIND}.html.j2").render(data=record, rows=rows(record["tests"]))
+    write_whole(folder / f"{KIND}.html", page)
+
+
+def rows(tests: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Tests in the order of the page: what failed first."""
+    return sorted(tests, key=lambda test: (test["result"] != FAILED, test["name"]))

@@ -1,0 +1,1 @@
+"""The laboratory: streams, baselines, settings, the policy level, the self-tuning policy."""

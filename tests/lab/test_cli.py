@@ -1,0 +1,66 @@
+"""The command: what it refuses, what it leaves."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tb.lab.cli import main
+from tb.lab.hepc import LAYERS
+
+needs_library = pytest.mark.skipif(
+    find_spec("libcachesim") is None, reason="libCacheSim is installed on request: make setup-lab"
+)
+SMALL = "[traces]\nrequests = 120\n[device]\ncapacities = [256, 1024]\n[search]\nbudget = 2\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--only=evict"], "ONLY=evict: no experiment is called `evict`; there are eviction"),
+        (["--time-unit=s"], "TIME_UNIT has no effect without TRACE"),
+        (["--trace=x", "--time-unit=h"], "TIME_UNIT=h: ms or s is needed"),
+        (["--trace=x", "--block-size=0"], "BLOCK_SIZE=0: a whole number from 1 to 65,536 is needed"),
+    ],
+)
+def test_wrong_use_is_one_line(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"error: {problem}\n"
+
+
+@pytest.mark.skipif(find_spec("libcachesim") is not None, reason="libCacheSim is installed here")
+def test_a_missing_library_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "libCacheSim is not installed" in capsys.readouterr().err
+
+
+@needs_library
+def test_a_table_without_content_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.csv").write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,1200,5\n")
+    assert main([f"--trace={tmp_path / 't.csv'}"]) == 2
+    assert "does not say what prompts contain" in capsys.readouterr().err
+
+
+@needs_library
+def test_an_experiment_leaves_its_results_and_a_page(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(SMALL)
+    assert main(["--only=eviction", f"--config={tmp_path / 'c.toml'}", f"--report={tmp_path / 'out'}"]) == 0
+    results = json.loads((tmp_path / "out" / "eviction.json").read_text())
+    assert [trace["name"] for trace in results["traces"]] == ["chat", "agents"]
+    for trace in results["traces"]:
+        assert trace["capacities"].keys() == {"256", "1024"}
+        for point in trace["capacities"].values():
+            assert point["whole"].keys() == point["second_half"].keys() >= {"lru", "optimum", "hepc", "hepc_loaded"}
+            assert point["whole"]["lru"]["references"] == trace["references"]
+            assert point["whole"]["hepc"].keys() == LAYERS.keys()
+            assert {search["budget"] for search in point["search"].values()} == {2}
+            for layer in point["whole"]["hepc"].values():
+                kinds = ("retention_hits", "prefetch_hits", "prefix_hits", "bytes_moved")
+                assert all(layer[kind] >= 0 for kind in kinds)
+    page = (tmp_path / "out" / "eviction.html").read_text()
+    assert page.count("<svg") == 4
+    assert "src=" not in page
+    assert 'href="http' not in page

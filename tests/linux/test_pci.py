@@ -1,0 +1,196 @@
+"""The PCI function: messages, configuration space, the device behind it with its interrupt edge and its faults."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sw.regs import registers as regs
+from sw.run import run
+from tb.linux import pci
+from tb.linux.backend import Function
+from tb.linux.endpoint import Endpoint
+from tb.linux.errors import ProtocolError
+from tb.linux.on_model import ENTRIES, function
+from tb.linux.pci import Command, ConfigSpace, Fault, Op
+
+ONES = b"\xff" * 8
+
+
+def message(op: int, size: int, address: int = 0, data: bytes = b"", bar: int = 0) -> bytes:
+    return pci.HEADER.pack(op, bar, 0, size, address) + data
+
+
+def test_commands_are_taken_apart() -> None:
+    assert pci.parse(message(Op.MMIO_WRITE, 8, 0x100, ONES)) == Command(Op.MMIO_WRITE, 0, 8, 0x100, ONES)
+    assert pci.parse(message(Op.CFG_READ, 4, 0x10)).data == b""
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"\1", "a message of 1 bytes"),
+        (message(0, 4), "unknown operation 0"),
+        (message(Op.MSI, 4), "MSI from the guest"),
+        (message(Op.MMIO_MEMSET, 4), "MMIO_MEMSET from the guest"),
+        (message(Op.CFG_READ, 16), "CFG_READ of 16 bytes"),
+        (message(Op.MMIO_READ, 0), "MMIO_READ of 0 bytes"),
+        (message(Op.MMIO_WRITE, 8, 0, b"1234"), "MMIO_WRITE of 8 bytes with 4"),
+    ],
+)
+def test_a_bad_command_is_one_error(data: bytes, text: str) -> None:
+    with pytest.raises(ProtocolError, match=text):
+        pci.parse(data)
+
+
+@given(st.binary(max_size=64))
+def test_any_command_is_taken_or_refused(data: bytes) -> None:
+    try:
+        command = pci.parse(data)
+    except ProtocolError:
+        return
+    assert 1 <= command.size <= pci.MAX_ACCESS
+
+
+# ---------------------------------------------------------------- configuration space
+
+
+def test_what_the_function_is() -> None:
+    space = ConfigSpace(ENTRIES * 32)
+    assert struct.unpack("<HH", space.read(0, 4)) == (0x1DE5, 0x0A10)
+    space.write(pci.BARS, b"\xff" * 24)
+    bars = struct.unpack("<6I", space.read(pci.BARS, 24))
+    assert bars == (2**32 - 16 * 1024, 0, 2**32 - ENTRIES * 32, 0, 0, 0)
+    at, found = space.read(pci.CAPABILITIES, 1)[0], []
+    while at:
+        found.append(space.read(at, 1)[0])
+        at = space.read(at + 1, 1)[0]
+    assert found == [0x05, 0x09]
+    assert ConfigSpace(1024, msi=False).read(pci.CAPABILITIES, 1)[0] == pci.FAULT
+
+
+@given(st.integers(0, 300), st.binary(max_size=8))
+def test_writes_change_only_what_is_writable(address: int, data: bytes) -> None:
+    space = ConfigSpace(ENTRIES * 32)
+    before = space.read(0, 4), space.read(6, 10), space.read(pci.MSI, 2)
+    space.write(address, data)
+    assert (space.read(0, 4), space.read(6, 10), space.read(pci.MSI, 2)) == before
+    assert len(space.read(0, 256)) == 256
+
+
+def test_msi_needs_its_enable_and_a_bus_master() -> None:
+    space = ConfigSpace(1024)
+    space.write(pci.MSI_DATA, struct.pack("<H", 42))
+    space.write(pci.MSI_CONTROL, b"\1\0")
+    assert space.msi is None
+    space.write(pci.COMMAND, struct.pack("<H", pci.BUS_MASTER))
+    assert space.msi == 42
+    assert not space.intx
+    space.write(pci.MSI_CONTROL, b"\0\0")
+    assert space.msi is None
+    assert space.intx
+    space.write(pci.COMMAND, struct.pack("<H", pci.INTX_DISABLE))
+    assert not space.intx
+
+
+# ---------------------------------------------------------------- accesses and time
+
+
+@pytest.fixture
+def device() -> Function:
+    """A device model that answers accesses."""
+    made = function()
+    made.config.write(pci.COMMAND, struct.pack("<H", pci.MEMORY_ENABLE))
+    return made
+
+
+def read(device: Function, offset: int, size: int = 8, bar: int = 0) -> bytes:
+    return run(device.execute(Command(Op.MMIO_READ, bar, size, offset, b"")))
+
+
+def write(device: Function, offset: int, value: int) -> None:
+    run(device.execute(Command(Op.MMIO_WRITE, 0, 8, offset, value.to_bytes(8, "little"))))
+
+
+def configure(device: Function, offset: int, data: bytes) -> None:
+    run(device.execute(Command(Op.CFG_WRITE, 0, len(data), offset, data)))
+
+
+def ready(device: Function) -> Endpoint:
+    run(device.endpoint.advance(10_000, to_rise=False))
+    return device.endpoint
+
+
+def test_accesses_reach_the_device(device: Function) -> None:
+    assert int.from_bytes(read(device, regs.ID.offset), "little") == regs.ID.reset
+    write(device, regs.WEIGHT_R.offset, 7)
+    assert read(device, regs.WEIGHT_R.offset) == (7).to_bytes(8, "little")
+    assert read(device, 0, 32, bar=2) == bytes(32)
+
+
+def test_refused_accesses_are_as_a_bridge_makes_them(device: Function) -> None:
+    """SLVERR on a read gives ones; a refused write has no effect; both are counted."""
+    assert read(device, 0x2000) == ONES
+    assert read(device, regs.ID.offset, 4) == b"\xff" * 4
+    assert read(device, regs.ID.offset + 4) == ONES
+    assert read(device, ENTRIES * 32, bar=2) == ONES
+    write(device, regs.ID.offset, 1)
+    assert device.endpoint.refused == 5
+    assert int.from_bytes(read(device, regs.ID.offset), "little") == regs.ID.reset
+
+
+def test_a_function_without_memory_enable_is_silent(device: Function) -> None:
+    configure(device, pci.COMMAND, b"\0\0")
+    assert read(device, regs.ID.offset) == ONES
+    assert device.endpoint.accesses == 0
+
+
+def test_the_interrupt_is_an_edge(device: Function) -> None:
+    endpoint = ready(device)
+    write(device, regs.CTRL.offset, 1)
+    write(device, regs.IRQ_ENABLE.offset, 1)
+    write(device, regs.STEP_ADVANCE.offset, 1)
+    assert endpoint.rise_at is None
+    run(endpoint.advance(10_000_000, to_rise=True))
+    rise = endpoint.rise_at
+    assert rise is not None
+    assert rise == endpoint.now < 10_000_000
+    endpoint.taken()
+    run(endpoint.advance(rise + 5000, to_rise=True))
+    assert endpoint.rise_at is None  # still high: no new edge
+    write(device, regs.IRQ_STATUS.offset, 1)
+    write(device, regs.STEP_ADVANCE.offset, 2)
+    run(endpoint.advance(10_000_000, to_rise=True))
+    assert endpoint.rise_at is not None
+
+
+def test_a_rise_does_not_stop_a_guest_without_interrupts(device: Function) -> None:
+    endpoint = ready(device)
+    write(device, regs.CTRL.offset, 1)
+    write(device, regs.IRQ_ENABLE.offset, 1)
+    write(device, regs.STEP_ADVANCE.offset, 1)
+    run(endpoint.advance(50_000, to_rise=False))
+    assert endpoint.now >= 50_000
+
+
+def test_faults_happen_at_their_time(device: Function) -> None:
+    endpoint = ready(device)
+    configure(device, pci.FAULT_AFTER, struct.pack("<I", 500))
+    configure(device, pci.FAULT_OP, bytes([Fault.LOSE]))
+    assert read(device, regs.ID.offset) != ONES
+    run(endpoint.advance(endpoint.now + 600, to_rise=True))
+    assert read(device, regs.ID.offset) == ONES
+    assert run(device.execute(Command(Op.CFG_READ, 0, 4, 0, b""))) == b"\xff" * 4
+    configure(device, pci.FAULT_AFTER, struct.pack("<I", 0))
+    configure(device, pci.FAULT_OP, bytes([Fault.RETURN]))
+    assert int.from_bytes(read(device, regs.ID.offset), "little") == regs.ID.reset
+
+
+def test_a_reset_is_as_the_pin(device: Function) -> None:
+    ready(device)
+    write(device, regs.WEIGHT_R.offset, 7)
+    configure(device, pci.FAULT_OP, bytes([Fault.RESET]))
+    assert read(device, regs.WEIGHT_R.offset) == (64).to_bytes(8, "little")
