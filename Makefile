@@ -8,7 +8,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -25,7 +25,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab sim experiments serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster sim experiments serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ setup-lab: ## the same, and the baselines of `make experiments`
 
 setup-formal: ## the same, and the tools of `make formal`
 	@$(SETUP) --formal
+
+setup-cluster: ## the same, and what `make regress SCHEDULER=...` and its workers need (docs/regression.md)
+	@$(SETUP) --cluster
 
 sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
 ##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
@@ -74,6 +77,7 @@ serve: setup ## keep a simulation of the RTL open for kvctl, the shell and C pro
 kernel: setup ## boot Linux, with the real driver, on the device, and run the tests of the guest (docs/linux.md)
 ##   BACKEND=model   on the device model instead of the RTL
 ##   TEST=<pattern>  a suite, or a pattern over <suite>.<test>; list: their names
+##   SEED=<n>        seed of the run on the RTL (default 1)
 	@$(PY) -m tb.make $@
 
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
@@ -81,7 +85,7 @@ llm-quick: setup ## one prompt by control frames on the device model, with the s
 	@$(PY) -m tb.make $@
 
 test: setup ## everything a change must pass: Python tests, lint, generated files, quick legs
-##   ONLY=<part>     "generated files", manifest, lint, pytest, legs, or fpga: the tests that need `make setup-fpga`
+##   ONLY=<part>     "generated files", manifest, lint, pytest, legs, fpga or cluster: the tests that need `make setup-fpga`, `make setup-cluster`
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
@@ -96,11 +100,12 @@ lint: setup ## Verilator -Wall, slang, ruff, mypy
 regs: setup ## regenerate RTL, Python, C and docs from the descriptions of registers, kernel interface, events, and the index of sentences
 	@$(PY) -m tb.make $@
 
-regress: setup ## all legs with all their seeds over the local cores, reports in sim_build/report
+regress: $(if $(call is_given,SCHEDULER),setup-cluster,setup) ## all legs with all their seeds over the local cores, reports in sim_build/report
 ##   SEEDS=<n>       seeds of each test (default: the manifest's)
 ##   LEVEL=block|top|system
 ##   COVERAGE=1      collect code coverage
 ##   WORKERS=<n>     tests at the same time (default: the cores)
+##   SCHEDULER=<address>   over the workers of this Dask scheduler instead, such as tcp://host:8786 (docs/regression.md)
 ##   EVENTS=1        leave the event log (events.sqlite) next to sim.log: `python -m tb.eventlog`, docs/debugging.md
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@

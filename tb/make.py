@@ -94,7 +94,7 @@ def _no_effect(given: Values, *names: str, why: str) -> None:
 
 
 def _kernel(given: Values) -> list[Step]:
-    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST")),))]
+    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")),))]
 
 
 def _serve(given: Values) -> list[Step]:
@@ -102,8 +102,10 @@ def _serve(given: Values) -> list[Step]:
 
 
 def _regress(given: Values) -> list[Step]:
+    if "SCHEDULER" in given:
+        _no_effect(given, "WORKERS", why="with SCHEDULER: the cluster's workers decide")
     flags = (*flag(given, "COVERAGE"), *flag(given, EVENTS))
-    return _testbench(given, "regress", *options(given, ("SEEDS", "LEVEL", "WORKERS")), *flags)
+    return _testbench(given, "regress", *options(given, ("SEEDS", "LEVEL", "WORKERS", "SCHEDULER")), *flags)
 
 
 def _waves(given: Values) -> list[Step]:
@@ -153,13 +155,13 @@ def _exports(_given: Values) -> list[Step]:
 TARGETS = {
     "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
-    "kernel": Target(("BACKEND", "TEST"), _kernel),
+    "kernel": Target(("BACKEND", "TEST", "SEED"), _kernel),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
     "pytest": Target(("ARGS",), _pytest),
     "lint": Target(TOOLS, lambda given: _testbench(given, "check", "--only=lint")),
     "regs": Target((), _regs),
-    "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", EVENTS, *TOOLS), _regress),
+    "regress": Target(("SEEDS", "LEVEL", "COVERAGE", "WORKERS", "SCHEDULER", EVENTS, *TOOLS), _regress),
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
     "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),

@@ -10,6 +10,7 @@ from tb.figures.load import Others, now, refusal
 from tb.figures.measure import FULL_SIZE, Figure, Found, Workshop
 from tb.figures.rows import BY_NAME
 from tb.run.artefacts import published
+from tb.run.engine import Local
 from tb.run.errors import CheckError
 from tb.run.paths import REPORT, ROOT
 from tb.run.regress import run_legs
@@ -106,7 +107,7 @@ def scaling(shop: Workshop) -> Found:
     others = Others()
     seconds = []
     for workers in (1, 2):
-        results = run_legs(legs, seeds=1, coverage=False, workers=workers)
+        results = run_legs(legs, Local(workers), seeds=1, coverage=False)
         passed, failed = results.counts
         if failed:
             raise CheckError(f"{failed} of the manifest's tests failed: see `make test`")

@@ -5,6 +5,7 @@ Exit status: 0 every test passed, 1 a test failed or a build did, 2 wrong use or
 
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from sw.terminal import new_console, visible
@@ -14,7 +15,6 @@ from tb.linux.ktap import FAILED
 from tb.linux.machine import Boot, Task
 from tb.linux.options import DEVICES, LEAKS, ON_MODEL_ONLY, Chosen, Options, choose, parse
 from tb.run.command import run_command
-from tb.run.errors import UsageError
 from tb.run.paths import REPORT, RUNS
 from tb.run.process import clean_env
 from tb.run.tools import require_kernel_packages
@@ -23,6 +23,7 @@ from tb.sim.display import sayer
 RUN = "kernel"  # folder of the logs
 IDENTICAL, REPEATS = "events", 3  # the suite that is repeated, and how often
 LIST = "list"
+Say = Callable[[str], None]
 
 
 def _listed(init: Path) -> list[str]:
@@ -30,17 +31,21 @@ def _listed(init: Path) -> list[str]:
     return done.stdout.split()
 
 
-def _boot(built: Kernel, chosen: Chosen, options: Options, name: str) -> Boot:
-    """One guest on the backend."""
-    task = Task(
-        programs.module(built), programs.init(), programs.smoke(), chosen.suite, chosen.pattern, chosen.suite in LEAKS
-    )
+def _boot(built: Kernel, chosen: Chosen, options: Options, say: Say) -> tuple[Boot, int]:
+    """One guest on the backend; how it ended, and how many comparisons a scoreboard has made."""
+    module, init, smoke = programs.module(built), programs.init(), programs.smoke()
+    on_rtl = options.backend == "rtl"
+    task = Task(module, init, smoke, chosen.suite, chosen.pattern, chosen.suite in LEAKS and not on_rtl)
+    # each backend imports what it alone needs
+    if on_rtl:
+        from tb.linux import on_rtl as rtl
+
+        return rtl.boot_one(built, task, options.seed, say)
+    from tb.linux import on_model
+
     folder = RUNS / RUN
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / f"{name}.log"
-    from tb.linux import on_model  # the backend imports what it alone needs
-
-    return on_model.boot_one(built, task, DEVICES.get(chosen.suite, 1), log)
+    return on_model.boot_one(built, task, DEVICES.get(chosen.suite, 1), folder / f"{chosen.suite}.log"), 0
 
 
 def comparable(boot: Boot) -> tuple[str, int, int, int]:
@@ -50,8 +55,6 @@ def comparable(boot: Boot) -> tuple[str, int, int, int]:
 
 def _run(options: Options) -> int:
     require_kernel_packages()
-    if options.backend == "rtl":
-        raise UsageError("make kernel runs on the device model only, for now: BACKEND=model")
     console = new_console()
     say = sayer(console)
     init = programs.init()
@@ -65,16 +68,18 @@ def _run(options: Options) -> int:
         if options.backend == "rtl" and chosen.suite in ON_MODEL_ONLY:
             outcome.left_out[chosen.suite] = ON_MODEL_ONLY[chosen.suite]
             continue
-        suite = report.judge(chosen, _boot(built, chosen, options, chosen.suite))
+        boot, comparisons = _boot(built, chosen, options, say)
+        suite = report.judge(chosen, boot)
         outcome.suites.append(suite)
+        outcome.comparisons += comparisons
         good = sum(result.result != FAILED for result in suite.results)
         say(visible(f"{chosen.suite}: {good} of {len(suite.results)} in {suite.boot.seconds:.1f} s"))
     first = next((suite for suite in outcome.suites if suite.chosen.suite == IDENTICAL), None)
     if first is not None and options.pattern == "*":
-        runs = [_boot(built, first.chosen, options, f"{IDENTICAL}{n}") for n in range(2, REPEATS + 1)]
+        runs = [_boot(built, first.chosen, options, say)[0] for _ in range(1, REPEATS)]
         outcome.identical_runs = 1 + sum(comparable(run) == comparable(first.boot) for run in runs)
     report.show(console, outcome)
-    report.write(outcome, {"backend": options.backend, "test": options.pattern}, REPORT)
+    report.write(outcome, {"backend": options.backend, "test": options.pattern, "seed": options.seed}, REPORT)
     different = outcome.identical_runs not in (0, REPEATS)
     return 0 if outcome.passed and not different else 1
 

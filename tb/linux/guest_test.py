@@ -22,6 +22,7 @@ from tb.scoreboard.scoreboard import Scoreboard
 
 NO_LIMIT = 2**48  # cycles: the guest decides how long
 REST_NS = 20_000_000
+LIMIT_S = 3500.0  # of wall time, less than the leg's
 
 
 @kv_test(timeout_cycles=NO_LIMIT, no_progress_cycles=NO_LIMIT)
@@ -34,7 +35,7 @@ async def guest(ctx: Context) -> None:
     endpoint = Endpoint(transport, lambda: bool(int(ctx.dut.irq.value)), bench.reset)
     function = Function(ConfigSpace(bench.entries * ENTRY_STRIDE), endpoint)
     kernel = Kernel(Path(ctx.settings["kernel"]), ctx.settings["version"])
-    ended = await boot(kernel, [function], Task.from_settings(ctx.settings), ctx.run_dir / LOG)
+    ended = await boot(kernel, [function], Task.from_settings(ctx.settings), ctx.run_dir / LOG, LIMIT_S)
     await settle(await Driver.probe(transport), REST_NS)
     await board.finish()
     print(board.summary())

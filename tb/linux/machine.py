@@ -15,7 +15,6 @@ from tb.linux.kernel import Kernel
 from tb.run.process import Ended, clean_env, run
 
 MEMORY = "192M"
-LIMIT_S = 3600.0
 LOG, OUTCOME = "guest.log", "guest.json"  # in the folder of a run on the RTL
 
 
@@ -99,15 +98,15 @@ class Boot:
 class _Guest(threading.Thread):
     """The kernel's process, waited for in a thread of its own."""
 
-    def __init__(self, command: Sequence[str], folder: Path, log: Path) -> None:
+    def __init__(self, command: Sequence[str], folder: Path, log: Path, limit_s: float) -> None:
         super().__init__(name="guest", daemon=True)
-        self._command, self._folder, self._log = command, folder, log
+        self._command, self._folder, self._log, self._limit_s = command, folder, log, limit_s
         self.ended: Ended | None = None
 
     def run(self) -> None:
         """Start it and wait."""
         env = clean_env({"TMPDIR": str(self._folder)})
-        self.ended = run(self._command, env=env, cwd=self._folder, log=self._log, timeout_s=LIMIT_S)
+        self.ended = run(self._command, env=env, cwd=self._folder, log=self._log, timeout_s=self._limit_s)
 
 
 def command(kernel: Kernel, bridge: Bridge, task: Task) -> list[str]:
@@ -122,12 +121,12 @@ def command(kernel: Kernel, bridge: Bridge, task: Task) -> list[str]:
     ]  # fmt: skip
 
 
-async def boot(kernel: Kernel, functions: Sequence[Function], task: Task, log: Path) -> Boot:
-    """Boot a guest on these functions, serve it until it ends, and tell how it did."""
+async def boot(kernel: Kernel, functions: Sequence[Function], task: Task, log: Path, limit_s: float) -> Boot:
+    """Boot a guest on these functions, serve it until it ends, at most `limit_s` of wall time, and tell how it did."""
     with TemporaryDirectory(prefix="kvcpu-") as name:
         folder = Path(name)
         bridge = Bridge(functions, folder)
-        guest = _Guest(command(kernel, bridge, task), folder, log)
+        guest = _Guest(command(kernel, bridge, task), folder, log, limit_s)
         begun = time.monotonic()
         fault = ""
         guest.start()

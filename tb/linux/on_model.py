@@ -13,6 +13,7 @@ from tb.linux.machine import Boot, Task, boot
 from tb.linux.pci import ConfigSpace
 
 ENTRIES, LANES, PORTS = 1024, 4, 3
+LIMIT_S = 900.0
 
 
 def function() -> Function:
@@ -28,4 +29,4 @@ def function() -> Function:
 
 def boot_one(kernel: Kernel, task: Task, devices: int, log: Path) -> Boot:
     """Boot a guest with so many devices."""
-    return run(boot(kernel, [function() for _ in range(devices)], task, log))
+    return run(boot(kernel, [function() for _ in range(devices)], task, log, LIMIT_S))

@@ -4,7 +4,7 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tb.run.command import Parser
+from tb.run.command import Parser, checked_seed
 from tb.run.errors import UsageError
 
 DEVICES = {"devices": 2}
@@ -20,6 +20,7 @@ class Options:
 
     backend: str
     pattern: str
+    seed: int = 1
 
 
 def parse(argv: list[str]) -> Options:
@@ -27,10 +28,11 @@ def parse(argv: list[str]) -> Options:
     parser = Parser("python -m tb.linux", __doc__)
     parser.add_argument("--backend", default="rtl", help="rtl (default) or model: the device model")
     parser.add_argument("--test", default="*", help="<suite>, <suite>.<test>, or a pattern over the latter")
+    parser.add_argument("--seed", default="1", help="seed of the RTL's run (default 1)")
     given = parser.parse_args(argv)
     if given.backend not in ("rtl", "model"):
         raise UsageError(f"BACKEND={given.backend}: rtl or model is needed")
-    return Options(given.backend, given.test)
+    return Options(given.backend, given.test, checked_seed(given.seed))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from tb.run import process
 from tb.run.commands import say
+from tb.run.engine import Local
 from tb.run.errors import UsageError
 from tb.run.lint import lint_all
 from tb.run.manifest import Manifest, audit
@@ -115,10 +116,16 @@ def _fpga_tests(_manifest: Manifest) -> Counts:
     return _pytest("tests/fpga", may_skip=False)
 
 
+def _cluster_tests(_manifest: Manifest) -> Counts:
+    """The tests that need the tools of a cluster: here nothing is left out."""
+    return _pytest("tests/cluster", may_skip=False)
+
+
 def _legs(manifest: Manifest) -> Counts:
     legs = select_legs(manifest, quick=True, level=None)
-    results = run_legs(legs, seeds=1, coverage=False, workers=os.cpu_count() or 1)
-    tell(results)
+    engine = Local(os.cpu_count() or 1)
+    results = run_legs(legs, engine, seeds=1, coverage=False)
+    tell(results, engine)
     return Counts(*results.counts)
 
 
@@ -129,7 +136,7 @@ PARTS: dict[str, Callable[[Manifest], Counts]] = {
     "pytest": _python_tests,
     "legs": _legs,
 }
-EXTRA: dict[str, Callable[[Manifest], Counts]] = {"fpga": _fpga_tests}
+EXTRA: dict[str, Callable[[Manifest], Counts]] = {"fpga": _fpga_tests, "cluster": _cluster_tests}
 """Parts that run only when they are asked for: they need more than `make setup` installs."""
 
 

@@ -49,6 +49,7 @@ def _parser() -> Parser:
     regress.add_argument("--coverage", action="store_true", help="collect code coverage")
     regress.add_argument("--events", action="store_true", help=EVENTS)
     regress.add_argument("--workers", help="tests at the same time (default: the cores)")
+    regress.add_argument("--scheduler", help="address of a Dask scheduler: run over its workers (docs/regression.md)")
 
     check = commands.add_parser("check", help="everything a change must pass (`make test`)")
     check.add_argument("--only", help="one part of it, see tb/run/check.py")
@@ -118,6 +119,7 @@ def _command(options: argparse.Namespace) -> int:  # each command imports what i
         coverage=options.coverage,
         workers=workers,
         events=options.events,
+        scheduler=options.scheduler,
     )
 
 

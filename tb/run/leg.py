@@ -5,10 +5,11 @@ import json
 import re
 import shlex
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tb.run import process
@@ -66,13 +67,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A judged run."""
+    """A judged run, and the machine it was on."""
 
     job: Job
     verdict: Verdict
     seconds: float
     log: Path
     waves: Path | None = None
+    host: str = field(default_factory=socket.gethostname)
 
 
 def _environment(job: Job, folder: Path) -> dict[str, str]:
@@ -124,11 +126,11 @@ def run_built(job: Job, built: Built) -> Outcome:
 
     Raises CheckError when the program cannot be started, UsageError on a full disk, OSError.
     """
-    with _alone(replace(job, waves_from_ps=None, waves_to_ps=None).folder):
-        return _run_alone(job if job.waves_from_ps is None else _recording(job), built)
+    with alone(job) as numbered:
+        return _run(numbered, built)
 
 
-def _recording(job: Job) -> Job:
+def _new_recording(job: Job) -> Job:
     """The job with a folder for its waves that no earlier run had: a user may still read the others'.
 
     The last `RECORDINGS_KEPT` of a test and seed stay.
@@ -141,8 +143,9 @@ def _recording(job: Job) -> Job:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One run at a time in a folder: a second process that runs the same test and seed waits."""
+def alone(job: Job) -> Iterator[Job]:
+    """The job with the folder that it has for itself: a second process that runs the same test and seed waits."""
+    folder = replace(job, waves_from_ps=None, waves_to_ps=None).folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as mutex:
         while not process.stopping():  # polled, because a thread blocked in flock cannot be interrupted
@@ -151,10 +154,10 @@ def _alone(folder: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 time.sleep(0.1)
-        yield
+        yield job if job.waves_from_ps is None else _new_recording(job)
 
 
-def _run_alone(job: Job, built: Built) -> Outcome:
+def _run(job: Job, built: Built) -> Outcome:
     folder = job.folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -63,6 +63,7 @@ def _row(outcome: Outcome, waves: Path | None) -> Record:
         "message": message_of(verdict),
         "cycle": verdict.failure_cycle,
         "repeat": job.repeat,
+        "host": outcome.host,
         "log": shown(outcome.log),
         "waves": shown(waves) if waves else None,
     }

@@ -16,6 +16,7 @@ WINDOW_CYCLES = 200
 AFTER_CYCLES = 100  # a difference may be found long after it happened
 
 Say = Callable[[str], None]
+Run = Callable[[Job, BuildSpec], Outcome]
 
 
 def window_start_ps(outcome: Outcome) -> int:
@@ -27,18 +28,22 @@ def window_start_ps(outcome: Outcome) -> int:
     return max(0, end_ps - WINDOW_CYCLES * outcome.job.leg.top.clock_ps)
 
 
-def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say) -> Path | None:
-    """Repeat a failed run with waves of the cycles before the failure; says where they are, and returns it."""
+def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say, run: Run | None = None) -> Path | None:
+    """Repeat a failed run with waves of the cycles before the failure; says where they are, and returns it.
+
+    `run` runs a job on the build of a spec: here, unless it is given.
+    """
     if outcome.verdict.failure_ps is None and any("wall clock" in reason for reason in outcome.verdict.reasons):
         say("  waves  none: the run hung without simulated time, its Python stacks are at the end of the log")
         return None
     if outcome.verdict.killed:
         say("  waves  none: the run was killed from outside")
         return None
-    built = build(replace(spec, waves=True), say)
     from_ps = window_start_ps(outcome)
     to_ps = from_ps + (WINDOW_CYCLES + AFTER_CYCLES) * outcome.job.leg.top.clock_ps
-    again = run_built(replace(outcome.job, waves_from_ps=from_ps, waves_to_ps=to_ps), built)
+    job = replace(outcome.job, waves_from_ps=from_ps, waves_to_ps=to_ps)
+    spec = replace(spec, waves=True)
+    again = run(job, spec) if run else run_built(job, build(spec, say))
     if again.verdict.passed or again.verdict.failure_ps != outcome.verdict.failure_ps:
         say("  waves  the second run did not fail in the same way: the test depends on something besides its seed")
     show_waves(again, say)

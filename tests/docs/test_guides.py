@@ -30,7 +30,8 @@ from tests.docs.guides import Found
 from tests.node.serving import environment
 
 TOOLS = {**kvsh.TOOLS, kvsh.TOOL.name: kvsh.TOOL}
-SETUP = {"help", "setup", "setup-fpga", "setup-formal", "setup-lab", "clean"}  # run no program of the project
+# Targets that run no program of the project.
+SETUP = {"help", "setup", "setup-fpga", "setup-cluster", "setup-formal", "setup-lab", "clean"}
 
 
 def expanded(pattern: str) -> list[str]:

@@ -62,7 +62,7 @@ def test_an_empty_run_is_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a0_make_test_needs_no_fpga_tools() -> None:
-    assert set(EXTRA) == {"fpga"}
+    assert set(EXTRA) == {"fpga", "cluster"}
     assert not EXTRA.keys() & PARTS.keys()
     order = [
         line for line in (ROOT / ".ci/run").read_text().splitlines() if "make" in line and not line.startswith("#")
@@ -71,7 +71,9 @@ def test_a0_make_test_needs_no_fpga_tools() -> None:
 
 
 def test_a_part_that_is_not_there(manifest: Manifest) -> None:
-    with pytest.raises(UsageError, match=r"^ONLY=x: one of generated files, manifest, lint, pytest, legs, fpga$"):
+    with pytest.raises(
+        UsageError, match=r"^ONLY=x: one of generated files, manifest, lint, pytest, legs, fpga, cluster$"
+    ):
         check(manifest, "x")
 
 

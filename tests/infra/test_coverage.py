@@ -7,6 +7,7 @@ import pytest
 
 from tb.run import leg as leg_module
 from tb.run.coverage import KINDS, by_module, merge, percentages
+from tb.run.engine import Local
 from tb.run.lint import lint_spec
 from tb.run.manifest import load
 from tb.run.regress import run_legs
@@ -43,8 +44,8 @@ def test_merge(tmp_path: Path) -> None:
 def test_a1_a_leg_runs_with_coverage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leg_module, "RUNS", tmp_path)
     leg = load().leg("slot_pool")
-    results = run_legs([leg], seeds=1, coverage=True, workers=1)
-    assert results.broken == {}
+    results = run_legs([leg], Local(1), seeds=1, coverage=True)
+    assert results.broken == []
     assert results.counts == (len(leg.tests), 0)
     files, problems = merge(outcome.log.parent / "coverage.dat" for outcome in results.outcomes)
     assert problems == []

@@ -16,6 +16,7 @@ from tb.run import regress as regress_module
 from tb.run import report as report_module
 from tb.run.buckets import buckets, summary
 from tb.run.coverage import FileCoverage, Point, annotated
+from tb.run.engine import Local
 from tb.run.errors import UsageError
 from tb.run.leg import Job, Outcome
 from tb.run.manifest import Leg, Manifest
@@ -86,7 +87,7 @@ def test_each_bucket_has_one_command_that_repeats_its_quickest_run(
     monkeypatch.setattr(regress_module, "rerun_with_waves", lambda *_arguments: None)
     slow, quick = outcome("expected 1, seen 2", seed=3), replace(outcome("expected 5, seen 7", seed=2), seconds=0.5)
     results = Results([slow, outcome(), quick, outcome(reason="exit status 9", seed=4)])
-    regress_module.tell(results)
+    regress_module.tell(results, Local(1))
     said = capsys.readouterr().out
     assert said.endswith(
         "3 failures in 2 buckets:\n"

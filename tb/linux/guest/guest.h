@@ -39,7 +39,10 @@ void failed(const char *file, int line, const char *what);
     do {                                             \
         if (!(good)) failed(__FILE__, __LINE__, #good); \
     } while (0)
-#define FAILS(call, error) CHECK((call) == -1 && errno == (error))
+#define FAILS(call, error)                                                                                 \
+    do {                                                                                                   \
+        if ((call) != -1 || errno != (error)) failed(__FILE__, __LINE__, #call " is to fail with " #error); \
+    } while (0)
 
 extern const char *module_path, *smoke_path;
 

@@ -1,7 +1,9 @@
 /* The device is reset or lost, also in the middle of what it does. */
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -38,24 +40,33 @@ static void reset_in_mid_command(void) {
     close(fd);
 }
 
-/* Through the driver, while another process waits for a command. */
+/* Through the driver, while another process waits for a command: the wait ends at once. */
 static void soft_reset_in_mid_command(void) {
     const int fd = open_node();
+    int begins[2], cancelled = 0;
+    char byte = 0;
     configure();
+    CHECK(pipe(begins) == 0 && prctl(PR_SET_TIMERSLACK, 1) == 0);
     for (unsigned round = 0; round < 5; round++) {
         for (unsigned n = 0; n < 32; n++) insert(fd, 1, n * TOKENS, 1);
         const pid_t child = fork();
         CHECK(child >= 0);
         if (child == 0) {
             struct kvcpu_free freed = {.request = 1};
+            if (write(begins[1], &byte, 1) != 1) _exit(2);
             const int result = ioctl(fd, KVCPU_IOC_FREE_REQUEST, &freed);
-            _exit(result == 0 || errno == ECANCELED ? 0 : 1);
+            _exit(result == 0 ? 0 : errno == ECANCELED ? 1 : 2);
         }
+        const struct timespec later = {0, 200L << round}; /* one of these is within the command */
+        CHECK(read(begins[0], &byte, 1) == 1);
+        nanosleep(&later, NULL);
         put(SYS "reset", "1");
         int status = -1;
-        CHECK(waitpid(child, &status, 0) == child && status == 0);
+        CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) < 2);
+        cancelled += WEXITSTATUS(status);
         CHECK(get(SYS "tiers/tier1_free") == 64);
     }
+    CHECK(cancelled > 0);
     close(fd);
 }
 
@@ -107,7 +118,7 @@ static void lost_while_reading(void) {
         struct kvcpu_event event;
         _exit(read(fd, &event, sizeof event) == -1 && errno == ENODEV ? 0 : 1);
     }
-    wait_ms(20);
+    wait_ms(2);
     fault(FAULT_LOSE, 0);
     FAILS(ioctl(fd, KVCPU_IOC_STEP_ADVANCE, &step), ENODEV);
     int status = -1;
@@ -119,4 +130,4 @@ static const struct test tests[] = {
     TEST(soft_reset_empties), TEST(reset_in_mid_command), TEST(soft_reset_in_mid_command), TEST(lost_while_idle),
     TEST(lost_in_mid_command), TEST(lost_while_reading), END,
 };
-const struct suite faults_suite = {"faults", "", tests};
+const struct suite faults_suite = {"faults", "timeout_ms=10", tests};

@@ -104,7 +104,7 @@ static void many_hints(void) {
     for (unsigned n = 0; n < 100; n++)
         CHECK(hint(fd, n % 2 ? KVCPU_IOC_COOL : KVCPU_IOC_MARK_HOT, 0x100000, 64 * BLOCK, 0) == 0);
     CHECK(hint(fd, KVCPU_IOC_MARK_HOT, 0x100000, 64 * BLOCK, 0) == 0);
-    wait_ms(10);
+    wait_ms(1);
     CHECK(get(SYS "counters/cmd_refused_count") == 0 && get(SYS "counters/hint_miss_count") == 0);
     CHECK(strstr(entry(2, 0), "hot") && strstr(entry(2, 63 * TOKENS), "hot"));
     close(fd);

@@ -44,7 +44,7 @@ static void unbound_while_open(void) {
         const ssize_t got = read(fd, &event, sizeof event);
         _exit(got == -1 && errno == ENODEV ? 0 : 1);
     }
-    wait_ms(20);
+    wait_ms(2);
     put(DRIVER "unbind", SLOT);
     int status = -1;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
@@ -64,6 +64,18 @@ static void unbound_while_open(void) {
     unload();
 }
 
+/* More often than there are numbers for nodes. */
+static void bound_again_and_again(void) {
+    load("");
+    for (int n = 0; n < 20; n++) {
+        put(DRIVER "unbind", SLOT);
+        put(DRIVER "bind", SLOT);
+    }
+    const int fd = open_node();
+    close(fd);
+    unload();
+}
+
 static void unbound_with_references(void) {
     load("");
     const int fd = open_node();
@@ -78,6 +90,6 @@ static void unbound_with_references(void) {
 
 static const struct test tests[] = {
     TEST(load_and_unload), TEST(an_open_file_keeps_the_module), TEST(unbound_while_open),
-    TEST(unbound_with_references), END,
+    TEST(bound_again_and_again), TEST(unbound_with_references), END,
 };
 const struct suite lifetime_suite = {"lifetime", NULL, tests};

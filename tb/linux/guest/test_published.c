@@ -78,7 +78,7 @@ static void step_is_the_devices(void) {
     CHECK(ioctl(fd, KVCPU_IOC_STEP_ADVANCE, &step) == 0);
     CHECK(get(SYS "current_step") == UINT32_MAX);
     FAILS(ioctl(fd, KVCPU_IOC_STEP_ADVANCE, &over), EINVAL);
-    wait_ms(10);
+    wait_ms(1);
     CHECK(get(SYS "counters/scan_count") == 1);
     close(fd);
 }

@@ -30,7 +30,7 @@ static void close_gives_back(void) {
     CHECK(hint(node, KVCPU_IOC_RELEASE, 0x10000 + BLOCK, BLOCK, 0) == 0);
     CHECK(references(16) == 0);
     close(node);
-    wait_ms(10);
+    wait_ms(1);
     CHECK(references(0) == 0 && references(16) == 0 && references(48) == 0);
     CHECK(get(SYS "counters/ref_underflow_count") == 0);
 }
@@ -62,7 +62,7 @@ static void absent_blocks_are_not_shared(void) {
     CHECK(hint(node, KVCPU_IOC_SHARE_PREFIX, 0x20000, 1, 0) == 0);
     CHECK(references(64) == 1);
     close(other);
-    wait_ms(10);
+    wait_ms(1);
     CHECK(references(64) == 1 && references(48) == 0);
     close(node);
 }
@@ -78,7 +78,7 @@ static void share_and_die(void) {
 static void a_process_that_ends_gives_back(void) {
     begin();
     CHECK(in_child(share_and_die) == 0);
-    wait_ms(10);
+    wait_ms(1);
     CHECK(references(0) == 0 && references(48) == 0);
     close(node);
 }
