@@ -79,7 +79,6 @@ module kvcpu_csr_config (
     token_end: regs_i.DIR_ARG.TOKEN_END.value
   };
 
-
   logic [16:0]  less_q;  // the new BLOCK_BYTES less one
   logic [4:0]   stride_shift_q;
 

@@ -230,7 +230,6 @@ module kvcpu_rtbd #(
   logic [RowW-1:0] s0_free_row;
   logic [31:0] s0_ins_offset;
 
-
   // Accesses of the insert search.
   logic eng_valid, eng_write, eng_final, eng_ready, eng_meta_bad;
   banks_t eng_bank;

@@ -505,7 +505,6 @@ module kvcpu_rtbd_bank #(
   assign free_removed_o = s3_removed_q;
   assign free_stayed_o = s3_stayed_q;
 
-
   logic free_in_pipe;
   assign free_in_pipe = (s1_q.kind == StepFree) || (s2_q.kind == StepFree) ||
                         (s3_q.kind == StepFree) || (s4_q.kind == StepFree) ||

@@ -381,7 +381,6 @@ module kvcpu_rtbd_execute #(
     s3_silent_q   <= s2_q.op.op == OpInsert && s2_q.kept;
   end
 
-
   // ------------------------------------------------------------------ S2: answers
   logic [IndexW-1:0] s2_index, s3_index;
   assign s2_index = IndexW'({s2_q.row[RowBits-1:0], s2_q.bank_no[BankBits-1:0]});

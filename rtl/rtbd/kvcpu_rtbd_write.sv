@@ -134,7 +134,6 @@ module kvcpu_rtbd_write #(
     s5_meta_bad_o <= s4_q.eng_write && eng_meta_bad_i;
   end
 
-
   assign s4_tag_we_o = s4_tag_we_q ? banks_t'(s4_q.bank) : '0;
   assign s5_meta_we_o = s5_meta_we_q ? s5_bank_q : '0;
 

@@ -23,6 +23,8 @@ from tb.run.paths import ROOT, SIM_BUILD
 CATALOGUE = ROOT / "tb" / "defects" / "assertions.toml"
 PACKAGE_HOME = "rtl/kvcpu_pkg.sv"  # every top reads it first
 ON = "@ON@"
+# Another assertion may state the same, a bench's own for example, and fire in the same cycle: all of them are printed.
+ERRORS = "verilator+error+limit+20"
 _DECLARED = re.compile(r"`KVCPU_ASSERT\((\w+),")
 
 
@@ -116,7 +118,7 @@ def fire(manifest: Manifest, chosen: Sequence[Assertion], console: Console) -> I
         if leg_name not in builds:
             flags = (*leg.spec.flags, "-Wno-lint", "-Wno-style", "-Wno-fatal")
             builds[leg_name] = build(replace(leg.spec, root=tree, flags=flags), console.print)
-        plusargs = (*leg.plusargs, f"{PLUSARG}={numbers[entry.name]}")
+        plusargs = (*leg.plusargs, f"{PLUSARG}={numbers[entry.name]}", ERRORS)
         outcome = run_built(Job(replace(leg, plusargs=plusargs), test, 1), builds[leg_name])
         yield _judged(entry, outcome)
 

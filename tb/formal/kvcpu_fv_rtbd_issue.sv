@@ -1,4 +1,4 @@
-// Who enters the RTBD pipeline next, kvcpu_rtbd_issue: one at a time, nobody starved. Waiting is counted in cycles in
+// Who enters the RTBD pipeline next, kvcpu_rtbd_issue: one at a time, no client starved. Waiting is counted in cycles in
 // which an operation can be taken, since how long the pipeline stalls is not decided here.
 
 `include "kvcpu_formal.svh"

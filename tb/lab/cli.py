@@ -78,7 +78,7 @@ def streams(options: Options, settings: declared.Table) -> list[Stream]:
         ]
     else:
         try:
-            trace = read(options.trace, count, block_tokens=options.block_size, unit=options.time_unit)
+            trace = read(options.trace, block_tokens=options.block_size, unit=options.time_unit)
         except TraceError as error:
             raise UsageError(f"trace {error}") from None
         if not trace.has_content:

@@ -80,7 +80,7 @@ class test_every_bit(BitTest):
         await self.empty_places(kv(0))
 
     async def inserted_again(self, addr: int, index: int, word: BadParity, what: str) -> None:
-        """INSERT of the name: a bad meta word's tag still has it; beside a bad tag it goes to another place."""
+        """INSERT of the name: a bad meta word's tag still has it; next to a bad tag it goes to another place."""
         result = await self.r.insert(addr, tokens=1, tier=1)
         expected = Status.EXISTS if word == BadParity.META else Status.OK
         self.ctx.compare(f"INSERT of that name: {what}", expected.name, result.status.name, block=hex(addr))

@@ -83,6 +83,17 @@ def test_blocks_of_queued_requests_are_held_and_brought_back(chat: Stream) -> No
     assert not (both.prefetch & both.retention).any()
 
 
+def test_a_request_that_comes_later_holds_what_is_there() -> None:
+    """Its blocks were used before it came, and between its arrival and its start more than the tier holds comes."""
+    again = tuple(range(8))
+    fillers = [(1, tuple(range(100 * n, 100 * n + 20))) for n in range(1, 8)]
+    stream = made((0, again), *fillers, (2, again))
+    one = EngineConfig(running=1)
+    assert run(stream, 64, Behaviour(), one)[0].retention.sum() == 0
+    assert run(stream, 64, Behaviour(queue=4), one)[0].retention.sum() == 0, "it is too far behind"
+    assert run(stream, 64, Behaviour(queue=8), one)[0].retention.sum() == 8
+
+
 def test_without_a_queue_its_depth_changes_nothing(chat: Stream) -> None:
     fast = EngineConfig(running=65_536)
     single = stream_of("t", Trace([TraceRequest(3000 * n, *_rest(r)) for n, r in enumerate(generate(1, 200))]))
