@@ -20,6 +20,7 @@ pytest.importorskip("distributed", reason="the cluster tools are not installed: 
 
 from tb.run.cluster.connect import connected
 
+SETTINGS = {"level": None, "quick": False, "seeds": 1, "coverage": False}
 OF_A_RUN = ("time", "seconds", "host", "waves", "repeat", "tests")  # `waves` are numbered, the others follow times
 
 
@@ -41,7 +42,7 @@ def redirect(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def report(engine: Engine, legs: list[Leg], folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """regress.json of a run."""
     redirect(folder, monkeypatch)
-    write_reports(run_legs(legs, engine, seeds=1, coverage=False), {}, print)
+    write_reports(run_legs(legs, engine, seeds=1, coverage=False), SETTINGS, print)
     data: dict[str, Any] = json.loads((folder / "report/regress.json").read_text().replace(str(folder), "FOLDER"))
     return data
 
