@@ -15,7 +15,7 @@ from tb.run.paths import ROOT
 
 OWN_ENDING = {
     "tb/run/setup_env.py": "runs before anything is installed, under a Python that may be too old",
-    "fpga/flow/yosys.py": "called by a step of the flow, which judges its log",
+    "tb/run/yosys.py": "called by a step of the flow, which judges its log",
     "tb/run/watchdog.py": "waits for the end of its parent and has nothing to say",
     "fpga/board.py": "runs where the board is: nothing of the testbench is needed there",
 }
