@@ -66,7 +66,7 @@ def _digest() -> str:
     with KERNEL_SOURCE.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
     compiler = subprocess.run(["gcc", "--version"], capture_output=True, check=True, env=clean_env()).stdout
-    for part in (CONFIG.read_bytes(), compiler, str(STORE).encode(), repr(LEFT_OUT).encode()):
+    for part in (CONFIG.read_bytes(), compiler, str(STORE).encode(), Path(__file__).read_bytes()):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()[:16]
 
@@ -109,8 +109,10 @@ def _build(folder: Path) -> None:
     build = folder / "build"
     build.mkdir()
     make = ["make", "-C", str(folder / "source"), "ARCH=um", f"O={build}"]
-    (build / ".config").write_text(CONFIG.read_text())
-    _step(folder, [*make, "olddefconfig"])  # not allnoconfig: lockdep does not compile without SRCU, which it leaves out
+    _step(folder, [*make, "allnoconfig"])
+    with (build / ".config").open("a") as config:
+        config.write(CONFIG.read_text())
+    _step(folder, [*make, "olddefconfig"])  # adds what the wanted options select: lockdep needs SRCU to compile
     refused = unset(CONFIG.read_text(), (build / ".config").read_text())
     if refused:
         raise CheckError(f"kernel configuration: {', '.join(refused)} did not take effect (tb/linux/kernel.config)")
