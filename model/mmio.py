@@ -352,9 +352,7 @@ class Bar0:
     def _range(self, launch: Register, kind: Kind, value: int) -> None:
         asked = range_of(launch, value, self._held)
         step = value if kind is Kind.PREFETCH else 0
-        self._launch(
-            Command(kind, asked.kv_addr, asked.length, step, span_layers=asked.layers, span_heads=asked.heads)
-        )
+        self._launch(Command(kind, asked.kv_addr, asked.length, step, span_layers=asked.layers, span_heads=asked.heads))
 
     def _dir_command(self, value: int) -> None:
         arg = regs.DIR_ARG.unpack(self.values[regs.DIR_ARG.offset])

@@ -31,7 +31,6 @@ from sw.replay.trace import (
 TIMES = ("timestamp", "arrivaltimestamp", "arrivaltime")
 PROMPTS = ("contexttokens", "requesttokens", "inputtokens", "inputlength", "prompttokens")
 OUTPUTS = ("generatedtokens", "responsetokens", "outputtokens", "outputlength", "completiontokens")
-MAX_CELL = 1 << 17
 
 Columns = tuple[int, int, int]
 """Places of time, prompt tokens and generated tokens in a row."""

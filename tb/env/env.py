@@ -13,8 +13,6 @@ from tb.harness.bench import Bench
 from tb.harness.link import Array
 from tb.scoreboard.scoreboard import Scoreboard
 
-DRAIN_EVERY = 2000  # cycles between two looks at the records
-
 
 class SequencedBus:
     """What `Registers` needs of a bench, with every access going through the MMIO agent's sequencer."""

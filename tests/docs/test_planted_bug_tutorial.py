@@ -41,9 +41,7 @@ def test_the_failure_and_its_waves(copy: Path) -> None:
     assert test is not None
     command = [sys.executable, "-m", "tb.run", "run", "--waves", "failure", f"--test={test[1]}", f"--seed={test[2]}"]
     environment = clean_env({"PYTHONPATH": str(copy)})
-    ended = subprocess.run(
-        command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=900
-    )
+    ended = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=900)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert _block("FAILED") in ended.stdout
     session = copy / _block("gtkwave").split()[1]
