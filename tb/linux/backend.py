@@ -40,11 +40,13 @@ class Function:
             case pci.Op.CFG_READ:
                 if self.endpoint.lost:
                     return b"\xff" * command.size
+                if command.address == pci.STEP_TO_IRQ:
+                    self.config.show_step_to_irq(self.endpoint.step_to_irq_ns())
                 return self.config.read(command.address, command.size)
             case pci.Op.CFG_WRITE:
                 self.config.write(command.address, command.data)
                 if self.config.fault is not pci.Fault.NONE:
-                    self.endpoint.plan(self.config.fault, self.config.fault_after)
+                    self.endpoint.plan(self.config.fault, self.config.fault_after, self.config.fault_tier)
                     self.config.fault = pci.Fault.NONE
                     await self.endpoint.strike()
             case pci.Op.MMIO_READ:
