@@ -71,12 +71,10 @@ class Bridge:
         """
         try:
             while True:
-                if await self._serve_messages(0.0):
-                    continue
-                if self.calendar.waiting:
-                    await self._advance()
-                else:
+                if not self.calendar.waiting:
                     await self._wait_for_message(alive)
+                elif not await self._serve_messages(0.0):
+                    await self._advance()
         except GuestGone:
             return
 
@@ -154,6 +152,11 @@ class Bridge:
     async def _advance(self) -> None:
         """The guest waits: to its time, or to the first interrupt."""
         self._wait_for_keys()
+        for backend in self._backends.values():
+            if backend.must_reclaim:
+                backend.give_back()
+                self._call(backend, COMMANDS)
+                return
         until = self.calendar.request
         if until >= NEVER:
             raise ProtocolError(f"the guest waits at {self.calendar.now} ns, and no timer of its own will wake it")
@@ -168,10 +171,6 @@ class Bridge:
                 backend.function.endpoint.taken()
                 self.calendar.reached(until)
                 self._call(backend, INTERRUPTS)
-                return
-            if backend.must_reclaim:
-                backend.reclaimed()
-                self._call(backend, COMMANDS)
                 return
         for function in self.functions:  # one may have an interrupt for which the guest has no room
             await function.endpoint.advance(self.calendar.request, to_rise=False)

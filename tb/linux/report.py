@@ -46,6 +46,11 @@ def judge(chosen: Chosen, boot: Boot) -> Suite:
     return Suite(chosen, boot, results, tuple(problems))
 
 
+def rate(boot: Boot) -> float:
+    """Register accesses a second of wall time."""
+    return boot.accesses / boot.access_s
+
+
 @dataclass
 class Outcome:
     """All suites of one call.
@@ -96,7 +101,7 @@ class Outcome:
 
     def figures(self) -> dict[str, Any]:
         """What `kernel.json` holds; None for what was not measured."""
-        rate = [suite.boot for suite in self.suites if suite.chosen.suite == RATE_SUITE and suite.boot.access_s]
+        rates = [rate(suite.boot) for suite in self.suites if suite.chosen.suite == RATE_SUITE and suite.boot.access_s]
         return {
             "kernel": self.kernel,
             "backend": self.backend,
@@ -109,7 +114,7 @@ class Outcome:
             "problems": self.problems,
             "left_out": self.left_out,
             "comparisons": self.comparisons,
-            "mmio_per_s": round(rate[0].accesses / rate[0].access_s) if rate else None,
+            "mmio_per_s": round(rates[0]) if rates else None,
             "boot_s": round(min(suite.boot.first_access_s for suite in self.suites), 3) if self.suites else None,
             "identical_runs": self.identical_runs or None,
             "step_to_irq_ns": self.step_to_irq,
