@@ -62,9 +62,10 @@ def test_a_history_is_drawn_over_runs_with_the_same_settings(place: Path) -> Non
         publish(place, hit_rate=rate)
     publish(place, hit_rate=0.75, settings={"entries": 2048})
     publish(place, hit_rate=0.3, settings={"entries": 2048}, verdict="interrupted")
+    publish(place, hit_rate=0.4, settings={"entries": 2048}, seed=2)
     publish(place, hit_rate=0.8, settings={"entries": 2048})
     page = page_of(place)
-    assert "history: 2 runs with these settings" in page.text
+    assert "history: 2 runs with these settings and this seed" in page.text
     assert "run (month-day, UTC)" in page.text
     drawn = re.findall(r"<title>(.*?)</title>", (place / "report" / INDEX).read_text())
     assert [title.rsplit(": ", 1)[1].strip() for title in drawn[1:]] == ["0.75 number", "0.8 number"]

@@ -166,14 +166,14 @@ class Store:
             return _figures(database, number)
 
     def history(self, kind: str, names: Sequence[str], count: int) -> list[tuple[Head, dict[str, Figure]]]:
-        """The last `count` runs of a kind with the settings of the newest, interrupted ones left out, the oldest first.
+        """The last `count` runs of a kind with settings and seed of the newest, interrupted ones left out, in order.
 
         Each with those of its figures that have one of the `names`. Raises OSError.
         """
         with self._opened() as database:
             query = f"SELECT id, {HEAD}, settings FROM runs WHERE kind = ? AND verdict != ? ORDER BY id DESC"
             rows = database.execute(query, (kind, INTERRUPTED)).fetchall()
-            alike = [_head(row[:8]) for row in rows if row[8] == rows[0][8]][:count]
+            alike = [_head(row[:8]) for row in rows if (row[8], row[6]) == (rows[0][8], rows[0][6])][:count]
             return [(head, _figures(database, head.number, names)) for head in reversed(alike)]
 
     def run(self, number: int) -> Run:
