@@ -55,7 +55,7 @@ def durations_by_test(record: Record) -> list[Figure]:
 KINDS = {
     "sim": Kind(
         "Replay", "sim", "sim.html",
-        ("hit_rate", "mismatches", "requests", "migrations", "cycles", "cycles_per_s", "comparisons"),
+        ("hit_rate", "cycles_per_s", "mismatches", "requests", "migrations", "cycles", "comparisons"),
     ),
     "llm": Kind(
         "LLM service", "sim", "llm.html",
