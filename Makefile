@@ -133,7 +133,7 @@ exports: setup-docs ## the registers as IP-XACT, UVM, pyuvm and HTML in sim_buil
 	@$(PY) -m tb.make $@
 
 experiments: setup-lab ## judge the device's policy on traces: classic policies, the optimum, HEPC (docs/laboratory.md)
-##   ONLY=<names>    these experiments only (with commas between): eviction
+##   ONLY=<names>    these experiments only (with commas between): eviction, bounded
 ##   TRACE=<file>    a trace of any known form (default: seeded generators)
 ##   BLOCK_SIZE=<n> TIME_UNIT=ms|s   of the trace, as for sim
 ##   CONFIG=<file>   a TOML file with the settings to change

@@ -62,7 +62,7 @@ def cell(group: str, name: str, **changes: Any) -> dict[str, Any]:
         "device": timed,
         "p99_by_run": {"cv": 0.01},
         "peak_slots": {"cv": 0.01},
-        "device_mean_by_run": {"runs": [100.0 + load, 101.0 + load]},
+        "device_mean_by_run": {"samples": [100.0 + load, 101.0 + load]},
     }
     return base | changes
 
@@ -94,7 +94,7 @@ def test_every_criterion_can_be_met() -> None:
     [
         ("cv_of_p99", {"p99_by_run": {"cv": 0.15}}),
         ("cv_of_peak_occupancy", {"peak_slots": {"cv": 0.05}}),
-        ("linear_degradation", {"device_mean_by_run": {"runs": [400.0, 90.0]}}),
+        ("linear_degradation", {"device_mean_by_run": {"samples": [400.0, 90.0]}}),
         ("bound_holds", {"over_bound_tokens": 1}),
         ("bound_holds", {"samples": 99_999}),
         ("bound_is_close", {"token": {"bound_over_worst": 1.51}}),

@@ -16,6 +16,7 @@ from tb.run.artefacts import published
 from tb.run.errors import CheckError
 from tb.run.paths import shown
 from tb.run.provenance import provenance
+from tb.run.store.keep import keep_run, verdict
 from tb.sim.display import Progressing, sayer
 
 NAME = "bounded"
@@ -46,6 +47,7 @@ def _write(whole: dict[str, Any], folder: Path) -> str:
     with published(folder, NAME) as staged:
         (staged / f"{NAME}.json").write_text(json.dumps(whole, indent=1) + "\n")
         write_page(whole, staged / f"{NAME}.html")
+    keep_run(NAME, whole, verdict(not any(cell["over_bound"] for cell in ran(whole))), folder)
     return ", ".join(shown(folder / f"{NAME}.{suffix}") for suffix in ("json", "html"))
 
 

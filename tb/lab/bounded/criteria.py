@@ -114,7 +114,7 @@ def _fit(results: Record, kind: str) -> Record:
         (cell["load"], mean)
         for cell in ran(results, "contention")
         if cell["name"].startswith(kind)
-        for mean in cell["device_mean_by_run"]["runs"]
+        for mean in cell["device_mean_by_run"]["samples"]
     ]
     fit, slope, intercept = r_squared([row[0] for row in rows], [row[1] for row in rows])
     return {"r_squared": fit, "ns_per_percent": slope, "ns_at_0": intercept}

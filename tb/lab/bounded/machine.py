@@ -7,6 +7,7 @@ which the last of them would have been served (tests/lab/test_bounded_machine.py
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from tb.lab.bounded.bus import Bus, Fetch
 from tb.lab.bounded.geometry import BLOCK_TOKENS, Geometry, beats, block_bytes
 
 LANES = 16
+_TOKEN = 0xFFFF_FFFF
 Keys = npt.NDArray[np.uint64]
 PORT, OTHERS = 0, 2
 """Lookup ports of the streams and of the other tenants."""
@@ -94,7 +96,79 @@ async def configure(driver: Driver, controls: Controls, slots: Sequence[int], si
     await driver.enable(demand=not controls.demand_off)
 
 
-class ModelMachine:
+class DrivenMachine(ABC):
+    """What is the same on the device model and on the RTL: the driver's part, and the bus.
+
+    Attributes:
+        platform: limits, load and controls.
+        geometry: of the model.
+        memories: latencies and beats of the tiers, for the accelerator's reads.
+        bus: in front of them; it is not part of the device.
+    """
+
+    def __init__(self, platform: Platform, geometry: Geometry, quantisation: str, driver: Driver, seed: int) -> None:
+        """Use a device that `configure` has configured; `seed`: of the background."""
+        self.platform, self.geometry, self.memories = platform, geometry, platform.timing
+        self.bus = Bus(platform.load, np.random.default_rng(seed))
+        self._driver = driver
+        self._quantisation = quantisation
+        self._beats = beats(quantisation, geometry.head_dim)
+        self._step = 0
+
+    @property
+    @abstractmethod
+    def cycle(self) -> int:
+        """Device time."""
+
+    @abstractmethod
+    async def sleep(self, cycles: int) -> None:
+        """Let time pass."""
+
+    async def step(self) -> None:
+        """STEP_ADVANCE; completions are taken by another thread of the software."""
+        self._step += 1
+        await self._driver.step(self._step)
+
+    async def insert(self, request: int, blocks: range) -> None:
+        """INSERT by the driver, in the first tier that has room for all."""
+        await self._insert([(address, address & _TOKEN) for address in self._addresses(request, blocks)])
+
+    def _addresses(self, request: int, blocks: range) -> list[int]:
+        layers = range(self.geometry.layers)
+        return [address for layer in layers for address in addresses(self.geometry, request, layer, blocks)]
+
+    async def _insert(self, wanted: Sequence[tuple[int, int]]) -> None:
+        """INSERT (KV address, last token) each."""
+        free = await self._driver.free_slots()
+        tier = next(t for t, count in enumerate(free) if count >= len(wanted))
+        hot = self.platform.controls.pinned
+        requests = [InsertRequest(KvAddress.unpack(a), last, tier, prefix=False, hot=hot) for a, last in wanted]
+        for answer in await self._driver.insert_many(requests):
+            if answer.status.value != Status.OK.value:
+                raise RuntimeError(f"INSERT ended {answer.status.name}: the directory is too small")
+
+    def _prompt(self, request: int, tokens: int, context: int) -> list[tuple[int, int]]:
+        """(KV address, last token) of the blocks that a request begins with."""
+        count = -(-(context if self.platform.controls.preallocated else tokens) // BLOCK_TOKENS)
+        return [
+            (address, max(address & _TOKEN, min((address & _TOKEN) + BLOCK_TOKENS, tokens) - 1))
+            for address in self._addresses(request, range(count))
+        ]
+
+    async def fetch(self, found: Sequence[int]) -> tuple[Fetch, int]:
+        """Tier by tier in one stream of bursts: the latency of the slowest, then beats."""
+        timing = self.memories
+        here = [tier for tier in range(4) if found[tier]]
+        latency = max(timing.read_latency[tier] for tier in here)
+        slow = sum(found[tier] * self._beats * (timing.beat_cycles[tier] - timing.beat_cycles[0]) for tier in here)
+        own = sum(found) * self._beats * timing.beat_cycles[0]
+        await self.sleep(latency)
+        went = self.bus.fetch(self.cycle, own + slow)
+        await self.sleep(went.cycles)
+        return Fetch(own, went.background, went.moves), slow + latency - timing.read_latency[0]
+
+
+class ModelMachine(DrivenMachine):
     """`Machine` on a device model of its own.
 
     Attributes:
@@ -112,6 +186,7 @@ class ModelMachine:
         entries: int,
         need: int,
         seed: int,
+        lanes: int = LANES,
         timing: Timing | None = None,
     ) -> None:
         """Make and configure the device.
@@ -124,20 +199,17 @@ class ModelMachine:
             entries: of the directory.
             need: blocks of all streams with their contexts full.
             seed: of the background.
-            timing: of the device, where it differs from what the bound takes.
+            lanes: of the device.
+            timing: of the device and its memories, where it differs from what the bound takes.
         """
-        self.platform, self.geometry = platform, geometry
-        self.device = DeviceModel(entries=entries, lanes=LANES, timing=timing or platform.timing)
-        self.bus = Bus(platform.load, np.random.default_rng(seed))
+        self.device = DeviceModel(entries=entries, lanes=lanes, timing=timing or platform.timing)
+        driver = run(Driver.probe(ModelTransport(self.device)))
+        super().__init__(platform, geometry, quantisation, driver, seed)
+        self.memories = self.device.timing
+        run(configure(driver, platform.controls, slots, block_bytes(quantisation, geometry.head_dim), need))
         self.peak = 0
-        self._beats = beats(quantisation, geometry.head_dim)
-        self._transport = ModelTransport(self.device)
-        self._driver = run(Driver.probe(self._transport))
-        run(configure(self._driver, platform.controls, slots, block_bytes(quantisation, geometry.head_dim), need))
         self._need = need
         self._own: dict[int, int] = {}
-        self._quantisation = quantisation
-        self._step = 0
         self._moved = 0
         self._known: dict[tuple[int, int], tuple[Keys, npt.NDArray[np.intp]]] = {}
 
@@ -162,9 +234,8 @@ class ModelMachine:
             self.bus.add_moves(new)
 
     async def step(self) -> None:
-        """STEP_ADVANCE; completions are taken by another thread of the software."""
-        self._step += 1
-        await self._driver.step(self._step)
+        """STEP_ADVANCE."""
+        await super().step()
         while self.device.state.pop_completion():
             pass
         pool = self.device.state.pools[0]
@@ -179,34 +250,20 @@ class ModelMachine:
         return max(0, self._need - sum(self._own.values())) if self.platform.controls.reserved else 0
 
     async def insert(self, request: int, blocks: range) -> None:
-        """INSERT by the driver, in the first tier that has room for all."""
-        wanted = [a for layer in range(self.geometry.layers) for a in addresses(self.geometry, request, layer, blocks)]
-        free = await self._driver.free_slots()
-        tier = next(t for t, count in enumerate(free) if count >= len(wanted))
-        hot = self.platform.controls.pinned
-        requests = [
-            InsertRequest(KvAddress.unpack(a), KvAddress.unpack(a).token, tier, prefix=False, hot=hot) for a in wanted
-        ]
-        for answer in await self._driver.insert_many(requests):
-            if answer.status.value != Status.OK.value:
-                raise RuntimeError(f"INSERT ended {answer.status.name}: the directory is too small")
-        self._own[request] += len(wanted)
+        """INSERT by the driver."""
+        await super().insert(request, blocks)
+        self._own[request] += len(blocks) * self.geometry.layers * self.geometry.kv_heads
         self._share()
 
     async def begin(self, request: int, tokens: int, context: int) -> None:
         """Blocks of the prompt, or of the whole context, at an instant: it is not part of a token."""
-        controls = self.platform.controls
-        count = -(-(context if controls.preallocated else tokens) // BLOCK_TOKENS)
-        state = self.device.state
-        self._own[request] = self.geometry.kv_heads * self.geometry.layers * count
-        for layer in range(self.geometry.layers):
-            for address in addresses(self.geometry, request, layer, range(count)):
-                token = address & 0xFFFF_FFFF
-                last = max(token, min(token + BLOCK_TOKENS, tokens) - 1)
-                tier = next(t for t in range(4) if state.pools[t].free)
-                status = state.insert(address, last, tier, hot=controls.pinned).status
-                if status != Status.OK:
-                    raise RuntimeError(f"INSERT ended {status.name}: the directory is too small")
+        state, blocks = self.device.state, self._prompt(request, tokens, context)
+        self._own[request] = len(blocks)
+        for address, last in blocks:
+            tier = next(t for t in range(4) if state.pools[t].free)
+            status = state.insert(address, last, tier, hot=self.platform.controls.pinned).status
+            if status != Status.OK:
+                raise RuntimeError(f"INSERT ended {status.name}: the directory is too small")
 
     async def end(self, request: int) -> None:
         """FREE_REQUEST at an instant."""
@@ -215,7 +272,7 @@ class ModelMachine:
         for layer in range(self.geometry.layers):
             self._known.pop((request, layer), None)
 
-    # ------------------------------------------------------------------ lookups and bytes
+    # ------------------------------------------------------------------ lookups
 
     async def look(self, request: int, layer: int, tokens: int) -> list[int]:
         """One lookup a cycle at the stream's port, then the latency of the last; the background's take turns."""
@@ -265,15 +322,3 @@ class ModelMachine:
             place[n] = state.index_of[int(now[n])]
         self._known[request, layer] = keys, index
         return place
-
-    async def fetch(self, found: Sequence[int]) -> tuple[Fetch, int]:
-        """Tier by tier in one stream of bursts: the latency of the slowest, then beats."""
-        timing = self.device.timing
-        here = [tier for tier in range(4) if found[tier]]
-        latency = max(timing.read_latency[tier] for tier in here)
-        slow = sum(found[tier] * self._beats * (timing.beat_cycles[tier] - timing.beat_cycles[0]) for tier in here)
-        own = sum(found) * self._beats * timing.beat_cycles[0]
-        await self.sleep(latency)
-        went = self.bus.fetch(self.cycle, own + slow)
-        await self.sleep(went.cycles)
-        return Fetch(own, went.background, went.moves), slow + latency - timing.read_latency[0]

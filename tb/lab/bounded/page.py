@@ -63,7 +63,7 @@ def _rows(results: Record, group: str) -> list[tuple[str, list[str]]]:
                 [
                     f"{cell['samples']:,}",
                     us(token["p50_ns"]),
-                    f"{us(p99['mean'])} ({p99['low'] / 1000:,.1f} to {p99['high'] / 1000:,.1f})",
+                    f"{us(p99['value'])} ({p99['low'] / 1000:,.1f} to {p99['high'] / 1000:,.1f})",
                     us(token["worst_ns"]),
                     us(token["bound_ns"]),
                     ratio,

@@ -8,9 +8,10 @@ import multiprocessing
 import os
 import platform
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.connection import Connection
 from typing import Any
 
 from model.timing import Timing
@@ -20,6 +21,7 @@ from tb.lab.bounded.cells import Cell, Outcome, Plan, Unfit, plan, simulate
 from tb.lab.bounded.matrix import cells
 from tb.lab.bounded.summary import Record, refused, summary
 from tb.lab.bounded.tasksets import point
+from tb.run.errors import CheckError
 
 Say = Callable[[str], None]
 Settings = dict[str, Any]
@@ -71,19 +73,43 @@ def _point(job: tuple[Settings, str, float]) -> Record:
     return {"scheduler": scheduler, **found}
 
 
-def _worker() -> None:
-    """Ctrl-C reaches the whole process group; the parent ends its workers."""
+def _work(function: Callable[[Any], Any], jobs: Sequence[Any], results: Connection) -> None:
+    """A worker's share. Ctrl-C reaches the whole process group; it is the parent that ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for job in jobs:
+        results.send(function(job))
 
 
 @contextmanager
-def mapper(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
+def mapper(workers: int) -> Iterator[Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]]:
     """`map` in order over so many processes; in this one if it is 1. They end with the block, however it ends."""
     if workers == 1:
         yield map
         return
-    with multiprocessing.get_context("spawn").Pool(workers, _worker) as pool:
-        yield pool.imap
+    context = multiprocessing.get_context("spawn")
+    crew = []
+
+    def spread(function: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterator[Any]:
+        ends = []
+        for number in range(workers):
+            end, results = context.Pipe(duplex=False)
+            process = context.Process(target=_work, args=(function, jobs[number::workers], results), daemon=True)
+            process.start()
+            results.close()  # what is left is the worker's: its end is seen as the end of the stream
+            crew.append(process)
+            ends.append(end)
+        for number in range(len(jobs)):
+            try:
+                yield ends[number % workers].recv()
+            except EOFError:
+                raise CheckError("a worker process has ended before its work (memory?): call again") from None
+
+    try:
+        yield spread
+    finally:
+        for process in crew:
+            process.kill()
+            process.join()
 
 
 def cores() -> int:

@@ -112,7 +112,14 @@ def _worst(samples: npt.NDArray[np.int64], outcomes: Sequence[Outcome], ns: floa
 
 def _by_run(values: list[float], seed: int, resamples: int) -> Record:
     low, high = interval(values, seed=seed, resamples=resamples)
-    return {"mean": float(np.mean(values)), "low": low, "high": high, "cv": cv(values), "runs": values}
+    return {
+        "value": float(np.mean(values)),
+        "unit": "ns",
+        "low": low,
+        "high": high,
+        "cv": cv(values),
+        "samples": values,
+    }
 
 
 def _causes(samples: npt.NDArray[np.int64]) -> dict[str, float]:
