@@ -19,6 +19,7 @@ EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
 SCHEMA = ROOT / "docs" / "schemas" / "kvcpu-experiment-v1.schema.json"
 OWN_SCHEMAS = {"bounded": SCHEMA.with_name("kvcpu-bounded-v1.schema.json")}
 """Experiments whose keys have nothing in common with the others'."""
+U16 = 0xFFFF
 Table = dict[str, Any]
 
 
@@ -77,20 +78,56 @@ def _merged(base: Table, own: Table) -> Table:
 
 def check_fit(settings: Table, stream: Stream) -> None:
     """Raise UsageError for a workload that these settings cannot run: said before anything runs."""
-    entries, largest = settings["device"]["entries"], int((stream.first[1:] - stream.first[:-1]).max())
+    device, largest = settings["device"], int((stream.first[1:] - stream.first[:-1]).max())
+    entries = device["entries"]
     if largest > LARGEST * entries:
         raise UsageError(
             f"trace {stream.name}: a prompt has {largest:,} blocks, and a device of {entries:,} entries holds prompts "
             f"of up to {int(LARGEST * entries):,}: give device.entries a larger value"
         )
-    for capacity in settings["device"]["capacities"]:
-        if capacity < largest:
-            raise UsageError(
-                f"trace {stream.name}: a prompt has {largest:,} blocks, and a fast tier of {capacity:,} slots cannot "
-                "hold it: leave this capacity out of device.capacities"
-            )
+    for capacity in device["capacities"]:
         if capacity > entries:
             raise UsageError(
                 f"device.capacities: {capacity:,} slots need as many directory entries, and device.entries is "
                 f"{entries:,}"
             )
+        needed = largest + _grown(settings, stream) + device["reserve"]
+        if capacity < needed:
+            reserve = f" and a reserve of {device['reserve']:,}" if device["reserve"] else ""
+            raise UsageError(
+                f"trace {stream.name}: a prompt has {largest:,} blocks, {needed:,} with its answer{reserve}, and a "
+                f"fast tier of {capacity:,} slots cannot hold it: leave this capacity out of device.capacities"
+            )
+        for name in ("low", "high"):
+            if device[name] > capacity:
+                raise UsageError(
+                    f"device.{name}: {device[name]:,} free slots are never reached in a fast tier of {capacity:,}"
+                )
+    _check_device(settings)
+
+
+def _grown(settings: Table, stream: Stream) -> int:
+    """Blocks that an answer adds to a prompt, where answers take room."""
+    return int(stream.output.max()) // stream.block_tokens + 1 if "serving" in settings else 0
+
+
+def _check_device(settings: Table) -> None:
+    """Raise UsageError for registers that contradict one another."""
+    device, policy = settings["device"], settings["policy"]
+    for name in ("low", "high"):
+        if 0 < device[name] < device["reserve"]:
+            raise UsageError(
+                f"device.{name}: {device[name]:,} is below device.reserve ({device['reserve']:,}): pressure would end "
+                "before a move finds a slot; give it at least the reserve, or 0 for what each request needs"
+            )
+    threshold = policy.get("weights", {}).get("evict_thresh", 0)
+    if threshold > policy["prefetch_thresh"]:
+        raise UsageError(
+            f"policy.weights.evict_thresh: {threshold:,} is above policy.prefetch_thresh "
+            f"({policy['prefetch_thresh']:,}), and the device refuses that"
+        )
+    if policy["room"] == "exact" and (threshold or policy["prefetch_thresh"] < U16):
+        raise UsageError(
+            'policy.room = "exact" sets EVICT_THRESH itself, at any score: leave policy.weights.evict_thresh and '
+            "policy.prefetch_thresh at their defaults"
+        )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tb.lab.bounded import criteria
-from tb.lab.bounded.statistics import cv, interval, percentile, r_squared
+from tb.lab.bounded.statistics import cv, percentile, r_squared
 from tb.lab.bounded.tasksets import SHORTEST, Task, accepted, draw, missed, point, releases, uunifast
-
-needs_scipy = pytest.mark.skipif(find_spec("scipy") is None, reason="SciPy is installed on request: make setup-lab")
 
 
 @pytest.mark.parametrize(
@@ -27,16 +24,6 @@ def test_variation_and_fit() -> None:
     assert cv([5, 5, 5]) == cv([7]) == 0.0
     assert r_squared([0, 1, 2], [1, 3, 5]) == pytest.approx((1.0, 2.0, 1.0))
     assert r_squared([0, 1, 2, 3], [0, 1, 1, 0])[0] == pytest.approx(0.0)
-
-
-@needs_scipy
-def test_intervals_repeat_and_contain_the_mean() -> None:
-    values = np.random.default_rng(1).normal(10, 2, 50)
-    first = interval(values, seed=1, resamples=1000)
-    assert first == interval(values, seed=1, resamples=1000)
-    assert first != interval(values, seed=2, resamples=1000)
-    assert first[0] < values.mean() < first[1]
-    assert interval([3.0, 3.0], seed=1) == (3.0, 3.0)
 
 
 # ---------------------------------------------------------------- criteria

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tb.lab import serving
 from tb.lab import settings as declared
 from tb.lab.bounded import study
 from tb.lab.bounded.criteria import ran, title, us
@@ -20,6 +21,11 @@ from tb.run.store.keep import keep_run, verdict
 from tb.sim.display import Progressing, sayer
 
 NAME = "bounded"
+
+
+def check_installed() -> None:
+    """Raise UsageError where what this experiment needs is not installed."""
+    serving.check_installed()  # SciPy
 
 
 def experiment(config: Path | None, folder: Path, console: Console, workers: int | None = None) -> None:

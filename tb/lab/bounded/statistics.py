@@ -1,17 +1,14 @@
-"""The statistics of an experiment: percentiles, variation, intervals, fits (experiments.md 4)."""
+"""The statistics of the study: percentiles, variation, fits (experiments.md 4); intervals are `tb.lab.intervals`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tb.run.errors import UsageError
-
 Array = npt.NDArray[Any]
-RESAMPLES = 10_000
 
 
 def percentile(ordered: Array, p: float) -> float:
@@ -36,25 +33,3 @@ def r_squared(x: Sequence[float] | Array, y: Sequence[float] | Array) -> tuple[f
     total = float(((ys - ys.mean()) ** 2).sum())
     left = float(((ys - (slope * xs + intercept)) ** 2).sum())
     return (1.0 if total == 0 else 1 - left / total), float(slope), float(intercept)
-
-
-def interval(
-    values: Sequence[float] | Array, statistic: Callable[..., Any] = np.mean, *, seed: int, resamples: int = RESAMPLES
-) -> tuple[float, float]:
-    """95 % interval of a statistic by seeded percentile bootstrap (SciPy); the value twice where nothing varies.
-
-    Raises:
-        UsageError: SciPy is not installed.
-    """
-    data = np.asarray(values, np.float64)
-    if data.size < 2 or (data == data[0]).all():
-        value = float(statistic(data))
-        return value, value
-    try:
-        from scipy.stats import bootstrap  # installed on request
-    except ImportError:
-        raise UsageError("SciPy is not installed: make setup-lab") from None
-    found = bootstrap(
-        (data,), statistic, n_resamples=resamples, method="percentile", vectorized=True, rng=np.random.default_rng(seed)
-    ).confidence_interval
-    return float(found.low), float(found.high)

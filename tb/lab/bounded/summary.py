@@ -13,7 +13,8 @@ import numpy.typing as npt
 from tb.lab.bounded.cells import TOKENS, TOTAL, WAIT, Cell, Outcome, Plan, breach
 from tb.lab.bounded.decode import FIELDS, PARTS
 from tb.lab.bounded.matrix import CAUSES
-from tb.lab.bounded.statistics import cv, interval, percentile
+from tb.lab.bounded.statistics import cv, percentile
+from tb.lab.intervals import interval
 
 PERCENTILES = (50, 95, 99, 99.9)
 BINS = 40
@@ -111,12 +112,12 @@ def _worst(samples: npt.NDArray[np.int64], outcomes: Sequence[Outcome], ns: floa
 
 
 def _by_run(values: list[float], seed: int, resamples: int) -> Record:
-    low, high = interval(values, seed=seed, resamples=resamples)
+    found = interval(np.array(values), resamples, seed)
     return {
-        "value": float(np.mean(values)),
+        "value": found["mean"],
         "unit": "ns",
-        "low": low,
-        "high": high,
+        "low": found["low"],
+        "high": found["high"],
         "cv": cv(values),
         "samples": values,
     }
