@@ -69,6 +69,10 @@ KINDS = {
             "traces.*.capacities.4096.second_half.optimum.retention_percent",
         ),
     ),
+    "bounded": Kind(
+        "Experiment: bounded", "experiments", "experiments/bounded.html",
+        ("criteria.bound_holds", "criteria.bound_is_close", "criteria.cv_of_p99", "criteria.linear_degradation"),
+    ),
     "bench": Kind(
         "Figures against targets", "bench", "bench.html",
         ("metrics.scan_cycles", "metrics.lookup_throughput", "metrics.cosim_vs_raw", "metrics.startup"),
