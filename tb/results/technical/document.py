@@ -36,6 +36,8 @@ LIMITS = (
     "Times of wall clocks (units of `s` in figures of speed) hold for the machine of their run only.",
     "A figure without samples is one observation: no interval is given, and none should be assumed.",
 )
+LISTED = 50
+"""Rows of a table that may be long."""
 PARTS: dict[str, tuple[Callable[[Run], list[str]], Callable[[Run], list[str]], Callable[[Run], list[str]]]] = {
     "bounded": (bounded.results, bounded.trade_offs, bounded.recommendations),
     "eviction": (eviction.results, eviction.trade_offs, eviction.recommendations),
@@ -151,14 +153,18 @@ def _criteria_of(run: Run) -> list[tuple[str, Table]]:
 
 
 def _samples(run: Run) -> list[str]:
-    """Figures with samples: how many, how they spread."""
+    """Figures with samples: how many, how they spread; a kind with tables of its own has no need of it."""
+    if _known(run):
+        return []
     rows = []
     for figure in run.figures:
         if ordered := sorted(figure["samples"]):
             spread = [number(float(percentile(ordered, p))) for p in (50, 95, 99)]
             ends = (number(ordered[-1]), f"{variation_percent(ordered):.1f}")
             rows.append([figure["name"], figure["unit"], f"{len(ordered):,}", *spread, *ends])
-    return table(("figure with samples", "unit", "n", "p50", "p95", "p99", "maximum", "CV, %"), rows) if rows else []
+    head = ("figure with samples", "unit", "n", "p50", "p95", "p99", "maximum", "CV, %")
+    more = [f"| and {len(rows) - LISTED} more in `data/` |"] if len(rows) > LISTED else []
+    return [*table(head, rows[:LISTED]), *more] if rows else []
 
 
 def _trade_offs(runs: Sequence[Run]) -> Iterator[str]:

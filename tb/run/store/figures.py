@@ -16,6 +16,8 @@ OF_ONE = frozenset({"value", "mean", "low", "high", "unit", "samples"})
 """What a table says of one figure: a number, its interval, its unit, its samples."""
 UNITS = (
     ("_percent", "%"),
+    ("tokens_s", "tokens/s"),
+    ("bytes_s", "bytes/s"),
     ("_per_s", "1/s"),
     ("_per_sec", "1/s"),
     ("cycles", "cycles"),
