@@ -131,6 +131,10 @@ def _formal(given: Values) -> list[Step]:
     return [Step("tb.formal", (*flag(given, "PLANTED"), "--", *words(given.get("ONLY", ""))))]
 
 
+def _signoff(given: Values) -> list[Step]:
+    return [Step("tb.signoff", (*options(given, ("STAGE",)),))]
+
+
 def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
 
@@ -166,6 +170,7 @@ TARGETS = {
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
     "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),
     "formal": Target(("ONLY", "PLANTED"), _formal),
+    "signoff": Target(("STAGE",), _signoff),
     "docs": Target((), _docs),
     "exports": Target((), _exports),
     "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
