@@ -20,8 +20,10 @@ EVIDENCE = SIM_BUILD / "evidence"
 FORMAT = "1"  # part of every digest: change it when the meaning of what is kept changes
 _TOOLS = ("requirements/dev.txt",)
 _LEGS = ("rtl", "model", "sw", "tb", "fpga", *_TOOLS)
-_NO_LEG = ("sw/linux", "tb/linux", "tb/lab", "tb/formal", "tb/defects", "tb/mutation", "tb/signoff", "tb/plan.py")
-_NO_LEG += ("tb/where.py", "tb/make.py", "fpga/flow")
+_NO_LEG = (
+    *("sw/linux", "tb/linux", "tb/lab", "tb/formal", "tb/defects", "tb/mutation", "tb/signoff"),
+    *("tb/plan.py", "tb/where.py", "tb/make.py", "fpga/flow"),
+)
 
 
 @dataclass(frozen=True)

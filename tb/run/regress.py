@@ -57,7 +57,9 @@ def keep_runs(results: Results, taken: str) -> None:
 
     `taken` is the stamp of the sources before the runs.
     """
-    parts = {f"{one.leg.name}.{test} seed 1": {"passed": False} for one in results.broken for test in one.leg.tests}
+    parts: dict[str, dict[str, Any]] = {
+        f"{one.leg.name}.{test} seed 1": {"passed": False} for one in results.broken for test in one.leg.tests
+    }
     for outcome in results.outcomes:
         parts[outcome.job.title] = {"passed": outcome.verdict.passed, "points": _points(outcome)}
     evidence.keep("runs", taken, parts, say)
