@@ -39,12 +39,12 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Report:
-    """What was written: the page's path as shown, the record, and what the test plan's command printed and returned.
+    """What was written: where, the record, and what the test plan's command printed and returned.
 
     `files` is the code coverage by source file.
     """
 
-    page: str
+    page: Path
     data: Record
     files: Mapping[str, FileCoverage]
     plan_text: str
@@ -151,4 +151,4 @@ def write_reports(results: Results, settings: Mapping[str, Any], say: Callable[[
             write_coverage_page(data, files, staged / "coverage.html")
         write_page(data, plan, files, [*before, entry][-TREND_LENGTH:], staged)
     add_run(KIND, entry)
-    return Report(shown(REPORT / "regress.html"), data, files, text, holds)
+    return Report(REPORT / "regress.html", data, files, text, holds)

@@ -16,6 +16,7 @@ from tb.run.command import INTERRUPTED, Parser, run_command
 from tb.run.commands import say
 from tb.run.errors import UsageError
 from tb.run.paths import ROOT, shown
+from tb.run.store.keep import keep_run, verdict
 from tb.run.trend import shown_seconds
 from tb.signoff import report
 from tb.signoff.measure import Facts, measure, project_facts
@@ -64,8 +65,9 @@ def _command(arguments: list[str]) -> int:
     facts = project_facts()
     judgement = Judgement(_measured(facts, asked or STAGES[0]))
     data = report.record(judgement, asked)
-    page = report.write(data, say)
     wanted = asked or STAGES[0]
+    page = report.write(data, say)
+    keep_run(report.KIND, data, verdict(judgement.holds(wanted)), page.parent)
     for stage in [stage for stage in STAGES if stage <= wanted or stage == judgement.after]:
         missing = judgement.missing(stage)
         say(f"{stage}: {'reached' if not missing else f'not reached, {len(missing)} numbers are missing'}")
