@@ -25,7 +25,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster sim experiments serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal signoff docs exports results compare package list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-signoff sim experiments serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal signoff docs exports results compare package list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ setup-formal: ## the same, and the tools of `make formal`
 
 setup-cluster: ## the same, and what `make regress SCHEDULER=...` and its workers need (docs/regression.md)
 	@$(SETUP) --cluster
+
+setup-signoff: ## the same, and the tools of `make signoff` (those of `make formal` included)
+	@$(SETUP) --formal --cover
 
 sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
 ##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
@@ -125,7 +128,7 @@ formal: setup-formal ## prove properties of the RTL: FIFOs, arbiters, slots, AXI
 ##   PLANTED=1       also plant each proof's defects in a copy and see its properties fail
 	@$(PY) -m tb.make $@
 
-signoff: setup-formal ## which stage of the sign-off the device has reached, and what is missing for the next (docs/signoff.md)
+signoff: setup-signoff ## which stage of the sign-off the device has reached, and what is missing for the next (docs/signoff.md)
 ##   STAGE=V1|V2|V3  run what is missing up to this stage, fail below it (default: run what V1 needs)
 	@$(PY) -m tb.make $@
 

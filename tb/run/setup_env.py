@@ -77,7 +77,7 @@ os.execv(command, [command, *sys.argv[1:]])
 '''
 
 
-EXTRAS = ("fpga", "docs", "formal", "lab", "cluster")  # locks that are installed on request
+EXTRAS = ("fpga", "docs", "formal", "lab", "cluster", "cover")  # locks that are installed on request
 
 
 class SetupError(Exception):
@@ -341,13 +341,14 @@ def on_signal(_number: int, _frame: object) -> None:
 
 
 def main(argv: List[str]) -> int:
-    """Command line: `setup_env.py [--fpga] [--docs] [--formal] [--lab] [--cluster]`. Returns the exit status."""
+    """Command line: `setup_env.py [--fpga] [--docs] [--formal] [--lab] [--cluster] [--cover]`; returns the status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fpga", action="store_true", help="add the FPGA tools")
     parser.add_argument("--docs", action="store_true", help="add the tools of `make docs` and `make exports`")
     parser.add_argument("--formal", action="store_true", help="add the tools of `make formal`")
     parser.add_argument("--lab", action="store_true", help="add the baselines of `make experiments`")
     parser.add_argument("--cluster", action="store_true", help="add what `make regress SCHEDULER=` needs")
+    parser.add_argument("--cover", action="store_true", help="add branch coverage of the Python code")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, on_signal)
