@@ -19,8 +19,10 @@ from tb.run.errors import CheckError, UsageError
 from tb.run.paths import REPORT, ROOT, SIM_BUILD, shown
 
 MEASURED = ("model", "sw")
-TESTS = ("audit", "control", "driver", "kernel", "llm", "metrics", "model", "node", "oracle", "package", "regs")
-TESTS += ("replay", "tools", "transport", "uapi", "vllm")
+TESTS = (
+    *("audit", "control", "driver", "kernel", "llm", "metrics", "model", "node", "oracle", "package", "regs"),
+    *("replay", "tools", "transport", "uapi", "vllm"),
+)
 """Folders of tests/ that show model/ and sw/; the others are about the testbench and the flows."""
 WORK = SIM_BUILD / "software"
 SETTINGS = f"""\
