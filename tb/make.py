@@ -135,6 +135,10 @@ def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
 
 
+def _rt_bench(given: Values) -> list[Step]:
+    return [Step("tb.engines.bench", (*options(given, ("MODEL", "SEED")), *flag(given, "QUICK")))]
+
+
 def _regs(_given: Values) -> list[Step]:
     return [Step("sw.regs.generate"), Step("sw.uapi", ("generate",)), Step("tb.events.generate"), Step("tb.where")]
 
@@ -165,6 +169,7 @@ TARGETS = {
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
     "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),
+    "rt-bench": Target(("MODEL", "QUICK", "SEED"), _rt_bench),
     "formal": Target(("ONLY", "PLANTED"), _formal),
     "docs": Target((), _docs),
     "exports": Target((), _exports),
