@@ -8,7 +8,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS MODEL QUICK
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -25,7 +25,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-llama sim experiments rt-bench serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-llama sim experiments rt-bench serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports results compare package list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -146,6 +146,16 @@ rt-bench: setup-lab ## per-token times of llama.cpp: sampling, threads, load, me
 ##   MODEL=<file>    a GGUF file (default: models of random weights, made here)
 ##   QUICK=1         fewer repetitions and tokens: minutes instead of hours
 ##   SEED=<n>        of prompts, sampling, random weights, intervals (default 1)
+	@$(PY) -m tb.make $@
+
+results: setup ## every run that is kept, with its main figures; renews sim_build/report/index.html (docs/results.md)
+	@$(PY) -m tb.make $@
+
+compare: setup ## what differs in two runs: settings, sources, machine, figures with intervals
+##   A=<run> B=<run>   names as `make results` lists them, or last, last-1, regress-last-1
+	@$(PY) -m tb.make $@
+
+package: setup ## configurations, seeds, raw data, reports in sim_build/package; python3 reproduce.py in it makes the report again
 	@$(PY) -m tb.make $@
 
 waves: setup ## run one test with waves from time 0

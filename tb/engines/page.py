@@ -99,7 +99,7 @@ def _distributions(axes: dict[int, Axes], cells: list[Record], found: Record) ->
     for threads, plot in axes.items():
         greedy = [cell for cell in cells if (cell["sampling"], cell["threads"]) == ("greedy", threads)]
         for number, cell in enumerate(one for one in greedy if one["bounded"]):
-            drawn = found[cell["cell"]]
+            drawn = found[cell["name"]]
             plot.stairs(drawn["counts"], drawn["edges"], color=COLOURS[number], label=f"load {cell['load']} %")
         plot.set_xscale("log")
         plot.set_yscale("log")
@@ -138,8 +138,8 @@ def _threads(count: int) -> str:
 def _row(cell: Record) -> list[str]:
     token, peak = cell["token_ms"], cell["peak_rss_mib"]
     return [
-        cell["cell"],
-        f"{token['samples']:,}",
+        cell["name"],
+        f"{token['tokens']:,}",
         f"{token['mean']:.3f}",
         f"{token['p50']:.3f}",
         f"{token['p95']:.3f}",
@@ -170,7 +170,7 @@ def _compared(record: Record) -> list[list[str]]:
             same = "yes" if model["p99"][place] == model["max"][place] else "no"
             rows.append([f"published: {name}", sampling, "4", *values[:3], same, *values[3:]])
     for cell in record["cells"]:
-        if not cell["bounded"] or cell["load"] or cell["threads"] not in {OURS, record["machine"]["cores"]}:
+        if not cell["bounded"] or cell["load"] or cell["threads"] not in {OURS, record["machine"]["cores_usable"]}:
             continue
         token = cell["token_ms"]
         rows.append(

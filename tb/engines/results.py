@@ -36,7 +36,7 @@ def figures(cell: Cell, raw: Raw, seed: int) -> Record:
     by_place = np.median(total, axis=0)
     slope = float(np.polyfit(place, by_place, 1)[0]) if place.size > 1 else 0.0
     return {
-        "cell": cell.key,
+        "name": cell.key,
         **cell.described(),
         "token_ms": statistics.summary(total, seed),
         "choice_ms": {"mean": float(choice.mean()), "max": float(choice.max())},
@@ -89,12 +89,12 @@ def criteria(cells: Sequence[Record], cpus: int) -> list[Record]:
 
 
 def _worst(name: str, limit: float, cells: Sequence[Record], value: Any) -> Record | None:
-    known = [(value(cell), cell["cell"]) for cell in cells if value(cell) is not None]
+    known = [(value(cell), cell["name"]) for cell in cells if value(cell) is not None]
     if not known:
         return None
     worst, where = max(known)
     return {
-        "criterion": name,
+        "name": name,
         "target": f"< {limit:g}",
         "value": worst,
         "where": where,
@@ -119,7 +119,7 @@ def _straight(cells: Sequence[Record]) -> Record | None:
     ]
     worst, (model, sampling, threads) = min(known)
     return {
-        "criterion": "mean latency linear in load (R^2)",
+        "name": "mean latency linear in load (R^2)",
         "target": ">= 0.95",
         "value": worst,
         "where": f"{model}/{sampling}/t{threads}",
@@ -139,7 +139,7 @@ def _sampling(cells: Sequence[Record]) -> Record | None:
         return None
     worst, (model, threads) = max(known)
     return {
-        "criterion": "difference of CV between sampling strategies, without load",
+        "name": "difference of CV between sampling strategies, without load",
         "target": "< 0.05",
         "value": worst,
         "where": f"{model}/t{threads}",

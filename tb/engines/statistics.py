@@ -102,7 +102,7 @@ def summary(cell: Samples, seed: int) -> dict[str, Any]:
     largest = cell.max(axis=1)
     several = len(cell) > 1
     return {
-        "samples": cell.size,
+        "tokens": cell.size,
         "repetitions": len(cell),
         "mean": float(cell.mean()),
         "min": float(cell.min()),
@@ -112,6 +112,7 @@ def summary(cell: Samples, seed: int) -> dict[str, Any]:
         "mean_interval": interval(cell, None, seed),
         "p99_interval": interval(cell, 99.0, seed),
         "max_interval": interval(cell, 100.0, seed),
+        "p99_each_samples": each.tolist(),
         "cv_of_p99": variation(each) if several else None,
         "cv_of_max": variation(largest) if several else None,
     }

@@ -14,6 +14,8 @@ from tb.lab.settings import Table as Settings
 from tb.run.artefacts import published
 from tb.run.paths import shown
 from tb.run.provenance import provenance
+from tb.run.store.database import PASSED
+from tb.run.store.keep import keep_run
 
 
 def write(folder: Path, name: str, settings: Settings, traces: list[dict[str, Any]]) -> str:
@@ -29,6 +31,7 @@ def write(folder: Path, name: str, settings: Settings, traces: list[dict[str, An
     with published(folder, name) as staged:
         (staged / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
         write_page(results, staged / f"{name}.html")
+    keep_run(name, results, PASSED, folder)
     return ", ".join(shown(folder / f"{name}.{suffix}") for suffix in ("json", "html"))
 
 

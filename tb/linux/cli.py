@@ -17,6 +17,7 @@ from tb.linux.options import DEVICES, LEAKS, ON_MODEL_ONLY, Chosen, Options, cho
 from tb.run.command import run_command
 from tb.run.paths import REPORT, RUNS
 from tb.run.process import clean_env
+from tb.run.store.keep import keep_run, verdict
 from tb.run.tools import require_kernel_packages
 from tb.sim.display import sayer
 
@@ -72,16 +73,18 @@ def _run(options: Options) -> int:
         suite = report.judge(chosen, boot)
         outcome.suites.append(suite)
         outcome.comparisons += comparisons
-        good = sum(result.result != FAILED for result in suite.results)
-        say(visible(f"{chosen.suite}: {good} of {len(suite.results)} in {suite.boot.seconds:.1f} s"))
+        ended = sum(result.result != FAILED for result in suite.results)
+        say(visible(f"{chosen.suite}: {ended} of {len(suite.results)} in {suite.boot.seconds:.1f} s"))
     first = next((suite for suite in outcome.suites if suite.chosen.suite == IDENTICAL), None)
     if first is not None and options.pattern == "*":
         runs = [_boot(built, first.chosen, options, say)[0] for _ in range(1, REPEATS)]
         outcome.identical_runs = 1 + sum(comparable(run) == comparable(first.boot) for run in runs)
     report.show(console, outcome)
-    report.write(outcome, {"backend": options.backend, "test": options.pattern, "seed": options.seed}, REPORT)
-    different = outcome.identical_runs not in (0, REPEATS)
-    return 0 if outcome.passed and not different else 1
+    settings = {"backend": options.backend, "test": options.pattern, "seed": options.seed}
+    record = report.write(outcome, settings, REPORT)
+    good = outcome.passed and outcome.identical_runs in (0, REPEATS)
+    keep_run(report.KIND, record, verdict(good), REPORT)
+    return 0 if good else 1
 
 
 def main(argv: list[str]) -> int:

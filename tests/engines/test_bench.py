@@ -59,7 +59,7 @@ def record(**changes: Any) -> dict[str, Any]:
            "mean": 1.0, "rss": 0.01, **changes}  # fmt: skip
     return {
         **{key: one[key] for key in ("model", "sampling", "threads", "load", "bounded")},
-        "cell": Cell(one["model"], one["sampling"], one["threads"], one["load"], one["bounded"], 2, 2).key,
+        "name": Cell(one["model"], one["sampling"], one["threads"], one["load"], one["bounded"], 2, 2).key,
         "token_ms": {"mean": one["mean"], "cv": one["cv"], "cv_of_p99": one["cv_of_p99"]},
         "peak_rss_mib": {"cv": one["rss"]},
     }
@@ -68,7 +68,7 @@ def record(**changes: Any) -> dict[str, Any]:
 def test_criteria_name_the_worst_cell() -> None:
     lines = {0: 1.0, 25: 1.25, 50: 1.5, 75: 1.75}
     found = {
-        one["criterion"]: one
+        one["name"]: one
         for one in results.criteria(
             [
                 *(record(load=load, mean=mean) for load, mean in lines.items()),

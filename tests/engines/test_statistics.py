@@ -75,6 +75,6 @@ def test_intervals_are_over_repetitions_and_repeat() -> None:
 def test_summary() -> None:
     cell = np.stack([np.arange(1.0, 101.0), np.arange(1.0, 101.0) + 1])
     found = statistics.summary(cell, 1)
-    assert (found["samples"], found["repetitions"], found["p99"], found["max"]) == (200, 2, 100.0, 101.0)
+    assert (found["tokens"], found["repetitions"], found["p99"], found["max"]) == (200, 2, 100.0, 101.0)
     assert found["cv_of_p99"] == pytest.approx(statistics.variation(np.array([99.0, 100.0])))
     assert statistics.summary(cell[:1], 1)["cv_of_p99"] is None
