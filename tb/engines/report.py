@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -22,6 +21,8 @@ from tb.engines.host import Setting, described
 from tb.run.artefacts import published
 from tb.run.paths import shown
 from tb.run.provenance import provenance
+from tb.run.store.database import PASSED
+from tb.run.store.keep import keep_run, machine
 
 Record = dict[str, Any]
 Raws = Sequence[tuple[Cell, Mapping[str, Any]]]
@@ -63,12 +64,7 @@ def results(facts: Facts, about: Mapping[str, Record], raws: Raws) -> Record:
     return {
         **provenance(facts.seed, settings),
         "seconds": facts.seconds,
-        "machine": {
-            "cpu": _cpu(),
-            "cores": facts.cpus,
-            "kernel": platform.release(),
-            "python": platform.python_version(),
-        },
+        "machine": machine(),
         "engine": raws[0][1]["engine"],
         "built_for": raws[0][1]["built_for"],
         "host": described(facts.host),
@@ -80,14 +76,6 @@ def results(facts: Facts, about: Mapping[str, Record], raws: Raws) -> Record:
         "calibration": made.calibration(raws, about),
         "published": made.published(),
     }
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def say_host(say: Callable[[str], None], settings: Sequence[Setting]) -> None:
@@ -106,7 +94,7 @@ def show(console: Console, record: Record) -> None:
     for one in record["criteria"]:
         met = "met" if one["met"] else "missed"
         count = f"{one['cells_met']} of {one['cells']}"
-        table.add_row(one["criterion"], one["target"], f"{one['value']:.3f}", one["where"], met, count)
+        table.add_row(one["name"], one["target"], f"{one['value']:.3f}", one["where"], met, count)
     console.print(table)
 
 
@@ -118,6 +106,7 @@ def write(folder: Path, record: Record, raws: Raws) -> str:
         (staged / f"{NAME}.json").write_text(json.dumps(record, indent=1) + "\n")
         write_page(record, staged / f"{NAME}.html")
         _write_times(staged / f"{NAME}-times.csv.gz", raws)
+    keep_run(NAME, record, PASSED, folder)
     return ", ".join(shown(folder / f"{NAME}{suffix}") for suffix in (".json", ".html", "-times.csv.gz"))
 
 
