@@ -56,6 +56,7 @@ sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micr
 ##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
 ##   BLOCK_SIZE=<n> TIME_UNIT=ms|s   of the trace: tokens behind a hash id, where it does not say (512); its times (ms)
 ##   REQUESTS=<n>    replay only: the first n requests
+##   CONFIG=<file>   one point of an experiment, held against the policy level (docs/laboratory.md)
 ##   PROMPT="..."    serve this prompt only
 ##   SEED=<n>        seed of the run (default 1)
 ##   ENTRIES=<n> LANES=4|8|16 PORTS=<n>   another size than the full one (65,536, 16, 3)
@@ -136,7 +137,7 @@ exports: setup-docs ## the registers as IP-XACT, UVM, pyuvm and HTML in sim_buil
 	@$(PY) -m tb.make $@
 
 experiments: setup-lab ## judge the device's policy on traces: classic policies, the optimum, HEPC (docs/laboratory.md)
-##   ONLY=<names>    these experiments only (with commas between): eviction
+##   ONLY=<names>    these experiments only (with commas between): eviction, serving, bounded
 ##   TRACE=<file>    a trace of any known form (default: seeded generators)
 ##   BLOCK_SIZE=<n> TIME_UNIT=ms|s   of the trace, as for sim
 ##   CONFIG=<file>   a TOML file with the settings to change

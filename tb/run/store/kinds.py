@@ -55,7 +55,7 @@ def durations_by_test(record: Record) -> list[Figure]:
 KINDS = {
     "sim": Kind(
         "Replay", "sim", "sim.html",
-        ("hit_rate", "mismatches", "requests", "migrations", "cycles", "cycles_per_s", "comparisons"),
+        ("hit_rate", "cycles_per_s", "mismatches", "requests", "migrations", "cycles", "comparisons"),
     ),
     "llm": Kind(
         "LLM service", "sim", "llm.html",
@@ -68,6 +68,10 @@ KINDS = {
             "traces.*.capacities.4096.second_half.lru.retention_percent",
             "traces.*.capacities.4096.second_half.optimum.retention_percent",
         ),
+    ),
+    "bounded": Kind(
+        "Experiment: bounded", "experiments", "experiments/bounded.html",
+        ("criteria.bound_holds", "criteria.bound_is_close", "criteria.cv_of_p99", "criteria.linear_degradation"),
     ),
     "bench": Kind(
         "Figures against targets", "bench", "bench.html",
