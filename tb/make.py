@@ -142,6 +142,10 @@ def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
 
 
+def _rt_bench(given: Values) -> list[Step]:
+    return [Step("tb.engines.bench", (*options(given, ("MODEL", "SEED")), *flag(given, "QUICK")))]
+
+
 def _regs(_given: Values) -> list[Step]:
     return [Step("sw.regs.generate"), Step("sw.uapi", ("generate",)), Step("tb.events.generate"), Step("tb.where")]
 
@@ -172,6 +176,7 @@ TARGETS = {
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
     "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),
+    "rt-bench": Target(("MODEL", "QUICK", "SEED"), _rt_bench),
     "formal": Target(("ONLY", "PLANTED"), _formal),
     "signoff": Target(("STAGE",), _signoff),
     "docs": Target((), _docs),

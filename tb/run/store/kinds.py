@@ -94,6 +94,10 @@ KINDS = {
         ("fmax_mhz", "u250_lut_percent", "u250_memory_percent", "ecp5_lut", "passed", "failed"),
         ("parts.*", "checks.*"),
     ),
+    "rt-bench": Kind(
+        "Real engine, token by token", "rt-bench", "rt-bench.html",
+        ("criteria.*, without load", "criteria.*", "cells.*/greedy/t1/load0/bounded.token_ms.p99"),
+    ),
     "kernel": Kind(
         "Linux on the device", "kernel", "kernel.html",
         ("passed", "failed", "skipped", "mmio_per_s", "boot_s", "comparisons"),
