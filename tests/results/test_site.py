@@ -66,7 +66,7 @@ def test_a_history_is_drawn_over_runs_with_the_same_settings(place: Path) -> Non
     publish(place, hit_rate=0.8, settings={"entries": 2048})
     page = page_of(place)
     assert "history: 2 runs with these settings and this seed" in page.text
-    assert "run (month-day, UTC)" in page.text
+    assert "run (month-day time, UTC)" in page.text
     drawn = re.findall(r"<title>(.*?)</title>", (place / "report" / INDEX).read_text())
     assert [title.rsplit(": ", 1)[1].strip() for title in drawn[1:]] == ["0.75 number", "0.8 number"]
 
