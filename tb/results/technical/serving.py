@@ -52,7 +52,8 @@ def recommendations(run: Run) -> list[str]:
     """The policy with the best goodput, and whether that is distinct from LRU with the same memory."""
     lines = []
     for place, policies in _engines(run):
-        best = max(policies, key=lambda name, policies=policies: float(policies[name]["figures"][GOODPUT]["mean"]))
+        goodput = {name: float(one["figures"][GOODPUT]["mean"]) for name, one in policies.items()}
+        best = max(goodput, key=goodput.__getitem__)
         line = f"- {place}: `{best}` has the best goodput ({_cell(policies[best]['figures'][GOODPUT])} requests/s)"
         if best != BASE and BASE in policies[best]["against"]:
             gain = policies[best]["against"][BASE][GOODPUT]
