@@ -12,6 +12,7 @@ from sw.replay.trace import MAX_BLOCK_TOKENS, UNITS_MS, Trace, TraceError
 from sw.terminal import new_console
 from tb.lab import eviction, report, serving
 from tb.lab import settings as declared
+from tb.lab.bounded import command as bounded
 from tb.lab.point.workload import GENERATORS
 from tb.lab.stream import Stream, stream_of
 from tb.run.command import Parser, run_command, whole
@@ -54,6 +55,10 @@ def _parse(argv: list[str]) -> Options:
             raise UsageError(f"ONLY={given.only}: no experiment is called `{name}`; there are {', '.join(known)}")
     if given.time_unit not in {None, *UNITS_MS}:
         raise UsageError(f"TIME_UNIT={given.time_unit}: {' or '.join(UNITS_MS)} is needed")
+    if bounded.NAME in chosen and given.config is not None and len(chosen) > 1:
+        raise UsageError(f"CONFIG: `{bounded.NAME}` has keys of its own: give ONLY=<experiment> as well")
+    if chosen == [bounded.NAME] and given.trace is not None:
+        raise UsageError(f"TRACE has no effect with ONLY={bounded.NAME}: its streams are generated")
     if given.trace is None and (given.block_size or given.time_unit):
         raise UsageError(f"{'BLOCK_SIZE' if given.block_size else 'TIME_UNIT'} has no effect without TRACE")
     return Options(
@@ -112,8 +117,11 @@ class _Steps:
 def _experiments(argv: list[str]) -> int:
     options, console = _parse(argv), new_console()
     for name in options.names:
-        RUNNERS[name].check_installed()  # said before anything runs
-    for name in options.names:
+        (bounded if name == bounded.NAME else RUNNERS[name]).check_installed()  # said before anything runs
+    for name in sorted(options.names, key=bounded.NAME.__eq__):  # last: a trace that is refused is refused at once
+        if name == bounded.NAME:
+            bounded.experiment(options.config, options.folder, console)
+            continue
         settings = declared.load(name, options.config)
         runner = RUNNERS[name]
         results: list[dict[str, Any]] = []

@@ -17,6 +17,8 @@ from tb.run.paths import ROOT, shown
 
 EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
 SCHEMA = ROOT / "docs" / "schemas" / "kvcpu-experiment-v1.schema.json"
+OWN_SCHEMAS = {"bounded": SCHEMA.with_name("kvcpu-bounded-v1.schema.json")}
+"""Experiments whose keys have nothing in common with the others'."""
 U16 = 0xFFFF
 Table = dict[str, Any]
 
@@ -32,9 +34,10 @@ def load(name: str, config: Path | None = None) -> Table:
     Raises:
         UsageError: no such file, not TOML, or a key or value that the schema does not have.
     """
-    settings = _read(EXPERIMENTS / f"{name}.toml")
+    schema = OWN_SCHEMAS.get(name, SCHEMA)
+    settings = _read(EXPERIMENTS / f"{name}.toml", schema)
     if config is not None:
-        own = _read(config)
+        own = _read(config, schema)
         for fixed in ("name", "question"):
             if fixed in own:
                 raise UsageError(f"{shown(config)}: `{fixed}` is the experiment's own; leave it out")
@@ -42,24 +45,24 @@ def load(name: str, config: Path | None = None) -> Table:
     return settings
 
 
-def _read(path: Path) -> Table:
+def _read(path: Path, schema: Path) -> Table:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{shown(path)}: {(error.strerror or str(error)).lower()}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{shown(path)}: not TOML: {error}") from None
-    check(settings, shown(path))
+    check(settings, shown(path), schema)
     return settings
 
 
-def check(settings: Mapping[str, Any], where: str) -> None:
+def check(settings: Mapping[str, Any], where: str, schema: Path = SCHEMA) -> None:
     """Raise UsageError for the first thing that the schema does not allow, with its place and what is allowed."""
-    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
+    validator = jsonschema.Draft202012Validator(json.loads(schema.read_text()))
     for error in sorted(validator.iter_errors(settings), key=lambda one: list(map(str, one.absolute_path))):
         place = ".".join(map(str, error.absolute_path))
         raise UsageError(
-            f"{where}: {f'`{place}`: ' if place else ''}{error.message} (docs/laboratory.md has every key)"
+            f"{where}: {f'`{place}`: ' if place else ''}{error.message} (keys: docs/laboratory.md, docs/bounded.md)"
         )
 
 

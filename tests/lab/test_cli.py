@@ -11,6 +11,7 @@ import pytest
 
 from tb.lab.cli import main
 from tb.lab.hepc import LAYERS
+from tb.lab.settings import names
 
 needs_library = pytest.mark.skipif(
     find_spec("libcachesim") is None, reason="libCacheSim is installed on request: make setup-lab"
@@ -22,7 +23,7 @@ SMALL = "[traces]\nrequests = 120\n[device]\ncapacities = [256, 1024]\n[search]\
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--only=evict"], "ONLY=evict: no experiment is called `evict`; there are eviction, serving"),
+        (["--only=evict"], f"ONLY=evict: no experiment is called `evict`; there are {', '.join(names())}"),
         (["--time-unit=s"], "TIME_UNIT has no effect without TRACE"),
         (["--trace=x", "--time-unit=h"], "TIME_UNIT=h: ms or s is needed"),
         (["--trace=x", "--block-size=0"], "BLOCK_SIZE=0: a whole number from 1 to 65,536 is needed"),

@@ -48,7 +48,7 @@ def test_every_page_is_linked_with_time_verdict_and_figures(place: Path) -> None
     assert all((place / "report" / link).exists() for link in page.links if "#" not in link and link != INDEX)
     for text in ("2026-01-02 03:04 UTC", "commit 0123456789ab", "failed", "hit_rate", "0.25", "4,119 cycles"):
         assert text in page.text
-    assert "Without a run so far: LLM service, Experiment: eviction, Formal proofs, FPGA pre-checks" in page.text
+    assert "Without a run so far: LLM service, Experiment: eviction, Experiment: bounded" in page.text
     assert not any("runs/" in link for link in page.links)
 
 
@@ -66,7 +66,7 @@ def test_a_history_is_drawn_over_runs_with_the_same_settings(place: Path) -> Non
     publish(place, hit_rate=0.8, settings={"entries": 2048})
     page = page_of(place)
     assert "history: 2 runs with these settings and this seed" in page.text
-    assert "run (month-day, UTC)" in page.text
+    assert "run (month-day time, UTC)" in page.text
     drawn = re.findall(r"<title>(.*?)</title>", (place / "report" / INDEX).read_text())
     assert [title.rsplit(": ", 1)[1].strip() for title in drawn[1:]] == ["0.75 number", "0.8 number"]
 

@@ -53,7 +53,7 @@ def number(value: float) -> str:
     """A number: whole ones complete, others with six digits."""
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.1f}" if abs(value) >= 1e5 else f"{value:,.6g}"
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.6g}"
 
 
 def shown(figure: Table) -> str:

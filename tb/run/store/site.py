@@ -60,7 +60,7 @@ def shown_number(value: float) -> str:
     """A number as text: six digits, the whole part complete."""
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.1f}" if abs(value) >= 1e5 else f"{value:,.6g}"
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.6g}"
 
 
 def _newest(heads: list[Head]) -> list[Head]:
