@@ -53,8 +53,8 @@ class Task:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """What `settings` has said."""
-        module, init, smoke, *texts = (settings[name] for name in _TASK_TEXTS)
-        return cls(Path(module), Path(init), Path(smoke), *texts, leaks=settings["leaks"])
+        module, init, smoke, suite, pattern, console = (settings[name] for name in _TASK_TEXTS)
+        return cls(Path(module), Path(init), Path(smoke), suite, pattern, console, settings["leaks"])
 
     @property
     def parameters(self) -> list[str]:
