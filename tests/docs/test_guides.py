@@ -31,7 +31,17 @@ from tests.node.serving import environment
 
 TOOLS = {**kvsh.TOOLS, kvsh.TOOL.name: kvsh.TOOL}
 # Targets that run no program of the project.
-SETUP = {"help", "setup", "setup-fpga", "setup-cluster", "setup-formal", "setup-lab", "setup-llama", "clean"}
+SETUP = {
+    "help",
+    "setup",
+    "setup-fpga",
+    "setup-cluster",
+    "setup-formal",
+    "setup-lab",
+    "setup-llama",
+    "setup-vllm",
+    "clean",
+}
 
 
 def expanded(pattern: str) -> list[str]:
