@@ -8,7 +8,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK STAGE
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -25,7 +25,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-llama setup-vllm sim experiments rt-bench vllm-check serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports results compare package list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-signoff setup-llama setup-vllm sim experiments rt-bench vllm-check serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal signoff docs exports results compare package list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ setup-formal: ## the same, and the tools of `make formal`
 
 setup-cluster: ## the same, and what `make regress SCHEDULER=...` and its workers need (docs/regression.md)
 	@$(SETUP) --cluster
+
+setup-signoff: ## the same, and the tools of `make signoff` (those of `make formal` included)
+	@$(SETUP) --formal --cover
 
 setup-llama: ## the same, and llama.cpp in .venv-llama: compiled once, ten minutes on two idle cores
 	@$(SETUP) --lab --llama
@@ -130,6 +133,10 @@ fpga-check: setup-fpga ## would this RTL make a good bitstream: lint, synthesis,
 formal: setup-formal ## prove properties of the RTL: FIFOs, arbiters, slots, AXI, registers, scoring (docs/formal.md)
 ##   ONLY=<names>    proofs, groups or stages (V1, V2) of `python -m tb.formal --list` (with commas between)
 ##   PLANTED=1       also plant each proof's defects in a copy and see its properties fail
+	@$(PY) -m tb.make $@
+
+signoff: setup-signoff ## which stage of the sign-off the device has reached, and what is missing for the next (docs/signoff.md)
+##   STAGE=V1|V2|V3  run what is missing up to this stage, fail below it (default: run what V1 needs)
 	@$(PY) -m tb.make $@
 
 docs: setup-docs ## the documentation as a site in sim_build/site, with search, without network

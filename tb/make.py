@@ -134,6 +134,10 @@ def _formal(given: Values) -> list[Step]:
     return [Step("tb.formal", (*flag(given, "PLANTED"), "--", *words(given.get("ONLY", ""))))]
 
 
+def _signoff(given: Values) -> list[Step]:
+    return [Step("tb.signoff", (*options(given, ("STAGE",)),))]
+
+
 def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
 
@@ -175,6 +179,7 @@ TARGETS = {
     "rt-bench": Target(("MODEL", "QUICK", "SEED"), _rt_bench),
     "vllm-check": Target(("SEED",), lambda given: [Step("tb.engines.check", tuple(options(given, ("SEED",))))]),
     "formal": Target(("ONLY", "PLANTED"), _formal),
+    "signoff": Target(("STAGE",), _signoff),
     "docs": Target((), _docs),
     "exports": Target((), _exports),
     "results": Target((), lambda _: [Step("tb.results", ("list",))]),

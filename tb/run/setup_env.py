@@ -79,7 +79,7 @@ os.execv(command, [command, *sys.argv[1:]])
 '''
 
 
-EXTRAS = ("fpga", "docs", "formal", "lab", "cluster")  # locks that are installed on request
+EXTRAS = ("fpga", "docs", "formal", "lab", "cluster", "cover")  # locks that are installed on request
 OWN = {
     "llama": ("llama", "llama-source"),
     "vllm": ("vllm",),
@@ -399,6 +399,7 @@ def main(argv: List[str]) -> int:
     parser.add_argument("--formal", action="store_true", help="add the tools of `make formal`")
     parser.add_argument("--lab", action="store_true", help="add what `make experiments` and `make rt-bench` need")
     parser.add_argument("--cluster", action="store_true", help="add what `make regress SCHEDULER=` needs")
+    parser.add_argument("--cover", action="store_true", help="add branch coverage of the Python code")
     parser.add_argument("--llama", action="store_true", help="make .venv-llama, with llama.cpp, as well")
     parser.add_argument("--vllm", action="store_true", help="make .venv-vllm, with vLLM, as well")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)

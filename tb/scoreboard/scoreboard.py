@@ -319,6 +319,7 @@ class Scoreboard:
             "events": self.events,
             "scans": self.scan.scans,
             "scores": self.scan.scored,
+            **{f"decision.{channel.name.lower()}": n for channel, n in self.scan.decisions.items()},
             "protocol_checks": int(self._link.checks()),
             **self.operations.counts,
             **self.registers.counts,
