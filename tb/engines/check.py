@@ -31,12 +31,12 @@ from tb.sim.display import sayer
 NAME = "vllm-check"
 LIMIT_S = 1_800.0
 TAIL = 3  # lines of vLLM's output in a message
-BLOCKS = {"plain": 256, "adapter": 16}
+BLOCKS = {"plain": 256, "adapter": 12}
 """vLLM blocks (128 tokens) of the engine's own cache: with the device beneath far fewer than the prompts need."""
 SIZES = {
-    "prompts": 12, "length": 300, "answer": 16, "rounds": 3,
-    "crowd": 8, "crowd_length": 120, "crowd_answer": 400,
-    "abort": 6, "abort_answer": 60, "abort_after": 12,
+    "prompts": 6, "length": 300, "answer": 8, "rounds": 3,
+    "crowd": 6, "crowd_length": 140, "crowd_answer": 130,
+    "abort": 4, "abort_answer": 40, "abort_after": 1,
 }  # fmt: skip
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
