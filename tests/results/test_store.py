@@ -162,7 +162,7 @@ def test_a_damaged_store_is_one_line_and_a_new_one(store: Store, what: str) -> N
     assert any(word in said[0] for word in what.split("|"))
     assert said[0].endswith(": moved to damaged-1.sqlite, a new one is made")
     assert (store.folder / "damaged-1.sqlite").read_bytes() == damaged
-    assert not (store.folder / module.JOURNAL).exists()
+    assert (store.folder / "damaged-1.sqlite-journal").read_bytes() == b"of the damaged store"
 
 
 def test_a_changed_raw_value_is_noticed(store: Store) -> None:
