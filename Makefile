@@ -4,11 +4,14 @@
 # Variables count from the command line only: a TEST, SEED or DEBUG in the shell's environment changes nothing.
 # What each target runs is listed in tb/make.py.
 
-SHELL := /bin/sh
+# SHELL=1 is a variable of `make kernel`; for make itself it is the shell of the recipes.
+GIVEN_SHELL := $(value SHELL)
+SHELL_IS_GIVEN := $(filter command,$(firstword $(origin SHELL)))
+override SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK STAGE SHELL
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -17,6 +20,7 @@ $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` li
 # recipe has a value in it. By itself make would export X expanded, that is, after running a $(shell ...) in it.
 unexport $(KNOWN)
 $(foreach v,$(KNOWN),$(eval $(if $(call is_given,$v),export KVCPU_MAKE_$v = $$(value $v),unexport KVCPU_MAKE_$v)))
+$(if $(SHELL_IS_GIVEN),$(eval export KVCPU_MAKE_SHELL = $$(value GIVEN_SHELL)),$(eval unexport KVCPU_MAKE_SHELL))
 export KVCPU_MAKE_GOALS = $(MAKECMDGOALS)
 
 # What would change how Python, the simulator's build or a compiler works.
@@ -25,7 +29,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster sim experiments serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-signoff setup-llama setup-vllm sim experiments rt-bench vllm-check serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal signoff docs exports results compare package list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -40,7 +44,7 @@ setup-fpga: ## the same, and the FPGA tools
 setup-docs: ## the same, and the tools of `make docs` and `make exports`
 	@$(SETUP) --docs
 
-setup-lab: ## the same, and the baselines of `make experiments`
+setup-lab: ## the same, and what `make experiments` and `make rt-bench` need
 	@$(SETUP) --lab
 
 setup-formal: ## the same, and the tools of `make formal`
@@ -49,10 +53,20 @@ setup-formal: ## the same, and the tools of `make formal`
 setup-cluster: ## the same, and what `make regress SCHEDULER=...` and its workers need (docs/regression.md)
 	@$(SETUP) --cluster
 
+setup-signoff: ## the same, and the tools of `make signoff` (those of `make formal` included)
+	@$(SETUP) --formal --cover
+
+setup-llama: ## the same, and llama.cpp in .venv-llama: compiled once, ten minutes on two idle cores
+	@$(SETUP) --lab --llama
+
+setup-vllm: ## the same, and vLLM in .venv-vllm
+	@$(SETUP) --vllm
+
 sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
 ##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
 ##   BLOCK_SIZE=<n> TIME_UNIT=ms|s   of the trace: tokens behind a hash id, where it does not say (512); its times (ms)
 ##   REQUESTS=<n>    replay only: the first n requests
+##   CONFIG=<file>   one point of an experiment, held against the policy level (docs/laboratory.md)
 ##   PROMPT="..."    serve this prompt only
 ##   SEED=<n>        seed of the run (default 1)
 ##   ENTRIES=<n> LANES=4|8|16 PORTS=<n>   another size than the full one (65,536, 16, 3)
@@ -78,6 +92,7 @@ kernel: setup ## boot Linux, with the real driver, on the device, and run the te
 ##   BACKEND=model   on the device model instead of the RTL
 ##   TEST=<pattern>  a suite, or a pattern over <suite>.<test>; list: their names
 ##   SEED=<n>        seed of the run on the RTL (default 1)
+##   SHELL=1         a shell in the guest instead, until exit or Ctrl-D
 	@$(PY) -m tb.make $@
 
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
@@ -125,6 +140,10 @@ formal: setup-formal ## prove properties of the RTL: FIFOs, arbiters, slots, AXI
 ##   PLANTED=1       also plant each proof's defects in a copy and see its properties fail
 	@$(PY) -m tb.make $@
 
+signoff: setup-signoff ## which stage of the sign-off the device has reached, and what is missing for the next (docs/signoff.md)
+##   STAGE=V1|V2|V3  run what is missing up to this stage, fail below it (default: run what V1 needs)
+	@$(PY) -m tb.make $@
+
 docs: setup-docs ## the documentation as a site in sim_build/site, with search, without network
 	@$(PY) -m tb.make $@
 
@@ -133,10 +152,30 @@ exports: setup-docs ## the registers as IP-XACT, UVM, pyuvm and HTML in sim_buil
 	@$(PY) -m tb.make $@
 
 experiments: setup-lab ## judge the device's policy on traces: classic policies, the optimum, HEPC (docs/laboratory.md)
-##   ONLY=<names>    these experiments only (with commas between): eviction
+##   ONLY=<names>    these experiments only (with commas between): eviction, serving, bounded
 ##   TRACE=<file>    a trace of any known form (default: seeded generators)
 ##   BLOCK_SIZE=<n> TIME_UNIT=ms|s   of the trace, as for sim
 ##   CONFIG=<file>   a TOML file with the settings to change
+	@$(PY) -m tb.make $@
+
+rt-bench: setup-lab ## per-token times of llama.cpp: sampling, threads, load, memory; the host prepared and restored (docs/real-engine.md)
+##   MODEL=<file>    a GGUF file (default: models of random weights, made here)
+##   QUICK=1         fewer repetitions and tokens: minutes instead of hours
+##   SEED=<n>        of prompts, sampling, random weights, intervals (default 1)
+	@$(PY) -m tb.make $@
+
+vllm-check: setup ## the adapter inside the real vLLM, on the device model: same tokens, stores, loads, abort, preemption
+##   SEED=<n>        of the model and the prompts (default 1)
+	@$(PY) -m tb.make $@
+
+results: setup ## every run that is kept, with its main figures; renews sim_build/report/index.html (docs/results.md)
+	@$(PY) -m tb.make $@
+
+compare: setup ## what differs in two runs: settings, sources, machine, figures with intervals
+##   A=<run> B=<run>   names as `make results` lists them, or last, last-1, regress-last-1
+	@$(PY) -m tb.make $@
+
+package: setup ## configurations, seeds, raw data, reports in sim_build/package; python3 reproduce.py in it makes the report again
 	@$(PY) -m tb.make $@
 
 waves: setup ## run one test with waves from time 0

@@ -67,7 +67,7 @@ def _testbench(given: Values, command: str, *arguments: str) -> list[Step]:
 
 def _sim(given: Values) -> list[Step]:
     if "TEST" in given:
-        _no_effect(given, *REPLAY, "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
+        _no_effect(given, *REPLAY, "CONFIG", "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
         return _testbench(
             given,
             "run",
@@ -77,6 +77,9 @@ def _sim(given: Values) -> list[Step]:
             *flag(given, EVENTS),
         )
     _no_effect(given, "SEEDS", "DEBUG", why="without TEST")
+    if "CONFIG" in given:
+        _no_effect(given, "PROMPT", "ENTRIES", why="with CONFIG, which says what runs")
+        return [Step("tb.lab.point", (*options(given, ("CONFIG", *REPLAY, *DEVICE)), *flag(given, EVENTS)))]
     steps = []
     if "PROMPT" in given:
         _no_effect(given, *REPLAY, why="with PROMPT, which is served alone")
@@ -94,7 +97,7 @@ def _no_effect(given: Values, *names: str, why: str) -> None:
 
 
 def _kernel(given: Values) -> list[Step]:
-    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")),))]
+    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")), *flag(given, "SHELL")))]
 
 
 def _serve(given: Values) -> list[Step]:
@@ -131,8 +134,16 @@ def _formal(given: Values) -> list[Step]:
     return [Step("tb.formal", (*flag(given, "PLANTED"), "--", *words(given.get("ONLY", ""))))]
 
 
+def _signoff(given: Values) -> list[Step]:
+    return [Step("tb.signoff", (*options(given, ("STAGE",)),))]
+
+
 def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
+
+
+def _rt_bench(given: Values) -> list[Step]:
+    return [Step("tb.engines.bench", (*options(given, ("MODEL", "SEED")), *flag(given, "QUICK")))]
 
 
 def _regs(_given: Values) -> list[Step]:
@@ -153,9 +164,9 @@ def _exports(_given: Values) -> list[Step]:
 
 
 TARGETS = {
-    "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
+    "sim": Target((*REPLAY, "CONFIG", "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
-    "kernel": Target(("BACKEND", "TEST", "SEED"), _kernel),
+    "kernel": Target(("BACKEND", "TEST", "SEED", "SHELL"), _kernel),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
     "pytest": Target(("ARGS",), _pytest),
@@ -165,9 +176,15 @@ TARGETS = {
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
     "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),
+    "rt-bench": Target(("MODEL", "QUICK", "SEED"), _rt_bench),
+    "vllm-check": Target(("SEED",), lambda given: [Step("tb.engines.check", tuple(options(given, ("SEED",))))]),
     "formal": Target(("ONLY", "PLANTED"), _formal),
+    "signoff": Target(("STAGE",), _signoff),
     "docs": Target((), _docs),
     "exports": Target((), _exports),
+    "results": Target((), lambda _: [Step("tb.results", ("list",))]),
+    "package": Target((), lambda _: [Step("tb.results", ("package",))]),
+    "compare": Target(("A", "B"), lambda given: [Step("tb.results", ("compare", *options(given, ("A", "B"))))]),
     "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
     "defects": Target(("ONLY", "ASSERTIONS"), _defects),
     "mutate": Target(("ONLY", "COUNT", "SEED"), _mutate),

@@ -16,6 +16,7 @@ from tb.run.kept import Result
 from tb.run.page import pages
 from tb.run.paths import REPORT, shown
 from tb.run.provenance import provenance
+from tb.run.store.keep import keep_run, verdict
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -94,6 +95,21 @@ def record(outcomes: Sequence[Outcome], settings: Mapping[str, Any], seconds: fl
     }
 
 
+def parts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the sign-off needs of each proof of a report: its properties, and why it does not count."""
+    return {
+        proof["name"]: {
+            "problems": proof["problems"],
+            "properties": {
+                row["name"]: {key: row[key] for key in ("result", "depth", "vacuous")}
+                for row in data["properties"]
+                if row["proof"] == proof["name"]
+            },
+        }
+        for proof in data["proofs"]
+    }
+
+
 def _proof(outcome: Outcome) -> dict[str, Any]:
     proof, result = outcome.proof, outcome.result
     return {
@@ -123,4 +139,5 @@ def write(data: Mapping[str, Any], folder: Path = REPORT) -> Path:
     with published(folder, "formal") as staged:
         (staged / "formal.json").write_text(json.dumps(data, indent=1) + "\n")
         (staged / "formal.html").write_text(page)
+    keep_run("formal", data, verdict(not any(proof["problems"] for proof in data["proofs"])), folder)
     return folder / "formal.html"

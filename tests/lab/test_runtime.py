@@ -7,7 +7,7 @@ import pytest
 
 from model.policy import PolicyConfig, PolicyModel
 from sw.policy.engine import EngineConfig, schedule
-from sw.policy.runtime import Behaviour, Log, Runtime, Work
+from sw.policy.runtime import Behaviour, Log, Work, run_work
 from sw.policy.sessions import NONE, Sessions
 from sw.policy.tuner import CHOICES, RECENCY, SelfTuner
 from sw.replay.agents import generate_agents
@@ -27,7 +27,7 @@ def run(
     times = schedule(engine, stream.arrival_ms, stream.prompt, stream.output)
     device = PolicyModel(stream.unique, fast=slots, slow=65_536 - slots, config=config)
     work = Work(stream.blocks, stream.unique, stream.first, times.start_ms, times.end_ms, times.arrived, ends)
-    return Runtime(device, work, behaviour, slots, tuner).run(), device
+    return run_work(device, work, behaviour, slots, tuner), device
 
 
 def made(*prompts: tuple[int, tuple[int, ...]], output: int = 32) -> Stream:
@@ -112,6 +112,24 @@ def test_what_a_session_leaves_behind_makes_room_for_others(chat: Stream) -> Non
     known = run(chat, 1024, Behaviour(), ends=right)[0]
     blind = run(chat, 1024, Behaviour())[0]
     assert known.retention.sum() > 1.1 * blind.retention.sum()
+
+
+def test_blocks_are_kept_for_the_step_at_which_their_session_is_likely_to_go_on() -> None:
+    """Sessions go on after a pause that is longer than the tier is deep, and new ones come all the while."""
+    once = iter(range(10**6, 10**7))
+    prompts, waiting = [], []
+    for n in range(1500):
+        fresh = tuple(next(once) for _ in range(8))
+        if n % 3 == 0:
+            waiting.append((n + 45, fresh))
+        again = waiting.pop(0)[1] if waiting and waiting[0][0] == n else ()
+        prompts.append((1000 * n, again + fresh if again else fresh))
+    stream = made(*prompts)
+    ends = hepc.last_turns(stream, 1.0, 1)
+    plain = run(stream, 160, Behaviour(steps=64), ends=ends)[0]
+    hinted = run(stream, 160, Behaviour(steps=64, hold=0, returns=0.5), ends=ends)[0]
+    assert hinted.retention.sum() > 1.2 * plain.retention.sum()
+    assert not hinted.prefetch.any()
 
 
 def test_a_bit_that_is_right_in_half_of_the_cases_says_nothing(chat: Stream) -> None:
