@@ -97,7 +97,7 @@ def _no_effect(given: Values, *names: str, why: str) -> None:
 
 
 def _kernel(given: Values) -> list[Step]:
-    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")),))]
+    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")), *flag(given, "SHELL")))]
 
 
 def _serve(given: Values) -> list[Step]:
@@ -166,7 +166,7 @@ def _exports(_given: Values) -> list[Step]:
 TARGETS = {
     "sim": Target((*REPLAY, "CONFIG", "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
-    "kernel": Target(("BACKEND", "TEST", "SEED"), _kernel),
+    "kernel": Target(("BACKEND", "TEST", "SEED", "SHELL"), _kernel),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
     "pytest": Target(("ARGS",), _pytest),
@@ -177,6 +177,7 @@ TARGETS = {
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
     "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),
     "rt-bench": Target(("MODEL", "QUICK", "SEED"), _rt_bench),
+    "vllm-check": Target(("SEED",), lambda given: [Step("tb.engines.check", tuple(options(given, ("SEED",))))]),
     "formal": Target(("ONLY", "PLANTED"), _formal),
     "signoff": Target(("STAGE",), _signoff),
     "docs": Target((), _docs),

@@ -1,12 +1,31 @@
 """The device behind the PCI function: a transport (device model, simulated RTL), the interrupt line, faults."""
 
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from sw.transport.base import AccessRefused, Transport, WaitTimeout
 from tb.linux.pci import Fault
 
 WORD = 8
 REGISTERS_BAR, WINDOW_BAR = 0, 2
+
+
+class Surroundings(Protocol):
+    """What the testbench reaches of the device besides its registers."""
+
+    def irq(self) -> bool:
+        """The interrupt line."""
+
+    async def reset(self) -> None:
+        """Use the reset pin."""
+
+    def axi_errors(self, tier: int, *, write: bool, bursts: int) -> None:
+        """The next bursts (0: all) from the memory of a tier, or (`write`) to it, are answered with SLVERR."""
+
+    def clear_axi_errors(self) -> None:
+        """No burst fails any more."""
+
+    def step_to_irq_ns(self) -> int:
+        """What the device has counted from the last STEP_ADVANCE to its interrupt; 0: there was none since."""
 
 
 class Endpoint:
@@ -17,16 +36,21 @@ class Endpoint:
     Attributes:
         rise_at: ns at which the line rose since the last `taken`; None: it did not.
         lost: the device does not answer.
+        paused: the guest's shell waits for the user.
+        check_failed_at: ns of `Transport.now` at which a test of the guest first found a fault; None: none has.
         accesses, refused: counted.
     """
 
-    def __init__(self, transport: Transport, line: Callable[[], bool], reset: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, transport: Transport, surroundings: Surroundings) -> None:
         self._transport = transport
-        self._line = line
-        self._reset = reset
+        self._surroundings = surroundings
+        self._line = surroundings.irq
+        self.step_to_irq_ns = surroundings.step_to_irq_ns
         self._origin = transport.now()
         self._was_high = False
         self._fault: tuple[int, Fault] | None = None
+        self.paused = False
+        self.check_failed_at: int | None = None
         self.rise_at: int | None = None
         self.lost = False
         self.accesses = 0
@@ -90,9 +114,18 @@ class Endpoint:
             self.refused += 1
         self._look()
 
-    def plan(self, fault: Fault, after: int) -> None:
-        """Do something to the device `after` ns from now."""
-        self._fault = (self.now + after, fault)
+    def plan(self, fault: Fault, after: int, tier: int = 0) -> None:
+        """Do something to the device `after` ns from now; what does not wait for a time is done at once."""
+        match fault:
+            case Fault.AXI_READ | Fault.AXI_WRITE:
+                self._surroundings.axi_errors(tier, write=fault is Fault.AXI_WRITE, bursts=after)
+            case Fault.CHECK_FAILED:
+                if self.check_failed_at is None:
+                    self.check_failed_at = self._transport.now()
+            case Fault.PROMPT:
+                self.paused = True
+            case _:
+                self._fault = (self.now + after, fault)
 
     async def advance(self, until: int, *, to_rise: bool) -> None:
         """Let device time pass up to `until`; with `to_rise` not past a rise of the interrupt line."""
@@ -119,7 +152,9 @@ class Endpoint:
             return
         _, fault = self._fault
         self._fault = None
+        if fault is Fault.RETURN:
+            self._surroundings.clear_axi_errors()
         if fault in (Fault.RESET, Fault.RETURN):
-            await self._reset()
+            await self._surroundings.reset()
         self.lost = fault is Fault.LOSE or (self.lost and fault is not Fault.RETURN)
         self._look()

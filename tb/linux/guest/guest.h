@@ -32,7 +32,7 @@ struct suite {
 #define END {NULL, NULL}
 
 extern const struct suite published_suite, requests_suite, hints_suite, events_suite, sharing_suite, rules_suite,
-    lifetime_suite, faults_suite, mock_suite, devices_suite, rate_suite;
+    lifetime_suite, faults_suite, axi_suite, time_suite, mock_suite, devices_suite, rate_suite;
 
 void failed(const char *file, int line, const char *what);
 #define CHECK(good)                                  \
@@ -66,9 +66,22 @@ int hint(int fd, unsigned long call, uint64_t va, uint64_t len, uint64_t step);
 const char *entry(unsigned request, unsigned token);
 void wait_ms(unsigned ms);
 
-enum { FAULT_LOSE = 1, FAULT_RESET = 2, FAULT_RETURN = 3 };
-/* The testbench does something to the device, so many ns from now. */
+enum {
+    FAULT_LOSE = 1,
+    FAULT_RESET = 2,
+    FAULT_RETURN = 3,
+    FAULT_AXI_READ = 4,
+    FAULT_AXI_WRITE = 5,
+    FAULT_CHECK_FAILED = 6,
+    FAULT_PROMPT = 7
+};
+/* The testbench does something to the device, so many ns from now. -1: it cannot be reached. */
+int try_fault(int what, unsigned tier, uint32_t number);
 void fault(int what, uint32_t after_ns);
+/* So many read bursts from (write: write bursts to) the memory of a tier are answered with SLVERR; 0: all. */
+void axi_errors(unsigned tier, int write, unsigned bursts);
+/* ns from the last STEP_ADVANCE to its interrupt, by the device's own count; 0: there was none since. */
+uint32_t counted_step_to_irq(void);
 
 /* Run a function in another process; its exit status (0: no CHECK has failed). */
 int in_child(void (*run)(void));
