@@ -2,11 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 
+from sw.regs import registers as regs
 from sw.transport.base import AccessRefused, Transport, WaitTimeout
 from tb.linux.pci import Fault
 
 WORD = 8
 REGISTERS_BAR, WINDOW_BAR = 0, 2
+_UNKNOWN: dict[Fault, tuple[int, Callable[[int], int]]] = {
+    Fault.ID: (regs.ID.offset, lambda value: value ^ 1),
+    Fault.VERSION: (regs.VERSION.offset, lambda value: value + (1 << 16)),
+    Fault.CAPS: (regs.CAPS.offset, lambda value: value ^ 1),
+    Fault.READY: (regs.STATUS.offset, lambda value: value & ~regs.STATUS.pack(INITIALISED=1)),
+}
+"""What a register reads with a fault: its offset, and that value made from its own."""
 
 
 class Endpoint:
@@ -20,13 +28,22 @@ class Endpoint:
         accesses, refused: counted.
     """
 
-    def __init__(self, transport: Transport, line: Callable[[], bool], reset: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        line: Callable[[], bool],
+        reset: Callable[[], Awaitable[None]],
+        break_memory: Callable[[bool], None] = lambda broken: None,
+    ) -> None:
+        """`break_memory` makes writes to the memory of the slowest tier end in AXI errors, or in none any more."""
         self._transport = transport
         self._line = line
         self._reset = reset
         self._origin = transport.now()
         self._was_high = False
+        self._break_memory = break_memory
         self._fault: tuple[int, Fault] | None = None
+        self._unknown: Fault | None = None
         self.rise_at: int | None = None
         self.lost = False
         self.accesses = 0
@@ -66,6 +83,8 @@ class Endpoint:
                 value = await self._transport.read_window(offset)
             elif bar == REGISTERS_BAR:
                 value = await self._transport.read(offset)
+                if self._unknown is not None and _UNKNOWN[self._unknown][0] == offset:
+                    value = _UNKNOWN[self._unknown][1](value)
             else:
                 return b"\xff" * WORD
         except AccessRefused:
@@ -121,5 +140,9 @@ class Endpoint:
         self._fault = None
         if fault in (Fault.RESET, Fault.RETURN):
             await self._reset()
+        if fault in (Fault.BUS, Fault.RETURN):
+            self._break_memory(fault is Fault.BUS)
+        if fault in _UNKNOWN or fault is Fault.RETURN:
+            self._unknown = fault if fault in _UNKNOWN else None
         self.lost = fault is Fault.LOSE or (self.lost and fault is not Fault.RETURN)
         self._look()

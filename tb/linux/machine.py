@@ -25,41 +25,46 @@ class Task:
     Attributes:
         module: the driver.
         init: init and the tests.
-        smoke: a program that knows the published interface only.
+        programs: folder of other programs, each in a folder of its name.
         suite, pattern: one suite, and the tests of it.
         leaks: look for leaks at the end.
+        coverage: folder for the driver's branch counts; None: they are not kept.
     """
 
     module: Path
     init: Path
-    smoke: Path
+    programs: Path
     suite: str
     pattern: str = "*"
     leaks: bool = False
+    coverage: Path | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
         """The same for another process, which makes it again with `from_settings`."""
-        return {**{name: str(getattr(self, name)) for name in _TASK_TEXTS}, "leaks": self.leaks}
+        coverage = str(self.coverage) if self.coverage else ""
+        return {**{name: str(getattr(self, name)) for name in _TASK_TEXTS}, "leaks": self.leaks, "coverage": coverage}
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """What `settings` has said."""
-        module, init, smoke, suite, pattern = (settings[name] for name in _TASK_TEXTS)
-        return cls(Path(module), Path(init), Path(smoke), suite, pattern, settings["leaks"])
+        module, init, others, suite, pattern = (settings[name] for name in _TASK_TEXTS)
+        coverage = Path(settings["coverage"]) if settings["coverage"] else None
+        return cls(Path(module), Path(init), Path(others), suite, pattern, settings["leaks"], coverage)
 
     @property
     def parameters(self) -> list[str]:
         """For the kernel's command line; what is not the kernel's own becomes init's environment."""
-        given = {"suite": self.suite, "pattern": self.pattern, "module": self.module, "smoke": self.smoke}
+        given = {"suite": self.suite, "pattern": self.pattern, "module": self.module, "programs": self.programs}
         return [
             f"init={self.init}",
             *(f"kv_{name}={value}" for name, value in given.items()),
             *(["kv_leaks=1"] if self.leaks else []),
+            *([f"kv_coverage={self.coverage}"] if self.coverage else []),
         ]
 
 
-_TASK_TEXTS = ("module", "init", "smoke", "suite", "pattern")
+_TASK_TEXTS = ("module", "init", "programs", "suite", "pattern")
 
 
 @dataclass(frozen=True)

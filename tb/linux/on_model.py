@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from model.device import DeviceModel
+from model.memory import MemoryFault
+from model.types import TIER_COUNT
 from sw.regs.registers import ENTRY_STRIDE
 from sw.run import run
 from sw.transport.model import ModelTransport
@@ -23,7 +25,10 @@ def function() -> Function:
     async def reset() -> None:
         device.reset()
 
-    endpoint = Endpoint(ModelTransport(device), lambda: device.irq, reset)
+    def break_memory(broken: bool) -> None:
+        device.memory.faults[:] = [MemoryFault(TIER_COUNT - 1, write=True, count=None)] if broken else []
+
+    endpoint = Endpoint(ModelTransport(device), lambda: device.irq, reset, break_memory)
     return Function(ConfigSpace(ENTRIES * ENTRY_STRIDE), endpoint)
 
 

@@ -41,7 +41,12 @@ class Fault(IntEnum):
     NONE = 0
     LOSE = 1  # the device is gone: every read gives ones, no write arrives
     RESET = 2  # its reset pin
-    RETURN = 3  # it is there again, as after a reset
+    RETURN = 3  # it is there again, as after a reset, and nothing of the following lasts
+    BUS = 4  # writes to the memory of the slowest tier end in AXI errors
+    ID = 5  # a register reads what no driver knows
+    VERSION = 6
+    CAPS = 7
+    READY = 8  # the end of its reset does not come
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ struct suite {
 #define END {NULL, NULL}
 
 extern const struct suite published_suite, requests_suite, hints_suite, events_suite, sharing_suite, rules_suite,
-    lifetime_suite, faults_suite, mock_suite, devices_suite, rate_suite;
+    lifetime_suite, faults_suite, mock_suite, devices_suite, rate_suite, uring_suite, madvise_suite, errors_suite;
 
 void failed(const char *file, int line, const char *what);
 #define CHECK(good)                                  \
@@ -44,7 +44,7 @@ void failed(const char *file, int line, const char *what);
         if ((call) != -1 || errno != (error)) failed(__FILE__, __LINE__, #call " is to fail with " #error); \
     } while (0)
 
-extern const char *module_path, *smoke_path;
+extern const char *module_path, *smoke_path, *plain_path, *kselftest_path;
 
 void load(const char *parameters);
 int try_load(const char *parameters);
@@ -66,9 +66,21 @@ int hint(int fd, unsigned long call, uint64_t va, uint64_t len, uint64_t step);
 const char *entry(unsigned request, unsigned token);
 void wait_ms(unsigned ms);
 
-enum { FAULT_LOSE = 1, FAULT_RESET = 2, FAULT_RETURN = 3 };
+enum {
+    FAULT_LOSE = 1,
+    FAULT_RESET = 2,
+    FAULT_RETURN = 3,
+    FAULT_BUS = 4,     /* writes to the memory of tier 3 end in errors */
+    FAULT_ID = 5,      /* until FAULT_RETURN, the register reads what the driver does not know */
+    FAULT_VERSION = 6,
+    FAULT_CAPS = 7,
+    FAULT_READY = 8,   /* the end of its reset does not come */
+};
 /* The testbench does something to the device, so many ns from now. */
 void fault(int what, uint32_t after_ns);
+
+/* Run a program in another process; its exit status. Its lines that begin with "not ok" are printed as remarks. */
+int program(const char *path, const char *const *arguments);
 
 /* Run a function in another process; its exit status (0: no CHECK has failed). */
 int in_child(void (*run)(void));

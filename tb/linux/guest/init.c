@@ -15,7 +15,8 @@
 
 static const struct suite *const suites[] = {
     &published_suite, &requests_suite, &hints_suite, &events_suite,  &sharing_suite, &rules_suite,
-    &lifetime_suite,  &faults_suite,   &mock_suite,  &devices_suite, &rate_suite,
+    &lifetime_suite,  &faults_suite,   &mock_suite,  &devices_suite, &rate_suite,    &uring_suite,
+    &madvise_suite,   &errors_suite,
 };
 
 const char *module_path, *smoke_path;
