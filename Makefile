@@ -4,11 +4,14 @@
 # Variables count from the command line only: a TEST, SEED or DEBUG in the shell's environment changes nothing.
 # What each target runs is listed in tb/make.py.
 
-SHELL := /bin/sh
+# SHELL=1 is a variable of `make kernel`; for make itself it is the shell of the recipes.
+GIVEN_SHELL := $(value SHELL)
+SHELL_IS_GIVEN := $(filter command,$(firstword $(origin SHELL)))
+override SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS SHELL
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -17,6 +20,7 @@ $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` li
 # recipe has a value in it. By itself make would export X expanded, that is, after running a $(shell ...) in it.
 unexport $(KNOWN)
 $(foreach v,$(KNOWN),$(eval $(if $(call is_given,$v),export KVCPU_MAKE_$v = $$(value $v),unexport KVCPU_MAKE_$v)))
+$(if $(SHELL_IS_GIVEN),$(eval export KVCPU_MAKE_SHELL = $$(value GIVEN_SHELL)),$(eval unexport KVCPU_MAKE_SHELL))
 export KVCPU_MAKE_GOALS = $(MAKECMDGOALS)
 
 # What would change how Python, the simulator's build or a compiler works.
@@ -78,6 +82,7 @@ kernel: setup ## boot Linux, with the real driver, on the device, and run the te
 ##   BACKEND=model   on the device model instead of the RTL
 ##   TEST=<pattern>  a suite, or a pattern over <suite>.<test>; list: their names
 ##   SEED=<n>        seed of the run on the RTL (default 1)
+##   SHELL=1         a shell in the guest instead, until exit or Ctrl-D
 	@$(PY) -m tb.make $@
 
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked

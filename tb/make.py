@@ -94,7 +94,7 @@ def _no_effect(given: Values, *names: str, why: str) -> None:
 
 
 def _kernel(given: Values) -> list[Step]:
-    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")),))]
+    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")), *flag(given, "SHELL")))]
 
 
 def _serve(given: Values) -> list[Step]:
@@ -155,7 +155,7 @@ def _exports(_given: Values) -> list[Step]:
 TARGETS = {
     "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
-    "kernel": Target(("BACKEND", "TEST", "SEED"), _kernel),
+    "kernel": Target(("BACKEND", "TEST", "SEED", "SHELL"), _kernel),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
     "pytest": Target(("ARGS",), _pytest),

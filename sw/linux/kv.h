@@ -80,6 +80,8 @@ struct kv_dev {
 	spinlock_t files_lock;
 	struct list_head files;
 	unsigned long interrupts;
+	u64 step_ns;		/* CLOCK_MONOTONIC of the last STEP_ADVANCE */
+	u64 interrupt_ns;	/* and of the last interrupt, before its thread runs */
 
 	spinlock_t moves_lock;
 	struct list_head moves;		/* commands of io_uring that have not ended */
@@ -148,6 +150,7 @@ int kv_start(struct kv_dev *kv);
 void kv_stop(struct kv_dev *kv);
 int kv_reset(struct kv_dev *kv);
 int kv_alive(struct kv_dev *kv);
+irqreturn_t kv_interrupted(int irq, void *data);
 irqreturn_t kv_thread(int irq, void *data);
 
 /* kv_command.c; the caller has kv->lock */

@@ -131,6 +131,14 @@ int kv_reset(struct kv_dev *kv)
 	return err;
 }
 
+irqreturn_t kv_interrupted(int irq, void *data)
+{
+	struct kv_dev *kv = data;
+
+	WRITE_ONCE(kv->interrupt_ns, ktime_get_ns());
+	return IRQ_WAKE_THREAD;
+}
+
 /*
  * MSI is an edge, so the line must have been low before this returns: read until nothing is left.
  */

@@ -88,6 +88,7 @@ static int kv_step(struct kv_file *f, const struct kvcpu_step *arg)
 
 	if (arg->step > U32_MAX)
 		return -EINVAL;
+	WRITE_ONCE(kv->step_ns, ktime_get_ns());
 	kv_write(kv, KV_STEP_ADVANCE, arg->step);
 	kv_flush(kv);
 	if (kv_alive(kv))

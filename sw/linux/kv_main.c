@@ -127,7 +127,7 @@ static int kv_interrupt(struct kv_dev *kv, struct pci_dev *pdev)
 	if (err < 0)
 		return dev_err_probe(&pdev->dev, err, "no interrupt\n");
 	kv->irq = pci_irq_vector(pdev, 0);
-	err = request_threaded_irq(kv->irq, NULL, kv_thread, IRQF_ONESHOT | (pdev->msi_enabled ? 0 : IRQF_SHARED),
+	err = request_threaded_irq(kv->irq, kv_interrupted, kv_thread, IRQF_ONESHOT | (pdev->msi_enabled ? 0 : IRQF_SHARED),
 				   dev_name(&kv->dev), kv);
 	if (err) {
 		pci_free_irq_vectors(pdev);

@@ -1,6 +1,7 @@
 """The device behind the PCI function: a transport (device model, simulated RTL), the interrupt line, faults."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol
 
 from sw.regs import registers as regs
 from sw.transport.base import AccessRefused, Transport, WaitTimeout
@@ -12,9 +13,29 @@ _UNKNOWN: dict[Fault, tuple[int, Callable[[int], int]]] = {
     Fault.ID: (regs.ID.offset, lambda value: value ^ 1),
     Fault.VERSION: (regs.VERSION.offset, lambda value: value + (1 << 16)),
     Fault.CAPS: (regs.CAPS.offset, lambda value: value ^ 1),
+    Fault.SIZE: (regs.CAPS.offset, lambda value: value + regs.CAPS.unpack(value)["ENTRIES"]),
     Fault.READY: (regs.STATUS.offset, lambda value: value & ~regs.STATUS.pack(INITIALISED=1)),
 }
-"""What a register reads with a fault: its offset, and that value made from its own."""
+"""A register that reads wrong: its offset, and that value made from its own."""
+
+
+class Surroundings(Protocol):
+    """What the testbench reaches of the device besides its registers."""
+
+    def irq(self) -> bool:
+        """The interrupt line."""
+
+    async def reset(self) -> None:
+        """Use the reset pin."""
+
+    def axi_errors(self, tier: int, *, write: bool, bursts: int) -> None:
+        """The next bursts (0: all) from the memory of a tier, or (`write`) to it, are answered with SLVERR."""
+
+    def clear_axi_errors(self) -> None:
+        """No burst fails any more."""
+
+    def step_to_irq_ns(self) -> int:
+        """What the device has counted from the last STEP_ADVANCE to its interrupt; 0: there was none since."""
 
 
 class Endpoint:
@@ -25,25 +46,22 @@ class Endpoint:
     Attributes:
         rise_at: ns at which the line rose since the last `taken`; None: it did not.
         lost: the device does not answer.
+        paused: the guest's shell waits for the user.
+        check_failed_at: ns of `Transport.now` at which a test of the guest first found a fault; None: none has.
         accesses, refused: counted.
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        line: Callable[[], bool],
-        reset: Callable[[], Awaitable[None]],
-        break_memory: Callable[[bool], None] = lambda broken: None,
-    ) -> None:
-        """`break_memory` makes writes to the memory of the slowest tier end in AXI errors, or in none any more."""
+    def __init__(self, transport: Transport, surroundings: Surroundings) -> None:
         self._transport = transport
-        self._line = line
-        self._reset = reset
+        self._surroundings = surroundings
+        self._line = surroundings.irq
+        self.step_to_irq_ns = surroundings.step_to_irq_ns
         self._origin = transport.now()
         self._was_high = False
-        self._break_memory = break_memory
         self._fault: tuple[int, Fault] | None = None
-        self._unknown: Fault | None = None
+        self._unknown: tuple[int, Callable[[int], int]] | None = None
+        self.paused = False
+        self.check_failed_at: int | None = None
         self.rise_at: int | None = None
         self.lost = False
         self.accesses = 0
@@ -83,8 +101,8 @@ class Endpoint:
                 value = await self._transport.read_window(offset)
             elif bar == REGISTERS_BAR:
                 value = await self._transport.read(offset)
-                if self._unknown is not None and _UNKNOWN[self._unknown][0] == offset:
-                    value = _UNKNOWN[self._unknown][1](value)
+                if self._unknown is not None and self._unknown[0] == offset:
+                    value = self._unknown[1](value)
             else:
                 return b"\xff" * WORD
         except AccessRefused:
@@ -109,9 +127,18 @@ class Endpoint:
             self.refused += 1
         self._look()
 
-    def plan(self, fault: Fault, after: int) -> None:
-        """Do something to the device `after` ns from now."""
-        self._fault = (self.now + after, fault)
+    def plan(self, fault: Fault, after: int, tier: int = 0) -> None:
+        """Do something to the device `after` ns from now; what does not wait for a time is done at once."""
+        match fault:
+            case Fault.AXI_READ | Fault.AXI_WRITE:
+                self._surroundings.axi_errors(tier, write=fault is Fault.AXI_WRITE, bursts=after)
+            case Fault.CHECK_FAILED:
+                if self.check_failed_at is None:
+                    self.check_failed_at = self._transport.now()
+            case Fault.PROMPT:
+                self.paused = True
+            case _:
+                self._fault = (self.now + after, fault)
 
     async def advance(self, until: int, *, to_rise: bool) -> None:
         """Let device time pass up to `until`; with `to_rise` not past a rise of the interrupt line."""
@@ -138,11 +165,11 @@ class Endpoint:
             return
         _, fault = self._fault
         self._fault = None
+        if fault is Fault.RETURN:
+            self._surroundings.clear_axi_errors()
+        if fault is Fault.RETURN or fault in _UNKNOWN:
+            self._unknown = _UNKNOWN.get(fault)
         if fault in (Fault.RESET, Fault.RETURN):
-            await self._reset()
-        if fault in (Fault.BUS, Fault.RETURN):
-            self._break_memory(fault is Fault.BUS)
-        if fault in _UNKNOWN or fault is Fault.RETURN:
-            self._unknown = fault if fault in _UNKNOWN else None
+            await self._surroundings.reset()
         self.lost = fault is Fault.LOSE or (self.lost and fault is not Fault.RETURN)
         self._look()

@@ -21,6 +21,7 @@ class Options:
     backend: str
     pattern: str
     seed: int = 1
+    shell: bool = False
 
 
 def parse(argv: list[str]) -> Options:
@@ -29,10 +30,13 @@ def parse(argv: list[str]) -> Options:
     parser.add_argument("--backend", default="rtl", help="rtl (default) or model: the device model")
     parser.add_argument("--test", default="*", help="<suite>, <suite>.<test>, or a pattern over the latter")
     parser.add_argument("--seed", default="1", help="seed of the RTL's run (default 1)")
+    parser.add_argument("--shell", action="store_true", help="a shell in the guest, instead of tests")
     given = parser.parse_args(argv)
     if given.backend not in ("rtl", "model"):
         raise UsageError(f"BACKEND={given.backend}: rtl or model is needed")
-    return Options(given.backend, given.test, checked_seed(given.seed))
+    if given.shell and given.test != "*":
+        raise UsageError("TEST has no effect with SHELL=1")
+    return Options(given.backend, given.test, checked_seed(given.seed), given.shell)
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ static void removed_while_it_moves(void) {
 /* The tier's memory answers with errors: the device gives up after its tries. */
 static void bus_errors(void) {
     begin(2);
-    fault(FAULT_BUS, 0);
+    axi_errors(3, 1, 0);
     CHECK(do_move(KVCPU_URING_MIGRATE, 0, 3) == KVCPU_COMPLETION_ERROR);
     CHECK(do_move(KVCPU_URING_MIGRATE, 1, 2) == KVCPU_COMPLETION_OK);
     CHECK(strstr(entry(REQUEST, 0), "tier 1"));

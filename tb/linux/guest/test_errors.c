@@ -1,0 +1,349 @@
+/* Paths that only errors reach: a device that the driver does not know, memory that cannot be had, limits, signals. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "ring.h"
+
+#define DRIVER "/sys/bus/pci/drivers/kv_cpu/"
+#define SLOT "0000:00:00.0"
+#define FAILSLAB "/sys/kernel/debug/failslab/"
+
+/* ------------------------------------------------------------------ probe */
+
+static void refused_by_probe(int what) {
+    fault(what, 0);
+    load("timeout_ms=5");
+    CHECK(access(NODE, F_OK) == -1);
+    unload();
+    fault(FAULT_RETURN, 0);
+    load("");
+    close(open_node());
+    unload();
+}
+
+static void unknown_id(void) {
+    refused_by_probe(FAULT_ID);
+}
+
+static void unknown_version(void) {
+    refused_by_probe(FAULT_VERSION);
+}
+
+static void unknown_caps(void) {
+    refused_by_probe(FAULT_CAPS);
+}
+
+static void window_too_small(void) {
+    refused_by_probe(FAULT_SIZE);
+}
+
+static void reset_that_does_not_end(void) {
+    refused_by_probe(FAULT_READY);
+}
+
+static void lost_before_probe(void) {
+    refused_by_probe(FAULT_LOSE);
+}
+
+/* ------------------------------------------------------------------ limits */
+
+static void a_reset_has_a_limit(void) {
+    load("timeout_ms=5");
+    fault(FAULT_READY, 0);
+    FAILS(try_put(SYS "reset", "1"), ETIMEDOUT);
+    fault(FAULT_RETURN, 0);
+    unload();
+}
+
+/* No time at all: what is not done at once is overdue. */
+static void a_command_has_a_limit(void) {
+    struct kvcpu_free freed = {.request = 1};
+    load("timeout_ms=0");
+    const int fd = open_node();
+    FAILS(ioctl(fd, KVCPU_IOC_FREE_REQUEST, &freed), ETIMEDOUT);
+    close(fd);
+    unload();
+}
+
+/* The reset pin was used, and the device does not come back. */
+static void a_device_that_stays_in_reset(void) {
+    struct kvcpu_free freed = {.request = 1};
+    load("timeout_ms=5");
+    const int fd = open_node();
+    configure();
+    for (unsigned n = 0; n < 32; n++) insert(fd, 1, n * TOKENS, 1);
+    fault(FAULT_RESET, 300);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        wait_ms(2);
+        fault(FAULT_READY, 0);
+        _exit(0);
+    }
+    FAILS(ioctl(fd, KVCPU_IOC_FREE_REQUEST, &freed), ETIMEDOUT);
+    CHECK(waitpid(child, NULL, 0) == child);
+    close(fd);
+    fault(FAULT_RETURN, 0);
+    unload();
+}
+
+/* ------------------------------------------------------------------ memory */
+
+static int nth = -1;
+
+/* From now on the n-th allocation of this process fails; 0: none does. */
+static void fail_allocation(unsigned n) {
+    char text[16];
+    if (nth < 0) {
+        put(FAILSLAB "ignore-gfp-wait", "N");
+        put(FAILSLAB "verbose", "0");
+        nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+        CHECK(nth >= 0);
+    }
+    const int length = snprintf(text, sizeof text, "%u", n);
+    CHECK(pwrite(nth, text, (size_t)length, 0) == length);
+}
+
+/* How many allocations are still to come before one fails; no more of them fails. */
+static unsigned allocations_left(void) {
+    char text[16] = "";
+    CHECK(pread(nth, text, sizeof text - 1, 0) > 0);
+    fail_allocation(0);
+    return (unsigned)strtoul(text, NULL, 10);
+}
+
+/* Call it again and again, until no allocation of it is left that could fail; each failure must be ENOMEM. */
+static void with_each_allocation_failing(int (*call)(void), void (*undo)(void)) {
+    unsigned failures = 0;
+    for (unsigned n = 1;; n++) {
+        fail_allocation(n);
+        const int result = call(), error = errno;
+        const unsigned left = allocations_left();
+        if (result >= 0) undo();
+        if (left) {
+            CHECK(result >= 0);
+            break;
+        }
+        CHECK(result >= 0 || error == ENOMEM || error == EAGAIN);
+        failures += result < 0;
+        CHECK(n < 2000);
+    }
+    CHECK(failures > 0);
+}
+
+static int node;
+static struct ring ring;
+
+static int call_open(void) {
+    return node = open(NODE, O_RDWR);
+}
+
+static void undo_open(void) {
+    close(node);
+}
+
+static int call_bind(void) {
+    struct kvcpu_bind bind = {.va = 0x10000, .len = BLOCK, .request = 1};
+    return ioctl(node, KVCPU_IOC_BIND, &bind);
+}
+
+static void undo_bind(void) {
+    struct kvcpu_unbind unbind = {0x10000};
+    CHECK(ioctl(node, KVCPU_IOC_UNBIND, &unbind) == 0);
+}
+
+static int call_share(void) {
+    return hint(node, KVCPU_IOC_SHARE_PREFIX, 0x100000, 200 * BLOCK, 0);
+}
+
+static void undo_share(void) {
+    CHECK(hint(node, KVCPU_IOC_RELEASE, 0x100000, 200 * BLOCK, 0) == 0);
+}
+
+static int call_move(void) {
+    const struct kvcpu_move move = {.request = 1, .argument = 2};
+    const int result = ring_do(&ring, node, KVCPU_URING_MIGRATE, &move);
+    errno = -result;
+    return result == -ENOENT ? 0 : -1;
+}
+
+static void undo_move(void) {
+}
+
+static void no_memory_for_a_file(void) {
+    load("");
+    with_each_allocation_failing(call_open, undo_open);
+    unload();
+}
+
+static void no_memory_for_requests(void) {
+    load("");
+    node = open_node();
+    ring_open(&ring, 8);
+    with_each_allocation_failing(call_bind, undo_bind);
+    bind_blocks(node, 0x100000, 200, 1, 0);
+    with_each_allocation_failing(call_share, undo_share);
+    with_each_allocation_failing(call_move, undo_move);
+    close(node);
+    unload();
+}
+
+static int call_probe(void) {
+    const int result = try_put(DRIVER "bind", SLOT);
+    if (result < 0 && errno == ENODEV) errno = ENOMEM; /* the bus says no more than that there is no driver */
+    return result;
+}
+
+static void undo_probe(void) {
+    put(DRIVER "unbind", SLOT);
+}
+
+static void no_memory_for_probe(void) {
+    load("");
+    put(DRIVER "unbind", SLOT);
+    with_each_allocation_failing(call_probe, undo_probe);
+    CHECK(access(NODE, F_OK) == -1);
+    unload();
+}
+
+/* The module's own part of its loading is at the end. */
+static void no_memory_for_the_module(void) {
+    const unsigned many = 1000000, own = 1500;
+    unsigned refused = 0;
+    fail_allocation(many);
+    CHECK(try_load("mock=1") == 0);
+    const unsigned count = many - allocations_left();
+    unload();
+    for (unsigned n = count > own ? count - own : 1; n <= count; n++) {
+        fail_allocation(n);
+        const int result = try_load("mock=1"), error = errno;
+        allocations_left();
+        if (result == 0) unload();
+        CHECK(result == 0 || error == ENOMEM);
+        refused += result != 0;
+    }
+    CHECK(refused > 0);
+}
+
+/* ------------------------------------------------------------------ signals */
+
+static void on_alarm(int number) {
+    (void)number;
+}
+
+/* A process that has the device's lock until the limit, as the device was reset in the middle of its command. */
+static pid_t holder(int fd) {
+    fault(FAULT_RETURN, 0);
+    put(SYS "reset", "1");
+    configure();
+    for (unsigned n = 0; n < 32; n++) insert(fd, 1, n * TOKENS, 1);
+    fflush(stdout);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        struct kvcpu_free freed = {.request = 1};
+        fault(FAULT_RESET, 300);
+        ioctl(fd, KVCPU_IOC_FREE_REQUEST, &freed);
+        _exit(0);
+    }
+    wait_ms(2);
+    const struct itimerval timer = {.it_value = {0, 5000}};
+    CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+    return child;
+}
+
+static int step(int fd) {
+    const struct kvcpu_step arg = {1};
+    return ioctl(fd, KVCPU_IOC_STEP_ADVANCE, &arg);
+}
+
+static int weights(int fd) {
+    const struct kvcpu_weights arg = {1, 1, 1, 1, 0, 65535};
+    return ioctl(fd, KVCPU_IOC_SET_WEIGHTS, &arg);
+}
+
+static int telemetry(int fd) {
+    struct kvcpu_telemetry arg;
+    return ioctl(fd, KVCPU_IOC_GET_TELEMETRY, &arg);
+}
+
+static int look(int fd) {
+    struct kvcpu_lookup arg;
+    return lookup(fd, 1, 0, &arg);
+}
+
+static int mark(int fd) {
+    return hint(fd, KVCPU_IOC_MARK_HOT, 0x100000, BLOCK, 0);
+}
+
+static int store(int fd) {
+    (void)fd;
+    return try_put(SYS "weight_r", "1");
+}
+
+static int reset(int fd) {
+    (void)fd;
+    return try_put(SYS "reset", "1");
+}
+
+static int show(int fd) {
+    char text[64];
+    (void)fd;
+    return contents(DEBUG "entries", text, sizeof text);
+}
+
+static void signals_end_waits_for_locks(void) {
+    static int (*const calls[])(int) = {weights, telemetry, look, mark, store, reset, show};
+    const struct sigaction action = {.sa_handler = on_alarm};
+    load("");
+    const int fd = open_node(), other = open_node();
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    bind_blocks(fd, 0x100000, 1, 1, 0);
+    for (size_t n = 0; n < sizeof calls / sizeof *calls; n++) {
+        const pid_t child = holder(other);
+        FAILS(calls[n](fd), EINTR);
+        CHECK(waitpid(child, NULL, 0) == child);
+    }
+    const pid_t child = holder(other); /* of the open file, too */
+    FAILS(step(other), EINTR);
+    CHECK(waitpid(child, NULL, 0) == child);
+    close(other);
+    close(fd);
+    unload();
+}
+
+/* A range of more blocks than the device has entries goes out in pieces, between which a signal ends the call. */
+static void a_signal_ends_a_long_range(void) {
+    const struct sigaction action = {.sa_handler = on_alarm};
+    int interrupted = 0;
+    load("");
+    const int fd = open_node();
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    bind_blocks(fd, UINT64_C(1) << 32, 1 << 16, 1, 0);
+    for (int us = 1; us < 200 && !interrupted; us += 10) {
+        const struct itimerval timer = {.it_value = {0, us}}, off = {0};
+        CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+        const int result = hint(fd, KVCPU_IOC_MARK_HOT, UINT64_C(1) << 32, (UINT64_C(1) << 16) * BLOCK, 0);
+        CHECK(result == 0 || errno == EINTR);
+        interrupted += result != 0;
+        CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
+    }
+    CHECK(interrupted);
+    close(fd);
+    unload();
+}
+
+static const struct test tests[] = {
+    TEST(unknown_id), TEST(unknown_version), TEST(unknown_caps), TEST(window_too_small), TEST(reset_that_does_not_end),
+    TEST(lost_before_probe), TEST(a_reset_has_a_limit), TEST(a_command_has_a_limit), TEST(a_device_that_stays_in_reset),
+    TEST(no_memory_for_a_file), TEST(no_memory_for_requests), TEST(no_memory_for_probe), TEST(no_memory_for_the_module),
+    TEST(signals_end_waits_for_locks), TEST(a_signal_ends_a_long_range), END,
+};
+const struct suite errors_suite = {"errors", NULL, tests};
