@@ -160,8 +160,8 @@ static int kv_insert(struct kv_dev *kv, struct kvcpu_insert *arg)
 		return -EINVAL;
 	err = kv_command(kv, KV_CMD_INSERT, kv_block_address(arg->token, arg->request, arg->layer, arg->head),
 			 FIELD_PREP(KV_DIR_ARG_TOKEN_END, arg->token_end) | FIELD_PREP(KV_DIR_ARG_TIER, arg->tier) |
-			 FIELD_PREP(KV_DIR_ARG_PREFIX, !!(arg->flags & KVCPU_INSERT_PREFIX)) |
-			 FIELD_PREP(KV_DIR_ARG_HOT, !!(arg->flags & KVCPU_INSERT_HOT)), &result);
+			 FIELD_PREP(KV_DIR_ARG_PREFIX, arg->flags & KVCPU_INSERT_PREFIX ? 1 : 0) |
+			 FIELD_PREP(KV_DIR_ARG_HOT, arg->flags & KVCPU_INSERT_HOT ? 1 : 0), &result);
 	arg->phys_addr = err ? 0 : result.phys_addr;
 	arg->index = err ? 0 : result.index;
 	return err;
@@ -175,7 +175,7 @@ static int kv_lookup(struct kv_dev *kv, struct kvcpu_lookup *arg)
 	if (arg->flags & ~KVCPU_LOOKUP_TOUCH || arg->reserved)
 		return -EINVAL;
 	err = kv_command(kv, KV_CMD_LOOKUP, kv_block_address(arg->token, arg->request, arg->layer, arg->head),
-			 FIELD_PREP(KV_DIR_ARG_TOUCH, !!(arg->flags & KVCPU_LOOKUP_TOUCH)), &result);
+			 FIELD_PREP(KV_DIR_ARG_TOUCH, arg->flags & KVCPU_LOOKUP_TOUCH ? 1 : 0), &result);
 	arg->tier = err ? 0 : result.tier;
 	arg->phys_addr = err ? 0 : result.phys_addr;
 	arg->index = err ? 0 : result.index;

@@ -1,5 +1,6 @@
 """The device behind the PCI function: a transport (device model, simulated RTL), the interrupt line, faults."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -9,6 +10,8 @@ from tb.linux.pci import Fault
 
 WORD = 8
 REGISTERS_BAR, WINDOW_BAR = 0, 2
+POSTED_NS = 1000
+"""How long a write may stay on its way: PCI promises its arrival only to who reads after it."""
 _UNKNOWN: dict[Fault, tuple[int, Callable[[int], int]]] = {
     Fault.ID: (regs.ID.offset, lambda value: value ^ 1),
     Fault.VERSION: (regs.VERSION.offset, lambda value: value + (1 << 16)),
@@ -41,7 +44,8 @@ class Surroundings(Protocol):
 class Endpoint:
     """Accesses in bytes, device time from 0 on, and the moment at which the interrupt line rose.
 
-    A refused access (SLVERR) is what a PCI bridge makes of it: a read gives ones, a write has no effect.
+    A refused access (SLVERR) is what a PCI bridge makes of it: a read gives ones, a write has no effect. Writes are
+    posted: one reaches the device before the next read or configuration access, or after POSTED_NS.
 
     Attributes:
         rise_at: ns at which the line rose since the last `taken`; None: it did not.
@@ -58,6 +62,7 @@ class Endpoint:
         self.step_to_irq_ns = surroundings.step_to_irq_ns
         self._origin = transport.now()
         self._was_high = False
+        self._posted: deque[tuple[int, int, int]] = deque()  # due at, offset, value
         self._fault: tuple[int, Fault] | None = None
         self._unknown: tuple[int, Callable[[int], int]] | None = None
         self.paused = False
@@ -93,6 +98,7 @@ class Endpoint:
 
     async def _read_word(self, bar: int, offset: int) -> bytes:
         self.accesses += 1
+        await self.push()
         await self.strike()
         if self.lost:
             return b"\xff" * WORD
@@ -121,11 +127,20 @@ class Endpoint:
         if bar != REGISTERS_BAR or len(data) != WORD or offset % WORD:
             self.refused += 1
             return
-        try:
-            await self._transport.write(offset, int.from_bytes(data, "little"))
-        except AccessRefused:
-            self.refused += 1
-        self._look()
+        self._posted.append((self.now + POSTED_NS, offset, int.from_bytes(data, "little")))
+
+    async def push(self, until: int | None = None) -> None:
+        """Posted writes reach the device: those due by `until`, or all."""
+        while self._posted and (until is None or self._posted[0][0] <= until):
+            _, offset, value = self._posted.popleft()
+            await self.strike()
+            if self.lost:
+                continue
+            try:
+                await self._transport.write(offset, value)
+            except AccessRefused:
+                self.refused += 1
+            self._look()
 
     def plan(self, fault: Fault, after: int, tier: int = 0) -> None:
         """Do something to the device `after` ns from now; what does not wait for a time is done at once."""
@@ -143,9 +158,10 @@ class Endpoint:
     async def advance(self, until: int, *, to_rise: bool) -> None:
         """Let device time pass up to `until`; with `to_rise` not past a rise of the interrupt line."""
         while self.now < until and not (to_rise and self.rise_at is not None):
-            stop = min(until, self._fault[0]) if self._fault else until
+            stop = min(until, self._fault[0] if self._fault else until, self._posted[0][0] if self._posted else until)
             if self.now < stop:
                 await self._pass(stop)
+            await self.push(self.now)
             await self.strike()
         await self.strike()
 

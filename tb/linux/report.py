@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sw.terminal import visible
+from tb.linux.coverage import Coverage
 from tb.linux.ktap import FAILED, PASSED, SKIPPED, Result, kernel_faults, parse, step_to_irq
 from tb.linux.machine import Boot
 from tb.linux.options import Chosen
@@ -21,6 +22,7 @@ from tb.run.provenance import provenance
 TEMPLATES = Path(__file__).with_name("templates")
 KIND = "kernel"
 RATE_SUITE = "rate"
+COVERAGE_LEAST = 95.0  # % of the branches of the driver
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Outcome:
         left_out: suites that were not run, and why.
         identical_runs: of how many runs of one suite every byte was the same; 0: not looked at.
         repeats: of how many runs.
+        coverage: of the driver's branches by all suites; None: not all were run, or not on the device model.
     """
 
     kernel: str
@@ -70,6 +73,7 @@ class Outcome:
     identical_runs: int = 0
     repeats: int = 0
     comparisons: int = 0
+    coverage: Coverage | None = None
 
     @property
     def results(self) -> list[Result]:
@@ -86,6 +90,8 @@ class Outcome:
         found = [f"{suite.chosen.suite}: {problem}" for suite in self.suites for problem in suite.problems]
         if self.identical_runs != self.repeats:
             found.append(f"of {self.repeats} runs of one suite only {self.identical_runs} had the same logs and times")
+        if self.coverage is not None and self.coverage.percent < COVERAGE_LEAST:
+            found.append(f"{self.coverage.percent} % of the driver's branches were taken, {COVERAGE_LEAST:g} % are wanted")
         return found
 
     @property
@@ -118,6 +124,8 @@ class Outcome:
             "boot_s": round(min(suite.boot.first_access_s for suite in self.suites), 3) if self.suites else None,
             "identical_runs": self.identical_runs or None,
             "step_to_irq_ns": self.step_to_irq,
+            "gcov_branch_percent": self.coverage.percent if self.coverage else None,
+            "gcov_unreached": [asdict(line) for line in self.coverage.unreached] if self.coverage else None,
             "suites": [
                 {
                     "name": suite.chosen.suite,
@@ -152,6 +160,9 @@ def show(console: Console, outcome: Outcome) -> None:
     ):
         if figures[key]:
             table.add_row(name, f"{figures[key]:,}{unit}")
+    if outcome.coverage is not None:
+        taken = f"{outcome.coverage.percent} % ({outcome.coverage.taken:,} of {outcome.coverage.branches:,})"
+        table.add_row("branches of the driver", taken)
     if pairs := figures["step_to_irq_ns"]:
         seen, counted = pairs.values()
         off = max(abs(one - other) for one, other in zip(seen, counted, strict=True))

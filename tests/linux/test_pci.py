@@ -13,7 +13,7 @@ from sw.regs.registers import Completion
 from sw.run import run
 from tb.linux import pci
 from tb.linux.backend import Function
-from tb.linux.endpoint import Endpoint
+from tb.linux.endpoint import POSTED_NS, Endpoint
 from tb.linux.errors import ProtocolError
 from tb.linux.on_model import ENTRIES, function
 from tb.linux.pci import Command, ConfigSpace, Fault, Op
@@ -139,8 +139,25 @@ def test_refused_accesses_are_as_a_bridge_makes_them(device: Function) -> None:
     assert read(device, regs.ID.offset + 4) == ONES
     assert read(device, ENTRIES * 32, bar=2) == ONES
     write(device, regs.ID.offset, 1)
-    assert device.endpoint.refused == 5
     assert int.from_bytes(read(device, regs.ID.offset), "little") == regs.ID.reset
+    assert device.endpoint.refused == 5
+
+
+def test_a_write_arrives_before_the_next_read_or_after_a_while(device: Function) -> None:
+    endpoint = ready(device)
+    write(device, regs.IRQ_ENABLE.offset, 1)
+    write(device, regs.CTRL.offset, 1)
+    write(device, regs.STEP_ADVANCE.offset, 1)
+    begun = endpoint.now
+    run(endpoint.advance(10_000_000, to_rise=True))
+    late = endpoint.now - begun
+    write(device, regs.IRQ_STATUS.offset, 1)
+    write(device, regs.STEP_ADVANCE.offset, 2)
+    read(device, regs.ID.offset)
+    begun = endpoint.now
+    endpoint.taken()
+    run(endpoint.advance(10_000_000, to_rise=True))
+    assert abs(late - POSTED_NS - (endpoint.now - begun)) < 100
 
 
 def test_a_function_without_memory_enable_is_silent(device: Function) -> None:

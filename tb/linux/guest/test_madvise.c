@@ -1,4 +1,5 @@
 /* madvise() of the driver's own mapping does what the range calls do; everywhere else the hints are refused. */
+#define _GNU_SOURCE /* mremap */
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
