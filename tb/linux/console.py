@@ -7,7 +7,7 @@ import sys
 import termios
 import threading
 import tty
-from typing import Self
+from typing import Any, Self
 
 END_OF_INPUT = b"\x04"  # as Ctrl-D
 END_AGAIN_S = 0.5  # it is typed again until the guest ends: what runs in the shell takes it first
@@ -30,7 +30,7 @@ class Console(threading.Thread):
         tty.setraw(self._guests)  # nothing is echoed or cut before the guest has opened its end
         self.path = os.ttyname(self._guests)
         self._over, self._end = os.pipe()
-        self._before: list[object] | None = None
+        self._before: list[Any] | None = None
         self._input = sys.stdin.fileno()
         self._output = sys.stdout.fileno()
 
@@ -47,7 +47,7 @@ class Console(threading.Thread):
         os.write(self._end, b".")
         self.join()
         if self._before is not None:
-            termios.tcsetattr(self._input, termios.TCSADRAIN, self._before)  # type: ignore[arg-type]
+            termios.tcsetattr(self._input, termios.TCSADRAIN, self._before)
         for end in (self._ours, self._guests, self._over, self._end):
             os.close(end)
 

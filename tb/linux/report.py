@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,12 @@ def judge(chosen: Chosen, boot: Boot) -> Suite:
     if boot.status:
         problems.append(f"the guest ended with status {boot.status}")
     missing = [Result(name, FAILED, problems[0] if problems else "it did not end") for name in chosen.names]
-    results = (*parsed.results, *(result for result in missing if result.name not in ended))
-    return Suite(chosen, boot, results, tuple(problems))
+    results = [*parsed.results, *(result for result in missing if result.name not in ended)]
+    first = next((n for n, result in enumerate(results) if result.result == FAILED), None)
+    if first is not None and boot.check_failed_ns is not None:
+        when = f"{results[first].message}, at {boot.check_failed_ns:,} ns of device time"
+        results[first] = replace(results[first], message=when)
+    return Suite(chosen, boot, tuple(results), tuple(problems))
 
 
 def rate(boot: Boot) -> float:

@@ -93,6 +93,11 @@ def test_steps_to_interrupts_are_in_the_report() -> None:
     assert report.Outcome("6.1", "rtl").figures()["step_to_irq_ns"] is None
 
 
+def test_the_first_failure_has_its_time() -> None:
+    suite = report.judge(CHOSEN, replace(boot(LOG), check_failed_ns=12345))
+    assert suite.results[1].message == "test_a.c:9: x == y (errno 5: EIO), at 12,345 ns of device time"
+
+
 def test_runs_that_differ_are_no_pass() -> None:
     log = LOG.replace("not ok 2", "ok 2")
     outcome = report.Outcome("6.1", "rtl", [report.judge(CHOSEN, boot(log))], identical_runs=2, repeats=3)
