@@ -94,7 +94,9 @@ def _no_effect(given: Values, *names: str, why: str) -> None:
 
 
 def _kernel(given: Values) -> list[Step]:
-    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")), *flag(given, "SHELL"), *flag(given, "KASAN")))]
+    return [
+        Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")), *flag(given, "SHELL"), *flag(given, "KASAN")))
+    ]
 
 
 def _serve(given: Values) -> list[Step]:
@@ -124,7 +126,9 @@ def _mutate(given: Values) -> list[Step]:
 
 
 def _defects(given: Values) -> list[Step]:
-    return [Step("tb.defects", (*flag(given, "ASSERTIONS"), *flag(given, "DRIVER"), "--", *words(given.get("ONLY", ""))))]
+    return [
+        Step("tb.defects", (*flag(given, "ASSERTIONS"), *flag(given, "DRIVER"), "--", *words(given.get("ONLY", ""))))
+    ]
 
 
 def _formal(given: Values) -> list[Step]:

@@ -203,8 +203,7 @@ MIGRATE = Struct(
 )
 MOVE = Struct(
     "move",
-    "Command of IORING_OP_URING_CMD, in the 16 bytes that every entry of the ring has for it. Its result is how the move "
-    "ended (KVCPU_COMPLETION_...), or -errno.",
+    "Command of IORING_OP_URING_CMD, in its entry's 16 bytes; its result: KVCPU_COMPLETION_... or -errno.",
     (*_BLOCK, Member("argument", 32, "URING_MIGRATE: tier; URING_PREFETCH: step; else 0"), Member("reserved", 32, "0")),
 )
 _OUTCOMES = {

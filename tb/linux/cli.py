@@ -75,7 +75,11 @@ def _run(options: Options) -> int:
     if options.backend == "model" and options.pattern == "*":
         outcome.coverage = coverage.coverage(chosen.suite for chosen in suites)
     report.show(console, outcome)
-    report.write(outcome, {"backend": options.backend, "test": options.pattern, "seed": options.seed, "kasan": options.kasan}, REPORT)
+    report.write(
+        outcome,
+        {"backend": options.backend, "test": options.pattern, "seed": options.seed, "kasan": options.kasan},
+        REPORT,
+    )
     return 0 if outcome.passed else 1
 
 

@@ -1,8 +1,8 @@
 """Branch coverage of the driver: gcov's counts of the guests, added up; what no test reached, with the reason.
 
-Each guest leaves its counts in a folder (`Task.coverage`). A branch is one way out of a decision of a source file of the
-driver, as the compiler has compiled it (function, line, place in the line). Lines of assertions are left out: the other
-way out of an assertion is a defect.
+Each guest leaves its counts in a folder (`Task.coverage`). A branch is one way out of a decision in a source file of
+the driver, as the compiler has compiled it (function, line, place in the line). Lines of assertions are left out: the
+other way out of an assertion is a defect.
 """
 
 import json

@@ -55,8 +55,8 @@ class Task:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """What `settings` has said."""
-        module, init, others, *texts = (settings[name] for name in _TASK_TEXTS)
-        return cls(Path(module), Path(init), Path(others), *texts, leaks=settings["leaks"])
+        module, init, others, suite, pattern, console, coverage = (settings[name] for name in _TASK_TEXTS)
+        return cls(Path(module), Path(init), Path(others), suite, pattern, console, coverage, settings["leaks"])
 
     @property
     def parameters(self) -> list[str]:

@@ -95,7 +95,9 @@ class Outcome:
         if self.identical_runs != self.repeats:
             found.append(f"of {self.repeats} runs of one suite only {self.identical_runs} had the same logs and times")
         if self.coverage is not None and self.coverage.percent < COVERAGE_LEAST:
-            found.append(f"{self.coverage.percent} % of the driver's branches were taken, {COVERAGE_LEAST:g} % are wanted")
+            found.append(
+                f"{self.coverage.percent} % of the driver's branches were taken, {COVERAGE_LEAST:g} % are wanted"
+            )
         return found
 
     @property

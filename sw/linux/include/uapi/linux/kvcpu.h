@@ -137,7 +137,7 @@ struct kvcpu_migrate {
 	__u32 reserved; /* 0 */
 };
 
-/* Command of IORING_OP_URING_CMD, in the 16 bytes that every entry of the ring has for it. Its result is how the move ended (KVCPU_COMPLETION_...), or -errno. */
+/* Command of IORING_OP_URING_CMD, in its entry's 16 bytes; its result: KVCPU_COMPLETION_... or -errno. */
 struct kvcpu_move {
 	__u32 token; /* of the block: its first token, or any token of it */
 	__u16 request; /* of the block; 0: a shared prefix */
