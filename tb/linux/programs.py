@@ -65,7 +65,8 @@ def module(kernel: Kernel) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(DRIVER, folder)
         check_style(kernel, folder)
-        build_module(kernel, folder)
+        if warnings := build_module(kernel, folder):
+            raise CheckError(f"driver: {warnings[0]} (log: {shown(folder / 'build.log')})")
         (folder / "stamp").write_text(digest)
     return folder / MODULE
 
@@ -74,15 +75,13 @@ def _has_sparse() -> bool:
     return shutil.which("sparse") is not None
 
 
-def build_module(kernel: Kernel, folder: Path) -> None:
-    """Compile the driver's sources in `folder`, at W=1 and, where it is installed, under sparse.
+def build_module(kernel: Kernel, folder: Path) -> list[str]:
+    """Compile the driver's sources in `folder`, at W=1 and, where it is installed, under sparse; the warnings.
 
-    Raises CheckError: that does not work, or not without a warning.
+    Raises CheckError: that does not work.
     """
     make = ["make", "-C", str(kernel.build), "ARCH=um", f"M={folder}", "W=1", "KV_GCOV=1"]
-    text = _step([*make, *(["C=1", "CHECK=sparse"] if _has_sparse() else []), "modules"], folder)
-    if warnings := compiler_warnings(text):
-        raise CheckError(f"driver: {warnings[0]} (log: {shown(folder / 'build.log')})")
+    return compiler_warnings(_step([*make, *(["C=1", "CHECK=sparse"] if _has_sparse() else []), "modules"], folder))
 
 
 def check_style(kernel: Kernel, folder: Path) -> None:

@@ -166,7 +166,7 @@ def test_missing_packages_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path
         tools.require_kernel_packages()
     said = str(caught.value)
     assert said.startswith("`make kernel` needs Debian's linux-source-6.1, flex, bison, bc, m4, gcc, ")
-    assert said.endswith("apt-get install linux-source-6.1 flex bison bc m4 gcc xz-utils tar util-linux")
+    assert said.endswith("apt-get install linux-source-6.1 flex bison bc m4 gcc xz-utils tar patch util-linux")
     assert "\n" not in said
 
 
