@@ -11,7 +11,7 @@ override SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS SHELL DRIVER KASAN
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B SHELL DRIVER KASAN
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -29,7 +29,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster sim experiments serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster sim experiments serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports results compare package list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -57,6 +57,7 @@ sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micr
 ##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
 ##   BLOCK_SIZE=<n> TIME_UNIT=ms|s   of the trace: tokens behind a hash id, where it does not say (512); its times (ms)
 ##   REQUESTS=<n>    replay only: the first n requests
+##   CONFIG=<file>   one point of an experiment, held against the policy level (docs/laboratory.md)
 ##   PROMPT="..."    serve this prompt only
 ##   SEED=<n>        seed of the run (default 1)
 ##   ENTRIES=<n> LANES=4|8|16 PORTS=<n>   another size than the full one (65,536, 16, 3)
@@ -139,10 +140,20 @@ exports: setup-docs ## the registers as IP-XACT, UVM, pyuvm and HTML in sim_buil
 	@$(PY) -m tb.make $@
 
 experiments: setup-lab ## judge the device's policy on traces: classic policies, the optimum, HEPC (docs/laboratory.md)
-##   ONLY=<names>    these experiments only (with commas between): eviction
+##   ONLY=<names>    these experiments only (with commas between): eviction, serving, bounded
 ##   TRACE=<file>    a trace of any known form (default: seeded generators)
 ##   BLOCK_SIZE=<n> TIME_UNIT=ms|s   of the trace, as for sim
 ##   CONFIG=<file>   a TOML file with the settings to change
+	@$(PY) -m tb.make $@
+
+results: setup ## every run that is kept, with its main figures; renews sim_build/report/index.html (docs/results.md)
+	@$(PY) -m tb.make $@
+
+compare: setup ## what differs in two runs: settings, sources, machine, figures with intervals
+##   A=<run> B=<run>   names as `make results` lists them, or last, last-1, regress-last-1
+	@$(PY) -m tb.make $@
+
+package: setup ## configurations, seeds, raw data, reports in sim_build/package; python3 reproduce.py in it makes the report again
 	@$(PY) -m tb.make $@
 
 waves: setup ## run one test with waves from time 0

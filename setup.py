@@ -18,6 +18,6 @@ setup(
         "kvcpu.sw.include": "sw/include",
         **{f"kvcpu.{name}": name.replace(".", "/") for name in FOUND},
     },
-    package_data={"": ["*.json", "*.kvm", "*.pub", "*.j2", "*.h", "*.c"]},
+    package_data={"": ["*.json", "*.kvm", "*.pub", "*.j2", "*.css", "*.h", "*.c"]},
     cmdclass={"build_py": Namespaced},
 )

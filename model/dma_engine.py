@@ -15,7 +15,11 @@ _AHEAD = 8  # blocks of data that started moves may have before them on the bus
 
 
 class DmaEngine:
-    """Both channels on one AXI master: data beats share the bus, latencies overlap."""
+    """Both channels on one AXI master: data beats share the bus, latencies overlap.
+
+    Attributes:
+        beats: data beats that the tries begun since the reset put on the bus.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class DmaEngine:
     def clear(self) -> None:
         """Reset: no move runs."""
         self.running = 0
+        self.beats = 0
         self._bus_free = 0
         self._last = Channel.PREFETCH
         self._woken = False
@@ -76,6 +81,7 @@ class DmaEngine:
             return
         t = self._timing
         beats = self._beats() * max(t.beat_cycles[start.tier], t.beat_cycles[start.to_tier])
+        self.beats += beats
         first = max(self._clock.cycle + t.move_start, self._bus_free)
         self._bus_free = first + beats
         latency = t.read_latency[start.tier] + t.write_latency[start.to_tier]

@@ -6,8 +6,9 @@ on time is left out: moves that overlap lookups, writes that void them, limits o
 and the places of the lanes before it take (`queued`); the slots that its evictions leave are free from the next step on
 (the fence). Hinted blocks move up in the order of their numbers, not of the scan; this differs when slots are short.
 
-R and F of blocks in the slower tier are brought up to date when they are needed: nothing reads them in between. This
-requires PREFETCH_THRESH at its reset value, by which no score moves a block up.
+R and F of blocks in the slower tier are brought up to date when they are needed: with PREFETCH_THRESH at its reset
+value nothing reads them in between, below it every scan does. A scan with more than QUEUE_DEPTH decisions is counted
+(`overflows`): how many of them its queue takes depends on how fast the DMA empties it, which this level does not know.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class PolicyConfig:
     evict_thresh: int = 0
     r_shift: int = 3
     f_age: int = 0
+    prefetch_thresh: int = U16
     lookahead: int = 1
     hold: int = 0
     queued: int = QUEUE_DEPTH + LANE_WAIT_DEPTH * LANES
@@ -52,11 +54,18 @@ class PolicyModel:
         where: tier of each block, ABSENT for those that are not in the directory.
         brought: of each block: a prefetch brought it to the fast tier after its last use.
         evictions, promotions: blocks moved down, up.
+        low, high: watermarks of the fast tier.
+        reserve: its free slots that moves leave to INSERT.
+        overflows: scans with more decisions than the evict queue takes for certain.
     """
 
-    def __init__(self, blocks: int, *, fast: int, slow: int, config: PolicyConfig | None = None) -> None:
+    def __init__(
+        self, blocks: int, *, fast: int, slow: int, config: PolicyConfig | None = None, reserve: int = 0
+    ) -> None:
         """`blocks` numbers, tiers of `fast` and `slow` slots."""
         self.config = config or PolicyConfig()
+        self.reserve = reserve
+        self.overflows = 0
         self.where = np.full(blocks, ABSENT, np.uint8)
         self.brought = np.zeros(blocks, np.bool_)
         self.evictions = self.promotions = 0
@@ -76,6 +85,7 @@ class PolicyModel:
         self._decay = decay_table(self.config.r_shift)
         self.low = self.high = 0
         self._hinted: set[int] = set()  # of the slower tier
+        self._refs = np.zeros(blocks, np.uint8)
 
     @property
     def free(self) -> int:
@@ -105,28 +115,52 @@ class PolicyModel:
         cfg = self._begin(aged)
         fields = Fields(in_flight=self._empty, **self._fast)
         result = score(cfg, fields)
+        rising = self._above_threshold(cfg)
         self._histogram = histogram(fields.tier, result.prio, result.counted)[0]
         self._fast["r"][:] = result.r
         self._fast["f"][:] = result.f
         self._ages += aged
         chosen = np.flatnonzero(result.decision == Decision.EVICT)
+        self.overflows += chosen.size > QUEUE_DEPTH
         if chosen.size > c.queued:
             first = (self._scan - 1) * (len(self._block) // 8) % len(self._block)
             chosen = np.roll(chosen, -int(np.searchsorted(chosen, first)))[: c.queued]
         self._evict(self._block[chosen])
         self._bring_hinted()
+        self._rise(rising[self.where[rising] == SLOW])
 
     def _begin(self, aged: bool) -> ScanConfig:
         """Pressure and thresholds, as at a scan's start."""
         c, free = self.config, self.free
         self._pressure = free < self.low or (self._pressure and free < max(self.low, self.high))
-        threshold = auto_threshold(self._histogram, self.high - free, U16) if self._pressure else 0
+        threshold = auto_threshold(self._histogram, self.high - free, c.prefetch_thresh) if self._pressure else 0
+        return self._scan_config(self._step, aged=aged, pressure=self._pressure, threshold=threshold)
+
+    def _scan_config(self, step: int, *, aged: bool = False, pressure: bool = False, threshold: int = 0) -> ScanConfig:
+        c = self.config
         return ScanConfig(
-            number=self._scan, start_row=0, step=self._step, w_r=c.w_r, w_f=c.w_f, w_s=c.w_s, w_d=c.w_d,
-            evict_thresh=c.evict_thresh, prefetch_thresh=U16, r_shift=c.r_shift, age=aged, lookahead=c.lookahead,
-            promote_tier=FAST, evict_tiers=1 << FAST, pressure=(self._pressure, False, False),
+            number=self._scan, start_row=0, step=step & U32, w_r=c.w_r, w_f=c.w_f, w_s=c.w_s, w_d=c.w_d,
+            evict_thresh=c.evict_thresh, prefetch_thresh=c.prefetch_thresh, r_shift=c.r_shift, age=aged,
+            lookahead=c.lookahead, promote_tier=FAST, evict_tiers=1 << FAST, pressure=(pressure, False, False),
             auto_thresh=(threshold, 0, 0), hold=c.hold,
         )  # fmt: skip
+
+    def _above_threshold(self, cfg: ScanConfig) -> Blocks:
+        """Blocks of the slower tier that PREFETCH_THRESH brings up: P as at this scan's start."""
+        if cfg.prefetch_thresh == U16:
+            return np.zeros(0, np.int64)
+        below = np.flatnonzero(self.where == SLOW)
+        self._catch_up(below, before=1)
+        kept = {name: self._kept[name][below] for name in _KEPT}
+        none = np.zeros(len(below), np.uint8)
+        fields = Fields(tier=none + np.uint8(SLOW), ref_count=none, in_flight=none, **kept)
+        return below[score(cfg, fields).prio > cfg.prefetch_thresh]
+
+    def scored(self, step: int) -> tuple[Blocks, npt.NDArray[np.uint16]]:
+        """Blocks that a scan in `step` may evict, and the scores that it would give them."""
+        result = score(self._scan_config(step), Fields(in_flight=self._empty, **self._fast))
+        slots = np.flatnonzero(result.counted)
+        return self._block[slots], result.prio[slots]
 
     def _bring_hinted(self) -> None:
         """Blocks of the slower tier whose hint falls into LOOKAHEAD move up while there are slots."""
@@ -138,7 +172,11 @@ class PolicyModel:
 
     def _bring(self, blocks: Blocks) -> None:
         ahead = self._kept["access_step"][blocks] - np.uint32(self._step & U32)
-        due = blocks[ahead <= self.config.lookahead][: self.free]
+        self._rise(blocks[ahead <= self.config.lookahead])
+
+    def _rise(self, blocks: Blocks) -> None:
+        """A prefetch moves blocks up while there are slots above the reserve."""
+        due = blocks[: max(0, self.free - self.reserve)]
         self.brought[due] = True
         self._move_up(due)
 
@@ -172,6 +210,7 @@ class PolicyModel:
         for name in ("prefix", "hot", "evictable", "hint"):
             self._kept[name][blocks] = 0
         self.brought[blocks] = False
+        self._refs[blocks] = 0
         self._kept_scan[blocks], self._kept_age[blocks] = self._scan, self._ages
         up, down = blocks[: self.free], blocks[self.free :][: self._slow_free]
         self._place(up)
@@ -179,13 +218,18 @@ class PolicyModel:
         self._slow_free -= len(down)
 
     def promote(self, blocks: Blocks) -> None:
-        """Demand moves of blocks of the slower tier to the fast one, while there are slots."""
-        self._move_up(blocks[: self.free])
+        """Demand moves of blocks of the slower tier to the fast one, while there are slots above the reserve."""
+        self._move_up(blocks[: max(0, self.free - self.reserve)])
 
     def remove(self, blocks: Blocks) -> None:
-        """REMOVE blocks of the slower tier."""
+        """REMOVE blocks that are there and not referenced: their slots are free at once."""
+        up = self._slot[blocks[self.where[blocks] == FAST]]
+        self._slow_free += len(blocks) - len(up)
+        self._empty[up] = 1
+        self._block[up] = -1
+        self._free += up.tolist()
+        self._slot[blocks] = -1
         self.where[blocks] = ABSENT
-        self._slow_free += len(blocks)
 
     def _move_up(self, blocks: Blocks) -> None:
         self._catch_up(blocks)
@@ -197,6 +241,7 @@ class PolicyModel:
         slots = np.array([self._free.pop() for _ in range(len(blocks))], np.int64)
         for name in _KEPT:
             self._fast[name][slots] = self._kept[name][blocks]
+        self._fast["ref_count"][slots] = self._refs[blocks]
         self._block[slots], self._slot[blocks] = blocks, slots
         self._empty[slots] = 0
         self.where[blocks] = FAST
@@ -209,6 +254,7 @@ class PolicyModel:
         self._hinted.update(blocks[self._kept["hint"][blocks] == 1].tolist())
         self._kept_scan[blocks], self._kept_age[blocks] = self._scan, self._ages
         self._empty[slots] = 1
+        self._fast["ref_count"][slots] = 0
         self._block[slots], self._slot[blocks] = -1, -1
         self._held += slots.tolist()
         self.where[blocks] = SLOW
@@ -216,13 +262,13 @@ class PolicyModel:
         self._slow_free -= len(blocks)
         self.evictions += len(blocks)
 
-    def _catch_up(self, blocks: Blocks) -> None:
-        """What the scans since have done to blocks of the slower tier."""
-        passed = np.minimum(self._scan - self._kept_scan[blocks], 255)
+    def _catch_up(self, blocks: Blocks, before: int = 0) -> None:
+        """What the scans since have done to blocks of the slower tier, without the last `before` of them."""
+        passed = np.minimum(self._scan - before - self._kept_scan[blocks], 255)
         self._kept["r"][blocks] = self._decay[self._kept["r"][blocks], passed]
         halved = np.minimum(self._ages - self._kept_age[blocks], 8).astype(np.uint8)
         self._kept["f"][blocks] = self._kept["f"][blocks] >> halved
-        self._kept_scan[blocks], self._kept_age[blocks] = self._scan, self._ages
+        self._kept_scan[blocks], self._kept_age[blocks] = self._scan - before, self._ages
 
     # ------------------------------------------------------------------ hints
 
@@ -235,9 +281,9 @@ class PolicyModel:
         self._set(blocks, hot=0, evictable=0)
 
     def evict(self, blocks: Blocks) -> None:
-        """IMEVICT: what is in the fast tier leaves at once."""
+        """IMEVICT: what is in the fast tier and not referenced leaves at once."""
         self._set(blocks, hot=0, evictable=1, hint=0)
-        self._evict(blocks[self.where[blocks] == FAST])
+        self._evict(blocks[(self.where[blocks] == FAST) & (self._refs[blocks] == 0)])
 
     def hint(self, blocks: Blocks, step: int) -> None:
         """PREFETCH: needed at `step`; within LOOKAHEAD a block of the slower tier moves up at once."""
@@ -246,9 +292,21 @@ class PolicyModel:
         self._hinted.update(below.tolist())
         self._bring(below)
 
-    def mark_prefix(self, blocks: Blocks) -> None:
-        """SHARE and RELEASE: PREFIX stays."""
+    def share(self, blocks: Blocks) -> None:
+        """SHARE: REF_COUNT + 1, and PREFIX, which stays."""
         self._set(blocks, prefix=1)
+        self._refer(blocks, np.minimum(self._refs[blocks], 254) + np.uint8(1))
+
+    def release(self, blocks: Blocks) -> None:
+        """RELEASE: REF_COUNT - 1, not below 0."""
+        self._refer(blocks, np.maximum(self._refs[blocks], 1) - np.uint8(1))
+
+    def _refer(self, blocks: Blocks, count: npt.NDArray[np.uint8]) -> None:
+        there = self.where[blocks] != ABSENT
+        blocks, count = blocks[there], count[there]
+        self._refs[blocks] = count
+        up = self.where[blocks] == FAST
+        self._fast["ref_count"][self._slot[blocks[up]]] = count[up]
 
     def _set(self, blocks: Blocks, **values: int) -> None:
         where = self.where[blocks]

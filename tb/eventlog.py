@@ -3,12 +3,15 @@
     python -m tb.eventlog show FILE [--kind KIND] [--from CYCLE] [--to CYCLE] [--limit N]
     python -m tb.eventlog compare FILE FILE         first record and field in which two runs differ
     python -m tb.eventlog replay FILE               the scoreboard's checks over the log
+    python -m tb.eventlog timeline FILE [--from CYCLE] [--to CYCLE] [--out FILE]    for Perfetto and chrome://tracing
 
 A test writes one, next to its sim.log, when it runs with EVENTS=1. docs/events.md lists kinds and fields.
 Exit status: 0 done and nothing differs, 1 a difference, 2 wrong use or no event log.
 """
 
+import json
 import sys
+from argparse import ArgumentParser
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +19,9 @@ from tb.events.decode import Array
 from tb.events.fields import description
 from tb.events.log import EventLogError, at, first_divergence, load, open_log, read, sizes
 from tb.events.text import first_difference, text
+from tb.events.timeline import SPANS, device_spans, read_spans, trace
 from tb.harness.context import Mismatch
+from tb.run.artefacts import write_whole
 from tb.run.command import Parser, run_command
 from tb.run.errors import CheckError, UsageError
 from tb.scoreboard.offline import replay_log
@@ -69,6 +74,20 @@ def replay(path: Path) -> int:
     return 0
 
 
+def timeline(path: Path, first: int, last: int, out: Path | None) -> int:
+    """Write the run as a Chrome trace, next to the log unless `out` says where."""
+    spans = [*read_spans(path.with_name(SPANS)), *device_spans(open_log(path), first, last)]
+    target = out or path.with_name("timeline.json")
+    write_whole(target, json.dumps(trace(spans)) + "\n")
+    print(f"{len(spans)} spans and instants: {target} (open it in https://ui.perfetto.dev or chrome://tracing)")
+    return 0
+
+
+def _window(parser: ArgumentParser) -> None:
+    parser.add_argument("--from", dest="first", type=int, default=0, metavar="CYCLE")
+    parser.add_argument("--to", dest="last", type=int, default=2**62, metavar="CYCLE")
+
+
 def _parser() -> Parser:
     parser = Parser("python -m tb.eventlog", "Look into an event log.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -77,14 +96,19 @@ def _parser() -> Parser:
     shown.add_argument(
         "--kind", choices=[record.name for record in description().logged], metavar="KIND", help="one kind"
     )
-    shown.add_argument("--from", dest="first", type=int, default=0, metavar="CYCLE")
-    shown.add_argument("--to", dest="last", type=int, default=2**62, metavar="CYCLE")
+    _window(shown)
     shown.add_argument("--limit", type=int, default=100, help="records at most (default 100)")
     compared = commands.add_parser("compare", help="first divergence of two runs")
     compared.add_argument("file", type=Path)
     compared.add_argument("other", type=Path)
     replayed = commands.add_parser("replay", help="run the scoreboard over a log")
     replayed.add_argument("file", type=Path)
+    drawn = commands.add_parser(
+        "timeline", help="the run as a Chrome trace, with the software's spans where there are any"
+    )
+    drawn.add_argument("file", type=Path)
+    _window(drawn)
+    drawn.add_argument("--out", type=Path, help="the file to write (default: timeline.json next to the log)")
     return parser
 
 
@@ -95,6 +119,8 @@ def _command(arguments: list[str]) -> int:
             return show(options.file, options.kind, options.first, options.last, options.limit)
         if options.command == "compare":
             return compare(options.file, options.other)
+        if options.command == "timeline":
+            return timeline(options.file, options.first, options.last, options.out)
         return replay(options.file)
     except EventLogError as error:
         raise UsageError(str(error)) from None

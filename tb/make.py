@@ -67,7 +67,7 @@ def _testbench(given: Values, command: str, *arguments: str) -> list[Step]:
 
 def _sim(given: Values) -> list[Step]:
     if "TEST" in given:
-        _no_effect(given, *REPLAY, "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
+        _no_effect(given, *REPLAY, "CONFIG", "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
         return _testbench(
             given,
             "run",
@@ -77,6 +77,9 @@ def _sim(given: Values) -> list[Step]:
             *flag(given, EVENTS),
         )
     _no_effect(given, "SEEDS", "DEBUG", why="without TEST")
+    if "CONFIG" in given:
+        _no_effect(given, "PROMPT", "ENTRIES", why="with CONFIG, which says what runs")
+        return [Step("tb.lab.point", (*options(given, ("CONFIG", *REPLAY, *DEVICE)), *flag(given, EVENTS)))]
     steps = []
     if "PROMPT" in given:
         _no_effect(given, *REPLAY, why="with PROMPT, which is served alone")
@@ -157,7 +160,7 @@ def _exports(_given: Values) -> list[Step]:
 
 
 TARGETS = {
-    "sim": Target((*REPLAY, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
+    "sim": Target((*REPLAY, "CONFIG", "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
     "kernel": Target(("BACKEND", "TEST", "SEED", "SHELL", "KASAN"), _kernel),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
@@ -172,6 +175,9 @@ TARGETS = {
     "formal": Target(("ONLY", "PLANTED"), _formal),
     "docs": Target((), _docs),
     "exports": Target((), _exports),
+    "results": Target((), lambda _: [Step("tb.results", ("list",))]),
+    "package": Target((), lambda _: [Step("tb.results", ("package",))]),
+    "compare": Target(("A", "B"), lambda given: [Step("tb.results", ("compare", *options(given, ("A", "B"))))]),
     "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
     "defects": Target(("ONLY", "ASSERTIONS", "DRIVER"), _defects),
     "mutate": Target(("ONLY", "COUNT", "SEED"), _mutate),

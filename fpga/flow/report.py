@@ -15,6 +15,7 @@ from tb.run.artefacts import published, write_whole
 from tb.run.page import pages
 from tb.run.paths import REPORT
 from tb.run.provenance import provenance
+from tb.run.store.keep import keep_run, verdict
 
 FIGURES = (
     "fmax_mhz",
@@ -123,6 +124,7 @@ def write(runs: Mapping[str, Run], seconds: float, folder: Path = REPORT) -> Pat
         (staged / "fpga.json").write_text(json.dumps(record, indent=1) + "\n")
         (staged / "fpga.html").write_text(page)
     write_whole(folder / TREND, "".join(json.dumps(run) + "\n" for run in history))
+    keep_run("fpga", record, verdict(not record["failed"]), folder)
     return folder / "fpga.html"
 
 

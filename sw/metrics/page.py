@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sw import page
 from sw.metrics.schema import check
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -25,17 +25,17 @@ POINTS = 120  # rates are drawn over at most so many intervals of time
 Snapshot = dict[str, Any]
 
 
-def write_page(snapshot: Snapshot, path: Path) -> None:
+def write_page(snapshot: Snapshot, path: Path, home: str = "") -> None:
     """Write the page of a snapshot; without two observations at different times it has the tables only.
+
+    `home` is a page that it links, such as the one of all reports; "" for none.
 
     Raises:
         SnapshotError: the snapshot is not valid.
         OSError: the file cannot be written.
     """
     check(snapshot)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
-    )
+    environment = page.environment([TEMPLATES], home)
     environment.filters["figure"] = _figure
     times = snapshot["series"]["now_ns"]
     plots = _plots(snapshot) if times and times[0] < times[-1] else []

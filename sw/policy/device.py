@@ -18,6 +18,10 @@ class PolicyDevice(Protocol):
     high: int
 
     @property
+    def reserve(self) -> int:
+        """Free slots of the fast tier that moves leave to INSERT."""
+
+    @property
     def where(self) -> npt.NDArray[np.uint8]:
         """FAST, SLOW or ABSENT of each block (LOOKUP peek)."""
 
@@ -50,13 +54,22 @@ class PolicyDevice(Protocol):
         """Demand moves to the fast tier, while it has slots."""
 
     def remove(self, blocks: Blocks) -> None:
-        """REMOVE blocks of the slower tier."""
+        """REMOVE blocks that are there and not referenced."""
 
     def evict(self, blocks: Blocks) -> None:
         """IMEVICT."""
+
+    def share(self, blocks: Blocks) -> None:
+        """SHARE: they stay in the fast tier until RELEASE."""
+
+    def release(self, blocks: Blocks) -> None:
+        """RELEASE."""
+
+    def scored(self, step: int) -> tuple[Blocks, npt.NDArray[np.uint16]]:
+        """Blocks that a scan in `step` may evict, and the scores that it would give them: software can compute both."""
 
     def hint(self, blocks: Blocks, step: int) -> None:
         """PREFETCH."""
 
     def configure(self, **fields: int) -> None:
-        """Write registers: w_r, w_f, w_s, w_d, r_shift, f_age, lookahead, hold."""
+        """Write registers: w_r, w_f, w_s, w_d, r_shift, f_age, evict_thresh, prefetch_thresh, lookahead, hold."""

@@ -9,8 +9,9 @@ time: S then orders blocks as recency does, at every capacity and rate of arriva
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,12 @@ from sw.policy.sessions import Sessions
 from sw.policy.tuner import SelfTuner
 
 Flags = npt.NDArray[np.bool_]
-SCANS = 8  # to make room for one request, at most
+U16 = 0xFFFF
+SCANS = 16  # to make room for one request, at most
+CHUNK = 48
+"""Blocks that a scan is asked for by its watermarks: it takes some more, all below a multiple of 256."""
+QUEUED = 64
+"""Decisions that the evict queue takes in one scan, however slow the DMA is."""
 FAR = 1 << 20
 """Steps ahead of a hint for a request that waits: it ends with the lookups of its start, not with a step."""
 LEAST_SLOW = 512  # free slots of the slower tier, kept by REMOVE of the least recently used
@@ -61,12 +67,25 @@ class Behaviour:
         prefetch: requests that wait whose blocks are brought back from the slower tier.
         held_share: of the fast tier that may be held for requests that wait.
         steps: steps in which the fast tier is turned over once.
+        hold: HOLD; 0: nothing is held for requests that wait.
+        lookahead: LOOKAHEAD.
+        low, high: watermarks LOW and HIGH; 0: what each request needs.
+        exact: EVICT_THRESH is set to the scores of the blocks that must leave, in place of the watermarks, whose
+            threshold is a multiple of 256; blocks of one score are named by EVICT. No scan then decides on more than
+            QUEUED blocks.
+        force: blocks that are held for requests that wait leave when there is no other room for one that runs.
     """
 
     queue: int = 0
     prefetch: int = 0
     held_share: float = 0.75
     steps: int = 16
+    hold: int = 2 * FAR
+    lookahead: int = 1
+    low: int = 0
+    high: int = 0
+    exact: bool = False
+    force: bool = False
 
 
 @dataclass(slots=True)
@@ -76,39 +95,53 @@ class Log:
     retention: Flags
     prefetch: Flags
     moved: Blocks
-    scans: int = 0
-    bypassed: int = field(default=0)
+
+    @classmethod
+    def empty(cls, references: int) -> Self:
+        """Nothing has happened yet."""
+        return cls(np.zeros(references, np.bool_), np.zeros(references, np.bool_), np.zeros(references, np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Of each block of a request that starts: where it was, and whether a prefetch had brought it there."""
+
+    where: npt.NDArray[np.uint8]
+    brought: Flags
 
 
 class Runtime:
-    """Runs a workload on a device; `tuner` chooses weights while it runs."""
+    """What a runtime tells one device, request by request; `tuner` chooses weights while it runs.
+
+    Attributes:
+        scans: so far.
+    """
 
     def __init__(
-        self, device: PolicyDevice, work: Work, behaviour: Behaviour, slots: int, tuner: SelfTuner | None = None
+        self,
+        device: PolicyDevice,
+        of: Callable[[int], Blocks],
+        sizes: tuple[int, int, int],
+        behaviour: Behaviour,
+        tuner: SelfTuner | None = None,
     ) -> None:
-        """`slots` of the fast tier. Nothing is done before `run`."""
-        self._device, self._work, self._behaviour, self._tuner = device, work, behaviour, tuner
-        self._slots = slots
-        self._sessions = Sessions(work.unique, len(work.start_ms))
-        self._waiting = np.zeros(work.unique, np.int64)  # requests that wait and need this block
+        """`of` gives the blocks of a request that has arrived; `sizes`: blocks, requests, slots of the fast tier.
+
+        Requests have numbers from 0 on in the order of their arrival, which is that of their start.
+        """
+        self._device, self._of, self._behaviour, self._tuner = device, of, behaviour, tuner
+        blocks, requests, self._slots = sizes
+        self._sessions = Sessions(blocks, requests)
+        self._waiting = np.zeros(blocks, np.int64)  # requests that wait and need this block
+        self._pins = np.zeros(blocks, np.int64)  # running requests that need it
         self._known = 0  # requests before this one have started or are hinted
         self._prefetched = 0
         self._placed = 0
         self._now = 0  # the step that the device is in
-        self._moved = 0
         self._held = 0  # blocks of the fast tier that requests which wait need
-        self._running: list[tuple[int, int]] = []
-        count = len(work.blocks)
-        self.log = Log(np.zeros(count, np.bool_), np.zeros(count, np.bool_), np.zeros(count, np.int64))
-        device.configure(hold=2 * FAR, lookahead=1)
-
-    def run(self, progress: Callable[[int], None] = lambda _request: None) -> Log:
-        """Run all of it; `progress` gets the number of each request."""
-        for request in range(len(self._work.start_ms)):
-            self._end_sessions(int(self._work.start_ms[request]))
-            self._start(request)
-            progress(request)
-        return self.log
+        self.scans = 0
+        self._ahead = min(FAR, behaviour.hold)
+        device.configure(hold=behaviour.hold, lookahead=behaviour.lookahead)
 
     @property
     def _step(self) -> int:
@@ -116,110 +149,195 @@ class Runtime:
 
     # ------------------------------------------------------------------ a request
 
-    def _start(self, request: int) -> None:
-        device, blocks = self._device, self._work.of(request)
-        self._see_queue(request)
+    def start(self, request: int, arrived: int) -> Found:
+        """A request starts, the first `arrived` ones have arrived: hints, room, lookups, moves, INSERTs."""
+        blocks = self._of(request)
+        self._see_queue(request, arrived)
+        found = self.place(blocks)
+        self._sessions.see(request, blocks)
+        self._bring_next(request, arrived)
+        return found
+
+    def place(self, blocks: Blocks) -> Found:
+        """Blocks are used: all of them are in the fast tier afterwards, as far as it has room."""
+        device = self._device
         missing = int((device.where[blocks] != FAST).sum())
-        self._make_room(missing)
+        self.make_room(missing)
+        if self._now != self._step:  # blocks of different age must not have the same
+            device.low, device.high = self._behaviour.low, self._behaviour.high
+            self._scan()
         brought = device.brought[blocks]
         where = device.lookup(blocks)
-        place = slice(self._work.first[request], self._work.first[request + 1])
-        self.log.retention[place] = (where == FAST) & ~brought
-        self.log.prefetch[place] = (where == FAST) & brought
-        self.log.bypassed += max(0, missing - device.free)
         device.promote(blocks[where == SLOW])
         device.insert(blocks[where == ABSENT])
         self._placed += missing
-        self._note(request, blocks)
-        self._bring_next(request)
-        if len(blocks):
-            self.log.moved[place.start] = device.moves - self._moved
-            self._moved = device.moves
-
-    def _note(self, request: int, blocks: Blocks) -> None:
-        """What the runtime keeps of a request that has started."""
-        self._sessions.see(request, blocks)
-        needed = blocks[self._waiting[blocks] > 0]  # the lookups have ended their hints
-        if len(needed):
-            self._device.hint(needed, self._now + FAR)
-            self._held += self._fast(needed)
+        self._hold(blocks[self._waiting[blocks] > 0])  # the lookups have ended their hints
         if self._tuner is not None and self._tuner.observe(blocks):
             self._device.configure(**self._tuner.weights)
-        if self._work.ends is not None and self._work.ends[request]:
-            heapq.heappush(self._running, (int(self._work.end_ms[request]), request))
+        return Found(where, brought)
 
-    def _end_sessions(self, now_ms: int) -> None:
-        """EVICT for the blocks of sessions that have ended, without those that other sessions use as well."""
-        while self._running and self._running[0][0] <= now_ms:
-            _, request = heapq.heappop(self._running)
-            own = self._sessions.own(request, self._work.of(request))
-            self._device.evict(own[self._waiting[own] == 0])
+    def pin(self, blocks: Blocks) -> None:
+        """A running request needs these blocks: SHARE."""
+        self._pins[blocks] += 1
+        self._device.share(blocks)
+
+    def unpin(self, blocks: Blocks) -> None:
+        """It has ended: RELEASE."""
+        self._pins[blocks] -= 1
+        self._device.release(blocks)
+
+    def end_session(self, request: int) -> None:
+        """The last turn of a session has ended: EVICT for its blocks, without those that other sessions use as well."""
+        own = self._sessions.own(request, self._of(request))
+        self._device.evict(own[self._waiting[own] == 0])
 
     # ------------------------------------------------------------------ room
 
-    def _make_room(self, needed: int) -> None:
+    def make_room(self, needed: int) -> None:
         """Free slots for so many blocks, as far as what is held allows."""
         device = self._device
         if device.slow_free < LEAST_SLOW:
             below = np.flatnonzero(device.where == SLOW)
             oldest = np.argpartition(self._sessions.last[below], min(REMOVED, len(below) - 1))[:REMOVED]
             device.remove(below[oldest])
-        if device.free >= needed:
-            return
+        needed += device.reserve
+        if device.free < needed:
+            self._clear(needed)
+        if device.free < needed and self._behaviour.force:
+            self._evict_held(needed - device.free)
+
+    def _clear(self, needed: int) -> None:
+        device = self._device
         if self._tuner is not None and self._tuner.exact:
             device.low = device.high = 0
-            device.evict(self._tuner.oldest(needed - device.free, device.where, self._waiting))
+            device.evict(self._tuner.oldest(needed - device.free, device.where, self._waiting + self._pins))
             self._scan()
-            return
-        device.low = device.high = needed
+        elif self._behaviour.exact:
+            self._clear_exactly(needed)
+        else:
+            self._clear_by_watermarks(needed)
+
+    def _evict_held(self, count: int) -> None:
+        """EVICT for blocks that no running request needs, whoever waits for them, least recently used first."""
+        device = self._device
+        here = np.flatnonzero((device.where == FAST) & (self._pins == 0))
+        order = np.lexsort((self._sessions.last[here], self._waiting[here] > 0))
+        victims = here[order][:count]
+        self._held -= int((self._waiting[victims] > 0).sum())
+        device.evict(victims)
+        self._scan()
+        device.low = device.high = 0
+        self._scan()  # the fence: what has left is free
+
+    def _clear_by_watermarks(self, needed: int) -> None:
+        device, behaviour = self._device, self._behaviour
         for _ in range(SCANS):
+            wanted = min(needed, device.free + CHUNK)
+            device.low, device.high = max(wanted, behaviour.low), max(wanted, behaviour.high)
             self._scan()
             if device.free >= needed:
                 break
 
+    def _clear_exactly(self, needed: int) -> None:
+        """The blocks with the lowest scores leave, as many as are needed, QUEUED at most in a scan."""
+        device, left = self._device, needed - self._device.free
+        while left > 0:
+            wanted, moves = min(left, QUEUED), device.moves
+            blocks, scores = device.scored(self._step)
+            if not len(blocks):
+                break
+            wanted = min(wanted, len(blocks))
+            cut = int(np.partition(scores, wanted - 1)[wanted - 1])
+            if cut < U16 and (scores <= cut).sum() <= QUEUED:
+                cut += 1
+            else:  # scores do not tell enough of them apart
+                same = blocks[scores == cut]
+                oldest = same[np.lexsort((-self._sessions.depth[same], self._sessions.last[same]))]
+                device.evict(oldest[: wanted - int((scores < cut).sum())])
+            device.configure(evict_thresh=cut)
+            self._scan()
+            device.configure(evict_thresh=0)
+            if device.moves == moves:
+                break
+            left -= device.moves - moves
+        self._scan()  # the fence: what has left is free
+
     def _scan(self) -> None:
         self._now = self._step
         self._device.step(self._now)
-        self.log.scans += 1
+        self.scans += 1
 
     # ------------------------------------------------------------------ the queue
 
     def _fast(self, blocks: Blocks) -> int:
         return int((self._device.where[blocks] == FAST).sum())
 
-    def _see_queue(self, request: int) -> None:
+    def _hold(self, blocks: Blocks) -> None:
+        """Requests that wait need these blocks of the fast tier."""
+        if len(blocks) and self._ahead:
+            self._device.hint(blocks, self._now + self._ahead)
+            self._held += self._fast(blocks)
+
+    def _see_queue(self, request: int, arrived: int) -> None:
         """Hold what the requests behind this one need, as deep as the runtime looks."""
-        own = self._work.of(request)
+        own = self._of(request)
         self._held -= self._fast(own[self._waiting[own] > 0])  # until their lookups
         if request < self._known:
             self._waiting[own] -= 1
         self._known = max(self._known, request + 1)
-        until = min(int(self._work.arrived[request]), request + 1 + self._behaviour.queue)
+        until = min(arrived, request + 1 + self._behaviour.queue)
         limit = self._behaviour.held_share * self._slots
         while self._known < until:
-            blocks = self._work.of(self._known)
+            blocks = self._of(self._known)
             new = blocks[self._waiting[blocks] == 0]
             here = new[self._device.where[new] == FAST]
             if self._held + len(here) > limit:
                 return
             self._waiting[blocks] += 1
-            if len(here):
-                self._device.hint(here, self._now + FAR)
-                self._held += len(here)
+            self._hold(here)
             self._known += 1
 
-    def _bring_next(self, request: int) -> None:
+    def _bring_next(self, request: int, arrived: int) -> None:
         """Bring back what the next requests need and the slower tier has."""
-        until = min(int(self._work.arrived[request]), request + 1 + self._behaviour.prefetch, self._known)
+        until = min(arrived, request + 1 + self._behaviour.prefetch, self._known)
         for waiting in range(max(self._prefetched, request + 1), until):
-            blocks = self._work.of(waiting)
+            blocks = self._of(waiting)
             below = blocks[self._device.where[blocks] == SLOW]
             if len(below):
-                self._make_room(len(below))
+                self.make_room(len(below))
                 below = blocks[self._device.where[blocks] == SLOW]
                 self._placed += len(below)
                 self._device.hint(below, self._now)
-                here = below[self._device.where[below] == FAST]
-                self._device.hint(here, self._now + FAR)
-                self._held += len(here)
+                self._hold(below[self._device.where[below] == FAST])
             self._prefetched = waiting + 1
+
+
+def started(
+    device: PolicyDevice, work: Work, behaviour: Behaviour, slots: int, tuner: SelfTuner | None, log: Log
+) -> Iterator[int]:
+    """Run a workload whose times are known, request by request; fills `log`, gives the number of each that started."""
+    count = len(work.start_ms)
+    runtime = Runtime(device, work.of, (work.unique, count, slots), behaviour, tuner)
+    last_turns: list[tuple[int, int]] = []
+    moved = 0
+    for request in range(count):
+        while last_turns and last_turns[0][0] <= work.start_ms[request]:
+            runtime.end_session(heapq.heappop(last_turns)[1])
+        found = runtime.start(request, int(work.arrived[request]))
+        place = slice(work.first[request], work.first[request + 1])
+        log.retention[place] = (found.where == FAST) & ~found.brought
+        log.prefetch[place] = (found.where == FAST) & found.brought
+        if len(found.where):
+            log.moved[place.start] = device.moves - moved
+            moved = device.moves
+        if work.ends is not None and work.ends[request]:
+            heapq.heappush(last_turns, (int(work.end_ms[request]), request))
+        yield request
+
+
+def run_work(device: PolicyDevice, work: Work, behaviour: Behaviour, slots: int, tuner: SelfTuner | None = None) -> Log:
+    """Run a workload whose times are known on a device with so many slots."""
+    log = Log.empty(len(work.blocks))
+    for _ in started(device, work, behaviour, slots, tuner, log):
+        pass
+    return log

@@ -18,6 +18,7 @@ class Sessions:
     Attributes:
         last: of each block, the request that used it last, NONE before its first use.
         uses: of each block, the requests that have used it.
+        depth: of each block, its place in the prompt that used it last.
         turn: of each request that has come, its place in its session, from 1 on.
     """
 
@@ -25,6 +26,7 @@ class Sessions:
         """For so many different blocks and requests."""
         self.last = np.full(blocks, NONE, np.int64)
         self.uses = np.zeros(blocks, np.int64)
+        self.depth = np.zeros(blocks, np.int64)
         self.turn = np.zeros(requests, np.int64)
 
     def see(self, request: int, blocks: Blocks) -> int:
@@ -35,6 +37,7 @@ class Sessions:
             before = NONE
         self.turn[request] = 1 if before == NONE else self.turn[before] + 1
         self.last[blocks] = request
+        self.depth[blocks] = np.arange(len(blocks))
         self.uses[blocks] += 1
         return before
 

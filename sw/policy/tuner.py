@@ -72,7 +72,7 @@ class SelfTuner:
 
     def observe(self, blocks: Blocks) -> bool:
         """The runtime has looked these blocks up, each once; whether the weights change."""
-        for block in blocks.tolist():
+        for block in blocks[::-1].tolist():  # the end of a prompt leaves first
             self._recency[block] = None
             self._recency.move_to_end(block)
         self._batch += blocks[self._sampled[blocks]].tolist()

@@ -18,6 +18,7 @@ from tb.run.command import Parser, run_command, tell
 from tb.run.errors import CheckError, UsageError
 from tb.run.paths import REPORT, shown
 from tb.run.provenance import provenance
+from tb.run.store.keep import keep_run, verdict
 
 FIGURES, PAGE = "bench.json", "bench.html"
 
@@ -92,11 +93,12 @@ def _report(settings: Settings, figures: dict[str, Figure], curves: dict[str, An
     about = provenance(None, settings.shown)
     names = [FIGURES, PAGE] if settings.curves else [FIGURES]
     with published(folder, "bench") as staged:
-        report.write(staged / FIGURES, figures, about)
+        record = report.write(staged / FIGURES, figures, about)
         if settings.curves:
             from tb.figures.page import write_page  # plots are slow to import
 
             write_page(figures, curves, about, staged / PAGE)
+    keep_run("bench", record, verdict(not report.missed(figures)), folder)
     return ", ".join(shown(folder / name) for name in names)
 
 

@@ -93,10 +93,12 @@ def show_growth(console: Console, curves: Mapping[str, Sequence[Mapping[str, flo
             console.print(table)
 
 
-def write(path: Path, figures: Mapping[str, Figure], about: Mapping[str, Any]) -> None:
-    """Write `bench.json`; `about` says of which sources and settings the figures are."""
+def write(path: Path, figures: Mapping[str, Figure], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Write `bench.json`, and return it; `about` says of which sources and settings the figures are."""
     metrics = {
         name: {"value": figure.value, "unit": BY_NAME[name].unit, "target": BY_NAME[name].target, "how": figure.how}
         for name, figure in figures.items()
     }
-    path.write_text(json.dumps({**about, "metrics": metrics}, indent=1) + "\n")
+    record = {**about, "metrics": metrics}
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    return record

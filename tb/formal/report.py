@@ -16,6 +16,7 @@ from tb.run.kept import Result
 from tb.run.page import pages
 from tb.run.paths import REPORT, shown
 from tb.run.provenance import provenance
+from tb.run.store.keep import keep_run, verdict
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -123,4 +124,5 @@ def write(data: Mapping[str, Any], folder: Path = REPORT) -> Path:
     with published(folder, "formal") as staged:
         (staged / "formal.json").write_text(json.dumps(data, indent=1) + "\n")
         (staged / "formal.html").write_text(page)
+    keep_run("formal", data, verdict(not any(proof["problems"] for proof in data["proofs"])), folder)
     return folder / "formal.html"

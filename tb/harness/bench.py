@@ -1,6 +1,5 @@
 """The driving side of a top-level test: clock cycles, resets, MMIO, lookups, memories, all without Python per cycle."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from cocotb.triggers import Event
 
 from tb.events.log import EventLog
+from tb.events.timeline import CLOCK
 from tb.harness import link as lk
 from tb.harness.base_test import Context
 from tb.harness.link import ACCESS, ANSWER, REQUEST, Array, Link, OneAccess
@@ -50,8 +50,8 @@ class Bench:
             self.link.lookup_config(port, 0, 0, int(seed) + 16 + port)
         self.on_records: Callable[[], None] | None = None  # called when many records wait
         self.taps: list[Callable[[int, Array], None]] = []  # get every record: stream, words (n, words)
-        if os.environ.get("KVCPU_EVENTLOG"):
-            self._log_events(Path(os.environ["KVCPU_EVENTLOG"]))
+        if ctx.event_log is not None:
+            self._log_events(ctx.event_log)
         self.link.drain_at(DRAIN_AT_WORDS)
         self.resets = 0
         self.pins: Any = None  # a pin-level master takes the place of the transactor while set
@@ -60,6 +60,7 @@ class Bench:
     def _log_events(self, path: Path) -> None:
         """Every record into the event log."""
         sizes = {"ENTRIES": self.entries, "LANES": self.lanes, "PORTS": self.ports, "BLOCK_TOKENS": self.block_tokens}
+        sizes[CLOCK] = self.ctx.clock_ps
         log = EventLog(path, sizes)
         self.taps.append(log.add)
         self.ctx.on_close(log.close)

@@ -83,6 +83,8 @@ class Context:
         self.settings: dict[str, Any] = json.loads(os.environ.get("KVCPU_SETTINGS", "{}"))
         self.run_dir = Path(os.environ.get("KVCPU_RUN_DIR", "."))
         self.clock_ps = int(os.environ.get("KVCPU_CLOCK_PS", "4000"))
+        log = os.environ.get("KVCPU_EVENTLOG")
+        self.event_log = Path(log) if log else None
         key = zlib.crc32(f"{module}.{name}".encode())
         self.rng = random.Random(f"{self.seed}/{key}")
         self.np_rng = np.random.default_rng([self.seed, key])

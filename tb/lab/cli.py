@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from sw.replay.agents import generate_agents
-from sw.replay.generator import generate
 from sw.replay.readers import load as read
 from sw.replay.trace import MAX_BLOCK_TOKENS, UNITS_MS, Trace, TraceError
 from sw.terminal import new_console
-from tb.lab import baselines, eviction, report
+from tb.lab import eviction, report, serving
 from tb.lab import settings as declared
+from tb.lab.bounded import command as bounded
+from tb.lab.point.workload import GENERATORS
 from tb.lab.stream import Stream, stream_of
 from tb.run.command import Parser, run_command, whole
 from tb.run.errors import UsageError
@@ -21,8 +21,7 @@ from tb.run.paths import REPORT
 from tb.sim.display import Progressing, sayer
 
 FOLDER = REPORT / "experiments"
-GENERATORS = {"chat": generate, "agents": generate_agents}
-RUNNERS = {"eviction": eviction}
+RUNNERS = {"eviction": eviction, "serving": serving}
 """What runs an experiment, by the name of its declarative file."""
 
 
@@ -56,6 +55,10 @@ def _parse(argv: list[str]) -> Options:
             raise UsageError(f"ONLY={given.only}: no experiment is called `{name}`; there are {', '.join(known)}")
     if given.time_unit not in {None, *UNITS_MS}:
         raise UsageError(f"TIME_UNIT={given.time_unit}: {' or '.join(UNITS_MS)} is needed")
+    if bounded.NAME in chosen and given.config is not None and len(chosen) > 1:
+        raise UsageError(f"CONFIG: `{bounded.NAME}` has keys of its own: give ONLY=<experiment> as well")
+    if chosen == [bounded.NAME] and given.trace is not None:
+        raise UsageError(f"TRACE has no effect with ONLY={bounded.NAME}: its streams are generated")
     if given.trace is None and (given.block_size or given.time_unit):
         raise UsageError(f"{'BLOCK_SIZE' if given.block_size else 'TIME_UNIT'} has no effect without TRACE")
     return Options(
@@ -68,12 +71,16 @@ def _parse(argv: list[str]) -> Options:
     )
 
 
-def streams(options: Options, settings: declared.Table) -> list[Stream]:
-    """The workload: the user's trace, or the generated ones. Raises UsageError for what cannot be run."""
+def streams(options: Options, settings: declared.Table) -> list[list[Stream]]:
+    """The workloads: the user's trace, or each kind of generated one, with as many seeds as the experiment has.
+
+    Raises UsageError for what cannot be run.
+    """
     count = settings["traces"]["requests"]
+    seeds = range(settings["seed"], settings["seed"] + settings.get("serving", {"seeds": 1})["seeds"])
     if options.trace is None:
         found = [
-            stream_of(name, Trace(list(islice(GENERATORS[name](settings["seed"], count), count))))
+            [stream_of(name, Trace(list(islice(GENERATORS[name](seed, count), count)))) for seed in seeds]
             for name in settings["traces"]["generated"]
         ]
     else:
@@ -86,8 +93,8 @@ def streams(options: Options, settings: declared.Table) -> list[Stream]:
                 f"trace {options.trace}: a table of requests does not say what prompts contain, so no block is used "
                 "twice and every policy has 0 hits: give a trace with block hashes or sessions"
             )
-        found = [stream_of(options.trace.name, trace, options.trace)]
-    for stream in found:
+        found = [[stream_of(options.trace.name, trace, options.trace)]]
+    for stream in chain.from_iterable(found):
         if stream.references < 2 or stream.requests < 2:
             raise UsageError(f"trace {stream.name}: two requests with blocks are needed for a first and a second half")
         declared.check_fit(settings, stream)
@@ -109,16 +116,20 @@ class _Steps:
 
 def _experiments(argv: list[str]) -> int:
     options, console = _parse(argv), new_console()
-    baselines.library()  # what is missing is said before anything runs
     for name in options.names:
+        (bounded if name == bounded.NAME else RUNNERS[name]).check_installed()  # said before anything runs
+    for name in sorted(options.names, key=bounded.NAME.__eq__):  # last: a trace that is refused is refused at once
+        if name == bounded.NAME:
+            bounded.experiment(options.config, options.folder, console)
+            continue
         settings = declared.load(name, options.config)
         runner = RUNNERS[name]
         results: list[dict[str, Any]] = []
-        for stream in streams(options, settings):
+        for group in streams(options, settings):
             with Progressing(console, runner.units(settings), "runs") as progress:
                 progress.starting()
-                results.append(runner.run(settings, stream, _Steps(progress).say))
-            report.show(console, results[-1])
+                results.append(runner.run(settings, group, _Steps(progress).say))
+            report.show(console, name, results[-1])
         sayer(console)(f"report: {report.write(options.folder, name, settings, results)}")
     return 0
 

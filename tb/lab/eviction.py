@@ -14,6 +14,11 @@ from tb.lab.stream import Outcome, Stream
 Say = Callable[[str], None]
 
 
+def check_installed() -> None:
+    """Raise UsageError where what this experiment needs is not installed."""
+    baselines.library()
+
+
 def units(settings: Table) -> int:
     """How often `run` says what it does."""
     layers = settings["policy"]["layers"]
@@ -22,8 +27,9 @@ def units(settings: Table) -> int:
     return len(settings["device"]["capacities"]) * (len(baselines.NAMES) + 1 + own + len(layers) + len(both) + 2)
 
 
-def run(settings: Table, stream: Stream, say: Say) -> dict[str, Any]:
+def run(settings: Table, streams: list[Stream], say: Say) -> dict[str, Any]:
     """Every policy on one trace; the trace's part of the results."""
+    (stream,) = streams
     return {
         **described(stream),
         "capacities": {
@@ -60,7 +66,8 @@ def _at(settings: Table, stream: Stream, capacity: int, say: Say) -> dict[str, A
                 engines[engine][name] = engines["healthy"][name]
                 continue
             say(f"{stream.name} {capacity:,}: hepc {name}, {engine}")
-            engines[engine][name] = bench.run(hepc.LAYERS[name], engine, searched[hepc.tuned_as(name)][0])
+            layer = hepc.layer_of(settings, name)
+            engines[engine][name] = bench.run(layer, engine, searched[hepc.tuned_as(layer)][0])
     result = halves(stream, classic, bytes_of)
     for half, policies in result.items():
         for engine, key in (("healthy", "hepc"), ("loaded", "hepc_loaded")):

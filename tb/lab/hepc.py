@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from model.policy import PolicyConfig, PolicyModel
 from sw.policy.engine import EngineConfig, schedule
-from sw.policy.runtime import Behaviour, Runtime, Work
+from sw.policy.runtime import Behaviour, Log, Work, run_work
 from sw.policy.sessions import NONE, Sessions
 from sw.policy.tuner import RECENCY, SelfTuner
 from tb.lab.settings import Table
 from tb.lab.stream import Flags, Outcome, Stream
 
+T = TypeVar("T", bound=PolicyModel)
 Weights = dict[str, int]
 """Registers of PolicyConfig, and `steps` of Behaviour."""
 LRU: Weights = {**RECENCY, "steps": 180}
+TUNER: Weights = {**RECENCY, "steps": SelfTuner.STEPS}
 SHIPPED: Weights = {"w_r": 96, "w_f": 64, "w_s": 48, "w_d": 16, "f_age": 4, "steps": 180}
 """What the replay of `make sim` writes (sw/replay/device.py)."""
 KNOWN_GOOD: Weights = {"w_r": 0, "w_f": 255, "w_s": 12, "w_d": 0, "steps": 16}
@@ -44,6 +46,8 @@ class Layer:
     shipped: bool = False
 
 
+OWN = "own"
+"""The layer that the user puts together: `policy.own` of the settings."""
 LAYERS = {
     "shipped": Layer(shipped=True),
     "blind": Layer(),
@@ -74,6 +78,52 @@ def last_turns(stream: Stream, accuracy: float, seed: int) -> Flags:
     return last ^ wrong
 
 
+@dataclass(frozen=True, slots=True)
+class Task(Generic[T]):
+    """One run at the policy level: device, work, what the runtime does."""
+
+    device: T
+    work: Work
+    behaviour: Behaviour
+    tuner: SelfTuner | None
+
+    @staticmethod
+    def outcome(log: Log) -> Outcome:
+        """What happened, as the reports count it."""
+        return Outcome(log.retention, log.prefetch, log.moved)
+
+
+def slow_slots(settings: Table, capacity: int) -> int:
+    """Slots of the slower tier: what the directory's entries leave, unless the settings say less."""
+    rest = max(1024, int(settings["device"]["entries"]) - capacity)
+    return min(rest, int(settings["device"]["slow_slots"]) or rest)
+
+
+def layer_of(settings: Table, name: str) -> Layer:
+    """A layer by its name."""
+    return Layer(**settings["policy"]["own"]) if name == OWN else LAYERS[name]
+
+
+def weights_of(layer: Layer, weights: Weights) -> Weights:
+    """The weights that a layer begins with, `weights` where it has none of its own."""
+    return SHIPPED if layer.shipped else TUNER if layer.self_tuned else weights
+
+
+def registers(settings: Table, weights: Weights) -> PolicyConfig:
+    """The device's registers."""
+    own = {name: value for name, value in weights.items() if name != "steps"}
+    return PolicyConfig(**own, prefetch_thresh=settings["policy"]["prefetch_thresh"])
+
+
+def behaviour(settings: Table, layer: Layer, weights: Weights) -> Behaviour:
+    """What the runtime does."""
+    device, policy, queue = settings["device"], settings["policy"], layer.queue or 0
+    return Behaviour(
+        queue, min(policy["prefetch"], queue), policy["held_share"], weights["steps"], policy["hold"],
+        policy["lookahead"], device["low"], device["high"], exact=policy["room"] == "exact",
+    )  # fmt: skip
+
+
 class Bench:
     """Runs HEPC on one stream with one fast tier."""
 
@@ -84,46 +134,32 @@ class Bench:
 
     def run(self, layer: Layer, engine: str, weights: Weights) -> Outcome:
         """One layer in one engine."""
-        policy = self._settings["policy"]
-        queue = layer.queue or 0
-        prefetch = min(policy["prefetch"], queue)
-        return self._run(
-            engine,
-            SHIPPED if layer.shipped else weights,
-            Behaviour(queue, prefetch, policy["held_share"]),
-            ends=self._ends if layer.session_end else None,
-            self_tuned=layer.self_tuned,
-        )
+        task = self.task(layer, engine, weights, PolicyModel)
+        return task.outcome(run_work(task.device, task.work, task.behaviour, self._capacity, task.tuner))
 
     def lru_prefetch(self, engine: str) -> Outcome:
         """LRU, with the prefetch of the layers with a queue, and nothing held."""
-        depth = self._settings["policy"]["prefetch"]
-        return self._run(engine, LRU, Behaviour(depth, depth, self._settings["policy"]["held_share"]), hold=0)
+        task = self.task(Layer(queue=self._settings["policy"]["prefetch"]), engine, LRU, PolicyModel)
+        doing = replace(task.behaviour, hold=0)
+        return task.outcome(run_work(task.device, task.work, doing, self._capacity))
 
-    def _run(
-        self, engine: str, weights: Weights, behaviour: Behaviour, *, ends: Flags | None = None,
-        self_tuned: bool = False, hold: int | None = None,
-    ) -> Outcome:  # fmt: skip
-        stream, entries = self._stream, self._settings["device"]["entries"]
+    def task(self, layer: Layer, engine: str, weights: Weights, kind: type[T]) -> Task[T]:
+        """A device at the policy level, of this kind, and what runs on it."""
+        stream = self._stream
         times = schedule(
             EngineConfig(**self._settings["engine"][engine]), stream.arrival_ms, stream.prompt, stream.output
         )
-        steps = SelfTuner.STEPS if self_tuned else weights["steps"]
-        behaviour = Behaviour(behaviour.queue, behaviour.prefetch, behaviour.held_share, steps)
-        registers = {name: value for name, value in weights.items() if name != "steps"}
-        device = PolicyModel(
-            stream.unique, fast=self._capacity, slow=max(1024, entries - self._capacity),
-            config=PolicyConfig(**(dict(RECENCY) if self_tuned else registers)),
+        weights = weights_of(layer, weights)
+        model = kind(
+            stream.unique, fast=self._capacity, slow=slow_slots(self._settings, self._capacity),
+            config=registers(self._settings, weights), reserve=self._settings["device"]["reserve"],
         )  # fmt: skip
-        tuner = SelfTuner(stream.unique, self._capacity) if self_tuned else None
         work = Work(
-            stream.blocks, stream.unique, stream.first, times.start_ms, times.end_ms, times.arrived, ends
+            stream.blocks, stream.unique, stream.first, times.start_ms, times.end_ms, times.arrived,
+            self._ends if layer.session_end else None,
         )  # fmt: skip
-        runtime = Runtime(device, work, behaviour, self._capacity, tuner)
-        if hold is not None:
-            device.configure(hold=hold)
-        log = runtime.run()
-        return Outcome(log.retention, log.prefetch, log.moved)
+        doing = behaviour(self._settings, layer, weights)
+        return Task(model, work, doing, SelfTuner(stream.unique, self._capacity) if layer.self_tuned else None)
 
     def retention(self, layer: Layer, weights: Weights) -> float:
         """Share of the stream's references that a layer keeps in the healthy engine: what a search maximises."""
@@ -139,9 +175,9 @@ TUNED = ("blind", "session_end")
 """Layers whose weights are searched; the others take those of the one that is like them."""
 
 
-def tuned_as(name: str) -> str:
+def tuned_as(layer: Layer) -> str:
     """Which search's weights a layer takes."""
-    return TUNED[LAYERS[name].session_end]
+    return TUNED[layer.session_end]
 
 
 def search(

@@ -17,6 +17,9 @@ from tb.run.paths import ROOT, shown
 
 EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
 SCHEMA = ROOT / "docs" / "schemas" / "kvcpu-experiment-v1.schema.json"
+OWN_SCHEMAS = {"bounded": SCHEMA.with_name("kvcpu-bounded-v1.schema.json")}
+"""Experiments whose keys have nothing in common with the others'."""
+U16 = 0xFFFF
 Table = dict[str, Any]
 
 
@@ -31,9 +34,10 @@ def load(name: str, config: Path | None = None) -> Table:
     Raises:
         UsageError: no such file, not TOML, or a key or value that the schema does not have.
     """
-    settings = _read(EXPERIMENTS / f"{name}.toml")
+    schema = OWN_SCHEMAS.get(name, SCHEMA)
+    settings = _read(EXPERIMENTS / f"{name}.toml", schema)
     if config is not None:
-        own = _read(config)
+        own = _read(config, schema)
         for fixed in ("name", "question"):
             if fixed in own:
                 raise UsageError(f"{shown(config)}: `{fixed}` is the experiment's own; leave it out")
@@ -41,24 +45,24 @@ def load(name: str, config: Path | None = None) -> Table:
     return settings
 
 
-def _read(path: Path) -> Table:
+def _read(path: Path, schema: Path) -> Table:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{shown(path)}: {(error.strerror or str(error)).lower()}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{shown(path)}: not TOML: {error}") from None
-    check(settings, shown(path))
+    check(settings, shown(path), schema)
     return settings
 
 
-def check(settings: Mapping[str, Any], where: str) -> None:
+def check(settings: Mapping[str, Any], where: str, schema: Path = SCHEMA) -> None:
     """Raise UsageError for the first thing that the schema does not allow, with its place and what is allowed."""
-    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
+    validator = jsonschema.Draft202012Validator(json.loads(schema.read_text()))
     for error in sorted(validator.iter_errors(settings), key=lambda one: list(map(str, one.absolute_path))):
         place = ".".join(map(str, error.absolute_path))
         raise UsageError(
-            f"{where}: {f'`{place}`: ' if place else ''}{error.message} (docs/laboratory.md has every key)"
+            f"{where}: {f'`{place}`: ' if place else ''}{error.message} (keys: docs/laboratory.md, docs/bounded.md)"
         )
 
 
@@ -74,20 +78,56 @@ def _merged(base: Table, own: Table) -> Table:
 
 def check_fit(settings: Table, stream: Stream) -> None:
     """Raise UsageError for a workload that these settings cannot run: said before anything runs."""
-    entries, largest = settings["device"]["entries"], int((stream.first[1:] - stream.first[:-1]).max())
+    device, largest = settings["device"], int((stream.first[1:] - stream.first[:-1]).max())
+    entries = device["entries"]
     if largest > LARGEST * entries:
         raise UsageError(
             f"trace {stream.name}: a prompt has {largest:,} blocks, and a device of {entries:,} entries holds prompts "
             f"of up to {int(LARGEST * entries):,}: give device.entries a larger value"
         )
-    for capacity in settings["device"]["capacities"]:
-        if capacity < largest:
-            raise UsageError(
-                f"trace {stream.name}: a prompt has {largest:,} blocks, and a fast tier of {capacity:,} slots cannot "
-                "hold it: leave this capacity out of device.capacities"
-            )
+    for capacity in device["capacities"]:
         if capacity > entries:
             raise UsageError(
                 f"device.capacities: {capacity:,} slots need as many directory entries, and device.entries is "
                 f"{entries:,}"
             )
+        needed = largest + _grown(settings, stream) + device["reserve"]
+        if capacity < needed:
+            reserve = f" and a reserve of {device['reserve']:,}" if device["reserve"] else ""
+            raise UsageError(
+                f"trace {stream.name}: a prompt has {largest:,} blocks, {needed:,} with its answer{reserve}, and a "
+                f"fast tier of {capacity:,} slots cannot hold it: leave this capacity out of device.capacities"
+            )
+        for name in ("low", "high"):
+            if device[name] > capacity:
+                raise UsageError(
+                    f"device.{name}: {device[name]:,} free slots are never reached in a fast tier of {capacity:,}"
+                )
+    _check_device(settings)
+
+
+def _grown(settings: Table, stream: Stream) -> int:
+    """Blocks that an answer adds to a prompt, where answers take room."""
+    return int(stream.output.max()) // stream.block_tokens + 1 if "serving" in settings else 0
+
+
+def _check_device(settings: Table) -> None:
+    """Raise UsageError for registers that contradict one another."""
+    device, policy = settings["device"], settings["policy"]
+    for name in ("low", "high"):
+        if 0 < device[name] < device["reserve"]:
+            raise UsageError(
+                f"device.{name}: {device[name]:,} is below device.reserve ({device['reserve']:,}): pressure would end "
+                "before a move finds a slot; give it at least the reserve, or 0 for what each request needs"
+            )
+    threshold = policy.get("weights", {}).get("evict_thresh", 0)
+    if threshold > policy["prefetch_thresh"]:
+        raise UsageError(
+            f"policy.weights.evict_thresh: {threshold:,} is above policy.prefetch_thresh "
+            f"({policy['prefetch_thresh']:,}), and the device refuses that"
+        )
+    if policy["room"] == "exact" and (threshold or policy["prefetch_thresh"] < U16):
+        raise UsageError(
+            'policy.room = "exact" sets EVICT_THRESH itself, at any score: leave policy.weights.evict_thresh and '
+            "policy.prefetch_thresh at their defaults"
+        )

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sw.replay.trace import Trace
+from sw.replay.trace import DEFAULT_BLOCK_TOKENS, Trace
 
 Array = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -30,6 +30,7 @@ class Stream:
         arrival_ms: of each request.
         output: tokens that each request generates.
         prompt: tokens of each request's prompt.
+        block_tokens: tokens of a block.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Stream:
     arrival_ms: Array
     output: Array
     prompt: Array
+    block_tokens: int = DEFAULT_BLOCK_TOKENS
 
     @property
     def references(self) -> int:
@@ -71,6 +73,7 @@ class Stream:
             self.arrival_ms[begin:end],
             self.output[begin:end],
             self.prompt[begin:end],
+            self.block_tokens,
         )
 
 
@@ -93,6 +96,7 @@ def stream_of(name: str, trace: Trace, file: Path | None = None) -> Stream:
         np.array([request.timestamp_ms for request in trace.requests], np.int64),
         np.array([request.output_length for request in trace.requests], np.int64),
         np.array([request.input_length for request in trace.requests], np.int64),
+        trace.block_tokens,
     )
 
 

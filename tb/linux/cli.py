@@ -19,6 +19,7 @@ from tb.linux.session import session
 from tb.run.command import run_command
 from tb.run.paths import REPORT
 from tb.run.process import clean_env
+from tb.run.store.keep import keep_run, verdict
 from tb.run.tools import require_kernel_packages
 from tb.sim.display import sayer
 
@@ -75,11 +76,9 @@ def _run(options: Options) -> int:
     if options.backend == "model" and options.pattern == "*":
         outcome.coverage = coverage.coverage(chosen.suite for chosen in suites)
     report.show(console, outcome)
-    report.write(
-        outcome,
-        {"backend": options.backend, "test": options.pattern, "seed": options.seed, "kasan": options.kasan},
-        REPORT,
-    )
+    settings = {"backend": options.backend, "test": options.pattern, "seed": options.seed, "kasan": options.kasan}
+    record = report.write(outcome, settings, REPORT)
+    keep_run(report.KIND, record, verdict(outcome.passed), REPORT)
     return 0 if outcome.passed else 1
 
 

@@ -15,7 +15,7 @@ from tb.linux.coverage import Coverage
 from tb.linux.ktap import FAILED, PASSED, SKIPPED, Result, kernel_faults, parse, step_to_irq
 from tb.linux.machine import Boot
 from tb.linux.options import Chosen
-from tb.run.artefacts import write_whole
+from tb.run.artefacts import published
 from tb.run.page import pages
 from tb.run.provenance import provenance
 
@@ -178,13 +178,17 @@ def show(console: Console, outcome: Outcome) -> None:
     console.print(table)
 
 
-def write(outcome: Outcome, settings: Mapping[str, Any], folder: Path) -> None:
-    """Write both reports. Raises OSError."""
+def write(outcome: Outcome, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Write both reports, together; returns the record.
+
+    Raises UsageError when they cannot be written; those of the last run stay then.
+    """
     record = {**provenance(None, settings), **outcome.figures()}
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / f"{KIND}.json", json.dumps(record, indent=1) + "\n")
     page = pages(TEMPLATES).get_template(f"{KIND}.html.j2").render(data=record, rows=rows(record["tests"]))
-    write_whole(folder / f"{KIND}.html", page)
+    with published(folder, KIND) as staged:
+        (staged / f"{KIND}.json").write_text(json.dumps(record, indent=1) + "\n")
+        (staged / f"{KIND}.html").write_text(page)
+    return record
 
 
 def rows(tests: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:

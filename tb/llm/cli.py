@@ -107,9 +107,11 @@ def _report(run: Run, console: Console) -> None:
 
 
 def _write_page(outcome: Outcome, path: Path) -> None:
-    from sw.metrics.page import write_page  # plots are slow to import
+    # plots are slow to import
+    from sw.metrics.page import write_page
+    from tb.run.page import HOME
 
-    write_page(outcome.snapshot, path)
+    write_page(outcome.snapshot, path, HOME)
 
 
 def main(argv: list[str]) -> int:

@@ -14,6 +14,7 @@ from tb.replay.feed import Update
 from tb.replay.options import Options, parse
 from tb.replay.outcome import Outcome
 from tb.replay.workload import load, plan
+from tb.run.artefacts import file_digest
 from tb.run.command import run_command
 from tb.run.errors import UsageError
 from tb.sim.display import sayer
@@ -71,6 +72,8 @@ def _report(outcome: Outcome, console: Console) -> None:
         results.show(console, outcome)
     options = outcome.options
     own = {"trace": outcome.trace} | {name: getattr(options, name) for name in ("requests", "block_size", "time_unit")}
+    if options.trace is not None:
+        own["trace_sha256"] = file_digest(Path(options.trace))
     page = None if outcome.state == STOPPED else lambda path: _write_page(outcome, path)
     where = write_reports(KIND, options.report, outcome.figures(), options, page, **own)
     sayer(console)(f"report: {where}")

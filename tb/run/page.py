@@ -7,12 +7,14 @@ from typing import Any
 
 import jinja2
 
+from sw import page
 from tb.run.coverage import KINDS, FileCoverage, annotated
 from tb.run.paths import ROOT
 from tb.run.provenance import shown_commit
 from tb.run.trend import PLOT, charts, shown_rate, shown_seconds, shown_time
 
 TEMPLATES = Path(__file__).parent / "templates"
+HOME = "index.html"  # of all reports, in their folder
 Record = Mapping[str, Any]
 
 
@@ -23,13 +25,7 @@ def _link(path: str) -> str:
 
 def pages(templates: Path = TEMPLATES) -> jinja2.Environment:
     """Templates of a folder, with the style and the filters that all pages share."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([templates, TEMPLATES]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page.environment([templates, TEMPLATES], HOME)
     environment.filters["link"] = _link
     environment.filters["commit"] = shown_commit
     environment.filters["rate"] = shown_rate
@@ -79,5 +75,5 @@ def write_coverage_page(data: Record, files: Mapping[str, FileCoverage], path: P
         for file, entry in files.items()
         if (source := ROOT / file).exists()
     }
-    page = pages().get_template("coverage.html.j2")
-    path.write_text(page.render(data=data, files=files, kinds=KINDS, sources=sources))
+    template = pages().get_template("coverage.html.j2")
+    path.write_text(template.render(data=data, files=files, kinds=KINDS, sources=sources))

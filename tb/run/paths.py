@@ -9,6 +9,8 @@ CACHE = SIM_BUILD / "cache"
 RUNS = SIM_BUILD / "run"
 REPORT = SIM_BUILD / "report"
 HISTORY = SIM_BUILD / "history"
+RESULTS = SIM_BUILD / "results"
+PACKAGE = SIM_BUILD / "package"
 MANIFEST = ROOT / "tb" / "manifest.toml"
 SIM_MAIN = ROOT / "tb" / "run" / "cpp" / "sim_main.cpp"
 

@@ -14,6 +14,7 @@ from tb.run.engine import Engine, Local
 from tb.run.errors import UsageError
 from tb.run.leg import Job, explain
 from tb.run.manifest import LEVELS, Leg, Manifest
+from tb.run.paths import shown
 from tb.run.results import Results
 from tb.run.screen import Screen
 from tb.run.selection import keep_failures
@@ -108,7 +109,9 @@ def report_on(results: Results, settings: Mapping[str, Any], *, whole: bool) -> 
 
     Returns the exit status.
     """
-    from tb.run.report import write_reports  # jinja2 costs time that no other command needs
+    # jinja2 costs time that no other command needs
+    from tb.run.report import KIND, write_reports
+    from tb.run.store.keep import keep_run, verdict
 
     passed, failed = results.counts
     report = write_reports(results, settings, say)
@@ -117,9 +120,10 @@ def report_on(results: Results, settings: Mapping[str, Any], *, whole: bool) -> 
         say("code coverage: " + (", ".join(f"{kind} {value} %" for kind, value in percent) or "none"))
     for problem in report.data["problems"]:
         say(f"FAILED {problem}")
-    say(f"report: {report.page}")
+    say(f"report: {shown(report.page)}")
     say(f"{passed} passed, {failed} failed")
     if whole:
         say(report.plan_text)
     good = passed and not failed and not report.data["problems"] and (report.plan_holds or not whole)
+    keep_run(KIND, report.data, verdict(good), report.page.parent)
     return 0 if good else 1

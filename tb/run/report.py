@@ -38,9 +38,9 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Report:
-    """What was written: the page's path as shown, the record, and what the test plan's command printed and returned."""
+    """What was written: where, the record, and what the test plan's command printed and returned."""
 
-    page: str
+    page: Path
     data: Record
     plan_text: str
     plan_holds: bool
@@ -127,4 +127,4 @@ def write_reports(results: Results, settings: Mapping[str, Any], say: Callable[[
             write_coverage_page(data, files, staged / "coverage.html")
         write_page(data, plan, files, [*before, entry][-TREND_LENGTH:], staged)
     add_run(KIND, entry)
-    return Report(shown(REPORT / "regress.html"), data, text, holds)
+    return Report(REPORT / "regress.html", data, text, holds)

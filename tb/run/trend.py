@@ -1,5 +1,6 @@
 """Trends over past runs, as drawings of a page: tests and pass rates, durations, code coverage."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,6 +81,30 @@ def charts(history: Sequence[Record]) -> list[Chart]:
     times = _bars("duration", unit, history, lambda run: [("time", run["seconds"] / scale)], lambda value: f"{value:,}")
     kinds = list(dict.fromkeys(kind for run in history for kind in run["code_coverage"]))
     return [tests, times, *([_coverage(history, kinds)] if kinds else [])]
+
+
+def values_chart(name: str, unit: str, runs: Sequence[Record], values: Sequence[float | None]) -> Chart:
+    """One figure as a line through the runs that have it, the oldest first, on an axis that has 0."""
+    _left, top, _width, height = PLOT
+    known = [value for value in values if value is not None]
+    highest, lowest = _ceiling(max([0.0, *known])), -_ceiling(max([0.0, *(-value for value in known)]), none=0.0)
+    bars, points = [], []
+    for number, (run, value) in enumerate(zip(runs, values, strict=True)):
+        x, step, label = _place(runs, number)
+        title = f"{shown_time(run)} UTC, {shown_commit(run)}: {'-' if value is None else f'{value:,g} {unit}'}"
+        bars.append(Bar(x, step, [("none", top, height)], label, title))
+        if value is not None:
+            points.append((x + step / 2, round(top + height * (highest - value) / (highest - lowest), 2)))
+    marks = [(top + height * (1 - part / 2), f"{lowest + (highest - lowest) * part / 2:,g}") for part in range(3)]
+    return Chart(name, unit, marks, bars, [Line("line0", points, name)])
+
+
+def _ceiling(value: float, none: float = 1.0) -> float:
+    """The next of 1, 2, 4 and 10 times a power of ten; `none` for 0."""
+    if value <= 0:
+        return none
+    scale = 10.0 ** math.floor(math.log10(value))
+    return next(factor * scale for factor in (1, 2, 4, 10, 20) if value <= factor * scale)
 
 
 def _title(run: Record) -> str:

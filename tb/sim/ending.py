@@ -12,6 +12,7 @@ from tb.run.command import CHECK_FAILED, INTERRUPTED, tell
 from tb.run.errors import CheckError
 from tb.run.paths import shown
 from tb.run.provenance import provenance
+from tb.run.store.keep import keep_run, verdict
 from tb.sim.errors import Difference, Say
 from tb.sim.options import DeviceOptions
 
@@ -93,8 +94,10 @@ def write_reports(
     UsageError when they cannot be written; those of the last run stay then.
     """
     about = provenance(options.seed, {**options.sizes, **own})
+    record = {**about, **figures}
     with published(folder, kind) as staged:
-        (staged / f"{kind}.json").write_text(json.dumps({**about, **figures}, indent=1) + "\n")
+        (staged / f"{kind}.json").write_text(json.dumps(record, indent=1) + "\n")
         if page is not None:
             page(staged / f"{kind}.html")
+    keep_run(kind, record, STOPPED if figures["state"] == STOPPED else verdict(figures["state"] == COMPLETE), folder)
     return ", ".join(shown(folder / f"{kind}.{suffix}") for suffix in ("json", "html")[: 1 + (page is not None)])

@@ -18,6 +18,7 @@ from sw.regs import registers as regs
 from sw.run import run
 from sw.transport.base import Operation, Transport, Write
 from sw.transport.model import ModelTransport
+from tb.events.timeline import SPANS, write_spans
 from tb.harness.base_test import Context, kv_test
 from tb.harness.bench import Bench
 from tb.harness.transport import RtlTransport
@@ -27,6 +28,7 @@ from tb.llm.on_rtl import FEED
 from tb.llm.options import workload
 from tb.llm.outcome import Progress
 from tb.llm.setup import WCET_CYCLES, shipped, system_config
+from tb.llm.spans import prompt_spans, server_spans
 from tb.llm.workload import Prompt, default
 from tb.scoreboard.scoreboard import Scoreboard
 from tb.sim.feed import Writer
@@ -67,8 +69,20 @@ async def serve_prompts(ctx: Context) -> None:
 
     transport = _Tally(bench)
     with TemporaryDirectory(prefix="kvcpu-") as folder:
-        job = LlmJob(transport, prompts, shipped(), ctx, Path(folder), seed=ctx.seed, observer=observe)
+        job = LlmJob(
+            transport,
+            prompts,
+            shipped(),
+            ctx,
+            Path(folder),
+            seed=ctx.seed,
+            observer=observe,
+            trace=ctx.event_log is not None,
+        )
         outcome = await job.run()
+    if ctx.event_log is not None:
+        servers = server_spans(job.system.scheduler.trace or ())
+        write_spans(ctx.event_log.with_name(SPANS), [*servers, *prompt_spans(outcome.served)])
     if text is None:
         told = [register.name for register in TOLD if transport.written[register.offset]]
         ctx.compare("hints written to the device", [register.name for register in TOLD], told)

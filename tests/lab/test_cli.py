@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,17 +11,19 @@ import pytest
 
 from tb.lab.cli import main
 from tb.lab.hepc import LAYERS
+from tb.lab.settings import names
 
 needs_library = pytest.mark.skipif(
     find_spec("libcachesim") is None, reason="libCacheSim is installed on request: make setup-lab"
 )
+needs_scipy = pytest.mark.skipif(find_spec("scipy") is None, reason="SciPy is installed on request: make setup-lab")
 SMALL = "[traces]\nrequests = 120\n[device]\ncapacities = [256, 1024]\n[search]\nbudget = 2\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--only=evict"], "ONLY=evict: no experiment is called `evict`; there are eviction"),
+        (["--only=evict"], f"ONLY=evict: no experiment is called `evict`; there are {', '.join(names())}"),
         (["--time-unit=s"], "TIME_UNIT has no effect without TRACE"),
         (["--trace=x", "--time-unit=h"], "TIME_UNIT=h: ms or s is needed"),
         (["--trace=x", "--block-size=0"], "BLOCK_SIZE=0: a whole number from 1 to 65,536 is needed"),
@@ -33,8 +36,51 @@ def test_wrong_use_is_one_line(arguments: list[str], problem: str, capsys: pytes
 
 @pytest.mark.skipif(find_spec("libcachesim") is not None, reason="libCacheSim is installed here")
 def test_a_missing_library_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 2
+    assert main(["--only=eviction"]) == 2
     assert "libCacheSim is not installed" in capsys.readouterr().err
+
+
+REQUEST = {"timestamp": 0, "input_length": 1024, "output_length": 5, "hash_ids": [1, 2]}
+
+
+def written(tmp_path: Path, *requests: dict[str, object]) -> Path:
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps(request) + "\n" for request in requests))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("requests", "problem"),
+    [
+        ([REQUEST, {**REQUEST, "timestamp": 1}] * 1, "the timestamps look like seconds"),
+        ([{**REQUEST, "input_length": 9000}], "`hash_ids` has 2"),
+        ([{**REQUEST, "timestamp": 90_000}, REQUEST], "sort the trace by its times"),
+        ([{**REQUEST, "input_length": 512 * 50_000, "hash_ids": list(range(50_000))}] * 2, "holds prompts of up to"),
+        ([{**REQUEST, "input_length": 512 * 2000, "hash_ids": list(range(2000))}] * 2, "cannot hold it"),
+    ],
+    ids=["seconds", "lengths", "unsorted", "larger than the device", "larger than the fast tier"],
+)
+@needs_scipy
+def test_what_would_be_silently_wrong_is_refused(
+    tmp_path: Path, requests: list[dict[str, object]], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--only=serving", f"--trace={written(tmp_path, *requests)}", f"--report={tmp_path / 'out'}"]) == 2
+    said = capsys.readouterr()
+    assert problem in said.err
+    assert said.err.count("\n") == 1
+    assert not said.out
+    assert not (tmp_path / "out").exists()
+
+
+@needs_scipy
+def test_a_pipe_and_a_known_format_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "t.parquet").write_bytes(b"PAR1" + bytes(64))
+    assert main(["--only=serving", f"--trace={tmp_path / 'pipe'}"]) == 2
+    assert main(["--only=serving", f"--trace={tmp_path / 't.parquet'}"]) == 2
+    pipe, parquet = capsys.readouterr().err.splitlines()
+    assert "a trace is read twice: write it to a file first" in pipe
+    assert "a Parquet file: write it as JSON lines first" in parquet
 
 
 @needs_library

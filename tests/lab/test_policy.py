@@ -165,7 +165,8 @@ def _hints(draw: random.Random, device: OnDriver, model: PolicyModel, step: int)
             model.hint(block.reshape(1), ahead)
         device.command("prefetch", some, ahead)
     elif kind == "prefix":
-        model.mark_prefix(some)
+        model.share(some)
+        model.release(some)
         device.command("share", some)
         device.command("release", some)
     elif kind != "none":

@@ -7,7 +7,7 @@ import pytest
 
 from model.policy import PolicyConfig, PolicyModel
 from sw.policy.engine import EngineConfig, schedule
-from sw.policy.runtime import Behaviour, Log, Runtime, Work
+from sw.policy.runtime import Behaviour, Log, Work, run_work
 from sw.policy.sessions import NONE, Sessions
 from sw.policy.tuner import CHOICES, RECENCY, SelfTuner
 from sw.replay.agents import generate_agents
@@ -27,7 +27,7 @@ def run(
     times = schedule(engine, stream.arrival_ms, stream.prompt, stream.output)
     device = PolicyModel(stream.unique, fast=slots, slow=65_536 - slots, config=config)
     work = Work(stream.blocks, stream.unique, stream.first, times.start_ms, times.end_ms, times.arrived, ends)
-    return Runtime(device, work, behaviour, slots, tuner).run(), device
+    return run_work(device, work, behaviour, slots, tuner), device
 
 
 def made(*prompts: tuple[int, tuple[int, ...]], output: int = 32) -> Stream:

@@ -22,6 +22,8 @@ def keys(schema: dict[str, Any], prefix: str = "") -> list[tuple[str, dict[str, 
     return found
 
 
+OWN = {"serving": ("policy.layers",)}
+"""Keys that an experiment has no use for, of tables that it has."""
 KEYS = keys(json.loads(settings.SCHEMA.read_text()))
 
 
@@ -31,13 +33,15 @@ def test_every_key_is_described_and_in_the_guide(key: str, entry: dict[str, Any]
     assert f"`{key}`" in (ROOT / "docs" / "laboratory.md").read_text()
 
 
-@pytest.mark.parametrize("name", settings.names())
+@pytest.mark.parametrize("name", [name for name in settings.names() if name not in settings.OWN_SCHEMAS])
 def test_every_experiment_has_every_key(name: str) -> None:
     given = settings.load(name)
     assert given["name"] == name
     for key, _ in KEYS:
-        if key.startswith("policy.weights."):
-            continue  # searched unless they are given
+        if key.startswith("policy.weights.") or key.split(".")[0] not in given:
+            continue  # searched unless they are given; a table of another experiment
+        if key in OWN.get(name, ()):
+            continue
         value: Any = given
         for part in key.split("."):
             assert part in value, key
@@ -83,6 +87,16 @@ def test_a_missing_config_is_one_line(tmp_path: Path) -> None:
         ({"entries": 1024}, "a device of 1,024 entries holds prompts of up to 768"),
         ({"capacities": [512]}, "a fast tier of 512 slots cannot hold it"),
         ({"entries": 2048, "capacities": [4096]}, "4,096 slots need as many directory entries"),
+        (
+            {"capacities": [1024], "reserve": 200},
+            "1,100 with its answer and a reserve of 200, and a fast tier of 1,024",
+        ),
+        ({"reserve": 64, "low": 32}, "device.low: 32 is below device.reserve (64)"),
+        ({"reserve": 64, "low": 64, "high": 63}, "device.high: 63 is below device.reserve (64)"),
+        (
+            {"capacities": [1024], "high": 1025},
+            "device.high: 1,025 free slots are never reached in a fast tier of 1,024",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said_before_the_run(device: dict[str, Any], problem: str) -> None:
@@ -92,3 +106,27 @@ def test_what_does_not_fit_is_said_before_the_run(device: dict[str, Any], proble
     with pytest.raises(UsageError) as raised:
         settings.check_fit(given, stream)
     assert problem in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("policy", "problem"),
+    [
+        ({"weights": {"evict_thresh": 9}, "prefetch_thresh": 8}, "evict_thresh: 9 is above policy.prefetch_thresh (8)"),
+        ({"room": "exact", "prefetch_thresh": 8}, 'policy.room = "exact" sets EVICT_THRESH itself'),
+    ],
+)
+def test_registers_that_contradict_are_said_before_the_run(policy: dict[str, Any], problem: str) -> None:
+    given = settings.load("eviction")
+    given["policy"] |= policy
+    stream = stream_of("t", Trace([TraceRequest(0, 512 * 9, 1, tuple(range(9)))] * 2))
+    with pytest.raises(UsageError) as raised:
+        settings.check_fit(given, stream)
+    assert problem in str(raised.value)
+
+
+def test_in_an_engine_the_answer_must_fit_too() -> None:
+    given = settings.load("serving")
+    stream = stream_of("t", Trace([TraceRequest(0, 512 * 1020, 2000, tuple(range(1020)))] * 2))
+    with pytest.raises(UsageError, match="1,020 blocks, 1,024 with its answer"):
+        settings.check_fit({**given, "device": {**given["device"], "capacities": [1023]}}, stream)
+    settings.check_fit(given, stream)

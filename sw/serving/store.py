@@ -1,0 +1,208 @@
+"""Where an engine keeps its KV blocks: the device with a runtime, or LRU with or without a slower tier.
+
+All have one fast tier of the same size; blocks of running requests are pinned there. What an engine asks:
+
+- `start`: a request begins; where its prompt's blocks were. They are in the fast tier afterwards, and pinned.
+- `take`: a running request grows by a block.
+- `finish`: a request ends or is preempted: its blocks are no longer pinned.
+- `leave`: blocks of an answer stay, under the names by which the next turn finds them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Protocol
+
+import numpy as np
+
+from model.policy import PolicyModel
+from sw.policy.device import ABSENT, FAST, SLOW, Blocks
+from sw.policy.runtime import Found, Runtime
+
+
+class KvStore(Protocol):
+    """What an engine needs of a KV store."""
+
+    @property
+    def down(self) -> int:
+        """Blocks moved to the slower tier so far."""
+
+    def take_prefetched(self) -> Blocks:
+        """Blocks that a prefetch has begun to bring up since the last call."""
+
+    def start(self, request: int, blocks: Blocks, arrived: int | None) -> Found:
+        """A request begins; `arrived` requests have, None for one that begins again after a preemption."""
+
+    def take(self, block: int) -> bool:
+        """Pin a new block; False when there is no room."""
+
+    def finish(self, request: int, blocks: Blocks, *, last: bool) -> None:
+        """A request's prompt is no longer needed; `last`: as far as the runtime knows its session has ended."""
+
+    def drop(self, blocks: Blocks) -> None:
+        """Pinned blocks that `take` gave are of no use to anyone else."""
+
+    def leave(self, blocks: Blocks) -> None:
+        """Keep blocks, without a pin, as if just used."""
+
+    @property
+    def occupied(self) -> int:
+        """Blocks of the fast tier."""
+
+
+class DeviceStore:
+    """The device at the policy level, under its runtime."""
+
+    def __init__(self, device: PolicyModel, runtime: Runtime, slots: int) -> None:
+        self._device, self._runtime, self._slots = device, runtime, slots
+        self._brought = device.brought.copy()
+
+    @property
+    def down(self) -> int:
+        """Blocks moved to the slower tier so far."""
+        return self._device.evictions
+
+    @property
+    def occupied(self) -> int:
+        """Blocks of the fast tier."""
+        return self._slots - self._device.free
+
+    def take_prefetched(self) -> Blocks:
+        """Blocks that a prefetch has begun to bring up since the last call."""
+        now = self._device.brought
+        new: Blocks = np.flatnonzero(now & ~self._brought)
+        self._brought = now.copy()
+        return new
+
+    def start(self, request: int, blocks: Blocks, arrived: int | None) -> Found:
+        """A request begins, or begins again."""
+        runtime = self._runtime
+        found = runtime.place(blocks) if arrived is None else runtime.start(request, arrived)
+        runtime.pin(blocks)
+        return found
+
+    def take(self, block: int) -> bool:
+        """Pin a new block; False when there is no room."""
+        device, one = self._device, np.array([block])
+        if not device.free:
+            self._runtime.make_room(1)
+        if not device.free:
+            return False
+        device.insert(one)
+        self._runtime.pin(one)
+        return True
+
+    def finish(self, request: int, blocks: Blocks, *, last: bool) -> None:
+        """A request's prompt is no longer needed."""
+        self._runtime.unpin(blocks)
+        if last:
+            self._runtime.end_session(request)
+
+    def drop(self, blocks: Blocks) -> None:
+        """Pinned blocks that `take` gave are of no use to anyone else."""
+        self._runtime.unpin(blocks)
+        self._device.remove(blocks)
+
+    def leave(self, blocks: Blocks) -> None:
+        """Keep blocks, without a pin, as if just used."""
+        new = blocks[self._device.where[blocks] == ABSENT]
+        if self._device.free >= len(new):
+            self._device.insert(new)
+
+
+class LruStore:
+    """Two levels of LRU, as engines have them today: prefix cache, and offloading of what leaves it (0 slots: none)."""
+
+    def __init__(self, slots: int, slow_slots: int) -> None:
+        self._slots, self._slow_slots = slots, slow_slots
+        self._fast: OrderedDict[int, None] = OrderedDict()
+        self._slow: OrderedDict[int, None] = OrderedDict()
+        self._pins: dict[int, int] = {}
+        self._down = 0
+
+    @property
+    def down(self) -> int:
+        """Blocks moved to the slower tier so far."""
+        return self._down
+
+    @property
+    def occupied(self) -> int:
+        """Blocks of the fast tier."""
+        return len(self._fast)
+
+    def take_prefetched(self) -> Blocks:
+        """No block: nothing is brought back before its use."""
+        return np.zeros(0, np.int64)
+
+    def start(self, request: int, blocks: Blocks, arrived: int | None) -> Found:
+        """A request begins, or begins again."""
+        del request, arrived  # a blind policy
+        where = np.full(len(blocks), ABSENT, np.uint8)
+        for place, block in enumerate(blocks.tolist()):
+            if block in self._fast:
+                where[place] = FAST
+            elif self._slow.pop(block, 0) is None:
+                where[place] = SLOW
+            self._pin(block)
+        self._shrink()
+        return Found(where, np.zeros(len(blocks), np.bool_))
+
+    def _pin(self, block: int) -> None:
+        self._fast[block] = None
+        self._fast.move_to_end(block)
+        self._pins[block] = self._pins.get(block, 0) + 1
+
+    def _unpin(self, block: int) -> None:
+        self._pins[block] -= 1
+        if not self._pins[block]:
+            del self._pins[block]
+
+    def _shrink(self) -> None:
+        """The least recently used blocks without a pin leave."""
+        if len(self._fast) <= self._slots:
+            return
+        victims: list[int] = []
+        for block in self._fast:
+            if len(self._fast) - len(victims) <= self._slots:
+                break
+            if block not in self._pins:
+                victims.append(block)
+        for block in victims:
+            del self._fast[block]
+            if self._slow_slots:
+                self._slow[block] = None
+                self._down += 1
+        while len(self._slow) > self._slow_slots:
+            self._slow.popitem(last=False)
+
+    def take(self, block: int) -> bool:
+        """Pin a new block; False when there is no room."""
+        self._pin(block)
+        self._shrink()
+        if len(self._fast) <= self._slots:
+            return True
+        self._unpin(block)
+        del self._fast[block]
+        return False
+
+    def finish(self, request: int, blocks: Blocks, *, last: bool) -> None:
+        """A request's prompt is no longer needed."""
+        del request, last
+        for block in blocks[::-1].tolist():  # the end of a prompt leaves first: its beginning is of use without it
+            self._unpin(block)
+            self._fast.move_to_end(block)
+        self._shrink()
+
+    def drop(self, blocks: Blocks) -> None:
+        """Pinned blocks that `take` gave are of no use to anyone else."""
+        for block in blocks.tolist():
+            self._unpin(block)
+            del self._fast[block]
+
+    def leave(self, blocks: Blocks) -> None:
+        """Keep blocks, without a pin, as if just used."""
+        for block in blocks.tolist():
+            self._slow.pop(block, None)
+            self._fast[block] = None
+            self._fast.move_to_end(block)
+        self._shrink()
