@@ -33,7 +33,7 @@ struct suite {
 
 extern const struct suite published_suite, requests_suite, hints_suite, events_suite, sharing_suite, rules_suite,
     lifetime_suite, faults_suite, axi_suite, time_suite, mock_suite, devices_suite, rate_suite, uring_suite,
-    madvise_suite, errors_suite;
+    madvise_suite, errors_suite, memory_suite;
 
 void failed(const char *file, int line, const char *what);
 #define CHECK(good)                                  \

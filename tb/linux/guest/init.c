@@ -18,7 +18,7 @@
 static const struct suite *const suites[] = {
     &published_suite, &requests_suite, &hints_suite, &events_suite,  &sharing_suite, &rules_suite,
     &lifetime_suite,  &faults_suite,   &axi_suite,   &time_suite,    &mock_suite,    &devices_suite, &rate_suite,
-    &uring_suite,     &madvise_suite,  &errors_suite,
+    &uring_suite,     &madvise_suite,  &errors_suite,  &memory_suite,
 };
 
 const char *module_path;
