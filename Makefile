@@ -11,7 +11,7 @@ override SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B SHELL DRIVER KASAN
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK STAGE SHELL DRIVER KASAN
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -29,7 +29,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster sim experiments serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal docs exports results compare package list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-signoff setup-llama sim experiments rt-bench serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal signoff docs exports results compare package list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ setup-fpga: ## the same, and the FPGA tools
 setup-docs: ## the same, and the tools of `make docs` and `make exports`
 	@$(SETUP) --docs
 
-setup-lab: ## the same, and the baselines of `make experiments`
+setup-lab: ## the same, and what `make experiments` and `make rt-bench` need
 	@$(SETUP) --lab
 
 setup-formal: ## the same, and the tools of `make formal`
@@ -52,6 +52,12 @@ setup-formal: ## the same, and the tools of `make formal`
 
 setup-cluster: ## the same, and what `make regress SCHEDULER=...` and its workers need (docs/regression.md)
 	@$(SETUP) --cluster
+
+setup-signoff: ## the same, and the tools of `make signoff` (those of `make formal` included)
+	@$(SETUP) --formal --cover
+
+setup-llama: ## the same, and llama.cpp in .venv-llama: compiled once, ten minutes on two idle cores
+	@$(SETUP) --lab --llama
 
 sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
 ##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
@@ -132,6 +138,10 @@ formal: setup-formal ## prove properties of the RTL: FIFOs, arbiters, slots, AXI
 ##   PLANTED=1       also plant each proof's defects in a copy and see its properties fail
 	@$(PY) -m tb.make $@
 
+signoff: setup-signoff ## which stage of the sign-off the device has reached, and what is missing for the next (docs/signoff.md)
+##   STAGE=V1|V2|V3  run what is missing up to this stage, fail below it (default: run what V1 needs)
+	@$(PY) -m tb.make $@
+
 docs: setup-docs ## the documentation as a site in sim_build/site, with search, without network
 	@$(PY) -m tb.make $@
 
@@ -144,6 +154,12 @@ experiments: setup-lab ## judge the device's policy on traces: classic policies,
 ##   TRACE=<file>    a trace of any known form (default: seeded generators)
 ##   BLOCK_SIZE=<n> TIME_UNIT=ms|s   of the trace, as for sim
 ##   CONFIG=<file>   a TOML file with the settings to change
+	@$(PY) -m tb.make $@
+
+rt-bench: setup-lab ## per-token times of llama.cpp: sampling, threads, load, memory; the host prepared and restored (docs/real-engine.md)
+##   MODEL=<file>    a GGUF file (default: models of random weights, made here)
+##   QUICK=1         fewer repetitions and tokens: minutes instead of hours
+##   SEED=<n>        of prompts, sampling, random weights, intervals (default 1)
 	@$(PY) -m tb.make $@
 
 results: setup ## every run that is kept, with its main figures; renews sim_build/report/index.html (docs/results.md)

@@ -138,8 +138,16 @@ def _formal(given: Values) -> list[Step]:
     return [Step("tb.formal", (*flag(given, "PLANTED"), "--", *words(given.get("ONLY", ""))))]
 
 
+def _signoff(given: Values) -> list[Step]:
+    return [Step("tb.signoff", (*options(given, ("STAGE",)),))]
+
+
 def _bench(given: Values) -> list[Step]:
     return [Step("tb.figures", (*options(given, ("ROWS", *TOOLS)), *flag(given, "DEBUG")))]
+
+
+def _rt_bench(given: Values) -> list[Step]:
+    return [Step("tb.engines.bench", (*options(given, ("MODEL", "SEED")), *flag(given, "QUICK")))]
 
 
 def _regs(_given: Values) -> list[Step]:
@@ -172,7 +180,9 @@ TARGETS = {
     "bench": Target(("ROWS", "DEBUG", *TOOLS), _bench),
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
     "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),
+    "rt-bench": Target(("MODEL", "QUICK", "SEED"), _rt_bench),
     "formal": Target(("ONLY", "PLANTED"), _formal),
+    "signoff": Target(("STAGE",), _signoff),
     "docs": Target((), _docs),
     "exports": Target((), _exports),
     "results": Target((), lambda _: [Step("tb.results", ("list",))]),

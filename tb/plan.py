@@ -1,8 +1,9 @@
 """Checks the test plan: `python -m tb.plan [--names] [--results FILE] [--record FILE]`.
 
-Every row of docs/testplan.toml must quote the contract, name tests that the manifest has and coverage points that
-exist; and, unless only `--names` is asked for, every test that it names must have passed in the last regression and
-every coverage point been hit. Exit status 1 when a row does not hold, 2 for wrong use.
+Every row of docs/testplan.toml must quote the contract, have a stage, name tests that the manifest has and coverage
+points that exist, or say why it needs none; every coverage point must be named by a row. Unless only `--names` is asked
+for, every test that a row names must have passed in the last regression and every coverage point been hit. Exit status
+1 when a row does not hold, 2 for wrong use.
 """
 
 import json
@@ -26,13 +27,17 @@ from tb.run.paths import REPORT, ROOT, RUNS, shown
 PLAN = ROOT / "docs" / "testplan.toml"
 RESULTS = REPORT / "regress.json"
 RECORD = REPORT / "testplan.json"
-_KEYS = {"id": str, "section": int, "sentence": str, "tests": list, "coverage": list}
-_DEFAULTS = {"contract": "device"}
+STAGES = ("V1", "V2", "V3")
+_KEYS = {"id": str, "section": int, "stage": str, "sentence": str, "tests": list, "coverage": list, "why": str}
+_DEFAULTS = {"contract": "device", "why": ""}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One sentence of a contract, the tests that show it (`leg.test`) and the coverage points that must be hit."""
+    """One sentence of a contract, the tests that show it (`leg.test`) and the coverage points that must be hit.
+
+    `stage` is that of the sign-off from which on the row must hold in full; `why` says why it needs no coverage point.
+    """
 
     id: str
     section: int
@@ -40,6 +45,8 @@ class Row:
     tests: tuple[str, ...]
     coverage: tuple[str, ...]
     contract: str = "device"
+    stage: str = "V1"
+    why: str = ""
 
 
 def read_plan(path: Path = PLAN) -> list[Row]:
@@ -57,10 +64,11 @@ def read_plan(path: Path = PLAN) -> list[Row]:
             or set(entry) != set(_KEYS)
             or any(not isinstance(entry[k], kind) for k, kind in _KEYS.items())
         ):
-            known = f"{', '.join(_KEYS)}, and contract only for {' or '.join(CONTRACTS)}"
+            needed = ", ".join(key for key in _KEYS if key not in _DEFAULTS)
+            known = f"{needed}, why where it has no coverage point, contract only for {' or '.join(CONTRACTS)}"
             raise UsageError(f"test plan {shown(path)}: row {number} must have exactly {known}")
-        tests, coverage = tuple(entry["tests"]), tuple(entry["coverage"])
-        rows.append(Row(entry["id"], entry["section"], entry["sentence"], tests, coverage, contract))
+        entry |= {"tests": tuple(entry["tests"]), "coverage": tuple(entry["coverage"])}
+        rows.append(Row(**entry, contract=contract))
     if not rows:
         raise UsageError(f"test plan {shown(path)} has no rows")
     return rows
@@ -77,10 +85,18 @@ def name_problems(rows: list[Row], manifest: Manifest, contracts: dict[str, str]
         seen.add(row.id)
         if words(row.sentence) not in texts[row.contract]:
             yield f"row {row.id}: the {row.contract} contract has no sentence `{row.sentence}`"
+        if row.stage not in STAGES:
+            yield f"row {row.id}: stage {row.stage} is none of {', '.join(STAGES)}"
         if not row.tests:
             yield f"row {row.id}: no test shows it"
+        if not row.coverage and not row.why.strip():
+            yield f"row {row.id}: it names no coverage point and does not say why it needs none (`why`)"
+        if row.coverage and row.why:
+            yield f"row {row.id}: it says why it needs no coverage point, and names one"
         yield from (f"row {row.id}: the manifest has no test `{test}`" for test in row.tests if test not in known)
         yield from (f"row {row.id}: there is no coverage point `{c}`" for c in row.coverage if c not in goals)
+    named = {point for row in rows for point in row.coverage}
+    yield from (f"coverage point `{point}` is named by no row: it decides nothing" for point in sorted(goals - named))
 
 
 def result_problems(row: Row, passed: dict[str, bool], bins: dict[str, int]) -> list[str]:
@@ -124,9 +140,11 @@ def record_of(rows: list[Row], failing: dict[str, list[str]], passed: dict[str, 
             "id": row.id,
             "contract": row.contract,
             "section": row.section,
+            "stage": row.stage,
             "sentence": row.sentence,
             "tests": {test: state[passed.get(test)] for test in row.tests},
             "coverage": {point: bins.get(point, 0) for point in row.coverage},
+            "why": row.why,
             "problems": failing[row.id],
         }
         for row in rows
@@ -147,7 +165,8 @@ def check(results: Path, names_only: bool, record: Path = RECORD) -> int:
     if problems:
         raise CheckError("\n".join(["test plan:", *problems]))
     if names_only:
-        print(f"test plan: {len(rows)} rows, {len({t for r in rows for t in r.tests})} tests, all there")
+        tests, points = {t for r in rows for t in r.tests}, {p for r in rows for p in r.coverage}
+        print(f"test plan: {len(rows)} rows, {len(tests)} tests, {len(points)} coverage points, all there")
         return 0
     passed, bins = read_results(results), read_coverage(results)
     failing = {row.id: result_problems(row, passed, bins) for row in rows}

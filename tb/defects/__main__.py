@@ -22,6 +22,7 @@ from rich.text import Text
 from sw.terminal import new_console, visible
 from tb.defects.assertions import Assertion, fire, load_assertions
 from tb.defects.catalogue import GUIDE, Defect, chosen, guide_with_table, load
+from tb.run import evidence
 from tb.run.artefacts import write_whole
 from tb.run.command import Parser, run_command
 from tb.run.errors import UsageError
@@ -138,6 +139,7 @@ def _plant_driver(ids: Sequence[str], only_list: bool, console: Console) -> int:
 
 def _plant(defects: list[Defect], console: Console) -> int:
     """Plant each defect, report; the exit status."""
+    taken = evidence.stamp("defects")
     tree = workspace()
     rows: list[tuple[Defect, str, str]] = []
     with Progress(console=console) as progress:
@@ -146,6 +148,7 @@ def _plant(defects: list[Defect], console: Console) -> int:
             progress.update(task, description=defect.id)
             verdict, seen = run_planted(defect, tree)
             rows.append((defect, verdict, seen))
+            evidence.keep("defects", taken, {defect.id: {"verdict": verdict}}, console.print)
             progress.console.print(visible(f"{defect.id}: {verdict}: {seen}"))
             progress.advance(task)
     _report(rows, console)

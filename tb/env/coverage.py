@@ -3,11 +3,17 @@
 import json
 from pathlib import Path
 
+from model.types import Counters
 from tb.harness.base_test import Context
+from tb.scoreboard.counters import by_register
 from tb.scoreboard.scoreboard import Scoreboard
 
 GOALS: tuple[str, ...] = (
     *(f"lookup.{kind}.{outcome}" for kind in ("read", "write") for outcome in ("hit", "miss", "denied")),
+    *(f"lookup.port{port}" for port in range(3)),
+    "lookup.hit.demand",
+    "lookup.shared.hit",
+    *(f"{command}.{outcome}" for command in ("touch", "peek") for outcome in ("hit", "miss")),
     *(f"range.{c}.{o}" for c in ("boost", "imevict", "cool", "prefetch", "share", "release") for o in ("hit", "miss")),
     "range.imevict.hit.queued",
     "range.prefetch.hit.queued",
@@ -27,10 +33,12 @@ GOALS: tuple[str, ...] = (
     *(f"completion.{s}" for s in ("ok", "cancelled", "no_slot", "void", "error", "ok.dropped")),
     *(f"pressure.tier{t}" for t in range(3)),
     *(f"pressure.tier{t}.auto" for t in range(3)),
+    *(f"decision.{channel}" for channel in ("evict", "prefetch")),
     "reset.hard",
     "reset.soft",
+    *(f"counter.{register.lower()}" for register in by_register(Counters())),
 )
-"""Bins that a whole regression must hit."""
+"""Bins that a whole regression must hit; `counter.*`: a counter that was not 0 at the end of a test."""
 
 
 class Coverage:
@@ -42,7 +50,10 @@ class Coverage:
 
     def bins(self) -> dict[str, int]:
         """Count of every event by name, goals that were not met included."""
-        return dict.fromkeys(GOALS, 0) | {k: v for k, v in self._board.summary().items() if isinstance(v, int)}
+        values = by_register(self._board.state.counters)
+        counters = {f"counter.{register.lower()}": value for register, value in values.items()}
+        seen = {k: v for k, v in self._board.summary().items() if isinstance(v, int)}
+        return dict.fromkeys(GOALS, 0) | seen | counters
 
     def write(self) -> Path:
         """`functional.json` next to the test's log."""

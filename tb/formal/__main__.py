@@ -14,6 +14,7 @@ from tb.formal import report, solve
 from tb.formal.catalogue import Proof, chosen, load
 from tb.formal.prove import detects, prove
 from tb.formal.report import Outcome
+from tb.run import evidence
 from tb.run.command import Parser, run_command, tell
 from tb.run.commands import say
 from tb.run.errors import CheckError
@@ -74,10 +75,12 @@ def _command(arguments: list[str]) -> int:
         return 0
     start = time.monotonic()
     solve.tool_versions()
+    taken = evidence.stamp("formal")
     outcomes = _run(proofs, planted=options.planted)
     settings = {"names": options.names, "planted": options.planted}
     data = report.record(outcomes, settings, time.monotonic() - start)
     page = report.write(data)
+    evidence.keep("formal", taken, report.parts(data), say)
     failing = [f"{o.proof.name}: {line}" for o in outcomes for line in o.problems()]
     say(
         f"{data['proven']} proven, {data['bounded']} bounded, {data['failed']} failed "

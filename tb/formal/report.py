@@ -95,6 +95,21 @@ def record(outcomes: Sequence[Outcome], settings: Mapping[str, Any], seconds: fl
     }
 
 
+def parts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the sign-off needs of each proof of a report: its properties, and why it does not count."""
+    return {
+        proof["name"]: {
+            "problems": proof["problems"],
+            "properties": {
+                row["name"]: {key: row[key] for key in ("result", "depth", "vacuous")}
+                for row in data["properties"]
+                if row["proof"] == proof["name"]
+            },
+        }
+        for proof in data["proofs"]
+    }
+
+
 def _proof(outcome: Outcome) -> dict[str, Any]:
     proof, result = outcome.proof, outcome.result
     return {

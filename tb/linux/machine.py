@@ -129,11 +129,13 @@ def command(kernel: Kernel, bridge: Bridge, task: Task) -> list[str]:
     """The kernel's command line; without address randomisation, so that a run repeats exactly."""
     sockets = bridge.sockets
     wrapper = ["sh", "-c", f'exec {CONSOLE_FD}<>"$0"; exec "$@"', task.console] if task.console else []
-    console = f"con0=fd:{CONSOLE_FD}" if task.console else "con0=null,fd:1"
+    # a shell's terminal is the user's; the kernel's messages go to the log as always
+    log = "null,fd:1"
+    console = [f"con0=fd:{CONSOLE_FD}", f"con1={log}", "console=tty1"] if task.console else [f"con0={log}"]
     return [
         *wrapper,
         "setarch", "x86_64", "-R", str(kernel.program), f"mem={MEMORY}", "root=/dev/root", "rootfstype=hostfs", "ro",
-        "con=null", console, "ssl=null", "stderr=1", "kmemleak=on", "panic=-1", "random.trust_cpu=off",
+        "con=null", *console, "ssl=null", "stderr=1", "kmemleak=on", "panic=-1", "random.trust_cpu=off",
         f"time-travel=ext:{sockets.calendar}",
         *(f"virtio_uml.device={path}:1234" for path in sockets.functions),
         *task.parameters,

@@ -19,6 +19,7 @@ from rich.text import Text
 from sw.terminal import new_console
 from tb.mutation.explained import Explained, load_explained
 from tb.mutation.schema import PACKAGE_SOURCE, PLUSARG, Mutant, mutate
+from tb.run import evidence
 from tb.run.artefacts import write_whole
 from tb.run.build import Built, build
 from tb.run.command import MAX_COUNT, Parser, checked_seed, run_command, whole
@@ -164,6 +165,12 @@ def report(results: Sequence[Result], console: Console) -> int:
     return total
 
 
+def counts(results: Sequence[Result]) -> dict[str, int]:
+    """Mutants of a folder, those that were noticed, and survivors with a reason."""
+    noticed = sum(result.noticed_by is not None for result in results)
+    return {"mutants": len(results), "noticed": noticed, "explained": sum(bool(result.reason) for result in results)}
+
+
 def _command(arguments: list[str]) -> int:
     parser = Parser("python -m tb.mutation", __doc__)
     parser.add_argument("folders", nargs="*", help=f"of {', '.join(LEGS)} (default: all)")
@@ -177,9 +184,12 @@ def _command(arguments: list[str]) -> int:
     manifest, explained = load(MANIFEST), load_explained()
     console = new_console()
     results: list[Result] = []
+    taken = evidence.stamp("mutation")
     try:
         for folder in options.folders or LEGS:
-            results += run_folder(manifest, folder, count, seed, explained, console)
+            found = run_folder(manifest, folder, count, seed, explained, console)
+            results += found
+            evidence.keep("mutation", taken, {folder: counts(found)}, console.print)
     except KeyboardInterrupt:
         if results:
             report(results, console)

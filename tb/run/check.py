@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tb.run import process
+from tb.run import evidence, process
 from tb.run.commands import say
 from tb.run.engine import Local
 from tb.run.errors import UsageError
 from tb.run.lint import lint_all
 from tb.run.manifest import Manifest, audit
 from tb.run.paths import ROOT
-from tb.run.regress import run_legs, select_legs, tell
+from tb.run.regress import keep_runs, run_legs, select_legs, tell
 
 SHOWN_LINES = 60
 
@@ -41,6 +41,13 @@ def _tool(title: str, command: list[str]) -> Counts:
 
 
 def _lint(manifest: Manifest) -> Counts:
+    taken = evidence.stamp("lint")
+    counts = _linted(manifest)
+    evidence.keep("lint", taken, {"lint": {"passed": counts.passed, "failed": counts.failed}}, say)
+    return counts
+
+
+def _linted(manifest: Manifest) -> Counts:
     counts = Counts()
     python = sys.executable
     for title, command in (
@@ -124,7 +131,9 @@ def _cluster_tests(_manifest: Manifest) -> Counts:
 def _legs(manifest: Manifest) -> Counts:
     legs = select_legs(manifest, quick=True, level=None)
     engine = Local(os.cpu_count() or 1)
+    taken = evidence.stamp("runs")
     results = run_legs(legs, engine, seeds=1, coverage=False)
+    keep_runs(results, taken)
     tell(results, engine)
     return Counts(*results.counts)
 

@@ -42,6 +42,12 @@ class FileCoverage:
     total: Counter[str] = field(default_factory=Counter)
     counts: dict[Point, int] = field(default_factory=dict)
 
+    def add(self, point: Point, count: int) -> None:
+        """Add a point."""
+        self.counts[point] = count
+        self.total[point.kind] += 1
+        self.hit[point.kind] += count > 0
+
     @property
     def missed(self) -> list[Point]:
         """The points that nothing hit, in the order of the source."""
@@ -96,13 +102,38 @@ def merge(paths: Iterable[Path]) -> tuple[dict[str, FileCoverage], list[str]]:
             problems.append(f"{path} is missing")
         except ValueError as error:
             problems.append(f"{path} is damaged: {error}")
+    return by_file(counts), problems
+
+
+def by_file(counts: Mapping[Point, int]) -> dict[str, FileCoverage]:
+    """Points by file, both in their order."""
     files: dict[str, FileCoverage] = defaultdict(FileCoverage)
     for point, count in sorted(counts.items()):
-        entry = files[point.file]
-        entry.counts[point] = count
-        entry.total[point.kind] += 1
-        entry.hit[point.kind] += count > 0
-    return dict(files), problems
+        files[point.file].add(point, count)
+    return dict(files)
+
+
+def lcov(files: Mapping[str, FileCoverage]) -> str:
+    """The coverage in the form of lcov's tracefiles, which the common viewers and services read.
+
+    Lines and branches; an expression counts as a branch of its line. That form knows no toggles.
+    """
+    text = []
+    for file, entry in files.items():
+        lines: Counter[int] = Counter()
+        branches = []
+        for point, count in entry.counts.items():
+            if point.kind == "line":
+                for number in _numbers(point.block) if point.block else [point.line]:
+                    lines[number] = max(lines[number], count)
+            elif point.kind in ("branch", "expr"):
+                branches.append((point.line, point.column, count))
+        text += ["TN:", f"SF:{file}"]
+        text += [f"BRDA:{line},{column},{n},{count}" for n, (line, column, count) in enumerate(branches)]
+        text += [f"BRF:{len(branches)}", f"BRH:{sum(count > 0 for *_, count in branches)}"]
+        text += [f"DA:{line},{count}" for line, count in sorted(lines.items())]
+        text += [f"LF:{len(lines)}", f"LH:{sum(count > 0 for count in lines.values())}", "end_of_record"]
+    return "\n".join([*text, ""])
 
 
 def percentages(files: Iterable[FileCoverage]) -> dict[str, float]:

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from sw.terminal import new_console, visible
 from tb.run.errors import UsageError
-from tb.run.paths import CACHE
+from tb.run.paths import CACHE, ROOT
+from tb.run.setup_env import OWN, is_whole
 from tb.run.tools import (
     FST_HINT,
     find_compiler,
@@ -42,6 +43,14 @@ def _kernel() -> str:
     return "`make kernel`: Debian's packages found"
 
 
+def _own(name: str, target: str) -> str:
+    """The environment of an engine. Raises UsageError where there is none."""
+    locks = [ROOT / "requirements" / f"{lock}.txt" for lock in OWN[name]]
+    if not is_whole(ROOT / f".venv-{name}", locks):
+        raise UsageError(f".venv-{name} is not there: the first `make {target}` makes it")
+    return f"`make {target}`: .venv-{name}"
+
+
 def _checks() -> Iterator[tuple[str, bool, bool, str]]:
     """(what, needed, there, text) rows."""
     yield "Python", True, sys.version_info >= (3, 11), sys.version.split()[0]
@@ -58,6 +67,7 @@ def _checks() -> Iterator[tuple[str, bool, bool, str]]:
     viewer = shutil.which("surfer") or shutil.which("gtkwave")
     yield "wave viewer", False, viewer is not None, viewer or "neither surfer nor gtkwave is on the path"
     yield "Linux on the device", False, *_try(_kernel)
+    yield "llama.cpp", False, *_try(lambda: _own("llama", "rt-bench"))
     yield "cores", True, True, str(os.cpu_count())
     size = sum(path.stat().st_size for path in CACHE.rglob("*") if path.is_file()) if CACHE.exists() else 0
     yield "build cache", True, True, f"{size / 2**20:.0f} MiB in sim_build/cache (`make clean` empties it)"

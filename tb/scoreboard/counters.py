@@ -1,11 +1,16 @@
 """Counter registers and what the golden model has counted."""
 
 from model import DeviceState
+from model.types import Counters
 
 
 def counter_values(state: DeviceState) -> dict[str, int]:
     """Every counter register and its value in the model."""
-    c = state.counters
+    return by_register(state.counters)
+
+
+def by_register(c: Counters) -> dict[str, int]:
+    """The counters under the names of their registers."""
     return {
         "RTBD_HIT_COUNT": c.hit,
         "RTBD_MISS_COUNT": c.miss,

@@ -131,6 +131,7 @@ class Operations:
         s = self._s
         if r.client == Client.CMD:
             result = s.lookup_touch(r.kv_addr, pushed=r.queued)
+            self.count(f"touch.{'hit' if result.status == Status.OK else 'miss'}")
             self._answer(result.status == Status.OK, result.tier, result.phys_addr, result.index, r)
             self.results.append(result)
             return
@@ -143,6 +144,11 @@ class Operations:
         self.lookups[port].append((r.kv_addr, write, answer.hit, denied, answer.tier, answer.phys_addr, answer.index))
         kind = "denied" if denied else "hit" if answer.hit else "miss"
         self.count(f"lookup.{'write' if write else 'read'}.{kind}")
+        self.count(f"lookup.port{port}")
+        if answer.hit and r.queued:
+            self.count("lookup.hit.demand")
+        if answer.hit and KvAddress.unpack(r.kv_addr).request_id == 0:
+            self.count("lookup.shared.hit")
 
     def _answer(self, hit: bool, tier: int, phys_addr: int, index: int, r: OpRecord) -> None:
         seen = (True, r.found_tier, r.phys_addr, r.found_index) if r.hit else (False, 0, 0, 0)
@@ -156,6 +162,7 @@ class Operations:
 
     def _peek(self, r: OpRecord) -> None:
         result = self._s.lookup_peek(r.kv_addr)
+        self.count(f"peek.{'hit' if result.status == Status.OK else 'miss'}")
         self._answer(result.status == Status.OK, result.tier, result.phys_addr, result.index, r)
         self.results.append(result)
 

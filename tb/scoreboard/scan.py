@@ -31,6 +31,7 @@ class ScanCheck:
         self.running = False
         self.scored = 0
         self.scans = 0
+        self.decisions = dict.fromkeys(Channel, 0)
 
     def begin(self) -> None:
         """A scan begins: forget the last one's records."""
@@ -68,6 +69,7 @@ class ScanCheck:
         index = int(record["index"])
         channel = Channel.EVICT if record["decision"] == Decision.EVICT else Channel.PREFETCH
         accepted = bool(record["accepted"])
+        self.decisions[channel] += 1
         if not accepted and not self._state.drop_is_legal(channel, index % self._state.lanes):
             places = self._state.lane_waiting[channel][index % self._state.lanes]
             level = len(self._state.queues[channel])

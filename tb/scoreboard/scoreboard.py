@@ -160,7 +160,8 @@ class Scoreboard:
         records, codes = decoded(main), of.tolist()
         self._pending = scan
         self._used = 0
-        self._done_cycles = main[of == Kind.ScanDone, 0].tolist()
+        resets = (cycle - 1 for cycle in main[of == Kind.Reset, 0].tolist())
+        self._scan_ends = sorted([*main[of == Kind.ScanDone, 0].tolist(), *resets])
         if self.scan.running:
             self._take_scan_records()
         handlers = self._handlers
@@ -184,9 +185,9 @@ class Scoreboard:
         self._late_scan = scan[self._used :].copy()
 
     def _take_scan_records(self) -> None:
-        """Give the running scan its records: those up to its end (or all, while the end is not in this batch)."""
+        """Give the running scan its records: up to its end or a reset (or all, while neither is in this batch)."""
         pending = self._pending[self._used :]
-        end = next((c for c in self._done_cycles if c >= self._cycle), None)
+        end = next((c for c in self._scan_ends if c >= self._cycle), None)
         count = len(pending) if end is None else int(np.searchsorted(pending["cycle"], end, side="right"))
         self.scan.add(pending[:count])
         self._used += count
@@ -319,6 +320,7 @@ class Scoreboard:
             "events": self.events,
             "scans": self.scan.scans,
             "scores": self.scan.scored,
+            **{f"decision.{channel.name.lower()}": n for channel, n in self.scan.decisions.items()},
             "protocol_checks": int(self._link.checks()),
             **self.operations.counts,
             **self.registers.counts,

@@ -31,7 +31,9 @@ from tests.node.serving import environment
 
 TOOLS = {**kvsh.TOOLS, kvsh.TOOL.name: kvsh.TOOL}
 # Targets that run no program of the project.
-SETUP = {"help", "setup", "setup-fpga", "setup-cluster", "setup-formal", "setup-lab", "clean"}
+SETUP = {"help", "setup", "clean"} | {
+    f"setup-{name}" for name in ("fpga", "cluster", "formal", "lab", "llama", "signoff")
+}
 
 
 def expanded(pattern: str) -> list[str]:

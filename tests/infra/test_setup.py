@@ -70,7 +70,7 @@ def test_wrong_hash_is_shown(tmp_path: Path) -> None:
 
 
 def test_lock_pins_and_hashes_everything() -> None:
-    for lock in ("dev.txt", "fpga.txt", "docs.txt", "formal.txt"):
+    for lock in ("dev.txt", "fpga.txt", "docs.txt", "formal.txt", "lab.txt", "llama.txt", "llama-source.txt"):
         lines = (setup_env.ROOT / "requirements" / lock).read_text().splitlines()
         names = [line for line in lines if line and not line.startswith((" ", "#"))]
         assert names

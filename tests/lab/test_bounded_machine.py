@@ -156,7 +156,7 @@ def test_the_matrix_has_every_group() -> None:
     assert len({(cell.group, cell.name) for cell in found}) == len(found)
     groups = {"contention", "controls", "model", "context", "streams", "sampling", "scheduler", "large"}
     assert {cell.group for cell in found} == groups
-    assert [cell.tokens * 20 for cell in found if cell.group == "contention"] == [100_000] * 8
+    assert [cell.tokens * 20 for cell in found if cell.name.startswith("constrained ")] == [100_000] * 4
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,8 @@ def test_wrong_use_is_one_line(arguments: list[str], problem: str, capsys: pytes
 
 SMALL = """seeds = 2
 [tokens]
-contention = 6
+constrained = 6
+baseline = 6
 matrix = 4
 [matrix]
 loads = [0, 50]

@@ -19,6 +19,7 @@ from tb.results import package
 from tb.results.cli import main
 from tb.results.technical import records
 from tb.results.technical.document import document
+from tb.results.technical.serving import SHOWN as shown_of_serving
 from tb.run.store.database import Store
 from tests.results.conftest import publish
 
@@ -52,7 +53,41 @@ def fill(place: Path) -> None:
     publish(place, "sim", "interrupted", hit_rate=0.1)
     experiment(place)
     publish(place, "bench", "failed", metrics={"scan_cycles": {"value": 9, "unit": "cycles", "target": 8, "how": ""}})
-    publish(place, "bounded", criteria={"cv_p99": {"met": False, "value": 0.2}, "linear": {"met": True, "value": 0.97}})
+    bounded(place)
+
+
+def cell(name: str, worst: float) -> dict[str, Any]:
+    timed = {
+        "mean_ns": worst / 2,
+        "p99_ns": worst,
+        "worst_ns": worst,
+        "bound_ns": 3000.0,
+        "bound_over_worst": 3000 / worst,
+    }
+    found = {"group": "controls", "name": name, "refused": None, "samples": 500, "over_bound_tokens": 0}
+    return {**found, "token": timed, "device": timed}
+
+
+def bounded(place: Path) -> None:
+    publish(
+        place,
+        "bounded",
+        criteria={"cv_p99": {"met": False, "value": 0.2, "target": "< 15%"}, "linear": {"met": True, "value": 0.97}},
+        cells=[cell("baseline", 2500.0), cell("hard", 2000.0), {"group": "model", "name": "L", "refused": "no room"}],
+        answers=[{"question": "What holds?", "answer": "The bound."}],
+    )
+
+
+def serving(place: Path) -> None:
+    def policy_of(goodput: float) -> dict[str, Any]:
+        names = [key for key, _ in shown_of_serving]
+        figures = {name: {"mean": goodput, "low": goodput - 1, "high": goodput + 1} for name in names}
+        figures["bytes_moved_per_token"] = {"mean": 10.0, "low": None, "high": None}
+        against = {"lru": {"goodput_per_s": {"mean": 2.0, "low": 1.0, "high": 3.0}}}
+        return {"figures": figures, "against": against, "samples": {"ttft_p99_s": [goodput, goodput]}}
+
+    policies = {"lru": policy_of(4.0), "queue_256": policy_of(6.0)}
+    publish(place, "serving", traces=[{"name": "chat", "capacities": {"1024": {"loaded": policies}}}])
 
 
 def unpacked(archive: Path, into: Path) -> Path:
@@ -181,6 +216,7 @@ def test_nothing_to_pack_is_wrong_use(place: Path, folder: Path, capsys: pytest.
 
 def test_the_report_says_what_the_runs_say(place: Path, store: Store) -> None:
     fill(place)
+    serving(place)
     text = document([package.packed(store.run(head.number)) for head in package.chosen(store.heads())])
     for part in ("Methodology", "Results", "Trade-offs", "Recommendations", "Limits"):
         assert f"\n## {part}\n" in text
@@ -198,7 +234,18 @@ def test_the_report_says_what_the_runs_say(place: Path, store: Store) -> None:
             "(`hepc_loaded self_tuned`, chat, 4,096 slots)."
         ),
         "| us | us | 4 | 2 | 4 | 4 | 4 | 51.6 |",
-        "| cv_p99 | not met | 0.2 |",
+        "| cv_p99 | < 15% | not met | 0.2 |",
+        "| controls | baseline | 500 | 2.5 | 2.5 | 3 | 1.20 | 1.20 | 0 |",
+        "| model | L | no room |",
+        "**What holds?** The bound.",
+        "| hard | -20.0 % | -20.0 % | -20.0 % | 3 |",
+        "- The bound held on all 1,000 tokens of this run: deadlines of these cells may rest on it.",
+        "| TTFT p99, s | 4 [3, 5] | 6 [5, 7] |",
+        "| chat, 1,024 slots, loaded engine | queue_256 | 6 [5, 7] | 10 |",
+        (
+            "- chat, 1,024 slots, loaded engine: `queue_256` has the best goodput (6 [5, 7] requests/s), "
+            "2 [1, 3] more than LRU: distinct."
+        ),
         "- Experiment: bounded: criterion `cv_p99` is not met.",
         "- Figures against targets: failed. Nothing should rest on it before it passes.",
         "- Without a run, so without a word here: formal, fpga, kernel, llm, regress.",

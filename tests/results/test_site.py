@@ -48,7 +48,7 @@ def test_every_page_is_linked_with_time_verdict_and_figures(place: Path) -> None
     assert all((place / "report" / link).exists() for link in page.links if "#" not in link and link != INDEX)
     for text in ("2026-01-02 03:04 UTC", "commit 0123456789ab", "failed", "hit_rate", "0.25", "4,119 cycles"):
         assert text in page.text
-    assert "Without a run so far: LLM service, Experiment: eviction, Formal proofs, FPGA pre-checks" in page.text
+    assert "Without a run so far: LLM service, Experiment: eviction, Experiment: bounded" in page.text
     assert not any("runs/" in link for link in page.links)
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ from tb import plan
 from tb.run.errors import UsageError
 from tb.run.manifest import load
 
-ROW = plan.Row("3.01", 3, "On a miss or denial tier, phys_addr and index are 0.", ("top_ports.test_fence",), ())
+SENTENCE = "On a miss or denial tier, phys_addr and index are 0."
+ROW = plan.Row("3.01", 3, SENTENCE, ("top_ports.test_fence",), ("lookup.read.hit",))
+UNNAMED = "coverage point `lookup.read.hit` is named by no row: it decides nothing"
 
 
 def problems(row: plan.Row) -> list[str]:
@@ -42,13 +45,29 @@ def test_a_good_row_has_no_problem() -> None:
         ({"contract": "software"}, "the software contract has no sentence `On a miss or denial"),
         ({"tests": ("top_ports.test_nothing",)}, "no test `top_ports.test_nothing`"),
         ({"tests": ()}, "no test shows it"),
-        ({"coverage": ("lookup.sideways",)}, "no coverage point `lookup.sideways`"),
+        ({"coverage": ("lookup.read.hit", "lookup.sideways")}, "no coverage point `lookup.sideways`"),
+        ({"why": "it needs none"}, "it says why it needs no coverage point, and names one"),
+        ({"stage": "V4"}, "stage V4 is none of V1, V2, V3"),
     ],
 )
 def test_a_bad_row_is_named(changed: dict[str, object], message: str) -> None:
-    (found,) = problems(plan.Row(**{**ROW.__dict__, **changed}))
+    (found,) = problems(replace(ROW, **changed))  # type: ignore[arg-type]
     assert message in found
     assert "3.01" in found
+
+
+def test_a_row_without_a_coverage_point_says_why() -> None:
+    assert problems(replace(ROW, coverage=(), why="a refusal")) == [UNNAMED]
+    found, unnamed = problems(replace(ROW, coverage=(), why=" "))
+    assert found == "row 3.01: it names no coverage point and does not say why it needs none (`why`)"
+    assert unnamed == UNNAMED
+
+
+def test_a_coverage_point_that_no_row_names_is_a_problem() -> None:
+    goals = {"lookup.read.hit", "lookup.read.miss"}
+    contracts = {name: path.read_text() for name, path in plan.CONTRACTS.items()}
+    (found,) = plan.name_problems([ROW], load(), contracts, goals)
+    assert found == "coverage point `lookup.read.miss` is named by no row: it decides nothing"
 
 
 def test_a_row_without_a_passing_test_does_not_hold() -> None:
@@ -76,9 +95,10 @@ def test_a_plan_with_other_keys_is_refused(tmp_path: Path) -> None:
         plan.read_plan(path)
 
 
-@pytest.mark.parametrize("extra", ["contract = 'other'", "why = 'because'"])
+@pytest.mark.parametrize("extra", ["contract = 'other'", "because = 'of this'"])
 def test_a_row_of_another_form_is_refused(extra: str, tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
-    path.write_text(f"[[rows]]\nid = 'x'\nsection = 1\nsentence = 's'\ntests = []\ncoverage = []\n{extra}\n")
+    known = "id = 'x'\nsection = 1\nstage = 'V1'\nsentence = 's'\ntests = []\ncoverage = []"
+    path.write_text(f"[[rows]]\n{known}\n{extra}\n")
     with pytest.raises(UsageError, match="row 1 must have exactly id, section"):
         plan.read_plan(path)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _AHEAD = 4096  # arrivals that are drawn at once
+_NOTHING = 1e-9  # beats or cycles: less is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +105,43 @@ class Bus:
         while self._now < cycle:
             arrival = self._arrival()
             span = max(0.0, min(cycle, arrival) - self._now)
-            self._serve(span, 0)
+            self._now += span
+            # alone the two share what there is: the smaller ends first, then the other has all
+            smaller = min(self._background, self._moves, span / 2)
+            rest = span - 2 * smaller
+            background = smaller + min(self._background - smaller, rest)
+            moves = smaller + min(self._moves - smaller, rest - (background - smaller))
+            self._background = _rounded(self._background - background)
+            self._moves = _rounded(self._moves - moves)
             if arrival <= cycle:
                 self._take()
 
     def fetch(self, cycle: int, beats: int) -> Fetch:
         """The accelerator's transfer of so many beats, begun at `cycle`."""
         self.pass_to(cycle)
-        left, lost = float(beats), [0.0, 0.0]
-        while left > 1e-9:
-            arrival = self._arrival()
+        left, lost_background, lost_moves = float(beats), 0.0, 0.0
+        arrival = self._arrival()
+        while left > _NOTHING:
             active = 1 + (self._background > 0) + (self._moves > 0)
-            span = min(left * active, max(0.0, arrival - self._now))
-            for backlog in (self._background, self._moves):
-                if backlog > 0:
-                    span = min(span, backlog * active)
-            taken = self._serve(span, 1)
-            lost[0] += taken[0]
-            lost[1] += taken[1]
-            left -= span / active
-            if self._now >= arrival:
+            share = left
+            if 0 < self._background < share:
+                share = self._background
+            if 0 < self._moves < share:
+                share = self._moves
+            if arrival - self._now < share * active:
+                share = max(0.0, (arrival - self._now) / active)
+            left -= share
+            if self._background > 0:
+                lost_background += share
+                self._background = _rounded(self._background - share)
+            if self._moves > 0:
+                lost_moves += share
+                self._moves = _rounded(self._moves - share)
+            self._now += share * active
+            if self._now >= arrival - _NOTHING:
                 self._take()
-        background, moves = math.ceil(lost[0] - 1e-6), math.ceil(lost[1] - 1e-6)
+                arrival = self._arrival()
+        background, moves = math.ceil(lost_background - 1e-6), math.ceil(lost_moves - 1e-6)
         self.pass_to(cycle + beats + background + moves)
         return Fetch(beats, background, moves)
 
@@ -134,19 +150,7 @@ class Bus:
         self._background += self._sizes[self._next]
         self._next += 1
 
-    def _serve(self, span: float, others: int) -> tuple[float, float]:
-        """Let `span` cycles pass: beats of background and of moves that went. With `others`, rates hold throughout."""
-        self._now += span
-        if others:
-            active = others + (self._background > 0) + (self._moves > 0)
-            background = min(self._background, span / active) if self._background > 0 else 0.0
-            moves = min(self._moves, span / active) if self._moves > 0 else 0.0
-        else:
-            # alone the two share what there is: the smaller ends first, then the other has all
-            smaller = min(self._background, self._moves, span / 2)
-            rest = span - 2 * smaller
-            background = smaller + min(self._background - smaller, rest)
-            moves = smaller + min(self._moves - smaller, rest - (background - smaller))
-        self._background = self._background - background if self._background - background > 1e-9 else 0.0
-        self._moves = self._moves - moves if self._moves - moves > 1e-9 else 0.0
-        return background, moves
+
+def _rounded(beats: float) -> float:
+    """A backlog without what only rounding has left of it."""
+    return beats if beats > _NOTHING else 0.0

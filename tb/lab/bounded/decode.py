@@ -56,8 +56,8 @@ class Stream:
             self.request = 1 + self.id
         self.tokens = self.start
         self.fresh = True
-        self.origin = machine.cycle
         await machine.begin(self.request, self.start, self.context)
+        self.origin = machine.cycle
 
     @property
     def ended(self) -> bool:

@@ -29,6 +29,7 @@ from tb.lab.bounded.geometry import BLOCK_TOKENS, Geometry, beats, block_bytes
 
 LANES = 16
 _TOKEN = 0xFFFF_FFFF
+_HEAD = 32  # bit of a KV address (device.md 1)
 Keys = npt.NDArray[np.uint64]
 PORT, OTHERS = 0, 2
 """Lookup ports of the streams and of the other tenants."""
@@ -278,11 +279,11 @@ class ModelMachine(DrivenMachine):
         """One lookup a cycle at the stream's port, then the latency of the last; the background's take turns."""
         device, state = self.device, self.device.state
         heads = self.geometry.kv_heads
+        last = KvAddress(request, layer, 0, tokens - 1).pack()
         for head in range(heads):
             device.clock.advance(1)
-            address = KvAddress(request, layer, head, tokens - 1).pack()
-            if not state.lookup(PORT, address, True).hit:
-                raise RuntimeError(f"write lookup of {KvAddress.unpack(address)} misses: the block must be there")
+            if not state.lookup(PORT, last + (head << _HEAD), True).hit:
+                raise RuntimeError(f"write lookup of {KvAddress.unpack(last)} misses: the block must be there")
         column = self.geometry.column(tokens)
         others = competing(self.platform, self._quantisation, self.geometry, column + heads)
         device.clock.advance(column + max(0, others - 1))
@@ -295,7 +296,8 @@ class ModelMachine(DrivenMachine):
         state, arrays = self.device.state, self.device.state.entries.arrays
         index = self._indices(request, layer, column)
         tiers = arrays["tier"][index]
-        near = index if not tiers.any() else index[tiers == 0]
+        slow = bool(tiers.any())
+        near = index[tiers == 0] if slow else index
         arrays["access_step"][near] = state.step
         arrays["r"][near] = 255
         uses = arrays["f"][near]
@@ -303,6 +305,8 @@ class ModelMachine(DrivenMachine):
         arrays["hint"][near] = 0
         arrays["evictable"][near] = 0
         state.counters.hit += len(near)
+        if not slow:
+            return [column, 0, 0, 0]
         for far in index[tiers > 0].tolist():  # may queue a promotion
             state.lookup(PORT, state.kv_addr_of(int(arrays["key"][far])), False)
         return [int(count) for count in np.bincount(tiers, minlength=4)]
@@ -316,9 +320,10 @@ class ModelMachine(DrivenMachine):
             named = [state.key_of(a) for a in addresses(self.geometry, request, layer, range(count))]
             keys = np.array(named, np.uint64)
             index = np.array([state.index_of[key] for key in named], np.intp)
+            self._known[request, layer] = keys, index
         now, place = keys[:column], index[:column]
-        lost = np.flatnonzero(state.entries.arrays["key"][place] != now)
-        for n in lost.tolist():
-            place[n] = state.index_of[int(now[n])]
-        self._known[request, layer] = keys, index
+        moved = state.entries.arrays["key"][place] != now
+        if moved.any():
+            for n in np.flatnonzero(moved).tolist():
+                place[n] = state.index_of[int(now[n])]
         return place

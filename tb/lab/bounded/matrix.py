@@ -32,9 +32,7 @@ def cells(settings: dict[str, Any]) -> list[Cell]:
     load = MIDDLE if MIDDLE in loads else max(loads)
     base = Cell("", "", load=load, tokens=tokens["matrix"])
     found = [
-        replace(
-            base, group="contention", name=f"{kind} {percent} %", load=percent, tokens=tokens["contention"], **given
-        )
+        replace(base, group="contention", name=f"{kind} {percent} %", load=percent, tokens=tokens[kind], **given)
         for percent in loads
         for kind, given in KINDS.items()
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from . import eviction
+from . import bounded, eviction, serving
 from .records import Run, Table, number, percentile, shown, table, variation_percent
 
 METHODS = {
@@ -15,6 +15,10 @@ METHODS = {
     "Every token is compared with that of the same model on a plain array. Latencies are of simulated time.",
     "eviction": "Every policy sees the same references. The settings of HEPC are searched on the first half of a trace "
     "and reported on the second. Retention hits found their block where it had stayed; prefetch hits count apart.",
+    "bounded": "Tokens are decoded on the device model, with its timing, bytes and bus, in cells of configuration and "
+    "load; an analytic bound is computed before each cell from limits and sizes alone. Times are simulated.",
+    "serving": "An engine with continuous batching and a cost model answers the same seeded traces under each policy "
+    "with equal fast memory. Times are those of the cost model, not measured on such hardware.",
     "bench": "Each figure is measured by a run of its own against a target; cycles repeat exactly, ratios of speed are "
     "of processor time.",
     "regress": "Every test of the chosen legs with its seeds; a test passes when no check of the scoreboard, the "
@@ -32,8 +36,12 @@ LIMITS = (
     "Times of wall clocks (units of `s` in figures of speed) hold for the machine of their run only.",
     "A figure without samples is one observation: no interval is given, and none should be assumed.",
 )
+LISTED = 50
+"""Rows of a table that may be long."""
 PARTS: dict[str, tuple[Callable[[Run], list[str]], Callable[[Run], list[str]], Callable[[Run], list[str]]]] = {
+    "bounded": (bounded.results, bounded.trade_offs, bounded.recommendations),
     "eviction": (eviction.results, eviction.trade_offs, eviction.recommendations),
+    "serving": (serving.results, serving.trade_offs, serving.recommendations),
 }
 """Results, trade-offs and recommendations that a kind of run has in a form of its own."""
 
@@ -125,10 +133,14 @@ def _targets(run: Run) -> list[str]:
 def _criteria(run: Run) -> list[str]:
     """Success criteria of an experiment: met or not, with the figure."""
     rows = [
-        [name, "met" if one["met"] else "not met", "" if one.get("value") is None else str(one["value"])]
+        [name, str(one.get("target", "")), "met" if one["met"] else "not met", _value(one.get("value"))]
         for name, one in _criteria_of(run)
     ]
-    return ["Success criteria:", "", *table(("criterion", "", "value"), rows)] if rows else []
+    return ["Success criteria:", "", *table(("criterion", "target", "", "value"), rows)] if rows else []
+
+
+def _value(value: object) -> str:
+    return "" if value is None else number(value) if isinstance(value, int | float) else str(value)
 
 
 def _criteria_of(run: Run) -> list[tuple[str, Table]]:
@@ -141,14 +153,18 @@ def _criteria_of(run: Run) -> list[tuple[str, Table]]:
 
 
 def _samples(run: Run) -> list[str]:
-    """Figures with samples: how many, how they spread."""
+    """Figures with samples: how many, how they spread; a kind with tables of its own has no need of it."""
+    if _known(run):
+        return []
     rows = []
     for figure in run.figures:
         if ordered := sorted(figure["samples"]):
             spread = [number(float(percentile(ordered, p))) for p in (50, 95, 99)]
             ends = (number(ordered[-1]), f"{variation_percent(ordered):.1f}")
             rows.append([figure["name"], figure["unit"], f"{len(ordered):,}", *spread, *ends])
-    return table(("figure with samples", "unit", "n", "p50", "p95", "p99", "maximum", "CV, %"), rows) if rows else []
+    head = ("figure with samples", "unit", "n", "p50", "p95", "p99", "maximum", "CV, %")
+    more = [f"| and {len(rows) - LISTED} more in `data/` |"] if len(rows) > LISTED else []
+    return [*table(head, rows[:LISTED]), *more] if rows else []
 
 
 def _trade_offs(runs: Sequence[Run]) -> Iterator[str]:

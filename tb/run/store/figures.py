@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Number = int | float
@@ -12,8 +12,12 @@ PROVENANCE = frozenset({"time", "commit", "clean", "seed", "settings"})
 SHORT = 16
 """A list of at most so many numbers is a figure an element; a longer one is a series: it stays in the record only."""
 ONE_OR_NONE = "0/1"
+OF_ONE = frozenset({"value", "mean", "low", "high", "unit", "samples"})
+"""What a table says of one figure: a number, its interval, its unit, its samples."""
 UNITS = (
     ("_percent", "%"),
+    ("tokens_s", "tokens/s"),
+    ("bytes_s", "bytes/s"),
     ("_per_s", "1/s"),
     ("_per_sec", "1/s"),
     ("cycles", "cycles"),
@@ -43,11 +47,18 @@ class Figure:
 def figures_of(record: Mapping[str, Any]) -> dict[str, Figure]:
     """Every figure of a record by its name: the keys on the way to it, with dots between.
 
-    A table with `value` (and perhaps `unit`, `samples`) is one figure. A list under `samples` or `<name>_samples` has
-    the samples of one, whose value is their mean. Tables in a list count by their `name`; other tables do not count.
+    A table with `value` or `mean` (and perhaps `unit`, `samples`) is one figure. A list under `samples` or
+    `<name>_samples` has the samples of one, whose value is their mean; so has each list of a table under `samples`.
+    Tables in a list count by their `name`; other tables do not count.
     """
     rows = {key: value for key, value in record.items() if key not in PROVENANCE}
-    return {figure.name: figure for figure in _of_table("", rows)}
+    found: dict[str, Figure] = {}
+    for figure in _of_table("", rows):
+        name, number = figure.name, 1
+        while name in found:
+            name, number = f"{figure.name} ({number + 1})", number + 1
+        found[name] = replace(figure, name=name)
+    return found
 
 
 def unit_of(name: str) -> str:
@@ -70,10 +81,14 @@ def _of_table(name: str, table: Mapping[str, Any]) -> Iterator[Figure]:
     samples = tuple(table.get("samples") or ()) if isinstance(table.get("samples"), list) else ()
     if not all(map(is_number, samples)):
         samples = ()
-    if name and (is_number(table.get("value")) or (samples and "value" not in table)):
-        value = table["value"] if is_number(table.get("value")) else mean(samples)
+    given = next((table[key] for key in ("value", "mean") if is_number(table.get(key))), None)
+    if name and (given is not None or (samples and "value" not in table)):
+        value = mean(samples) if given is None else given
         yield Figure(name, value, str(table.get("unit") or unit_of(name)), samples)
-        table = {key: value for key, value in table.items() if key not in {"value", "unit", "samples"}}
+        table = {key: value for key, value in table.items() if key not in OF_ONE}
+    if isinstance(table.get("samples"), Mapping):
+        lists = {f"{key}_samples": values for key, values in table["samples"].items()}
+        table = {**{key: value for key, value in table.items() if key != "samples"}, **lists}
     for key, value in table.items():
         yield from _of_value(f"{name}.{key}" if name else key, value)
 

@@ -73,6 +73,14 @@ KINDS = {
         "Experiment: bounded", "experiments", "experiments/bounded.html",
         ("criteria.bound_holds", "criteria.bound_is_close", "criteria.cv_of_p99", "criteria.linear_degradation"),
     ),
+    "serving": Kind(
+        "Experiment: serving", "experiments", "experiments/serving.html",
+        (
+            "traces.*.capacities.*.loaded.self_tuned.goodput_per_s", "traces.*.capacities.*.loaded.lru.goodput_per_s",
+            "traces.*.capacities.*.loaded.self_tuned.ttft_p99_s", "traces.*.capacities.*.loaded.lru.ttft_p99_s",
+        ),
+        ("*.figures.*",),
+    ),
     "bench": Kind(
         "Figures against targets", "bench", "bench.html",
         ("metrics.scan_cycles", "metrics.lookup_throughput", "metrics.cosim_vs_raw", "metrics.startup"),
@@ -85,10 +93,18 @@ KINDS = {
         "Formal proofs", "formal", "formal.html",
         ("proven", "bounded", "failed", "vacuous", "seconds"), ("properties.*",),
     ),
+    "signoff": Kind(
+        "Sign-off", "signoff", "signoff.html",
+        ("numbers.plan_rows_shown", "numbers.line_coverage", "numbers.points_hit", "numbers.regression_passed"),
+    ),
     "fpga": Kind(
         "FPGA pre-checks", "fpga-check", "fpga.html",
         ("fmax_mhz", "u250_lut_percent", "u250_memory_percent", "ecp5_lut", "passed", "failed"),
         ("parts.*", "checks.*"),
+    ),
+    "rt-bench": Kind(
+        "Real engine, token by token", "rt-bench", "rt-bench.html",
+        ("criteria.*, without load", "criteria.*", "cells.*/greedy/t1/load0/bounded.token_ms.p99"),
     ),
     "kernel": Kind(
         "Linux on the device", "kernel", "kernel.html",

@@ -1,0 +1,118 @@
+"""Statistics of repeated measurements. A cell is an array (repetitions, samples): what varies is the repetition."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb.run.errors import UsageError
+
+Samples = NDArray[np.float64]
+PERCENTS = (50.0, 95.0, 99.0)
+RESAMPLES = 10_000
+BATCH_VALUES = 2_000_000  # samples that a batch of resamples may hold
+
+
+def rank(percent: float, count: int) -> int:
+    """Index of a percentile in `count` sorted samples: ceil(percent * count / 100) - 1."""
+    return max(0, math.ceil(round(percent * count / 100, 9)) - 1)
+
+
+def percentile(samples: Samples, percent: float) -> float:
+    """The sample at `rank`: a value that was measured, no interpolation. Raises ValueError without a sample."""
+    if samples.size == 0:
+        raise ValueError("no samples")
+    return float(np.sort(samples, axis=None)[rank(percent, samples.size)])
+
+
+def variation(values: Samples) -> float:
+    """CV: sample deviation (n - 1) over mean. Raises ValueError for fewer than two values."""
+    if values.size < 2:
+        raise ValueError("a deviation needs two values")
+    return float(np.std(values, ddof=1) / np.mean(values))
+
+
+def straightness(x: Samples, y: Samples) -> float:
+    """R^2 of the line of least squares through (x, y); 1 for values that do not vary."""
+    if float(np.ptp(y)) == 0.0:
+        return 1.0
+    line = np.polyval(np.polyfit(x, y, 1), x)
+    return float(1.0 - np.sum((y - line) ** 2) / np.sum((y - np.mean(y)) ** 2))
+
+
+def scipy_stats() -> Any:
+    """SciPy's statistics. Raises UsageError where it is not installed."""
+    try:
+        from scipy import stats  # installed on request only
+    except ImportError as error:
+        raise UsageError(f"SciPy is not installed ({error}): `make setup-lab`") from None
+    return stats
+
+
+def interval(cell: Samples, percent: float | None, seed: int) -> tuple[float, float] | None:
+    """95 % bootstrap interval of a percentile (None: of the mean) of all samples, over the repetitions.
+
+    Whole repetitions are drawn again, with replacement, RESAMPLES times; samples of one repetition are not independent.
+    None with fewer than two repetitions, or when they do not differ. Raises UsageError without SciPy.
+    """
+    repetitions, samples = cell.shape
+    if repetitions < 2:
+        return None
+    place = rank(percent, cell.size) if percent is not None else None
+
+    def statistic(drawn: NDArray[np.int64], axis: int) -> Samples:
+        pooled = cell[np.moveaxis(drawn, axis, -1)].reshape((*np.moveaxis(drawn, axis, -1).shape[:-1], -1))
+        if place is None:
+            return np.asarray(pooled.mean(axis=-1))
+        return np.asarray(np.partition(pooled, place, axis=-1)[..., place])
+
+    if np.ptp(cell.mean(axis=1)) == 0.0 and np.ptp(cell) == 0.0:
+        return None
+    found = (
+        scipy_stats()
+        .bootstrap(
+            (np.arange(repetitions),),
+            statistic,
+            n_resamples=RESAMPLES,
+            batch=max(1, BATCH_VALUES // (repetitions * samples)),
+            method="percentile",
+            vectorized=True,
+            axis=-1,
+            rng=np.random.default_rng(seed),
+        )
+        .confidence_interval
+    )
+    return float(found.low), float(found.high)
+
+
+def summary(cell: Samples, seed: int) -> dict[str, Any]:
+    """Mean, percentiles, maximum, CV of a cell, and how its p99 and maximum vary from repetition to repetition.
+
+    Args:
+        cell: (repetitions, samples), in any unit.
+        seed: of the bootstrap.
+
+    Raises:
+        UsageError: SciPy is not installed.
+    """
+    each = np.array([percentile(row, 99.0) for row in cell])
+    largest = cell.max(axis=1)
+    several = len(cell) > 1
+    return {
+        "tokens": cell.size,
+        "repetitions": len(cell),
+        "mean": float(cell.mean()),
+        "min": float(cell.min()),
+        **{f"p{percent:g}": percentile(cell, percent) for percent in PERCENTS},
+        "max": float(cell.max()),
+        "cv": variation(cell.reshape(-1)),
+        "mean_interval": interval(cell, None, seed),
+        "p99_interval": interval(cell, 99.0, seed),
+        "max_interval": interval(cell, 100.0, seed),
+        "p99_each_samples": each.tolist(),
+        "cv_of_p99": variation(each) if several else None,
+        "cv_of_max": variation(largest) if several else None,
+    }
