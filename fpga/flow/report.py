@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
 from fpga.flow.checks import GROUPS, Run
 from fpga.flow.step import Check
-from tb.run.artefacts import published, write_whole
+from tb.run.artefacts import published
 from tb.run.page import pages
 from tb.run.paths import REPORT
 from tb.run.provenance import provenance
-from tb.run.store.keep import keep_run, verdict
+from tb.run.store.keep import keep_run, past_figures, verdict
 
 FIGURES = (
     "fmax_mhz",
@@ -35,7 +34,6 @@ FIGURES = (
 )
 TREND_LENGTH = 50
 BITSTREAM = "board.bit"
-TREND = "fpga-trend.jsonl"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -106,7 +104,7 @@ def _parts_before(path: Path) -> dict[str, Any]:
 
 
 def write(runs: Mapping[str, Run], seconds: float, folder: Path = REPORT) -> Path:
-    """Write fpga.json, fpga.html and the bitstream, together, and one line of the trend. Returns the page.
+    """Write fpga.json, fpga.html (with the trend over the last runs) and the bitstream, together. Returns the page.
 
     `runs` are the parts that were run; what the report had of other parts stays, with its time and commit. Raises
     UsageError when they cannot be written; those of the last run stay then.
@@ -115,7 +113,7 @@ def write(runs: Mapping[str, Run], seconds: float, folder: Path = REPORT) -> Pat
     record = merged(_parts_before(folder / "fpga.json"), now, GROUPS) | {"seconds": round(seconds, 1)}
     record |= {"seed": None, "settings": {"parts": list(runs)}}
     measured = figures(record)
-    history = _trend(folder / TREND, record, measured)
+    history = [*past_figures("fpga", FIGURES, TREND_LENGTH - 1, folder), measured]
     page = pages(TEMPLATES).get_template("fpga.html.j2").render(data=record, figures=measured, history=history)
     bitstreams = [Path(run.facts["bitstream"]) for run in runs.values() if "bitstream" in run.facts]
     with published(folder, "fpga") as staged:
@@ -123,19 +121,5 @@ def write(runs: Mapping[str, Run], seconds: float, folder: Path = REPORT) -> Pat
             copyfile(path, staged / BITSTREAM)
         (staged / "fpga.json").write_text(json.dumps(record, indent=1) + "\n")
         (staged / "fpga.html").write_text(page)
-    write_whole(folder / TREND, "".join(json.dumps(run) + "\n" for run in history))
     keep_run("fpga", record, verdict(not record["failed"]), folder)
     return folder / "fpga.html"
-
-
-def _trend(path: Path, record: Mapping[str, Any], measured: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The last runs with this one, unless nothing but the time has changed."""
-    runs = []
-    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
-        with suppress(ValueError, KeyError, TypeError):  # one that cannot be read is left out
-            run = json.loads(line)
-            runs.append({key: run[key] for key in ("time", "commit", "failed", "figures")})
-    entry = {"time": record["time"], "commit": record["commit"], "failed": record["failed"], "figures": dict(measured)}
-    if not runs or any(runs[-1][key] != entry[key] for key in ("commit", "failed", "figures")):
-        runs.append(entry)
-    return runs[-TREND_LENGTH:]

@@ -17,12 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sw.policy.device import ABSENT, FAST, SLOW, Blocks, PolicyDevice
-from sw.policy.sessions import Sessions
+from sw.policy.sessions import NONE, Sessions
 from sw.policy.tuner import SelfTuner
 
 Flags = npt.NDArray[np.bool_]
 U16 = 0xFFFF
 SCANS = 16  # to make room for one request, at most
+GAPS_NEW, GAPS_KEPT = 32, 512
+"""Pauses of sessions: a new estimate after so many, from so many."""
 CHUNK = 48
 """Blocks that a scan is asked for by its watermarks: it takes some more, all below a multiple of 256."""
 QUEUED = 64
@@ -73,6 +75,9 @@ class Behaviour:
         exact: EVICT_THRESH is set to the scores of the blocks that must leave, in place of the watermarks, whose
             threshold is a multiple of 256; blocks of one score are named by EVICT. No scan then decides on more than
             QUEUED blocks.
+        returns: a session's blocks are hinted for the step by which, so far, this share of the sessions that went on
+            had done so: S then rises until that step and falls after it. 0: no such hint. Room is made by EVICT for the
+            blocks with the lowest scores (their hint must not bring them back).
         force: blocks that are held for requests that wait leave when there is no other room for one that runs.
     """
 
@@ -85,6 +90,7 @@ class Behaviour:
     low: int = 0
     high: int = 0
     exact: bool = False
+    returns: float = 0.0
     force: bool = False
 
 
@@ -140,6 +146,9 @@ class Runtime:
         self._now = 0  # the step that the device is in
         self._held = 0  # blocks of the fast tier that requests which wait need
         self.scans = 0
+        self._started = np.zeros(requests, np.int64)  # step in which each started
+        self._gaps: list[int] = []  # steps from a turn to the one after it
+        self._gap = 0
         self._ahead = min(FAR, behaviour.hold)
         device.configure(hold=behaviour.hold, lookahead=behaviour.lookahead)
 
@@ -154,7 +163,9 @@ class Runtime:
         blocks = self._of(request)
         self._see_queue(request, arrived)
         found = self.place(blocks)
-        self._sessions.see(request, blocks)
+        before = self._sessions.see(request, blocks)
+        if self._behaviour.returns:
+            self._expect_return(request, before)
         self._bring_next(request, arrived)
         return found
 
@@ -175,6 +186,16 @@ class Runtime:
         if self._tuner is not None and self._tuner.observe(blocks):
             self._device.configure(**self._tuner.weights)
         return Found(where, brought)
+
+    def _expect_return(self, request: int, before: int) -> None:
+        """Hint the blocks of a session for the step at which it is likely to go on."""
+        self._started[request] = self._now
+        if before != NONE:
+            self._gaps.append(self._now - int(self._started[before]))
+            if len(self._gaps) % GAPS_NEW == 0:
+                self._gap = int(np.quantile(self._gaps[-GAPS_KEPT:], self._behaviour.returns))
+        if self._gap > self._behaviour.lookahead:
+            self._device.hint(self._sessions.own(request, self._of(request)), self._now + self._gap)
 
     def pin(self, blocks: Blocks) -> None:
         """A running request needs these blocks: SHARE."""
@@ -212,6 +233,8 @@ class Runtime:
             device.low = device.high = 0
             device.evict(self._tuner.oldest(needed - device.free, device.where, self._waiting + self._pins))
             self._scan()
+        elif self._behaviour.returns:
+            self._clear_by_name(needed)
         elif self._behaviour.exact:
             self._clear_exactly(needed)
         else:
@@ -237,6 +260,15 @@ class Runtime:
             self._scan()
             if device.free >= needed:
                 break
+
+    def _clear_by_name(self, needed: int) -> None:
+        """EVICT for the blocks with the lowest scores, those of one score by their last use."""
+        device, wanted = self._device, needed - self._device.free
+        blocks, scores = device.scored(self._step)
+        order = np.lexsort((-self._sessions.depth[blocks], self._sessions.last[blocks], scores))
+        device.low = device.high = 0
+        device.evict(blocks[order][:wanted])
+        self._scan()
 
     def _clear_exactly(self, needed: int) -> None:
         """The blocks with the lowest scores leave, as many as are needed, QUEUED at most in a scan."""

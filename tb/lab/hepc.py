@@ -25,6 +25,8 @@ TUNER: Weights = {**RECENCY, "steps": SelfTuner.STEPS}
 SHIPPED: Weights = {"w_r": 96, "w_f": 64, "w_s": 48, "w_d": 16, "f_age": 4, "steps": 180}
 """What the replay of `make sim` writes (sw/replay/device.py)."""
 KNOWN_GOOD: Weights = {"w_r": 0, "w_f": 255, "w_s": 12, "w_d": 0, "steps": 16}
+KNOWN_RETURNS: Weights = {**KNOWN_GOOD, "w_s": 4, "steps": 64, "return_percent": 50}
+"""The same for the layer `returns`."""
 SPACE = {
     "w_r": (0, 0, 4),
     "w_f": (64, 128, 255),
@@ -33,6 +35,7 @@ SPACE = {
     "r_shift": (0, 2, 3),
     "steps": (8, 16, 32, 64),
 }
+RETURNS_SPACE = {"w_f": (255,), "w_s": (2, 4, 8, 16), "steps": (16, 32, 64), "return_percent": (30, 40, 50, 60, 70)}
 DEEP = 256
 
 
@@ -44,6 +47,7 @@ class Layer:
     session_end: bool = False
     self_tuned: bool = False
     shipped: bool = False
+    returns: bool = False
 
 
 OWN = "own"
@@ -52,6 +56,7 @@ LAYERS = {
     "shipped": Layer(shipped=True),
     "blind": Layer(),
     "session_end": Layer(session_end=True),
+    "returns": Layer(session_end=True, returns=True),
     "queue_0": Layer(queue=0),
     "queue_8": Layer(queue=8),
     "queue_64": Layer(queue=64),
@@ -109,9 +114,14 @@ def weights_of(layer: Layer, weights: Weights) -> Weights:
     return SHIPPED if layer.shipped else TUNER if layer.self_tuned else weights
 
 
+def given_weights(settings: Table, layer: Layer) -> Weights:
+    """The settings' weights, on top of a known setting: where nothing is searched."""
+    return {**(KNOWN_RETURNS if layer.returns else KNOWN_GOOD), **settings["policy"].get("weights", {})}
+
+
 def registers(settings: Table, weights: Weights) -> PolicyConfig:
     """The device's registers."""
-    own = {name: value for name, value in weights.items() if name != "steps"}
+    own = {name: value for name, value in weights.items() if name not in ("steps", "return_percent")}
     return PolicyConfig(**own, prefetch_thresh=settings["policy"]["prefetch_thresh"])
 
 
@@ -119,8 +129,9 @@ def behaviour(settings: Table, layer: Layer, weights: Weights) -> Behaviour:
     """What the runtime does."""
     device, policy, queue = settings["device"], settings["policy"], layer.queue or 0
     return Behaviour(
-        queue, min(policy["prefetch"], queue), policy["held_share"], weights["steps"], policy["hold"],
-        policy["lookahead"], device["low"], device["high"], exact=policy["room"] == "exact",
+        queue, min(policy["prefetch"], queue), policy["held_share"], weights["steps"],
+        0 if layer.returns else policy["hold"], policy["lookahead"], device["low"], device["high"],
+        exact=policy["room"] == "exact", returns=weights.get("return_percent", 50) / 100 if layer.returns else 0.0,
     )  # fmt: skip
 
 
@@ -171,13 +182,13 @@ def first_half(stream: Stream) -> Stream:
     return stream.part(0, int(np.searchsorted(stream.first, stream.middle)))
 
 
-TUNED = ("blind", "session_end")
+TUNED = ("blind", "session_end", "returns")
 """Layers whose weights are searched; the others take those of the one that is like them."""
 
 
 def tuned_as(layer: Layer) -> str:
     """Which search's weights a layer takes."""
-    return TUNED[layer.session_end]
+    return "returns" if layer.returns else TUNED[layer.session_end]
 
 
 def search(
@@ -187,16 +198,17 @@ def search(
 
     LRU and one known setting are tried first, then random ones; weights of the settings' own are taken as they are.
     """
+    known, space = (KNOWN_RETURNS, RETURNS_SPACE) if layer == "returns" else (KNOWN_GOOD, SPACE)
     given = settings["policy"].get("weights")
     if given is not None:
-        return {**KNOWN_GOOD, **given}, {"given": given}
+        return {**known, **given}, {"given": given}
     draw = random.Random(settings["seed"])
     bench = Bench(settings, first_half(stream), capacity)
     budget, tried = settings["search"]["budget"], list[dict[str, Any]]()
     for number in range(budget):
         say(f"{stream.name} {capacity:,}: search {layer} {number + 1}")
-        drawn = {**KNOWN_GOOD, **{name: draw.choice(values) for name, values in SPACE.items()}}
-        weights = (LRU, KNOWN_GOOD)[number] if number < 2 else drawn
+        drawn = {**known, **{name: draw.choice(values) for name, values in space.items()}}
+        weights = (LRU, known)[number] if number < 2 else drawn
         kept = bench.retention(LAYERS[layer], weights)
         tried.append({"weights": weights, "retention_percent": round(100 * kept, 3)})
     best = max(tried, key=lambda one: float(one["retention_percent"]))

@@ -74,7 +74,7 @@ def _store(
     if policy in ("none", "lru"):
         return LruStore(capacity, slow if policy == "lru" else 0)
     layer = hepc.layer_of(settings, policy)
-    weights = hepc.weights_of(layer, {**hepc.KNOWN_GOOD, **settings["policy"].get("weights", {})})
+    weights = hepc.weights_of(layer, hepc.given_weights(settings, layer))
     numbers = load.spare + tails_at_most(load, limits)
     device = PolicyModel(
         numbers, fast=capacity, slow=slow, config=hepc.registers(settings, weights),

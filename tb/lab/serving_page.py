@@ -78,6 +78,12 @@ def _plots(trace: Record, settings: Record) -> list[tuple[str, str, str]]:
                 1.1,
             ),
             (
+                "What changes against LRU with two tiers, on the same traces?",
+                "Time to the first token. Line: 95 % interval; where it crosses 0 the traces show no difference.",
+                _differences,
+                0.9,
+            ),
+            (
                 "How many requests have their first token after so many seconds?",
                 "Further left and higher is better; the dotted line is the limit that counts as good.",
                 _curves,
@@ -96,6 +102,8 @@ def _plots(trace: Record, settings: Record) -> list[tuple[str, str, str]]:
                 0.5,
             ),
         ):
+            if draw is _differences and "lru" not in serving["policies"]:
+                continue
             svg = _figure(engines, partial(draw, serving), height)
             found.append((f"{question} ({where})", reading, svg))
     return found
@@ -151,6 +159,31 @@ def _waits(_serving: Record, axes: Axes, policies: Policies) -> None:
     axes.set_xlim(low, high * 3)
     axes.set_xlabel("seconds to the first token (logarithmic)")
     _names(axes, policies)
+
+
+def _differences(_serving: Record, axes: Axes, policies: Policies) -> None:
+    compared = {policy: one for policy, one in policies.items() if "lru" in one["against"]}
+    for shift, (key, text, marker) in enumerate((("p50", "median", "o"), ("p95", "p95", "s"), ("p99", "p99", "D"))):
+        for place, (policy, one) in enumerate(compared.items()):
+            unit = policies["lru"]["figures"][f"ttft_{key}_s"]["mean"] / 100
+            mean, reach = _bar({name: None if v is None else v / unit for name, v in _difference(one, key).items()})
+            axes.errorbar(
+                mean, place + 0.24 * (shift - 1), xerr=reach, marker=marker, markersize=4.5, linewidth=1.6,
+                color=COLOURS[list(policies).index(policy) % len(COLOURS)],
+            )  # fmt: skip
+            axes.annotate(
+                f" {text} {mean:+.1f} %", (mean + reach[1][0], place + 0.24 * (shift - 1)), fontsize=7, va="center"
+            )
+    axes.axvline(0, color="#495057", linestyle=":", linewidth=1.0)
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high + 0.3 * (high - low))
+    axes.set_xlabel("% of LRU's time to the first token")
+    _names(axes, compared)
+
+
+def _difference(one: Record, key: str) -> Record:
+    found: Record = one["against"]["lru"][f"ttft_{key}_s"]
+    return found
 
 
 def _curves(serving: Record, axes: Axes, policies: Policies) -> None:

@@ -182,7 +182,7 @@ class Bridge:
             if function.endpoint.paused:
                 function.endpoint.paused = False
                 if self._console is not None and self._clock is not None:
-                    select.select([self._console, self._clock], [], [])
+                    select.select([self._console, self._clock.fileno()], [], [])
 
     # ------------------------------------------------------------------ functions
 

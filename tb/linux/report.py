@@ -22,7 +22,6 @@ from tb.run.provenance import provenance
 TEMPLATES = Path(__file__).with_name("templates")
 KIND = "kernel"
 RATE_SUITE = "rate"
-COVERAGE_LEAST = 95.0  # % of the branches of the driver
 
 
 @dataclass(frozen=True)
@@ -94,10 +93,6 @@ class Outcome:
         found = [f"{suite.chosen.suite}: {problem}" for suite in self.suites for problem in suite.problems]
         if self.identical_runs != self.repeats:
             found.append(f"of {self.repeats} runs of one suite only {self.identical_runs} had the same logs and times")
-        if self.coverage is not None and self.coverage.percent < COVERAGE_LEAST:
-            found.append(
-                f"{self.coverage.percent} % of the driver's branches were taken, {COVERAGE_LEAST:g} % are wanted"
-            )
         return found
 
     @property

@@ -92,7 +92,7 @@ def _coverage(kind: str, threshold: float) -> list[Number]:
 NUMBERS: tuple[Number, ...] = (
     Number("plan_rows_shown", "rows of the test plan with a passing test and no failing one", "smoke", {"V1": 100}),
     Number("smoke_runs_passed", "runs of the quick legs, seed 1, that passed", "smoke", {"V1": 100}),
-    Number("lint_failures", "checks of `make lint` that failed", "lint", {"V1": 0}, "", at_most=True),
+    Number("lint_failures", "checks of the lint that failed", "lint", {"V1": 0}, "", at_most=True),
     Number("formal_topics_v1", "topics of V1 (FIFOs, AXI) whose proofs hold", "formal of V1", {"V1": 100}),
     *(number for kind in ("line", "branch") for number in _coverage(kind, 95)),
     *(number for kind in ("toggle", "expression") for number in _coverage(kind, 90)),

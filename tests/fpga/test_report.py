@@ -67,11 +67,3 @@ def test_d2_the_bitstream_belongs_to_its_report(tmp_path: Path, monkeypatch: pyt
     written(tmp_path, monkeypatch, "2026-01-01", place=part("place and route", bitstream=str(tmp_path / "bits")))
     written(tmp_path, monkeypatch, "2026-01-02", lint=part("lint"))
     assert (tmp_path / "board.bit").read_text() == "bits"
-
-
-def test_d1_a_damaged_trend_is_read_as_far_as_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written(tmp_path, monkeypatch, "2026-01-01", place=part("place and route", fmax_mhz=101.5))
-    trend = tmp_path / "fpga-trend.jsonl"
-    trend.write_text(trend.read_text() + '{"time": "2026\n[]\n')
-    written(tmp_path, monkeypatch, "2026-01-02", place=part("place and route", fmax_mhz=99.0))
-    assert [json.loads(line)["figures"]["fmax_mhz"] for line in trend.read_text().splitlines()] == [101.5, 99.0]

@@ -114,6 +114,24 @@ def test_what_a_session_leaves_behind_makes_room_for_others(chat: Stream) -> Non
     assert known.retention.sum() > 1.1 * blind.retention.sum()
 
 
+def test_blocks_are_kept_for_the_step_at_which_their_session_is_likely_to_go_on() -> None:
+    """Sessions go on after a pause that is longer than the tier is deep, and new ones come all the while."""
+    once = iter(range(10**6, 10**7))
+    prompts, waiting = [], []
+    for n in range(1500):
+        fresh = tuple(next(once) for _ in range(8))
+        if n % 3 == 0:
+            waiting.append((n + 45, fresh))
+        again = waiting.pop(0)[1] if waiting and waiting[0][0] == n else ()
+        prompts.append((1000 * n, again + fresh if again else fresh))
+    stream = made(*prompts)
+    ends = hepc.last_turns(stream, 1.0, 1)
+    plain = run(stream, 160, Behaviour(steps=64), ends=ends)[0]
+    hinted = run(stream, 160, Behaviour(steps=64, hold=0, returns=0.5), ends=ends)[0]
+    assert hinted.retention.sum() > 1.2 * plain.retention.sum()
+    assert not hinted.prefetch.any()
+
+
 def test_a_bit_that_is_right_in_half_of_the_cases_says_nothing(chat: Stream) -> None:
     right = hepc.last_turns(chat, 1.0, 1)
     assert (hepc.last_turns(chat, 0.9, 1) != right).mean() == pytest.approx(0.1, abs=0.04)

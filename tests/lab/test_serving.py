@@ -187,7 +187,7 @@ def test_the_experiment_compares_with_intervals_and_draws(tmp_path: Path) -> Non
         parts = ("kept", "prefetched", "loaded", "again", "new")
         assert sum(figures[f"{part}_percent"]["mean"] for part in parts) == pytest.approx(100)
     page = (tmp_path / "serving.html").read_text()
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     assert "src=" not in page
 
 

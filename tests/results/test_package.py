@@ -248,7 +248,7 @@ def test_the_report_says_what_the_runs_say(place: Path, store: Store) -> None:
         ),
         "- Experiment: bounded: criterion `cv_p99` is not met.",
         "- Figures against targets: failed. Nothing should rest on it before it passes.",
-        "- Without a run, so without a word here: formal, fpga, kernel, llm, regress.",
+        "- Without a run, so without a word here: formal, fpga, kernel, llm, regress, rt-bench, signoff.",
     ):
         assert line in text.splitlines()
 

@@ -87,6 +87,18 @@ def test_fpga_check(place: Path, kept: Any, problems: list[str], verdict: str) -
     assert found == {"fmax_mhz": 101.5, "passed": 1 - len(problems), "failed": len(problems), "seconds": 1.0}
 
 
+def test_fpga_check_has_a_trend_over_the_runs_that_are_kept(place: Path, store: Store) -> None:
+    for fmax in (101.5, 99.0, 103.25):
+        runs = {"place": Part(Project.__new__(Project), print, [Check("timing", [])], {"fmax_mhz": fmax})}
+        fpga.write(runs, 1.0, place / "report")
+    page = (place / "report" / "fpga.html").read_text()
+    assert '<td>fmax_mhz</td><td class="n">103.25</td>\n<td class="n">99.0</td>' in page
+    assert "<polyline" in page
+    store.path.write_bytes(b"damaged" * 1000)
+    fpga.write(runs, 1.0, place / "report")
+    assert "<polyline" not in (place / "report" / "fpga.html").read_text()
+
+
 @pytest.mark.parametrize("result", ["ok", "not ok"])
 def test_kernel(place: Path, kept: Any, monkeypatch: pytest.MonkeyPatch, result: str) -> None:
     built = type("Kernel", (), {"version": "6.1"})()
@@ -115,7 +127,7 @@ def test_regress(place: Path, kept: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("tb.run.history.HISTORY", place / "history")
     monkeypatch.setattr(regress_report, "_judge_plan", lambda _staged: ("", True, None))
     settings = {"level": "block", "quick": False, "seeds": None, "coverage": False}
-    assert regress.report_on(Results([]), settings, whole=False) == 1  # zero tests is no pass
+    assert regress.report_on(Results([]), settings, whole=False, taken="") == 1  # zero tests is no pass
     head, found = kept()
     assert (head.kind, head.command, head.verdict) == ("regress", "regress", "failed")
     assert found["passed"] == 0

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from tb.lab.bounded.criteria import ran
 from tb.lab.bounded.decode import PARTS
@@ -152,22 +153,12 @@ def _group(name: str, *, which: str = "device", log: bool = False) -> Callable[[
         axes = figure.subplots()
         cells = ran(results, name)
         places = np.arange(len(cells))
-        high = np.array([cell[which]["p99_ns"] for cell in cells]) / 1000
-        if which == "token":
-            # the interval is of the mean of the runs' p99
-            low, top = (np.array([cell["p99_by_run"][end] for cell in cells]) / 1000 for end in ("low", "high"))
-            error = [np.maximum(high - low, 0), np.maximum(top - high, 0)]
-            axes.barh(
-                places,
-                high,
-                color=TYPICAL,
-                xerr=error,
-                ecolor="#343a40",
-                capsize=3,
-                label="p99, 95 % interval of its mean",
-            )
-        else:
-            axes.barh(places, high, color=TYPICAL, label="p99")
+        low, high = (np.array([cell[which][p] for cell in cells]) / 1000 for p in ("p50_ns", "p99_ns"))
+        axes.hlines(places, low, high, color=TYPICAL, lw=7, label="p50 to p99")
+        runs = [cell["p99_by_run" if which == "token" else "device_p99_by_run"] for cell in cells]
+        middle, left, right = (np.array([run[key] for run in runs]) / 1000 for key in ("value", "low", "high"))
+        error = [middle - left, right - middle]
+        axes.errorbar(middle, places, xerr=error, fmt="k|", ms=5, capsize=3, lw=1, label="p99 of a run, mean, 95 %")
         axes.plot([cell[which]["worst_ns"] / 1000 for cell in cells], places, "o", color=WORST, label="worst seen")
         for place, cell in zip(places, cells, strict=True):
             if cell[which]["bound_ns"] is not None:
@@ -184,6 +175,8 @@ def _finish(axes: Axes, names: list[str], *, log: bool) -> None:
     axes.invert_yaxis()
     if log:
         axes.set_xscale("log")
+        for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            axis(FuncFormatter(lambda value, _place: f"{value:,.0f}"))
     else:
         axes.set_xlim(left=0)
     axes.grid(axis="x", alpha=0.3)
@@ -235,21 +228,21 @@ def _plots() -> list[Plot]:
         ),
         Plot(
             "Controls, one at a time and together",
-            "Device time: p99 (bar), worst (dot), bound (red line). Each control alone is added to the baseline.",
+            "Device time: median to p99 (grey), worst (blue), bound (red). Each control alone, on the baseline.",
             _group("controls"),
             3.0,
         ),
         Plot(
             "Models and quantisations",
-            "Device time on a logarithmic axis: p99 (bar), worst (dot), bound (red line).",
+            "Device time on a logarithmic axis: median to p99 (grey), worst (blue), bound (red).",
             _group("model", log=True),
             4.2,
         ),
-        Plot("Context", "Device time of the last 256 tokens of a context.", _group("context"), 2.0),
+        Plot("Context", "Device time of the last tokens of a context.", _group("context"), 2.0),
         Plot(
             "Streams",
-            "Time between two tokens of one stream: p99 (bar), worst (dot), bound (red line; soft servers that share "
-            "have none).",
+            "Time between two tokens of one stream: median to p99 (grey), worst (blue), bound (red; soft servers that "
+            "share have none).",
             _group("streams", which="token"),
             3.0,
         ),

@@ -69,7 +69,7 @@ class Point:
     def task(self) -> hepc.Task[Recorder]:
         """The device at the policy level, and its work."""
         layer = hepc.layer_of(self.settings, self.layer)
-        weights = {**hepc.KNOWN_GOOD, **self.settings["policy"].get("weights", {})}
+        weights = hepc.given_weights(self.settings, layer)
         return hepc.Bench(self.settings, self.stream, self.capacity).task(layer, self.engine, weights, Recorder)
 
 

@@ -27,6 +27,9 @@ METHODS = {
     "number of cycles; each premise is shown to be reachable.",
     "fpga": "Lint, synthesis for two parts against budgets, placement with timing, and simulation of the netlist, by "
     "open tools. A part of the check that was not run again is reported with the time of its last run.",
+    "rt-bench": "llama.cpp generates tokens on the host under each configuration and load; every token is timed by the "
+    "wall clock of the machine named below.",
+    "signoff": "Numbers of the other commands against the stages of the sign-off.",
     "kernel": "A Linux kernel with the real driver runs on the device over PCI in one simulated time; its tests report "
     "in KTAP, under lockdep and kmemleak.",
 }

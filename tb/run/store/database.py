@@ -165,16 +165,19 @@ class Store:
         with self._opened() as database:
             return _figures(database, number)
 
-    def history(self, kind: str, names: Sequence[str], count: int) -> list[tuple[Head, dict[str, Figure]]]:
-        """The last `count` runs of a kind with settings and seed of the newest, interrupted ones left out, in order.
+    def history(
+        self, kind: str, names: Sequence[str], count: int, *, alike: bool = True
+    ) -> list[tuple[Head, dict[str, Figure]]]:
+        """The last `count` runs of a kind in order, those left out that were interrupted.
 
-        Each with those of its figures that have one of the `names`. Raises OSError.
+        Each with those of its figures that have one of the `names`. `alike`: only those with settings and seed of the
+        newest. Raises OSError.
         """
         with self._opened() as database:
             query = f"SELECT id, {HEAD}, settings FROM runs WHERE kind = ? AND verdict != ? ORDER BY id DESC"
             rows = database.execute(query, (kind, INTERRUPTED)).fetchall()
-            alike = [_head(row[:8]) for row in rows if (row[8], row[6]) == (rows[0][8], rows[0][6])][:count]
-            return [(head, _figures(database, head.number, names)) for head in reversed(alike)]
+            chosen = [_head(row[:8]) for row in rows if not alike or (row[8], row[6]) == (rows[0][8], rows[0][6])]
+            return [(head, _figures(database, head.number, names)) for head in reversed(chosen[:count])]
 
     def run(self, number: int) -> Run:
         """One run. Raises DamagedRun when it is not as it was written, KeyError when there is none, OSError."""

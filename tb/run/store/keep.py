@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +16,7 @@ from tb.run.artefacts import file_digest
 from tb.run.command import machine_fault, tell
 from tb.run.paths import REPORT, RESULTS, shown
 from tb.run.store.database import FAILED, PASSED, File, Head, Run, Store
-from tb.run.store.figures import figures_of
+from tb.run.store.figures import Number, figures_of
 from tb.run.store.kinds import counted, kind_of
 from tb.run.store.site import write_site
 
@@ -35,7 +35,7 @@ def keep_run(kind: str, record: Mapping[str, Any], verdict: str, folder: Path = 
     A report that the user wants in another place than sim_build/report is not kept. What the machine refuses to write
     is one line on stderr: it changes neither the verdict of the run nor its exit status.
     """
-    if not folder.resolve().is_relative_to(REPORT.resolve()):
+    if not _kept_here(folder):
         return
     store = Store(RESULTS, tell)
     try:
@@ -45,6 +45,26 @@ def keep_run(kind: str, record: Mapping[str, Any], verdict: str, folder: Path = 
         complain(
             f"results: this run is not in {shown(RESULTS)} ({machine_fault(error)}); its verdict and its report hold"
         )
+
+
+def past_figures(kind: str, names: Sequence[str], count: int, folder: Path = REPORT) -> list[dict[str, Number]]:
+    """Figures with these names of the last `count` runs that are kept of a kind, the oldest first, for a trend.
+
+    None of a report that goes to another place than sim_build/report; a store that cannot be read has none either.
+    """
+    store = Store(RESULTS, tell)
+    if not _kept_here(folder) or not store.path.exists():
+        return []
+    try:
+        history = store.history(kind, names, count, alike=False)
+    except OSError as error:
+        complain(f"results: no trend from {shown(RESULTS)} ({machine_fault(error)})")
+        return []
+    return [{name: figure.value for name, figure in figures.items()} for _head, figures in history]
+
+
+def _kept_here(folder: Path) -> bool:
+    return folder.resolve().is_relative_to(REPORT.resolve())
 
 
 def described(kind: str, record: Mapping[str, Any], verdict: str, folder: Path) -> Run:
