@@ -129,6 +129,11 @@ int kv_directory(struct kv_dev *kv, unsigned int command, u64 kv_addr, u64 arg, 
 	}
 	if (READ_ONCE(kv->resets) != resets)
 		return -ECANCELED;
+	if (!status) { /* OK, or a device that was reset after the launch */
+		err = kv_check_reset(kv);
+		if (err)
+			return err;
+	}
 	kv->queued = 0; /* the queue runs in order, and this was the last launch */
 	freed = kv_read(kv, KV_DIR_FREED);
 	*result = (struct kv_result) {

@@ -61,8 +61,7 @@ int kv_identify(struct kv_dev *kv)
 		dev_err(kv->dev.parent, "unknown device: ID %#llx, VERSION %#llx\n", id, version);
 		return -ENODEV;
 	}
-	if (!is_power_of_2(kv->entries) || kv->entries < 1024 || kv->entries > 65536 ||
-	    !is_power_of_2(kv->block_tokens) || kv->block_tokens > 256) {
+	if (!is_power_of_2(kv->entries) || kv->entries < 1024 || !is_power_of_2(kv->block_tokens)) {
 		dev_err(kv->dev.parent, "unknown device: CAPS %#llx\n", caps);
 		return -ENODEV;
 	}

@@ -15,11 +15,16 @@ POSTED_NS = 1000
 _UNKNOWN: dict[Fault, tuple[int, Callable[[int], int]]] = {
     Fault.ID: (regs.ID.offset, lambda value: value ^ 1),
     Fault.VERSION: (regs.VERSION.offset, lambda value: value + (1 << 16)),
-    Fault.CAPS: (regs.CAPS.offset, lambda value: value ^ 1),
     Fault.SIZE: (regs.CAPS.offset, lambda value: value + regs.CAPS.unpack(value)["ENTRIES"]),
     Fault.READY: (regs.STATUS.offset, lambda value: value & ~regs.STATUS.pack(INITIALISED=1)),
 }
 """A register that reads wrong: its offset, and that value made from its own."""
+_CAPS: tuple[Callable[[int], int], ...] = (
+    lambda value: value ^ 1,
+    lambda value: value >> 1,  # half the entries
+    lambda value: value ^ regs.CAPS.pack(BLOCK_TOKENS=1),
+)
+"""CAPS that no driver knows, by the number that is given for the tier."""
 
 
 class Surroundings(Protocol):
@@ -64,6 +69,7 @@ class Endpoint:
         self._was_high = False
         self._posted: deque[tuple[int, int, int]] = deque()  # due at, offset, value
         self._fault: tuple[int, Fault] | None = None
+        self._which = 0
         self._unknown: tuple[int, Callable[[int], int]] | None = None
         self.paused = False
         self.check_failed_at: int | None = None
@@ -154,6 +160,7 @@ class Endpoint:
                 self.paused = True
             case _:
                 self._fault = (self.now + after, fault)
+                self._which = tier
 
     async def advance(self, until: int, *, to_rise: bool) -> None:
         """Let device time pass up to `until`; with `to_rise` not past a rise of the interrupt line."""
@@ -183,7 +190,9 @@ class Endpoint:
         self._fault = None
         if fault is Fault.RETURN:
             self._surroundings.clear_axi_errors()
-        if fault is Fault.RETURN or fault in _UNKNOWN:
+        if fault is Fault.CAPS:
+            self._unknown = (regs.CAPS.offset, _CAPS[self._which])
+        elif fault is Fault.RETURN or fault in _UNKNOWN:
             self._unknown = _UNKNOWN.get(fault)
         if fault in (Fault.RESET, Fault.RETURN):
             await self._surroundings.reset()

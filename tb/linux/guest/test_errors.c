@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,6 +38,12 @@ static void unknown_version(void) {
 }
 
 static void unknown_caps(void) {
+    for (unsigned which = 0; which < 3; which++) {
+        CHECK(try_fault(FAULT_CAPS, which, 0) == 0);
+        load("");
+        CHECK(access(NODE, F_OK) == -1);
+        unload();
+    }
     refused_by_probe(FAULT_CAPS);
 }
 
@@ -257,6 +264,135 @@ static void no_number_for_a_node(void) {
     unload();
 }
 
+/* ------------------------------------------------------------------ at any time */
+
+static int do_share(int fd) {
+    return hint(fd, KVCPU_IOC_SHARE_PREFIX, 0x100000, 10 * BLOCK, 0); /* two of them are not there */
+}
+
+static int do_release(int fd) {
+    return hint(fd, KVCPU_IOC_RELEASE, 0x100000, 10 * BLOCK, 0);
+}
+
+static int do_many_hints(int fd) {
+    int result = 0;
+    for (unsigned n = 0; n < 24 && result == 0; n++) result = hint(fd, KVCPU_IOC_MARK_HOT, 0x100000, 8 * BLOCK, 0);
+    return result;
+}
+
+static int do_insert(int fd) {
+    struct kvcpu_insert block = {.token = 900 * TOKENS, .request = 1, .token_end = 900 * TOKENS, .tier = 1};
+    return ioctl(fd, KVCPU_IOC_INSERT, &block);
+}
+
+static int do_migrate(int fd) {
+    struct kvcpu_event event;
+    struct kvcpu_migrate move = {.request = 1, .tier = 2};
+    return ioctl(fd, KVCPU_IOC_MIGRATE, &move) || read(fd, &event, sizeof event) < 0 ? -1 : 0;
+}
+
+static int do_miss(int fd) {
+    struct kvcpu_event event;
+    struct kvcpu_lookup arg = {.token = 901 * TOKENS, .request = 1, .flags = KVCPU_LOOKUP_TOUCH};
+    if (ioctl(fd, KVCPU_IOC_LOOKUP, &arg) == 0 || errno != ENOENT) return -1;
+    return read(fd, &event, sizeof event) < 0 ? -1 : 0;
+}
+
+static int do_step(int fd) {
+    const struct kvcpu_step arg = {1};
+    return ioctl(fd, KVCPU_IOC_STEP_ADVANCE, &arg);
+}
+
+static int do_bind(int fd) {
+    struct kvcpu_bind bind = {.va = 0x10000, .len = BLOCK, .request = 1};
+    return ioctl(fd, KVCPU_IOC_BIND, &bind);
+}
+
+static int do_look_at_entries(int fd) {
+    char text[64];
+    (void)fd;
+    return contents(DEBUG "entries", text, sizeof text);
+}
+
+static int do_look_at_queues(int fd) {
+    char text[64];
+    (void)fd;
+    return contents(DEBUG "queues", text, sizeof text);
+}
+
+static int do_moves(int fd) {
+    static const unsigned ops[] = {KVCPU_URING_MIGRATE, KVCPU_URING_EVICT, KVCPU_URING_PREFETCH};
+    int worst = 0;
+    struct ring moves;
+    ring_open(&moves, 8);
+    for (unsigned n = 0; n < 6; n++) {
+        const unsigned op = ops[n % 3];
+        const struct kvcpu_move move = {.token = n * TOKENS, .request = 1, .argument = op == KVCPU_URING_MIGRATE ? 2 : 0};
+        ring_put(&moves, fd, op, &move, n);
+    }
+    ring_submit(&moves, 6);
+    for (unsigned n = 0; n < 6; n++) {
+        const int result = ring_wait(&moves, NULL);
+        worst = result < worst ? result : worst;
+    }
+    ring_close(&moves);
+    errno = -worst;
+    return worst;
+}
+
+static int do_reset(int fd) {
+    (void)fd;
+    return try_put(SYS "reset", "1");
+}
+
+/* Something happens to the device at different times in the course of each request: it ends, with one of few errors. */
+static void at_any_time(int what) {
+    static int (*const calls[])(int) = {do_share, do_release, do_many_hints, do_insert, do_migrate, do_miss, do_step,
+                                        do_bind, do_look_at_entries, do_look_at_queues, do_moves, do_reset};
+    for (size_t n = 0; n < sizeof calls / sizeof *calls; n++)
+        for (unsigned after = 0; after < 20000; after += after < 4000 ? 1000 : 8000) {
+            fault(FAULT_RETURN, 0);
+            load("timeout_ms=2");
+            const int fd = open(NODE, O_RDWR | O_NONBLOCK);
+            CHECK(fd >= 0);
+            configure();
+            for (unsigned block = 0; block < 8; block++) insert(fd, 1, block * TOKENS, 1);
+            bind_blocks(fd, 0x100000, 10, 1, 0);
+            CHECK(do_share(fd) == 0);
+            fault(what, after);
+            errno = 0;
+            const int result = calls[n](fd);
+            const int error = errno;
+            CHECK(result >= 0 || error == ENODEV || error == ECANCELED || error == ETIMEDOUT || error == EAGAIN ||
+                  error == ENOENT || error == ENOMEM || error == EBUSY);
+            close(fd);
+            unload();
+        }
+}
+
+static void lost_at_any_time(void) {
+    at_any_time(FAULT_LOSE);
+}
+
+static void reset_at_any_time(void) {
+    at_any_time(FAULT_RESET);
+}
+
+static void lost_device_refuses(void) {
+    char text[64];
+    struct kvcpu_bind bind = {.va = 0x10000, .len = BLOCK, .request = 1};
+    load("");
+    const int fd = open_node();
+    fault(FAULT_LOSE, 0);
+    FAILS(ioctl(fd, KVCPU_IOC_BIND, &bind), ENODEV);
+    FAILS(ioctl(fd, KVCPU_IOC_BIND, &bind), ENODEV);
+    CHECK(contents(DEBUG "queues", text, sizeof text) == -1 && errno == ENODEV);
+    FAILS(open(NODE, O_RDWR), ENODEV);
+    CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0x4000) == MAP_FAILED && errno == ENODEV);
+    close(fd);
+    unload();
+}
+
 /* ------------------------------------------------------------------ signals */
 
 static void on_alarm(int number) {
@@ -362,7 +498,7 @@ static const struct test tests[] = {
     TEST(unknown_id), TEST(unknown_version), TEST(unknown_caps), TEST(window_too_small), TEST(reset_that_does_not_end),
     TEST(lost_before_probe), TEST(a_reset_has_a_limit), TEST(a_command_has_a_limit), TEST(a_device_that_stays_in_reset),
     TEST(no_memory_for_a_file), TEST(no_memory_for_requests), TEST(no_memory_for_the_node), TEST(no_number_for_a_node),
-    TEST(signals_end_waits_for_locks), TEST(a_signal_ends_a_long_range), END,
+    TEST(lost_device_refuses), TEST(lost_at_any_time), TEST(reset_at_any_time), TEST(signals_end_waits_for_locks), TEST(a_signal_ends_a_long_range), END,
 };
 const struct suite errors_suite = {"errors", NULL, tests};
 
