@@ -29,7 +29,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-signoff setup-llama sim experiments rt-bench serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal signoff docs exports results compare package list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-signoff setup-llama setup-vllm sim experiments rt-bench vllm-check serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal signoff docs exports results compare package list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ setup-signoff: ## the same, and the tools of `make signoff` (those of `make form
 
 setup-llama: ## the same, and llama.cpp in .venv-llama: compiled once, ten minutes on two idle cores
 	@$(SETUP) --lab --llama
+
+setup-vllm: ## the same, and vLLM in .venv-vllm
+	@$(SETUP) --vllm
 
 sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
 ##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
@@ -160,6 +163,10 @@ rt-bench: setup-lab ## per-token times of llama.cpp: sampling, threads, load, me
 ##   MODEL=<file>    a GGUF file (default: models of random weights, made here)
 ##   QUICK=1         fewer repetitions and tokens: minutes instead of hours
 ##   SEED=<n>        of prompts, sampling, random weights, intervals (default 1)
+	@$(PY) -m tb.make $@
+
+vllm-check: setup ## the adapter inside the real vLLM, on the device model: same tokens, stores, loads, abort, preemption
+##   SEED=<n>        of the model and the prompts (default 1)
 	@$(PY) -m tb.make $@
 
 results: setup ## every run that is kept, with its main figures; renews sim_build/report/index.html (docs/results.md)

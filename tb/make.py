@@ -181,6 +181,7 @@ TARGETS = {
     "fpga-check": Target(("ONLY",), lambda given: [Step("fpga.flow", (*options(given, ("ONLY",)),))]),
     "experiments": Target(LAB, lambda given: [Step("tb.lab", tuple(options(given, LAB)))]),
     "rt-bench": Target(("MODEL", "QUICK", "SEED"), _rt_bench),
+    "vllm-check": Target(("SEED",), lambda given: [Step("tb.engines.check", tuple(options(given, ("SEED",))))]),
     "formal": Target(("ONLY", "PLANTED"), _formal),
     "signoff": Target(("STAGE",), _signoff),
     "docs": Target((), _docs),

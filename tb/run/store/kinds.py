@@ -106,6 +106,10 @@ KINDS = {
         "Real engine, token by token", "rt-bench", "rt-bench.html",
         ("criteria.*, without load", "criteria.*", "cells.*/greedy/t1/load0/bounded.token_ms.p99"),
     ),
+    "vllm-check": Kind(
+        "vLLM on the device", "vllm-check", "vllm-check.html",
+        ("runs.adapter.parts.*.stored", "runs.adapter.parts.*.loaded", "runs.adapter.parts.*.preemptions"),
+    ),
     "kernel": Kind(
         "Linux on the device", "kernel", "kernel.html",
         ("passed", "failed", "skipped", "mmio_per_s", "boot_s", "comparisons"),
