@@ -49,6 +49,8 @@ class Surroundings(Protocol):
 class Endpoint:
     """Accesses in bytes, device time from 0 on, and the moment at which the interrupt line rose.
 
+    The device's clock starts with the first access: what the guest waits for before it, its own start, is not simulated.
+
     A refused access (SLVERR) is what a PCI bridge makes of it: a read gives ones, a write has no effect. Writes are
     posted: one reaches the device before the next read or configuration access, or after POSTED_NS.
 
@@ -65,7 +67,8 @@ class Endpoint:
         self._surroundings = surroundings
         self._line = surroundings.irq
         self.step_to_irq_ns = surroundings.step_to_irq_ns
-        self._origin = transport.now()
+        self._origin: int | None = None  # `Transport.now` at ns 0; None: the clock has not started
+        self._before = 0  # ns until it has
         self._was_high = False
         self._posted: deque[tuple[int, int, int]] = deque()  # due at, offset, value
         self._fault: tuple[int, Fault] | None = None
@@ -81,7 +84,11 @@ class Endpoint:
     @property
     def now(self) -> int:
         """Device time, ns."""
-        return self._transport.now() - self._origin
+        return self._before if self._origin is None else self._transport.now() - self._origin
+
+    def _start(self) -> None:
+        if self._origin is None:
+            self._origin = self._transport.now() - self._before
 
     def taken(self) -> None:
         """The interrupt was delivered."""
@@ -103,6 +110,7 @@ class Endpoint:
         return b"".join(words)
 
     async def _read_word(self, bar: int, offset: int) -> bytes:
+        self._start()
         self.accesses += 1
         await self.push()
         await self.strike()
@@ -126,6 +134,7 @@ class Endpoint:
 
     async def write(self, bar: int, offset: int, data: bytes) -> None:
         """Bytes into a BAR; without effect where the device refuses them."""
+        self._start()
         self.accesses += 1
         await self.strike()
         if self.lost:
@@ -164,6 +173,8 @@ class Endpoint:
 
     async def advance(self, until: int, *, to_rise: bool) -> None:
         """Let device time pass up to `until`; with `to_rise` not past a rise of the interrupt line."""
+        if self._origin is None:
+            self._before = max(self._before, until)
         while self.now < until and not (to_rise and self.rise_at is not None):
             stop = min(until, self._fault[0] if self._fault else until, self._posted[0][0] if self._posted else until)
             if self.now < stop:

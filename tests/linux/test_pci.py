@@ -121,6 +121,7 @@ def configure(device: Function, offset: int, data: bytes) -> None:
 
 
 def ready(device: Function) -> Endpoint:
+    read(device, regs.ID.offset)
     run(device.endpoint.advance(10_000, to_rise=False))
     return device.endpoint
 
@@ -269,3 +270,19 @@ def test_a_prompt_is_the_testbenchs_business(device: Function) -> None:
     configure(device, pci.FAULT_OP, bytes([Fault.PROMPT]))
     assert device.endpoint.paused
     assert int.from_bytes(read(device, regs.ID.offset), "little") == regs.ID.reset
+
+
+def test_the_devices_clock_starts_with_the_first_access() -> None:
+    """A guest's own start takes simulated time of its own, and none of the simulator's."""
+    made = function()
+    made.config.write(pci.COMMAND, struct.pack("<H", pci.MEMORY_ENABLE))
+    endpoint = made.endpoint
+    transport = endpoint._transport
+    begun = transport.now()
+    run(endpoint.advance(30_000_000, to_rise=True))
+    assert (endpoint.now, transport.now()) == (30_000_000, begun)
+    read(made, regs.ID.offset)
+    assert 30_000_000 < endpoint.now < 30_001_000
+    run(endpoint.advance(30_500_000, to_rise=True))
+    assert endpoint.now == 30_500_000
+    assert transport.now() == begun + 500_000

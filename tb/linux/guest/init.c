@@ -192,6 +192,7 @@ int main(int count, char **arguments) {
     mount("sysfs", "/sys", "sysfs", 0, NULL);
     mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
     mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+    wait_ms(30); /* timers are exact from the first tick on; the device is not simulated before its first access */
     for (size_t n = 0; n < sizeof suites / sizeof *suites; n++)
         if (strcmp(suites[n]->name, suite) == 0) run_suite(suites[n], pattern);
     if (strcmp(suite, "shell") == 0) shell(getenv("kv_init"));
