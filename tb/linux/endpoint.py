@@ -49,7 +49,7 @@ class Surroundings(Protocol):
 class Endpoint:
     """Accesses in bytes, device time from 0 on, and the moment at which the interrupt line rose.
 
-    The device's clock starts with the first access: what the guest waits for before it, its own start, is not simulated.
+    The clock starts with the first access: what the guest waits for before it, its own start, is not simulated.
 
     A refused access (SLVERR) is what a PCI bridge makes of it: a read gives ones, a write has no effect. Writes are
     posted: one reaches the device before the next read or configuration access, or after POSTED_NS.
