@@ -122,7 +122,7 @@ def _command(arguments: list[str]) -> int:
 
 def _plant_driver(ids: Sequence[str], only_list: bool, console: Console) -> int:
     """The same for the Linux driver."""
-    from tb.linux.defects import CATALOGUE, plant  # needs a kernel's packages
+    from tb.defects.driver import CATALOGUE, plant  # needs a kernel's packages
 
     defects = chosen(load(CATALOGUE), ids)
     if only_list:

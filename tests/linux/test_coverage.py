@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tb.defects.catalogue import load
+from tb.defects.driver import CATALOGUE
 from tb.linux import coverage
 from tb.linux.coverage import branches, judge, reasons
-from tb.linux.defects import CATALOGUE
 from tb.linux.programs import DRIVER
 from tb.run.errors import CheckError
 from tb.run.paths import ROOT

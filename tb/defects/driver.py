@@ -1,6 +1,6 @@
-"""Planted defects of the driver, `tb/linux/defects.toml`: each must be noticed by the test of the guest that it names.
+"""Planted defects of the driver, `tb/defects/driver.toml`: each must be noticed by the test of the guest that it names.
 
-They have the form of the device's (tb/defects); `test` is a test of the guest, on the device model.
+They have the form of the device's; `test` is a test of the guest, on the device model.
 """
 
 import re
@@ -18,7 +18,7 @@ from tb.linux.options import Chosen, Options
 from tb.run.errors import CheckError
 from tb.run.paths import ROOT
 
-CATALOGUE = Path(__file__).with_name("defects.toml")
+CATALOGUE = Path(__file__).with_name("driver.toml")
 FOLDER = programs.OUTPUT / "planted"
 Say = Callable[[str], None]
 
