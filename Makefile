@@ -11,7 +11,7 @@ override SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK STAGE SHELL
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK STAGE SHELL DRIVER KASAN
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -29,7 +29,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-signoff setup-llama sim experiments rt-bench serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal signoff docs exports results compare package list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-signoff setup-llama setup-vllm sim experiments rt-bench vllm-check serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal signoff docs exports results compare package list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ setup-signoff: ## the same, and the tools of `make signoff` (those of `make form
 
 setup-llama: ## the same, and llama.cpp in .venv-llama: compiled once, ten minutes on two idle cores
 	@$(SETUP) --lab --llama
+
+setup-vllm: ## the same, and vLLM in .venv-vllm
+	@$(SETUP) --vllm
 
 sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
 ##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
@@ -90,6 +93,7 @@ kernel: setup ## boot Linux, with the real driver, on the device, and run the te
 ##   TEST=<pattern>  a suite, or a pattern over <suite>.<test>; list: their names
 ##   SEED=<n>        seed of the run on the RTL (default 1)
 ##   SHELL=1         a shell in the guest instead, until exit or Ctrl-D
+##   KASAN=1         with a kernel that looks for accesses outside objects and after their end
 	@$(PY) -m tb.make $@
 
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
@@ -161,6 +165,10 @@ rt-bench: setup-lab ## per-token times of llama.cpp: sampling, threads, load, me
 ##   SEED=<n>        of prompts, sampling, random weights, intervals (default 1)
 	@$(PY) -m tb.make $@
 
+vllm-check: setup ## the adapter inside the real vLLM, on the device model: same tokens, stores, loads, abort, preemption
+##   SEED=<n>        of the model and the prompts (default 1)
+	@$(PY) -m tb.make $@
+
 results: setup ## every run that is kept, with its main figures; renews sim_build/report/index.html (docs/results.md)
 	@$(PY) -m tb.make $@
 
@@ -180,6 +188,7 @@ waves: setup ## run one test with waves from time 0
 defects: setup ## plant each known defect in a copy and see that its test detects it (a build each: long)
 ##   ONLY=<ids>      these only
 ##   ASSERTIONS=1    make each assertion of the RTL fire instead; ONLY=<module>.<assertion>
+##   DRIVER=1        plant those of the Linux driver instead, on the device model (docs/linux.md)
 	@$(PY) -m tb.make $@
 
 mutate: setup ## mutate the RTL by the hundred and see the quick legs notice (an hour or more)

@@ -23,6 +23,7 @@ from sw.terminal import new_console
 from tb.engines import cells, host, models, report, statistics
 from tb.engines.cells import Cell, Form
 from tb.engines.environment import install, python_of
+from tb.figures.load import Others
 from tb.run import process
 from tb.run.command import Parser, checked_seed, run_command
 from tb.run.errors import CheckError, UsageError
@@ -155,12 +156,18 @@ def _bench(argv: list[str]) -> int:
         install("llama")
     with _alone(options.state):
         chosen_models, left_out = chosen(options)
-        begin = time.monotonic()
+        begin, others = time.monotonic(), Others()
         with host.prepared(options.host, options.state / "rt-bench-host.json") as settings:
             report.say_host(sayer(console), settings)
             raws = _all(options, console, chosen_models)
         facts = report.Facts(
-            options.form.name, options.seed, len(os.sched_getaffinity(0)), settings, left_out, time.monotonic() - begin
+            options.form.name,
+            options.seed,
+            len(os.sched_getaffinity(0)),
+            settings,
+            left_out,
+            time.monotonic() - begin,
+            others.cores(),
         )
     results = report.results(facts, {model.name: model.about for model in chosen_models}, raws)
     report.show(console, results)

@@ -12,6 +12,7 @@ import numpy as np
 from tb.engines import statistics
 from tb.engines.cells import LOADS, Cell
 from tb.engines.statistics import Samples
+from tb.lab.bounded.statistics import cv, r_squared
 
 Raw = Mapping[str, Any]
 Record = dict[str, Any]
@@ -45,7 +46,7 @@ def figures(cell: Cell, raw: Raw, seed: int) -> Record:
         "peak_rss_mib": {
             "mean": float(peaks.mean()),
             "max": float(peaks.max()),
-            "cv": statistics.variation(peaks) if peaks.size > 1 else None,
+            "cv": cv(peaks) if peaks.size > 1 else None,
         },
         "rss": [
             {"seconds": [point[0] for point in one["rss"]], "mib": [point[1] / 1024 for point in one["rss"]]}
@@ -113,10 +114,7 @@ def _straight(cells: Sequence[Record]) -> Record | None:
     whole = {key: line for key, line in lines.items() if sorted(line) == list(LOADS)}
     if not whole:
         return None
-    known = [
-        (statistics.straightness(np.array(LOADS, float), np.array([line[load] for load in LOADS])), key)
-        for key, line in whole.items()
-    ]
+    known = [(r_squared(LOADS, [line[load] for load in LOADS])[0], key) for key, line in whole.items()]
     worst, (model, sampling, threads) = min(known)
     return {
         "name": "mean latency linear in load (R^2)",

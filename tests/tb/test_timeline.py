@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from model.device import DeviceModel
 from sw.kernel.scheduler import Decision
+from sw.run import run
+from sw.transport.model import ModelTransport
 from tb import eventlog
 from tb.events.decode import KIND_BYTE
 from tb.events.log import EventLog, open_log
@@ -27,8 +31,12 @@ from tb.events.records import (
 )
 from tb.events.timeline import CLOCK, SPANS, Span, device_spans, trace, write_spans
 from tb.harness.link import Array
+from tb.llm.job import LlmJob
 from tb.llm.outcome import Served
+from tb.llm.setup import shipped
 from tb.llm.spans import prompt_spans, server_spans
+from tb.llm.workload import default
+from tb.sim.counter import Counter
 from tests.tb.test_eventlog import SIZES, record
 
 KEY = 3 << 48 | 2 << 40 | 1 << 32 | 4
@@ -154,3 +162,20 @@ def test_a_damaged_file_of_spans_is_one_line(log: Path, capsys: pytest.CaptureFi
 def test_no_event_log_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert eventlog.main(["timeline", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err == f"error: there is no event log {tmp_path / 'none'}\n"
+
+
+def test_spans_of_a_run_agree_with_its_figures(tmp_path: Path) -> None:
+    """Two prompts served on the device model: every chunk's time is what the scheduler charged, no two at one time."""
+    prompts = default(2)[:2]
+    job = LlmJob(ModelTransport(DeviceModel()), prompts, shipped(), Counter(), tmp_path, seed=2, trace=True)
+    outcome = run(job.run())
+    chunks = [span for span in server_spans(job.system.scheduler.trace or ()) if span.name.startswith("chunk")]
+    charged = sum(job.system.scheduler.stats(server).consumed_ns for server in job.system.scheduler.servers)
+    assert sum((span.end_ns or 0) - span.begin_ns for span in chunks) == charged > 0
+    assert all((one.end_ns or 0) <= other.begin_ns for one, other in pairwise(chunks))
+    ends = [span for span in prompt_spans(outcome.served) if span.end_ns is not None]
+    assert [(span.name, span.begin_ns, span.end_ns) for span in ends] == [
+        ("done", served.accepted_ns, served.ended_ns) for served in outcome.served
+    ]
+    tokens = [span for span in prompt_spans(outcome.served) if span.end_ns is None]
+    assert len(tokens) == sum(len(served.tokens) for served in outcome.served)

@@ -19,7 +19,6 @@ from tb.run.paths import RESULTS, shown
 from tb.run.store.figures import Figure
 
 FILE = "runs.sqlite"
-JOURNAL = f"{FILE}-journal"
 VERSION = 1
 WAIT_S = 60.0
 PASSED, FAILED, INTERRUPTED = "passed", "failed", "interrupted"  # verdicts
@@ -236,13 +235,10 @@ class Store:
         return database
 
     def _move_aside(self) -> Path:
-        """Rename the file, and its journal, which must not be applied to the next one."""
+        """Rename the file; SQLite has applied or dropped its journal when the damage was found."""
         number = 1
         while (aside := self.folder / f"damaged-{number}.sqlite").exists():
             number += 1
-        journal = self.folder / JOURNAL
-        if journal.exists():
-            journal.rename(self.folder / f"{aside.name}-journal")
         self.path.rename(aside)
         return aside
 
