@@ -11,7 +11,7 @@ override SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK STAGE SHELL
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK STAGE SHELL DRIVER KASAN
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -93,6 +93,7 @@ kernel: setup ## boot Linux, with the real driver, on the device, and run the te
 ##   TEST=<pattern>  a suite, or a pattern over <suite>.<test>; list: their names
 ##   SEED=<n>        seed of the run on the RTL (default 1)
 ##   SHELL=1         a shell in the guest instead, until exit or Ctrl-D
+##   KASAN=1         with a kernel that looks for accesses outside objects and after their end
 	@$(PY) -m tb.make $@
 
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
@@ -187,6 +188,7 @@ waves: setup ## run one test with waves from time 0
 defects: setup ## plant each known defect in a copy and see that its test detects it (a build each: long)
 ##   ONLY=<ids>      these only
 ##   ASSERTIONS=1    make each assertion of the RTL fire instead; ONLY=<module>.<assertion>
+##   DRIVER=1        plant those of the Linux driver instead, on the device model (docs/linux.md)
 	@$(PY) -m tb.make $@
 
 mutate: setup ## mutate the RTL by the hundred and see the quick legs notice (an hour or more)
