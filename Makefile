@@ -4,11 +4,14 @@
 # Variables count from the command line only: a TEST, SEED or DEBUG in the shell's environment changes nothing.
 # What each target runs is listed in tb/make.py.
 
-SHELL := /bin/sh
+# SHELL=1 is a variable of `make kernel`; for make itself it is the shell of the recipes.
+GIVEN_SHELL := $(value SHELL)
+SHELL_IS_GIVEN := $(filter command,$(firstword $(origin SHELL)))
+override SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK STAGE
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK STAGE SHELL DRIVER KASAN
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -17,6 +20,7 @@ $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` li
 # recipe has a value in it. By itself make would export X expanded, that is, after running a $(shell ...) in it.
 unexport $(KNOWN)
 $(foreach v,$(KNOWN),$(eval $(if $(call is_given,$v),export KVCPU_MAKE_$v = $$(value $v),unexport KVCPU_MAKE_$v)))
+$(if $(SHELL_IS_GIVEN),$(eval export KVCPU_MAKE_SHELL = $$(value GIVEN_SHELL)),$(eval unexport KVCPU_MAKE_SHELL))
 export KVCPU_MAKE_GOALS = $(MAKECMDGOALS)
 
 # What would change how Python, the simulator's build or a compiler works.
@@ -25,7 +29,7 @@ unexport $(filter PYTHON%,$(.VARIABLES)) VERILATOR_ROOT MAKEFLAGS GNUMAKEFLAGS M
 PY := .venv/bin/python
 SETUP := p="$${KVCPU_MAKE_PYTHON-python3}"; command -v -- "$$p" > /dev/null || { printf 'error: PYTHON=%s: no such program\n' "$$p" >&2; exit 2; }; "$$p" tb/run/setup_env.py
 
-.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-signoff setup-llama sim experiments rt-bench serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal signoff docs exports results compare package list doctor lock clean
+.PHONY: help setup setup-fpga setup-docs setup-formal setup-lab setup-cluster setup-signoff setup-llama setup-vllm sim experiments rt-bench vllm-check serve kernel llm-quick test pytest lint regs regress bench waves defects mutate fpga-check formal signoff docs exports results compare package list doctor lock clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":[^#]*## " } /^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 } /^##   / { sub(/^##   /, ""); printf "%17s%s\n", "", $$0 }' $(MAKEFILE_LIST)
@@ -52,8 +56,11 @@ setup-cluster: ## the same, and what `make regress SCHEDULER=...` and its worker
 setup-signoff: ## the same, and the tools of `make signoff` (those of `make formal` included)
 	@$(SETUP) --formal --cover
 
-setup-llama: ## the same, and llama.cpp in .venv-llama: compiled once, ten minutes on two idle cores
+setup-llama: ## the same, and llama.cpp in .venv-llama: compiled once
 	@$(SETUP) --lab --llama
+
+setup-vllm: ## the same, and vLLM in .venv-vllm
+	@$(SETUP) --vllm
 
 sim: setup ## replay a KV-cache trace on the RTL, then serve prompts by the micro-LLM on it, all checked; or run one test
 ##   TRACE=<file>    replay only: a block-hash trace, JSON lines, also gzip-compressed (default: a seeded generator)
@@ -85,6 +92,8 @@ kernel: setup ## boot Linux, with the real driver, on the device, and run the te
 ##   BACKEND=model   on the device model instead of the RTL
 ##   TEST=<pattern>  a suite, or a pattern over <suite>.<test>; list: their names
 ##   SEED=<n>        seed of the run on the RTL (default 1)
+##   SHELL=1         a shell in the guest instead, until exit or Ctrl-D
+##   KASAN=1         with a kernel that looks for accesses outside objects and after their end
 	@$(PY) -m tb.make $@
 
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
@@ -152,8 +161,12 @@ experiments: setup-lab ## judge the device's policy on traces: classic policies,
 
 rt-bench: setup-lab ## per-token times of llama.cpp: sampling, threads, load, memory; the host prepared and restored (docs/real-engine.md)
 ##   MODEL=<file>    a GGUF file (default: models of random weights, made here)
-##   QUICK=1         fewer repetitions and tokens: minutes instead of hours
+##   QUICK=1         fewer repetitions and tokens
 ##   SEED=<n>        of prompts, sampling, random weights, intervals (default 1)
+	@$(PY) -m tb.make $@
+
+vllm-check: setup ## the adapter inside the real vLLM, on the device model: same tokens, stores, loads, abort, preemption
+##   SEED=<n>        of the model and the prompts (default 1)
 	@$(PY) -m tb.make $@
 
 results: setup ## every run that is kept, with its main figures; renews sim_build/report/index.html (docs/results.md)
@@ -175,6 +188,7 @@ waves: setup ## run one test with waves from time 0
 defects: setup ## plant each known defect in a copy and see that its test detects it (a build each: long)
 ##   ONLY=<ids>      these only
 ##   ASSERTIONS=1    make each assertion of the RTL fire instead; ONLY=<module>.<assertion>
+##   DRIVER=1        plant those of the Linux driver instead, on the device model (docs/linux.md)
 	@$(PY) -m tb.make $@
 
 mutate: setup ## mutate the RTL by the hundred and see the quick legs notice (an hour or more)

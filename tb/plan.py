@@ -6,6 +6,7 @@ for, every test that a row names must have passed in the last regression and eve
 1 when a row does not hold, 2 for wrong use.
 """
 
+import ast
 import json
 import sys
 import tomllib
@@ -132,8 +133,21 @@ def read_coverage(results: Path) -> dict[str, int]:
         raise CheckError(f"the functional coverage of a run is damaged ({error}): run it again") from None
 
 
+def purposes(manifest: Manifest) -> dict[str, str]:
+    """By `leg.test`: what the test drives and checks, the first paragraph of its docstring."""
+    found = {}
+    for leg in manifest.legs:
+        module = ast.parse((ROOT / f"{leg.module.replace('.', '/')}.py").read_text())
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        texts = {node.name: ast.get_docstring(node) or "" for node in module.body if isinstance(node, kinds)}
+        for test in leg.tests:
+            found[f"{leg.name}.{test}"] = " ".join(texts.get(test, "").partition("\n\n")[0].split())
+    return found
+
+
 def record_of(rows: list[Row], failing: dict[str, list[str]], passed: dict[str, bool], bins: dict[str, int]) -> Any:
-    """What the reports show: every row with the state of its tests and points, and all points."""
+    """What the reports show: every row with the state and purpose of its tests, its points, and all points."""
+    about = purposes(load())
     state = {True: "passed", False: "failed", None: "not run"}
     plan = [
         {
@@ -143,6 +157,7 @@ def record_of(rows: list[Row], failing: dict[str, list[str]], passed: dict[str, 
             "stage": row.stage,
             "sentence": row.sentence,
             "tests": {test: state[passed.get(test)] for test in row.tests},
+            "purposes": {test: about.get(test, "") for test in row.tests},
             "coverage": {point: bins.get(point, 0) for point in row.coverage},
             "why": row.why,
             "problems": failing[row.id],

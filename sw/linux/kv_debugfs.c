@@ -62,6 +62,16 @@ static int queues_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(queues);
 
+/* From STEP_ADVANCE to the interrupt at the end of its scan, as Linux sees it. */
+static int times_show(struct seq_file *s, void *unused)
+{
+	struct kv_dev *kv = s->private;
+
+	seq_printf(s, "step %llu\ninterrupt %llu\n", READ_ONCE(kv->step_ns), READ_ONCE(kv->interrupt_ns));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(times);
+
 void kv_debugfs_init(void)
 {
 	kv_root = debugfs_create_dir(KV_NAME, NULL);
@@ -77,6 +87,7 @@ void kv_debugfs_add(struct kv_dev *kv)
 	kv->debugfs = debugfs_create_dir(dev_name(&kv->dev), kv_root);
 	debugfs_create_file("entries", 0400, kv->debugfs, kv, &entries_fops);
 	debugfs_create_file("queues", 0400, kv->debugfs, kv, &queues_fops);
+	debugfs_create_file("times", 0400, kv->debugfs, kv, &times_fops);
 }
 
 void kv_debugfs_remove(struct kv_dev *kv)

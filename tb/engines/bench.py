@@ -23,6 +23,7 @@ from sw.terminal import new_console
 from tb.engines import cells, host, models, report, statistics
 from tb.engines.cells import Cell, Form
 from tb.engines.environment import install, python_of
+from tb.figures.load import Others
 from tb.run import process
 from tb.run.command import Parser, checked_seed, run_command
 from tb.run.errors import CheckError, UsageError
@@ -63,7 +64,7 @@ class Measured:
 def _parse(argv: list[str]) -> Options:
     parser = Parser("python -m tb.engines.bench", __doc__)
     parser.add_argument("--model", help="a GGUF file (default: models of random weights, made here)")
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions and tokens: minutes instead of hours")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions and tokens")
     parser.add_argument("--seed", default="1", help="of prompts, sampling, random weights and intervals (default 1)")
     parser.add_argument("--report", default=str(REPORT), help="folder of the report (default sim_build/report)")
     parser.add_argument("--host", default="/", help="root of /proc and /sys that are prepared (for tests)")
@@ -150,17 +151,23 @@ def measure(options: Options, model: Measured, cell: Cell) -> dict[str, Any]:
 
 def _bench(argv: list[str]) -> int:
     options, console = _parse(argv), new_console()
-    statistics.scipy_stats()  # what is missing is said before anything runs
+    statistics.scipy_part("stats")  # what is missing is said before anything runs
     if options.worker is None:
         install("llama")
     with _alone(options.state):
         chosen_models, left_out = chosen(options)
-        begin = time.monotonic()
+        begin, others = time.monotonic(), Others()
         with host.prepared(options.host, options.state / "rt-bench-host.json") as settings:
             report.say_host(sayer(console), settings)
             raws = _all(options, console, chosen_models)
         facts = report.Facts(
-            options.form.name, options.seed, len(os.sched_getaffinity(0)), settings, left_out, time.monotonic() - begin
+            options.form.name,
+            options.seed,
+            len(os.sched_getaffinity(0)),
+            settings,
+            left_out,
+            time.monotonic() - begin,
+            others.cores(),
         )
     results = report.results(facts, {model.name: model.about for model in chosen_models}, raws)
     report.show(console, results)

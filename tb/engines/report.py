@@ -18,6 +18,7 @@ from tb.engines import cells
 from tb.engines import results as made
 from tb.engines.cells import Cell
 from tb.engines.host import Setting, described
+from tb.figures.load import refusal
 from tb.run.artefacts import published
 from tb.run.paths import shown
 from tb.run.provenance import provenance
@@ -40,6 +41,7 @@ class Facts:
         host: settings of the host, as they were made.
         left_out: a line for each model that was not measured.
         seconds: wall time of the measurement.
+        others: cores that other programs kept busy meanwhile, on average.
     """
 
     form: str
@@ -48,6 +50,7 @@ class Facts:
     host: list[Setting]
     left_out: list[str]
     seconds: float
+    others: float
 
 
 def results(facts: Facts, about: Mapping[str, Record], raws: Raws) -> Record:
@@ -64,6 +67,8 @@ def results(facts: Facts, about: Mapping[str, Record], raws: Raws) -> Record:
     return {
         **provenance(facts.seed, settings),
         "seconds": facts.seconds,
+        "others_cores": facts.others,
+        "disturbed": refusal(facts.others),
         "machine": machine(),
         "engine": raws[0][1]["engine"],
         "built_for": raws[0][1]["built_for"],
@@ -96,6 +101,8 @@ def show(console: Console, record: Record) -> None:
         count = f"{one['cells_met']} of {one['cells']}"
         table.add_row(one["name"], one["target"], f"{one['value']:.3f}", one["where"], met, count)
     console.print(table)
+    if record["disturbed"]:
+        console.print(f"{record['disturbed']}: these times are theirs as well")
 
 
 def write(folder: Path, record: Record, raws: Raws) -> str:

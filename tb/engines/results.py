@@ -12,6 +12,7 @@ import numpy as np
 from tb.engines import statistics
 from tb.engines.cells import LOADS, Cell
 from tb.engines.statistics import Samples
+from tb.lab.bounded.statistics import cv, r_squared
 
 Raw = Mapping[str, Any]
 Record = dict[str, Any]
@@ -45,7 +46,7 @@ def figures(cell: Cell, raw: Raw, seed: int) -> Record:
         "peak_rss_mib": {
             "mean": float(peaks.mean()),
             "max": float(peaks.max()),
-            "cv": statistics.variation(peaks) if peaks.size > 1 else None,
+            "cv": cv(peaks) if peaks.size > 1 else None,
         },
         "rss": [
             {"seconds": [point[0] for point in one["rss"]], "mib": [point[1] / 1024 for point in one["rss"]]}
@@ -113,10 +114,7 @@ def _straight(cells: Sequence[Record]) -> Record | None:
     whole = {key: line for key, line in lines.items() if sorted(line) == list(LOADS)}
     if not whole:
         return None
-    known = [
-        (statistics.straightness(np.array(LOADS, float), np.array([line[load] for load in LOADS])), key)
-        for key, line in whole.items()
-    ]
+    known = [(r_squared(LOADS, [line[load] for load in LOADS])[0], key) for key, line in whole.items()]
     worst, (model, sampling, threads) = min(known)
     return {
         "name": "mean latency linear in load (R^2)",
@@ -153,7 +151,8 @@ def calibration(cells: Sequence[tuple[Cell, Raw]], models: Mapping[str, Record])
     """The cost model of a token, time = overhead + bytes / bandwidth, fitted to one thread without load.
 
     Bytes: the weights once, and K and V (f16) of every position before. Medians over the repetitions in BINS parts of
-    the positions; least squares of relative errors. None without a model whose geometry is known.
+    the positions; least squares of relative errors, no part below 0. None without a model whose geometry is known.
+    Raises UsageError without SciPy.
     """
     rows: list[tuple[str, float, float]] = []
     for cell, raw in cells:
@@ -170,7 +169,7 @@ def calibration(cells: Sequence[tuple[Cell, Raw]], models: Mapping[str, Record])
     read = np.array([row[1] for row in rows])
     times = np.array([row[2] for row in rows])
     factors = np.stack([1 / times, read / times], axis=1)
-    (overhead, per_byte), *_ = np.linalg.lstsq(factors, np.ones(len(rows)), rcond=None)
+    overhead, per_byte = statistics.scipy_part("optimize").nnls(factors, np.ones(len(rows)))[0]
     predicted = overhead + per_byte * read
     errors = np.abs(predicted / times - 1)
     return {

@@ -1,13 +1,18 @@
-"""Statistics of repeated measurements. A cell is an array (repetitions, samples): what varies is the repetition."""
+"""Statistics of repeated measurements. A cell is an array (repetitions, samples): what varies is the repetition.
+
+Percentiles, CV and lines are those of the laboratory (`tb.lab.bounded.statistics`).
+"""
 
 from __future__ import annotations
 
 import math
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tb.lab.bounded.statistics import cv, percentile
 from tb.run.errors import UsageError
 
 Samples = NDArray[np.float64]
@@ -21,35 +26,12 @@ def rank(percent: float, count: int) -> int:
     return max(0, math.ceil(round(percent * count / 100, 9)) - 1)
 
 
-def percentile(samples: Samples, percent: float) -> float:
-    """The sample at `rank`: a value that was measured, no interpolation. Raises ValueError without a sample."""
-    if samples.size == 0:
-        raise ValueError("no samples")
-    return float(np.sort(samples, axis=None)[rank(percent, samples.size)])
-
-
-def variation(values: Samples) -> float:
-    """CV: sample deviation (n - 1) over mean. Raises ValueError for fewer than two values."""
-    if values.size < 2:
-        raise ValueError("a deviation needs two values")
-    return float(np.std(values, ddof=1) / np.mean(values))
-
-
-def straightness(x: Samples, y: Samples) -> float:
-    """R^2 of the line of least squares through (x, y); 1 for values that do not vary."""
-    if float(np.ptp(y)) == 0.0:
-        return 1.0
-    line = np.polyval(np.polyfit(x, y, 1), x)
-    return float(1.0 - np.sum((y - line) ** 2) / np.sum((y - np.mean(y)) ** 2))
-
-
-def scipy_stats() -> Any:
-    """SciPy's statistics. Raises UsageError where it is not installed."""
+def scipy_part(name: str) -> Any:
+    """A module of SciPy, such as `stats`. Raises UsageError where it is not installed."""
     try:
-        from scipy import stats  # installed on request only
+        return import_module(f"scipy.{name}")  # installed on request only
     except ImportError as error:
         raise UsageError(f"SciPy is not installed ({error}): `make setup-lab`") from None
-    return stats
 
 
 def interval(cell: Samples, percent: float | None, seed: int) -> tuple[float, float] | None:
@@ -72,7 +54,7 @@ def interval(cell: Samples, percent: float | None, seed: int) -> tuple[float, fl
     if np.ptp(cell.mean(axis=1)) == 0.0 and np.ptp(cell) == 0.0:
         return None
     found = (
-        scipy_stats()
+        scipy_part("stats")
         .bootstrap(
             (np.arange(repetitions),),
             statistic,
@@ -98,7 +80,8 @@ def summary(cell: Samples, seed: int) -> dict[str, Any]:
     Raises:
         UsageError: SciPy is not installed.
     """
-    each = np.array([percentile(row, 99.0) for row in cell])
+    each = np.array([percentile(np.sort(row), 99.0) for row in cell])
+    ordered = np.sort(cell, axis=None)
     largest = cell.max(axis=1)
     several = len(cell) > 1
     return {
@@ -106,13 +89,13 @@ def summary(cell: Samples, seed: int) -> dict[str, Any]:
         "repetitions": len(cell),
         "mean": float(cell.mean()),
         "min": float(cell.min()),
-        **{f"p{percent:g}": percentile(cell, percent) for percent in PERCENTS},
+        **{f"p{percent:g}": percentile(ordered, percent) for percent in PERCENTS},
         "max": float(cell.max()),
-        "cv": variation(cell.reshape(-1)),
+        "cv": cv(cell.reshape(-1)),
         "mean_interval": interval(cell, None, seed),
         "p99_interval": interval(cell, 99.0, seed),
         "max_interval": interval(cell, 100.0, seed),
         "p99_each_samples": each.tolist(),
-        "cv_of_p99": variation(each) if several else None,
-        "cv_of_max": variation(largest) if several else None,
+        "cv_of_p99": cv(each) if several else None,
+        "cv_of_max": cv(largest) if several else None,
     }

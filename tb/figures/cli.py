@@ -42,7 +42,7 @@ def _parse(argv: list[str]) -> tuple[Settings, Path]:
 
 def _parts() -> dict[str, Callable[[Workshop], Found]]:
     """Measurement of each part; what measures wall time comes when no other run is under way."""
-    from tb.figures import cosim, fpga, growth, hardware, software
+    from tb.figures import cosim, fpga, growth, hardware, linux, software
 
     return {
         "steps": hardware.steps,
@@ -54,6 +54,7 @@ def _parts() -> dict[str, Callable[[Workshop], Found]]:
         "cosim": cosim.cosim,
         "startup": software.startup,
         "scaling": software.scaling,
+        "linux": linux.linux,
         "growth": growth.growth,
         "fpga": fpga.fpga,
     }

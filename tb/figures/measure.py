@@ -108,6 +108,12 @@ class Workshop:
         return [future.result() for future in futures]
 
 
+def refused(shop: Workshop, name: str, why: str) -> Found:
+    """A row that cannot be measured now."""
+    shop.say(f"  {name} is not measured: {why}")
+    return Found({name: Figure(None, f"not measured: {why}")})
+
+
 def run_job(job: Job, built: Built) -> dict[str, Any]:
     """Run one job; the figures it wrote. Raises CheckError when it did not pass."""
     outcome = run_built(job, built)

@@ -1,5 +1,6 @@
 """The rows of software: ratios of processor time, and the two of wall time, which want an idle machine."""
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -7,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from tb.figures.load import Others, now, refusal
-from tb.figures.measure import FULL_SIZE, Figure, Found, Workshop
+from tb.figures.measure import FULL_SIZE, Figure, Found, Workshop, refused
 from tb.figures.rows import BY_NAME
 from tb.run.artefacts import published
 from tb.run.engine import Local
 from tb.run.errors import CheckError
 from tb.run.paths import REPORT, ROOT
 from tb.run.regress import run_legs
+from tb.run.store.keep import NOT_KEPT
 
 STARTS = 3
 SCALING_LEVEL = "top"
@@ -56,21 +58,18 @@ def startup(shop: Workshop) -> Found:
         f"the best of {STARTS}: " + ", ".join(f"{s:.2f} s" for s in seconds)
     )
     if why and not BY_NAME["startup"].met(min(seconds)):
-        return _refused(shop, "startup", f"{why}; {how}")
+        return refused(shop, "startup", f"{why}; {how}")
     return Found({"startup": Figure(round(min(seconds), 2), how)})
-
-
-def _refused(shop: Workshop, name: str, why: str) -> Found:
-    """A row that cannot be measured now."""
-    shop.say(f"  {name} is not measured: {why}")
-    return Found({name: Figure(None, f"not measured: {why}")})
 
 
 def _start() -> float:
     """Seconds from the call of `make sim` until the device is simulated; it runs to its end."""
     begun = time.monotonic()
     command = ["make", "sim", "REQUESTS=1"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as sim:
+    environment = {**os.environ, NOT_KEPT: "1"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as sim:
         assert sim.stdout is not None
         lines: list[str] = []
         seconds = None
@@ -99,7 +98,7 @@ def _reports_kept() -> Iterator[None]:
 def scaling(shop: Workshop) -> Found:
     """Wall time of the same tests on one worker and on two; refused when others take the cores before or meanwhile."""
     if why := refusal(now()):
-        return _refused(shop, "regress_scaling", why)
+        return refused(shop, "regress_scaling", why)
     legs = [leg for leg in shop.manifest.legs if leg.quick and leg.level == SCALING_LEVEL]
     legs = [replace(leg, top=replace(leg.top, spec=shop.spec(leg.top.spec))) for leg in legs]
     for leg in legs:
@@ -114,7 +113,7 @@ def scaling(shop: Workshop) -> Found:
         shop.say(f"  {passed} tests on {workers} worker{'s' if workers > 1 else ''}: {results.seconds:.0f} s")
         seconds.append(results.seconds)
     if why := refusal(others.cores()):
-        return _refused(shop, "regress_scaling", why)
+        return refused(shop, "regress_scaling", why)
     how = (
         f"the {passed} tests of the manifest's quick legs of the whole device, builds done before: {seconds[0]:.0f} s "
         f"on 1 worker, {seconds[1]:.0f} s on 2"

@@ -12,7 +12,7 @@ from tb.events.log import EventLog
 from tb.events.timeline import CLOCK
 from tb.harness import link as lk
 from tb.harness.base_test import Context
-from tb.harness.link import ACCESS, ANSWER, REQUEST, Array, Link
+from tb.harness.link import ACCESS, ANSWER, REQUEST, Array, Link, OneAccess
 
 RESET_CYCLES = 8
 FOREVER = 2**64 - 1
@@ -40,6 +40,7 @@ class Bench:
         self.block_tokens = int(ctx.parameters.get("BLOCK_TOKENS", 16))
         self.axi_bytes = int(ctx.parameters.get("AXI_DATA_WIDTH", 512)) // 8
         self._events = {bit: Event() for bit in range(32)}
+        self._one = [OneAccess() for _ in range(2)]
         self._kept: list[Array] = []  # arrays that the C++ side still writes
         seed = ctx.np_rng.integers(1, 2**62)
         self.link.axi_seed(int(seed))
@@ -139,7 +140,7 @@ class Bench:
         self.ctx.transaction(int(done))
         late = np.flatnonzero(accesses["resp"][:done] == lk.TIMED_OUT)
         if late.size and accesses["kind"][late[0]] <= lk.WRITE and self.resets == resets:
-            self.ctx.fail(AssertionError(f"MMIO at {int(accesses['addr'][late[0]]):#06x}: no response"))
+            self._no_response(int(accesses["addr"][late[0]]))
         return int(done)
 
     def _forget(self, array: Array) -> None:
@@ -169,16 +170,32 @@ class Bench:
 
     async def try_write(self, addr: int, value: int, strb: int = 0xFF) -> int:
         """Write a register; returns the response."""
-        one = self.accesses([(lk.WRITE, addr, value)])
-        one["strb"] = strb
-        await self.run_accesses(one)
-        return int(one["resp"][0])
+        return (await self._access(lk.WRITE, addr, value, strb, 0))[0]
 
     async def try_read(self, addr: int, bar: int = 0) -> tuple[int, int]:
         """Read a register; returns (response, data)."""
-        one = self.accesses([(lk.READ, addr, 0)])
-        await self.run_accesses(one, bar)
-        return int(one["resp"][0]), int(one["data"][0])
+        return await self._access(lk.READ, addr, 0, 0xFF, bar)
+
+    async def _access(self, kind: int, addr: int, data: int, strb: int, bar: int) -> tuple[int, int]:
+        """One access, as `run_accesses` does many; returns (response, data)."""
+        if self.pins is not None and bar == 0:
+            batch = self.accesses([(kind, addr, data)])
+            batch["strb"] = strb
+            await self.run_accesses(batch)
+            return int(batch["resp"][0]), int(batch["data"][0])
+        resets, one = self.resets, self._one[bar]
+        one.ask(kind, addr, data, strb)
+        self.link.mmio_start_one(bar, one)
+        while self.link.mmio_done(bar) < 0:
+            await self._woken(lk.WAKE_MMIO[bar], f"MMIO transactor {bar}", "an access")
+        self.ctx.transaction()
+        response, seen = one.answer()
+        if response == lk.TIMED_OUT and self.resets == resets:
+            self._no_response(addr)
+        return response, seen
+
+    def _no_response(self, addr: int) -> None:
+        self.ctx.fail(AssertionError(f"MMIO at {addr:#06x}: no response"))
 
     async def wait_irq(self, limit: int = WAIT_LIMIT) -> bool:
         """Wait for the interrupt in HDL; False after `limit` cycles."""

@@ -4,6 +4,7 @@ Arrays handed over are used in place, so that whoever starts a batch keeps its a
 """
 
 import ctypes as c
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,26 @@ ACCESS = np.dtype(
 READ, WRITE, WAIT_IRQ, WAIT_CYCLES = range(4)
 OKAY, SLVERR, DECERR = 0, 2, 3
 NOT_RUN, TIMED_OUT = 0xFF, 0xFE
+
+_ACCESS = struct.Struct("<QQQIBBBx")
+
+
+class OneAccess:
+    """The record of one MMIO access, used again and again: an array of one `ACCESS` costs more than the access."""
+
+    def __init__(self) -> None:
+        self._bytes = (c.c_uint8 * _ACCESS.size)()
+        self.place = c.addressof(self._bytes)
+
+    def ask(self, kind: int, addr: int, data: int, strb: int) -> None:
+        """Fill it in; it is not run yet."""
+        _ACCESS.pack_into(self._bytes, 0, data, 0, 0, addr, kind, strb, NOT_RUN)
+
+    def answer(self) -> tuple[int, int]:
+        """Response and data."""
+        data, _, _, _, _, _, resp = _ACCESS.unpack_from(self._bytes)
+        return resp, data
+
 
 REQUEST = np.dtype([("kv_addr", "<u8"), ("write", "<u8")])
 ANSWER = np.dtype(
@@ -143,7 +164,14 @@ class Link:
 
     def mmio_start(self, bar: int, accesses: Array, stop_on_refused: bool) -> None:
         """Hand a batch of `ACCESS` records to the transactor of BAR0 (0) or BAR2 (1)."""
-        if not self._mmio_start(bar, accesses.ctypes.data, len(accesses), int(stop_on_refused)):
+        self._start(bar, accesses.ctypes.data, len(accesses), stop_on_refused)
+
+    def mmio_start_one(self, bar: int, access: OneAccess) -> None:
+        """The same for one access."""
+        self._start(bar, access.place, 1, False)
+
+    def _start(self, bar: int, place: int, count: int, stop_on_refused: bool) -> None:
+        if not self._mmio_start(bar, place, count, int(stop_on_refused)):
             raise RuntimeError(f"transactor {bar} is busy with another batch")
 
     def lookup_start(self, port: int, requests: Array, answers: Array) -> None:

@@ -63,11 +63,16 @@ class RtlTransport(Transport):
 
     async def read(self, offset: int) -> int:
         """Read a register of BAR0."""
-        return (await self.batch([Read(offset)]))[0]
+        response, data = await self._bench.try_read(offset)
+        if response != OKAY:
+            raise AccessRefused(Read(offset))
+        return data
 
     async def write(self, offset: int, value: int) -> None:
         """Write a register of BAR0."""
-        await self.batch([Write(offset, value)])
+        if await self._bench.try_write(offset, value) != OKAY:
+            raise AccessRefused(Write(offset, value))
+        self._written(offset, value)
 
     async def wait_irq(self, timeout_ns: int) -> None:
         """Return when the interrupt level is 1."""
@@ -88,9 +93,14 @@ class RtlTransport(Transport):
                     raise WaitTimeout(operation.timeout_ns, len(results), results)
                 raise AccessRefused(operation, len(results), results)
             results.append(data if kind == READ else ended * ns if kind == WAIT_IRQ else 0)
-            if isinstance(operation, Write) and operation.offset in _BASES:
-                self._map(_BASES[operation.offset], operation.value)
+            if isinstance(operation, Write):
+                self._written(operation.offset, operation.value)
         return results
+
+    def _written(self, offset: int, value: int) -> None:
+        """A register has a new value; a tier's memory is where its base says."""
+        if offset in _BASES:
+            self._map(_BASES[offset], value)
 
     def _access(self, operation: Operation) -> tuple[int, int, int]:
         match operation:

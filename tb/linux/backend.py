@@ -13,7 +13,8 @@ from tb.linux.vring import Chain, Vring
 
 COMMANDS, INTERRUPTS = 0, 1
 _CHUNK = 4096
-_POSTED_MAX = 48  # writes that the guest has not reclaimed; its queue has 128 places
+_RECLAIM_AT = 32  # posted writes whose buffers the guest is called to take back when it waits
+_POSTED_MAX = 96  # it gets them back without a call; its queue has 128 places
 _FEATURES = {
     Request.SET_FEATURES: (vhost.FEATURES, 0),
     Request.SET_PROTOCOL_FEATURES: (vhost.PROTOCOL_FEATURES, vhost.PROTOCOL_FEATURES),
@@ -38,13 +39,17 @@ class Function:
         """Do an access of the guest; what a read gives."""
         match command.op:
             case pci.Op.CFG_READ:
+                await self.endpoint.push()
                 if self.endpoint.lost:
                     return b"\xff" * command.size
+                if command.address == pci.STEP_TO_IRQ:
+                    self.config.show_step_to_irq(self.endpoint.step_to_irq_ns())
                 return self.config.read(command.address, command.size)
             case pci.Op.CFG_WRITE:
+                await self.endpoint.push()
                 self.config.write(command.address, command.data)
                 if self.config.fault is not pci.Fault.NONE:
-                    self.endpoint.plan(self.config.fault, self.config.fault_after)
+                    self.endpoint.plan(self.config.fault, self.config.fault_after, self.config.fault_tier)
                     self.config.fault = pci.Fault.NONE
                     await self.endpoint.strike()
             case pci.Op.MMIO_READ:
@@ -73,7 +78,7 @@ class Backend:
         self._buffer = b""
         self._fds: list[int] = []
         self._acknowledges = False
-        self._posted = 0
+        self._posted: list[Chain] = []  # writes that are done, whose buffers the guest does not have back
 
     def close(self) -> None:
         """Give back what the guest has handed over."""
@@ -188,20 +193,27 @@ class Backend:
                 await self._serve(queue, chain)
 
     async def _serve(self, queue: Vring, chain: Chain) -> None:
+        """Do one command. A read overtakes the buffers of the writes before it, not the writes: the guest would look
+        at each of those first, and wait a microsecond for each."""
         command = pci.parse(queue.read(chain, _MAX_MESSAGE))
         data = await self.function.execute(command)
-        posted = not any(buffer.writable for buffer in chain.buffers)
-        self._posted = self._posted + 1 if posted else 0
-        queue.give(chain, queue.write(chain, data))
+        if any(buffer.writable for buffer in chain.buffers):
+            queue.give(chain, queue.write(chain, data))
+            return
+        self._posted.append(chain)
+        if len(self._posted) >= _POSTED_MAX:
+            self.give_back()
 
     @property
     def must_reclaim(self) -> bool:
         """So many posted writes wait that the guest should be called to take them back."""
-        return self._posted >= _POSTED_MAX
+        return len(self._posted) >= _RECLAIM_AT
 
-    def reclaimed(self) -> None:
-        """It was called."""
-        self._posted = 0
+    def give_back(self) -> None:
+        """The guest gets back the buffers of posted writes: it should be called, or finds them at its next read."""
+        for chain in self._posted:
+            self._queues[COMMANDS].give(chain, 0)
+        self._posted.clear()
 
     def put_interrupt(self) -> bool:
         """Put the interrupt message into the guest's queue; False: it cannot have one now."""

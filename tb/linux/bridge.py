@@ -5,6 +5,7 @@ devices advance to the time that it waits for, or to the first interrupt, which 
 are delivered only to a waiting guest: real time decides nothing, and a run repeats exactly.
 """
 
+import os
 import select
 import socket
 import time
@@ -38,7 +39,8 @@ class Bridge:
         first_access, last_access: wall time (monotonic, s) of accesses of the guest; 0: there was none.
     """
 
-    def __init__(self, functions: Sequence[Function], folder: Path) -> None:
+    def __init__(self, functions: Sequence[Function], folder: Path, console: str = "") -> None:
+        """Sockets in `folder`; `console`: the terminal of a guest's shell."""
         self.functions = tuple(functions)
         self.calendar = Calendar()
         self.sockets = Sockets(folder / CALENDAR_SOCKET, tuple(folder / f"pci{n}" for n in range(len(functions))))
@@ -48,6 +50,7 @@ class Bridge:
         self._backends: dict[socket.socket, Backend] = {}
         self._waiting_for = dict(zip(map(_listener, self.sockets.functions), self.functions, strict=True))
         self._calendar_listener = _listener(self.sockets.calendar)
+        self._console = os.open(console, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK) if console else None
 
     def close(self) -> None:
         """Close every socket."""
@@ -56,6 +59,8 @@ class Bridge:
         for listener in (*self._waiting_for, self._calendar_listener, self._clock):
             if listener is not None:
                 listener.close()
+        if self._console is not None:
+            os.close(self._console)
 
     # ------------------------------------------------------------------ the loop
 
@@ -66,12 +71,10 @@ class Bridge:
         """
         try:
             while True:
-                if await self._serve_messages(0.0):
-                    continue
-                if self.calendar.waiting:
-                    await self._advance()
-                else:
+                if not self.calendar.waiting:
                     await self._wait_for_message(alive)
+                elif not await self._serve_messages(0.0):
+                    await self._advance()
         except GuestGone:
             return
 
@@ -148,6 +151,12 @@ class Bridge:
 
     async def _advance(self) -> None:
         """The guest waits: to its time, or to the first interrupt."""
+        self._wait_for_keys()
+        for backend in self._backends.values():
+            if backend.must_reclaim:
+                backend.give_back()
+                self._call(backend, COMMANDS)
+                return
         until = self.calendar.request
         if until >= NEVER:
             raise ProtocolError(f"the guest waits at {self.calendar.now} ns, and no timer of its own will wake it")
@@ -163,13 +172,17 @@ class Bridge:
                 self.calendar.reached(until)
                 self._call(backend, INTERRUPTS)
                 return
-            if backend.must_reclaim:
-                backend.reclaimed()
-                self._call(backend, COMMANDS)
-                return
         for function in self.functions:  # one may have an interrupt for which the guest has no room
             await function.endpoint.advance(self.calendar.request, to_rise=False)
         self._run_at(self.calendar.grant())
+
+    def _wait_for_keys(self) -> None:
+        """The guest's shell waits for the user: no time passes before there are keys, or the guest has gone."""
+        for function in self.functions:
+            if function.endpoint.paused:
+                function.endpoint.paused = False
+                if self._console is not None and self._clock is not None:
+                    select.select([self._console, self._clock.fileno()], [], [])
 
     # ------------------------------------------------------------------ functions
 

@@ -9,19 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sw.terminal import new_console, visible
-from tb.linux import programs, report
+from tb.linux import coverage, programs, report
+from tb.linux.boots import boot_on, task
 from tb.linux.kernel import Kernel, kernel
 from tb.linux.ktap import FAILED
-from tb.linux.machine import Boot, Task
-from tb.linux.options import DEVICES, LEAKS, ON_MODEL_ONLY, Chosen, Options, choose, parse
+from tb.linux.machine import Boot
+from tb.linux.options import ON_MODEL_ONLY, Chosen, Options, choose, parse
+from tb.linux.session import session
 from tb.run.command import run_command
-from tb.run.paths import REPORT, RUNS
+from tb.run.paths import REPORT
 from tb.run.process import clean_env
 from tb.run.store.keep import keep_run, verdict
 from tb.run.tools import require_kernel_packages
 from tb.sim.display import sayer
 
-RUN = "kernel"  # folder of the logs
 IDENTICAL, REPEATS = "events", 3  # the suite that is repeated, and how often
 LIST = "list"
 Say = Callable[[str], None]
@@ -32,26 +33,29 @@ def _listed(init: Path) -> list[str]:
     return done.stdout.split()
 
 
-def _boot(built: Kernel, chosen: Chosen, options: Options, say: Say) -> tuple[Boot, int]:
-    """One guest on the backend; how it ended, and how many comparisons a scoreboard has made."""
-    module, init, smoke = programs.module(built), programs.init(), programs.smoke()
-    on_rtl = options.backend == "rtl"
-    task = Task(module, init, smoke, chosen.suite, chosen.pattern, chosen.suite in LEAKS and not on_rtl)
-    # each backend imports what it alone needs
-    if on_rtl:
-        from tb.linux import on_rtl as rtl
-
-        return rtl.boot_one(built, task, options.seed, say)
-    from tb.linux import on_model
-
-    folder = RUNS / RUN
-    folder.mkdir(parents=True, exist_ok=True)
-    return on_model.boot_one(built, task, DEVICES.get(chosen.suite, 1), folder / f"{chosen.suite}.log"), 0
+def comparable(boot: Boot) -> tuple[str, str, int, int, int]:
+    """What must be the same in every run: log (but for its sockets' folder), the RTL's event log, times, counts."""
+    log = re.sub(r"kvcpu-[a-z0-9_]+", "kvcpu-", boot.log)
+    return log, boot.events, boot.simulated_ns, boot.accesses, boot.messages
 
 
-def comparable(boot: Boot) -> tuple[str, int, int, int]:
-    """What must be the same in every run: the log but for its sockets' folder, times and counts."""
-    return re.sub(r"kvcpu-[a-z0-9_]+", "kvcpu-", boot.log), boot.simulated_ns, boot.accesses, boot.messages
+def _suite(built: Kernel, chosen: Chosen, options: Options, outcome: report.Outcome, say: Say) -> None:
+    """Run a suite, or say why not; the suite whose runs must be the same several times, when all suites are run."""
+    if options.backend == "rtl" and chosen.suite in ON_MODEL_ONLY:
+        outcome.left_out[chosen.suite] = ON_MODEL_ONLY[chosen.suite]
+        return
+    wanted = task(built, options, chosen.suite, chosen.pattern)
+    repeats = REPEATS if chosen.suite == IDENTICAL and options.pattern == "*" else 1
+    runs = [boot_on(built, wanted, options, say, events=repeats > 1) for _ in range(repeats)]
+    boot, comparisons = runs[0]
+    suite = report.judge(chosen, boot)
+    outcome.suites.append(suite)
+    outcome.comparisons += comparisons
+    if repeats > 1:
+        outcome.identical_runs = sum(comparable(run) == comparable(boot) for run, _ in runs)
+        outcome.repeats = repeats
+    good = sum(result.result != FAILED for result in suite.results)
+    say(visible(f"{chosen.suite}: {good} of {len(suite.results)} in {suite.boot.seconds:.1f} s"))
 
 
 def _run(options: Options) -> int:
@@ -63,28 +67,19 @@ def _run(options: Options) -> int:
         print("\n".join(_listed(init)))
         return 0
     suites = choose(options.pattern, _listed(init))
-    built = kernel(say)
+    built = kernel(say, kasan=options.kasan)
+    if options.shell:
+        return session(built, options, say)
     outcome = report.Outcome(built.version, options.backend)
     for chosen in suites:
-        if options.backend == "rtl" and chosen.suite in ON_MODEL_ONLY:
-            outcome.left_out[chosen.suite] = ON_MODEL_ONLY[chosen.suite]
-            continue
-        boot, comparisons = _boot(built, chosen, options, say)
-        suite = report.judge(chosen, boot)
-        outcome.suites.append(suite)
-        outcome.comparisons += comparisons
-        ended = sum(result.result != FAILED for result in suite.results)
-        say(visible(f"{chosen.suite}: {ended} of {len(suite.results)} in {suite.boot.seconds:.1f} s"))
-    first = next((suite for suite in outcome.suites if suite.chosen.suite == IDENTICAL), None)
-    if first is not None and options.pattern == "*":
-        runs = [_boot(built, first.chosen, options, say)[0] for _ in range(1, REPEATS)]
-        outcome.identical_runs = 1 + sum(comparable(run) == comparable(first.boot) for run in runs)
+        _suite(built, chosen, options, outcome, say)
+    if options.backend == "model" and options.pattern == "*":
+        outcome.coverage = coverage.coverage(chosen.suite for chosen in suites)
     report.show(console, outcome)
-    settings = {"backend": options.backend, "test": options.pattern, "seed": options.seed}
+    settings = {"backend": options.backend, "test": options.pattern, "seed": options.seed, "kasan": options.kasan}
     record = report.write(outcome, settings, REPORT)
-    good = outcome.passed and outcome.identical_runs in (0, REPEATS)
-    keep_run(report.KIND, record, verdict(good), REPORT)
-    return 0 if good else 1
+    keep_run(report.KIND, record, verdict(outcome.passed), REPORT)
+    return 0 if outcome.passed else 1
 
 
 def main(argv: list[str]) -> int:

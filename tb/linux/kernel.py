@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tb.run.errors import CheckError
-from tb.run.paths import CACHE, shown
+from tb.run.paths import CACHE, ROOT, shown
 from tb.run.process import clean_env, run
 from tb.run.tools import KERNEL_SOURCE, require_kernel_packages
 
 CONFIG = Path(__file__).with_name("kernel.config")
+KASAN_CONFIG = Path(__file__).with_name("kasan.config")
+PATCHES = ROOT / "sw" / "linux" / "patches"
 STORE = CACHE / "kernel"
 UNUSED = (
     "Documentation",
@@ -51,6 +53,11 @@ class Kernel:
     version: str
 
     @property
+    def source(self) -> Path:
+        """Its source, with the project's patches."""
+        return self.folder / "source"
+
+    @property
     def program(self) -> Path:
         """The kernel as a program of the host."""
         return self.folder / "build" / "linux"
@@ -61,14 +68,25 @@ class Kernel:
         return self.folder / "build"
 
 
-def _digest() -> str:
+def _patches() -> list[Path]:
+    return sorted(PATCHES.glob("*.patch"))
+
+
+def _wanted(kasan: bool) -> str:
+    """What the kernel has beyond `allnoconfig`; with KASAN, the kernel's address sanitizer, as well."""
+    return CONFIG.read_text() + (KASAN_CONFIG.read_text() if kasan else "")
+
+
+def _digest(kasan: bool) -> str:
     digest = hashlib.sha256()
     with KERNEL_SOURCE.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
     compiler = subprocess.run(["gcc", "--version"], capture_output=True, check=True, env=clean_env()).stdout
-    for part in (CONFIG.read_bytes(), compiler, str(STORE).encode(), Path(__file__).read_bytes()):
+    patches = (path.read_bytes() for path in _patches())
+    place = str(STORE.resolve()).encode()  # the build has absolute paths in it
+    for part in (_wanted(kasan).encode(), compiler, place, Path(__file__).read_bytes(), *patches):
         digest.update(hashlib.sha256(part).digest())
-    return digest.hexdigest()[:16]
+    return f"{'kasan' if kasan else 'kernel'}-{digest.hexdigest()[:16]}"
 
 
 @contextmanager
@@ -79,20 +97,20 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def kernel(say: Say) -> Kernel:
-    """The kernel, built now or before.
+def kernel(say: Say, *, kasan: bool = False) -> Kernel:
+    """The kernel, built now or before; with `kasan` a variant of its own.
 
     Raises UsageError: packages are missing; CheckError: it does not build.
     """
     require_kernel_packages()
-    folder = STORE / _digest()
+    folder = STORE.resolve() / _digest(kasan)
     done = folder / "version"
     with _locked(STORE / f"{folder.name}.lock"):
         if not done.exists():
             say("building the test kernel, once: about 5 minutes of processor time")
             shutil.rmtree(folder, ignore_errors=True)
             _unpack(folder)
-            _build(folder)
+            _build(folder, _wanted(kasan))
             done.write_text((folder / "build/include/config/kernel.release").read_text().strip())
             _forget_others(folder)
     return Kernel(folder, done.read_text())
@@ -103,19 +121,21 @@ def _unpack(folder: Path) -> None:
     source.mkdir(parents=True)
     left_out = [f"--exclude={pattern}" for pattern in LEFT_OUT]
     _step(folder, ["tar", "xJf", str(KERNEL_SOURCE), "-C", str(source), "--strip-components=1", *left_out])
+    for patch in _patches():
+        _step(folder, ["patch", "-p1", "-d", str(source), "-i", str(patch)])
 
 
-def _build(folder: Path) -> None:
+def _build(folder: Path, wanted: str) -> None:
     build = folder / "build"
     build.mkdir()
     make = ["make", "-C", str(folder / "source"), "ARCH=um", f"O={build}"]
     _step(folder, [*make, "allnoconfig"])
     with (build / ".config").open("a") as config:
-        config.write(CONFIG.read_text())
+        config.write(wanted)
     _step(folder, [*make, "olddefconfig"])  # adds what the wanted options select: lockdep needs SRCU to compile
-    refused = unset(CONFIG.read_text(), (build / ".config").read_text())
+    refused = unset(wanted, (build / ".config").read_text())
     if refused:
-        raise CheckError(f"kernel configuration: {', '.join(refused)} did not take effect (tb/linux/kernel.config)")
+        raise CheckError(f"kernel configuration: {', '.join(refused)} did not take effect ({shown(CONFIG)})")
     _step(folder, [*make, "-j1", "linux", "modules_prepare"])
 
 
@@ -136,7 +156,8 @@ def _step(folder: Path, command: list[str]) -> None:
 
 
 def _forget_others(folder: Path) -> None:
-    """Kernels that were built from something else take 1 GB each."""
-    for other in STORE.iterdir():
+    """Kernels of the same variant that were built from something else take 1 GB each."""
+    variant = folder.name.partition("-")[0]
+    for other in folder.parent.glob(f"{variant}-*"):
         if other.is_dir() and other != folder:
             shutil.rmtree(other, ignore_errors=True)

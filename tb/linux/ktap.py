@@ -10,6 +10,7 @@ _DIAGNOSTIC = re.compile(r"^# (.*)$")
 _FAULT = re.compile(r"WARNING: |BUG: |INFO: |Kernel panic|Oops|UBSAN|unreferenced object|kmemleak: \d+ new")
 _KNOWN = ("suspicious RCU usage", "lib/maple_tree.c", "force_flush_all")
 """User Mode Linux 6.1 walks a process's memory at fork without its lock: lockdep says so twice in every boot."""
+_STEP = re.compile(r"^step to interrupt: (\d+) ns, counted (\d+) ns\r?$", re.M)
 _BLOCK = 40  # lines of a report
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
@@ -64,6 +65,19 @@ def parse(log: str) -> Parsed:
             results.append(Result(found[3], what, message))
             reason = ""
     return Parsed(tuple(results), planned)
+
+
+def step_to_irq(log: str) -> list[tuple[int, int]]:
+    """(as Linux has seen it, as the device has counted it) of each step that a test measured, ns."""
+    return [(int(seen), int(counted)) for seen, counted in _STEP.findall(log)]
+
+
+def failure(log: str) -> str:
+    """The first reason why a log is no pass: a failed test, a fault of the kernel, a missing end; "": it is one."""
+    parsed = parse(log)
+    failed = [f"{result.name}: {result.message}" for result in parsed.results if result.result == FAILED]
+    faults = [f"kernel log: {line}" for line in kernel_faults(log)]
+    return next(iter([*failed, *faults, *parsed.problems()]), "")
 
 
 def kernel_faults(log: str) -> list[str]:

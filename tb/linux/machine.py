@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -15,6 +15,8 @@ from tb.linux.kernel import Kernel
 from tb.run.process import Ended, clean_env, run
 
 MEMORY = "192M"
+SHELL = "shell"  # in place of a suite
+CONSOLE_FD = 3
 LOG, OUTCOME = "guest.log", "guest.json"  # in the folder of a run on the RTL
 
 
@@ -25,17 +27,25 @@ class Task:
     Attributes:
         module: the driver.
         init: init and the tests.
-        smoke: a program that knows the published interface only.
-        suite, pattern: one suite, and the tests of it.
+        programs: folder of other programs, each in a folder of its name.
+        suite, pattern: one suite, and the tests of it; the suite SHELL is a shell at `console`.
+        console: path of the terminal that is the guest's first console; "": what it prints is in its log.
         leaks: look for leaks at the end.
+        coverage: folder for the driver's branch counts; "": they are not kept.
     """
 
     module: Path
     init: Path
-    smoke: Path
+    programs: Path
     suite: str
     pattern: str = "*"
+    console: str = ""
+    coverage: str = ""
     leaks: bool = False
+
+    def at(self, console: str) -> Self:
+        """The same at a terminal."""
+        return replace(self, console=console)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -45,21 +55,23 @@ class Task:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """What `settings` has said."""
-        module, init, smoke, suite, pattern = (settings[name] for name in _TASK_TEXTS)
-        return cls(Path(module), Path(init), Path(smoke), suite, pattern, settings["leaks"])
+        module, init, others, suite, pattern, console, coverage = (settings[name] for name in _TASK_TEXTS)
+        return cls(Path(module), Path(init), Path(others), suite, pattern, console, coverage, settings["leaks"])
 
     @property
     def parameters(self) -> list[str]:
         """For the kernel's command line; what is not the kernel's own becomes init's environment."""
-        given = {"suite": self.suite, "pattern": self.pattern, "module": self.module, "smoke": self.smoke}
+        files = {"init": self.init, "module": self.module, "programs": self.programs}
+        given = {"suite": self.suite, "pattern": self.pattern, **files}
         return [
             f"init={self.init}",
             *(f"kv_{name}={value}" for name, value in given.items()),
             *(["kv_leaks=1"] if self.leaks else []),
+            *([f"kv_coverage={self.coverage}"] if self.coverage else []),
         ]
 
 
-_TASK_TEXTS = ("module", "init", "smoke", "suite", "pattern")
+_TASK_TEXTS = ("module", "init", "programs", "suite", "pattern", "console", "coverage")
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,8 @@ class Boot:
         messages, grants: of the calendar.
         first_access_s: wall time to the first access of a BAR.
         access_s: wall time from the first to the last access.
+        check_failed_ns: device time at which a test first found a fault; None: none has.
+        events: digest of the RTL's event log; "" where there is none.
     """
 
     log: str
@@ -88,6 +102,8 @@ class Boot:
     grants: int
     first_access_s: float
     access_s: float
+    check_failed_ns: int | None = None
+    events: str = ""
 
     @classmethod
     def unknown(cls, log: str) -> Self:
@@ -112,9 +128,14 @@ class _Guest(threading.Thread):
 def command(kernel: Kernel, bridge: Bridge, task: Task) -> list[str]:
     """The kernel's command line; without address randomisation, so that a run repeats exactly."""
     sockets = bridge.sockets
+    wrapper = ["sh", "-c", f'exec {CONSOLE_FD}<>"$0"; exec "$@"', task.console] if task.console else []
+    # a shell's terminal is the user's; the kernel's messages go to the log as always
+    log = "null,fd:1"
+    console = [f"con0=fd:{CONSOLE_FD}", f"con1={log}", "console=tty1"] if task.console else [f"con0={log}"]
     return [
+        *wrapper,
         "setarch", "x86_64", "-R", str(kernel.program), f"mem={MEMORY}", "root=/dev/root", "rootfstype=hostfs", "ro",
-        "con=null", "con0=null,fd:1", "ssl=null", "stderr=1", "kmemleak=on", "panic=-1", "random.trust_cpu=off",
+        "con=null", *console, "ssl=null", "stderr=1", "kmemleak=on", "panic=-1", "random.trust_cpu=off",
         f"time-travel=ext:{sockets.calendar}",
         *(f"virtio_uml.device={path}:1234" for path in sockets.functions),
         *task.parameters,
@@ -125,7 +146,7 @@ async def boot(kernel: Kernel, functions: Sequence[Function], task: Task, log: P
     """Boot a guest on these functions, serve it until it ends, at most `limit_s` of wall time, and tell how it did."""
     with TemporaryDirectory(prefix="kvcpu-") as name:
         folder = Path(name)
-        bridge = Bridge(functions, folder)
+        bridge = Bridge(functions, folder, task.console)
         guest = _Guest(command(kernel, bridge, task), folder, log, limit_s)
         begun = time.monotonic()
         fault = ""
@@ -150,4 +171,5 @@ async def boot(kernel: Kernel, functions: Sequence[Function], task: Task, log: P
         grants=bridge.calendar.grants,
         first_access_s=bridge.first_access - begun if bridge.first_access else 0.0,
         access_s=bridge.last_access - bridge.first_access,
+        check_failed_ns=next((at for f in functions if (at := f.endpoint.check_failed_at) is not None), None),
     )

@@ -15,11 +15,14 @@ COMMAND, BARS, CAPABILITIES, INTERRUPT_LINE = 0x04, 0x10, 0x34, 0x3C
 MEMORY_ENABLE, BUS_MASTER, INTX_DISABLE = 1 << 1, 1 << 2, 1 << 10
 MSI, MSI_CONTROL, MSI_ADDRESS, MSI_DATA = 0x50, 0x52, 0x54, 0x5C
 MSI_ENABLE, MSI_64 = 1, 0x80
-FAULT, FAULT_OP, FAULT_AFTER = 0x60, 0x64, 0x68
-"""A vendor-specific capability of the testbench: write a delay in ns, then what is to happen then (Fault)."""
+FAULT, FAULT_OP, FAULT_TIER, FAULT_AFTER, STEP_TO_IRQ = 0x60, 0x64, 0x65, 0x68, 0x6C
+FAULT_BYTES = 0x10
+"""A vendor-specific capability of the testbench: write a tier and a number where they matter, then what is to happen
+(Fault); and read what the device itself has counted from STEP_ADVANCE to its interrupt, in ns."""
 
 HEADER = struct.Struct("<BBHIQ")
 MAX_ACCESS = 4096
+TIERS = 4
 
 
 class Op(IntEnum):
@@ -36,12 +39,21 @@ class Op(IntEnum):
 
 
 class Fault(IntEnum):
-    """What the testbench does to the device when the guest's test asks for it."""
+    """What the testbench does when the guest asks for it: to the device, but for two."""
 
     NONE = 0
     LOSE = 1  # the device is gone: every read gives ones, no write arrives
     RESET = 2  # its reset pin
-    RETURN = 3  # it is there again, as after a reset
+    RETURN = 3  # it is there again, as after a reset, its memories answer without errors, its registers read right
+    AXI_READ = 4  # read bursts from the memory of FAULT_TIER are answered with SLVERR: FAULT_AFTER of them, 0: all
+    AXI_WRITE = 5  # write bursts to it are
+    CHECK_FAILED = 6  # a test of the guest has just found a fault: waves are cut around this time
+    PROMPT = 7  # the guest's shell waits for the user: no time passes until a key is pressed
+    ID = 8  # from now on a register reads what no driver knows
+    VERSION = 9
+    CAPS = 10
+    SIZE = 11  # a directory of twice the size
+    READY = 12  # from now on the end of its reset does not come
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +125,8 @@ class ConfigSpace:
             put(MSI_ADDRESS, 4, 0, ~3)
             put(MSI_ADDRESS + 4, 4, 0, ~0)
             put(MSI_DATA, 2, 0, ~0)
-        put(FAULT, 4, 0x09 | 0x0C << 16)
-        put(FAULT_OP, 4, 0, 0xFF)
+        put(FAULT, 4, 0x09 | FAULT_BYTES << 16)
+        put(FAULT_OP, 4, 0, 0xFFFF)
         put(FAULT_AFTER, 4, 0, ~0)
 
     def _put(self, offset: int, size: int, value: int, writable: int = 0) -> None:
@@ -141,8 +153,17 @@ class ConfigSpace:
 
     @property
     def fault_after(self) -> int:
-        """Delay of the fault, ns."""
+        """Delay of the fault, ns; of an AXI error the number of bursts."""
         return self._get(FAULT_AFTER, 4)
+
+    @property
+    def fault_tier(self) -> int:
+        """Tier of an AXI error."""
+        return self._get(FAULT_TIER, 1) % TIERS
+
+    def show_step_to_irq(self, ns: int) -> None:
+        """What STEP_TO_IRQ reads; 0: there was no interrupt since the last STEP_ADVANCE."""
+        self._put(STEP_TO_IRQ, 4, ns)
 
     @property
     def memory_enabled(self) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from sw.terminal import visible
-from tb.linux.ktap import FAILED, PASSED, SKIPPED, Result, kernel_faults, parse
+from tb.linux.coverage import Coverage
+from tb.linux.ktap import FAILED, PASSED, SKIPPED, Result, kernel_faults, parse, step_to_irq
 from tb.linux.machine import Boot
 from tb.linux.options import Chosen
 from tb.run.artefacts import published
@@ -42,8 +43,17 @@ def judge(chosen: Chosen, boot: Boot) -> Suite:
     if boot.status:
         problems.append(f"the guest ended with status {boot.status}")
     missing = [Result(name, FAILED, problems[0] if problems else "it did not end") for name in chosen.names]
-    results = (*parsed.results, *(result for result in missing if result.name not in ended))
-    return Suite(chosen, boot, results, tuple(problems))
+    results = [*parsed.results, *(result for result in missing if result.name not in ended)]
+    first = next((n for n, result in enumerate(results) if result.result == FAILED), None)
+    if first is not None and boot.check_failed_ns is not None:
+        when = f"{results[first].message}, at {boot.check_failed_ns:,} ns of device time"
+        results[first] = replace(results[first], message=when)
+    return Suite(chosen, boot, tuple(results), tuple(problems))
+
+
+def rate(boot: Boot) -> float:
+    """Register accesses a second of wall time."""
+    return boot.accesses / boot.access_s
 
 
 @dataclass
@@ -55,6 +65,8 @@ class Outcome:
         backend: rtl or model.
         left_out: suites that were not run, and why.
         identical_runs: of how many runs of one suite every byte was the same; 0: not looked at.
+        repeats: of how many runs.
+        coverage: of the driver's branches by all suites; None: not all were run, or not on the device model.
     """
 
     kernel: str
@@ -62,7 +74,9 @@ class Outcome:
     suites: list[Suite] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     identical_runs: int = 0
+    repeats: int = 0
     comparisons: int = 0
+    coverage: Coverage | None = None
 
     @property
     def results(self) -> list[Result]:
@@ -75,17 +89,26 @@ class Outcome:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong with whole suites."""
-        return [f"{suite.chosen.suite}: {problem}" for suite in self.suites for problem in suite.problems]
+        """What is wrong with whole suites, and with their repetition."""
+        found = [f"{suite.chosen.suite}: {problem}" for suite in self.suites for problem in suite.problems]
+        if self.identical_runs != self.repeats:
+            found.append(f"of {self.repeats} runs of one suite only {self.identical_runs} had the same logs and times")
+        return found
 
     @property
     def passed(self) -> bool:
         """Every test has passed or was left out for a reason, and no suite has a problem."""
         return bool(self.results) and not self.count(FAILED) and not self.problems
 
+    @property
+    def step_to_irq(self) -> dict[str, list[int]] | None:
+        """STEP_ADVANCE to interrupt, ns: as Linux has seen it, and as the device has counted it, in pairs."""
+        pairs = [pair for suite in self.suites for pair in step_to_irq(suite.boot.log)]
+        return {"linux": [pair[0] for pair in pairs], self.backend: [pair[1] for pair in pairs]} if pairs else None
+
     def figures(self) -> dict[str, Any]:
         """What `kernel.json` holds; None for what was not measured."""
-        rate = [suite.boot for suite in self.suites if suite.chosen.suite == RATE_SUITE and suite.boot.access_s]
+        rates = [rate(suite.boot) for suite in self.suites if suite.chosen.suite == RATE_SUITE and suite.boot.access_s]
         return {
             "kernel": self.kernel,
             "backend": self.backend,
@@ -98,9 +121,12 @@ class Outcome:
             "problems": self.problems,
             "left_out": self.left_out,
             "comparisons": self.comparisons,
-            "mmio_per_s": round(rate[0].accesses / rate[0].access_s) if rate else None,
+            "mmio_per_s": round(rates[0]) if rates else None,
             "boot_s": round(min(suite.boot.first_access_s for suite in self.suites), 3) if self.suites else None,
             "identical_runs": self.identical_runs or None,
+            "step_to_irq_ns": self.step_to_irq,
+            "gcov_branch_percent": self.coverage.percent if self.coverage else None,
+            "gcov_unreached": [asdict(line) for line in self.coverage.unreached] if self.coverage else None,
             "suites": [
                 {
                     "name": suite.chosen.suite,
@@ -135,6 +161,15 @@ def show(console: Console, outcome: Outcome) -> None:
     ):
         if figures[key]:
             table.add_row(name, f"{figures[key]:,}{unit}")
+    if outcome.coverage is not None:
+        taken = f"{outcome.coverage.percent} % ({outcome.coverage.taken:,} of {outcome.coverage.branches:,})"
+        table.add_row("branches of the driver", taken)
+    if pairs := figures["step_to_irq_ns"]:
+        seen, counted = pairs.values()
+        off = max(abs(one - other) for one, other in zip(seen, counted, strict=True))
+        table.add_row(
+            "STEP_ADVANCE to interrupt", f"{max(seen):,} ns in Linux, off the device's count by {off} at most"
+        )
     console.print(table)
 
 

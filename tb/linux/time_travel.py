@@ -12,6 +12,7 @@ from enum import IntEnum
 from tb.linux.errors import ProtocolError
 
 MESSAGE = struct.Struct("<IIQ")
+CLOCK_STEP = 256  # ns: the clock that Linux shows counts in these
 NEVER = 1 << 62  # the guest's "no event at all" is 2^63 - 1
 
 
@@ -116,9 +117,12 @@ class Calendar:
         return self._run()
 
     def passed(self, time: int) -> TimeMessage | None:
-        """The guest runs and the device is at `time`: moves its clock, not past its next event; None: nothing to do."""
+        """The guest runs and the device is at `time`: moves its clock, not past its next event.
+
+        None: nothing to do, as its clock would show what it shows now.
+        """
         later = min(time, self.request)
-        if self.waiting or later <= self.now:
+        if self.waiting or later <= self.now or later // CLOCK_STEP == self.now // CLOCK_STEP:
             return None
         self.now = later
         return self._run()

@@ -68,6 +68,7 @@ def _checks() -> Iterator[tuple[str, bool, bool, str]]:
     yield "wave viewer", False, viewer is not None, viewer or "neither surfer nor gtkwave is on the path"
     yield "Linux on the device", False, *_try(_kernel)
     yield "llama.cpp", False, *_try(lambda: _own("llama", "rt-bench"))
+    yield "vLLM", False, *_try(lambda: _own("vllm", "vllm-check"))
     yield "cores", True, True, str(os.cpu_count())
     size = sum(path.stat().st_size for path in CACHE.rglob("*") if path.is_file()) if CACHE.exists() else 0
     yield "build cache", True, True, f"{size / 2**20:.0f} MiB in sim_build/cache (`make clean` empties it)"

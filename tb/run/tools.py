@@ -21,7 +21,7 @@ FST_HINT = (
 
 KERNEL_SOURCE = Path("/usr/src/linux-source-6.1.tar.xz")
 _KERNEL_PROGRAMS = {"flex": "flex", "bison": "bison", "bc": "bc", "m4": "m4", "gcc": "gcc", "xz": "xz-utils",
-                    "tar": "tar", "setarch": "util-linux"}  # fmt: skip
+                    "tar": "tar", "patch": "patch", "setarch": "util-linux"}  # fmt: skip
 """Programs of `make kernel`, and Debian's packages with them."""
 
 

@@ -19,17 +19,19 @@ Say = Callable[[str], None]
 Run = Callable[[Job, BuildSpec], Outcome]
 
 
-def window_start_ps(outcome: Outcome) -> int:
+def window_start_ps(outcome: Outcome, before: int = WINDOW_CYCLES) -> int:
     """Time in ps from which the waves of a failed run are worth writing."""
     end_ps = outcome.verdict.failure_ps
     if end_ps is None:
         stamps = re.findall(r"^\s*(\d+\.\d+)ns ", outcome.log.read_text(errors="replace"), re.M)
         end_ps = int(float(stamps[-1]) * 1000) if stamps else 0
-    return max(0, end_ps - WINDOW_CYCLES * outcome.job.leg.top.clock_ps)
+    return max(0, end_ps - before * outcome.job.leg.top.clock_ps)
 
 
-def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say, run: Run | None = None) -> Path | None:
-    """Repeat a failed run with waves of the cycles before the failure; says where they are, and returns it.
+def rerun_with_waves(
+    outcome: Outcome, spec: BuildSpec, say: Say, run: Run | None = None, *, before: int = WINDOW_CYCLES
+) -> Path | None:
+    """Repeat a failed run with waves of the `before` cycles before the failure; says where they are, and returns it.
 
     `run` runs a job on the build of a spec: here, unless it is given.
     """
@@ -39,8 +41,8 @@ def rerun_with_waves(outcome: Outcome, spec: BuildSpec, say: Say, run: Run | Non
     if outcome.verdict.killed:
         say("  waves  none: the run was killed from outside")
         return None
-    from_ps = window_start_ps(outcome)
-    to_ps = from_ps + (WINDOW_CYCLES + AFTER_CYCLES) * outcome.job.leg.top.clock_ps
+    from_ps = window_start_ps(outcome, before)
+    to_ps = from_ps + (before + AFTER_CYCLES) * outcome.job.leg.top.clock_ps
     job = replace(outcome.job, waves_from_ps=from_ps, waves_to_ps=to_ps)
     spec = replace(spec, waves=True)
     again = run(job, spec) if run else run_built(job, build(spec, say))

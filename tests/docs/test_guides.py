@@ -32,7 +32,7 @@ from tests.node.serving import environment
 TOOLS = {**kvsh.TOOLS, kvsh.TOOL.name: kvsh.TOOL}
 # Targets that run no program of the project.
 SETUP = {"help", "setup", "clean"} | {
-    f"setup-{name}" for name in ("fpga", "cluster", "formal", "lab", "llama", "signoff")
+    f"setup-{name}" for name in ("fpga", "cluster", "formal", "lab", "llama", "signoff", "vllm")
 }
 
 

@@ -169,6 +169,7 @@ def test_c2_python_variables_of_the_shell_have_no_effect(checkout: Path) -> None
         ("defects", {"ASSERTIONS": "1", "ONLY": "kvcpu_fifo.x"}, ["tb.defects --assertions -- kvcpu_fifo.x"]),
         ("fpga-check", {"ONLY": "lint,u250"}, ["fpga.flow --only=lint,u250"]),
         ("rt-bench", {"MODEL": "a b", "QUICK": "1"}, ["tb.engines.bench --model=a\\ b --quick"]),
+        ("vllm-check", {"SEED": "3"}, ["tb.engines.check --seed=3"]),
         ("regs", {}, ["sw.regs.generate", "sw.uapi generate", "tb.events.generate", "tb.where"]),
     ],
 )

@@ -7,13 +7,14 @@ import select
 import socket
 import struct
 import threading
+import tty
 from pathlib import Path
 
 import pytest
 
 from sw.regs import registers as regs
 from sw.run import run
-from tb.linux import pci, time_travel, vhost
+from tb.linux import backend, pci, time_travel, vhost
 from tb.linux.bridge import Bridge
 from tb.linux.errors import ProtocolError
 from tb.linux.on_model import function
@@ -62,15 +63,15 @@ class Guest:
         if op is Op.GET:
             self.now = answer.time
 
-    def wait_until(self, time: int) -> bool:
-        """Wait; True: an interrupt came first, and was taken at its time."""
+    def wait_until(self, time: int, queue: int = 1) -> bool:
+        """Wait; True: a call for a queue (1: an interrupt) came first, and was taken at its time."""
         self.say(Op.REQUEST, time)
         self.say(Op.WAIT)
         ready, _, _ = select.select([self.clock, self.calls], [], [], 10)
         interrupted = self.calls in ready
         if interrupted:
             header = self.calls.recv(20)
-            assert struct.unpack("<IIIII", header)[0::3] == (vhost.VRING_CALL, 1)
+            assert struct.unpack("<IIIII", header)[0::3] == (vhost.VRING_CALL, queue)
             self.say(Op.GET)
             self.say(Op.REQUEST, self.now)
             self.calls.sendall(struct.pack("<IIIQ", vhost.VRING_CALL, 5, 8, 0))
@@ -122,6 +123,11 @@ class Guest:
     def write(self, register: int, value: int) -> None:
         self.access(pci.Op.MMIO_WRITE, register, 8, value.to_bytes(8, "little"))
 
+    def given_back(self) -> int:
+        """Buffers of the command queue that are used."""
+        (index,) = struct.unpack("<H", os.pread(self.memory, 2, RINGS[0] + 0x802))
+        return int(index)
+
     def enable(self) -> None:
         """Memory, bus master, MSI; a buffer for interrupts."""
         self.access(pci.Op.CFG_WRITE, pci.COMMAND, 2, struct.pack("<H", pci.MEMORY_ENABLE | pci.BUS_MASTER))
@@ -134,8 +140,9 @@ def a_scan_and_its_interrupt(guest: Guest, seen: dict[str, int]) -> None:
     guest.set_up()
     guest.enable()
     guest.say(Op.REQUEST, 10_000_000)  # its next event: until then accesses take its time
-    seen["id"] = int.from_bytes(guest.access(pci.Op.MMIO_READ, regs.ID.offset, 8), "little")
-    seen["after an access"] = guest.now
+    for _ in range(20):
+        seen["id"] = int.from_bytes(guest.access(pci.Op.MMIO_READ, regs.ID.offset, 8), "little")
+    seen["after accesses"] = guest.now
     seen["interrupted early"] = guest.wait_until(20_000)
     seen["then"] = guest.now
     guest.write(regs.CTRL.offset, 1)
@@ -164,12 +171,76 @@ def test_one_guest_from_start_to_end(tmp_path: Path) -> None:
     thread.join(10)
     bridge.close()
     assert seen["id"] == regs.ID.reset
-    assert 0 < seen["after an access"] < 1000
+    assert 256 <= seen["after accesses"] < 1000
     assert not seen["interrupted early"]
     assert seen["then"] == 20_000
     assert seen["interrupted"]
     assert seen["stepped"] < seen["interrupt"] < seen["stepped"] + 20_000
     assert seen["message"] == IRQ
+
+
+def test_a_read_does_not_wait_for_the_buffers_of_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guest would wait a microsecond for each. It is called to take them back, when it waits and they are many."""
+    monkeypatch.setattr(backend, "_RECLAIM_AT", 5)
+    monkeypatch.setattr(backend, "_POSTED_MAX", 7)
+    bridge = Bridge([function()], tmp_path)
+    guest, seen = Guest(bridge), list[int | bool]()
+
+    def live() -> None:
+        try:
+            guest.set_up()
+            guest.enable()  # 3 writes
+            guest.write(regs.WEIGHT_R.offset, 7)
+            guest.say(Op.REQUEST, 10_000_000)
+            seen.append(int.from_bytes(guest.access(pci.Op.MMIO_READ, regs.WEIGHT_R.offset, 8), "little"))
+            seen.append(guest.given_back())
+            seen.append(guest.wait_until(20_000))
+            guest.write(regs.WEIGHT_R.offset, 8)
+            seen.append(guest.wait_until(40_000, queue=0))
+            seen.append(guest.given_back())
+            for n in range(7):
+                guest.write(regs.WEIGHT_R.offset, n)
+            seen.append(guest.given_back())  # without a wait
+        finally:
+            guest.close()
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    run(bridge.serve(thread.is_alive))
+    thread.join(10)
+    bridge.close()
+    assert seen == [7, 1, False, True, 6, 13]
+
+
+def test_time_stands_still_at_a_prompt(tmp_path: Path) -> None:
+    """Until there are keys at the guest's console; then it gets the time that it waits for."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    made = function()
+    bridge = Bridge([made], tmp_path, os.ttyname(theirs))
+    guest, seen = Guest(bridge), list[int]()
+
+    def live() -> None:
+        try:
+            guest.say(Op.START)
+            made.endpoint.paused = True
+            guest.say(Op.REQUEST, 20_000)
+            guest.say(Op.WAIT)
+            seen.append(len(select.select([guest.clock], [], [], 0.2)[0]))
+            os.write(ours, b"x")
+            guest._granted()
+            seen.append(guest.now)
+        finally:
+            guest.close()
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    run(bridge.serve(thread.is_alive))
+    thread.join(10)
+    bridge.close()
+    os.close(ours)
+    os.close(theirs)
+    assert seen == [0, 20_000]
 
 
 def test_a_guest_that_waits_for_ever_is_reported(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sw.regs import registers as regs
+from sw.regs.registers import Completion
 from sw.run import run
 from tb.linux import pci
 from tb.linux.backend import Function
-from tb.linux.endpoint import Endpoint
+from tb.linux.endpoint import POSTED_NS, Endpoint
 from tb.linux.errors import ProtocolError
 from tb.linux.on_model import ENTRIES, function
 from tb.linux.pci import Command, ConfigSpace, Fault, Op
@@ -120,6 +121,7 @@ def configure(device: Function, offset: int, data: bytes) -> None:
 
 
 def ready(device: Function) -> Endpoint:
+    read(device, regs.ID.offset)
     run(device.endpoint.advance(10_000, to_rise=False))
     return device.endpoint
 
@@ -138,8 +140,27 @@ def test_refused_accesses_are_as_a_bridge_makes_them(device: Function) -> None:
     assert read(device, regs.ID.offset + 4) == ONES
     assert read(device, ENTRIES * 32, bar=2) == ONES
     write(device, regs.ID.offset, 1)
-    assert device.endpoint.refused == 5
     assert int.from_bytes(read(device, regs.ID.offset), "little") == regs.ID.reset
+    assert device.endpoint.refused == 5
+
+
+def test_a_write_arrives_before_the_next_read_or_after_a_while() -> None:
+    """The same step on two devices, with a read after it and without: the interrupt of the latter comes later."""
+    rises = []
+    for pushed in (True, False):
+        made = function()
+        made.config.write(pci.COMMAND, struct.pack("<H", pci.MEMORY_ENABLE))
+        endpoint = ready(made)
+        write(made, regs.IRQ_ENABLE.offset, 1)
+        write(made, regs.CTRL.offset, 1)
+        read(made, regs.ID.offset)
+        begun = endpoint.now
+        write(made, regs.STEP_ADVANCE.offset, 1)
+        if pushed:
+            read(made, regs.ID.offset)
+        run(endpoint.advance(10_000_000, to_rise=True))
+        rises.append(endpoint.now - begun)
+    assert rises[1] - rises[0] == pytest.approx(POSTED_NS, abs=50)
 
 
 def test_a_function_without_memory_enable_is_silent(device: Function) -> None:
@@ -194,3 +215,74 @@ def test_a_reset_is_as_the_pin(device: Function) -> None:
     write(device, regs.WEIGHT_R.offset, 7)
     configure(device, pci.FAULT_OP, bytes([Fault.RESET]))
     assert read(device, regs.WEIGHT_R.offset) == (64).to_bytes(8, "little")
+
+
+@pytest.mark.parametrize(("fault", "tier"), [(Fault.AXI_READ, 1), (Fault.AXI_WRITE, 2)])
+@pytest.mark.parametrize(("bursts", "status"), [(1, Completion.OK), (0, Completion.ERROR)])
+def test_axi_errors_are_asked_for_by_the_guest(
+    device: Function, fault: Fault, tier: int, bursts: int, status: Completion
+) -> None:
+    """Of a block's copy from tier 1 to tier 2: one error is tried again, errors for ever end the move."""
+    endpoint = ready(device)
+    for number in range(4):
+        write(device, regs.BY_NAME[f"TIER{number}_BASE"].offset, number << 28)
+        write(device, regs.BY_NAME[f"TIER{number}_SLOTS"].offset, 4)
+    write(device, regs.CTRL.offset, 1)
+    write(device, regs.DIR_ADDR.offset, 1 << 48)
+    write(device, regs.DIR_ARG.offset, regs.DIR_ARG.pack(TOKEN_END=3, TIER=1))
+    write(device, regs.DIR_COMMAND.offset, regs.Command.INSERT)
+    run(endpoint.advance(endpoint.now + 10_000, to_rise=False))
+    configure(device, pci.FAULT_AFTER, struct.pack("<I", bursts))
+    configure(device, pci.FAULT_TIER, bytes([tier]))
+    configure(device, pci.FAULT_OP, bytes([fault]))
+    write(device, regs.DIR_ARG.offset, regs.DIR_ARG.pack(TIER=2))
+    write(device, regs.DIR_COMMAND.offset, regs.Command.MIGRATE)
+    run(endpoint.advance(endpoint.now + 1_000_000, to_rise=False))
+    info = regs.COMPLETION_INFO.unpack(int.from_bytes(read(device, regs.COMPLETION_INFO.offset), "little"))
+    assert (info["VALID"], info["STATUS"]) == (1, status)
+
+
+def test_the_end_of_a_scan_is_counted_by_the_device(device: Function) -> None:
+    endpoint = ready(device)
+    write(device, regs.CTRL.offset, 1)
+    write(device, regs.IRQ_ENABLE.offset, 1)
+    write(device, regs.STEP_ADVANCE.offset, 1)
+    run(endpoint.push())
+    begun = endpoint.now
+    run(endpoint.advance(10_000_000, to_rise=True))
+    assert endpoint.rise_at is not None
+    (counted,) = struct.unpack("<I", run(device.execute(Command(Op.CFG_READ, 0, 4, pci.STEP_TO_IRQ, b""))))
+    assert abs(counted - (endpoint.rise_at - begun)) <= 8
+
+
+def test_the_first_failed_check_names_the_time(device: Function) -> None:
+    endpoint = ready(device)
+    assert endpoint.check_failed_at is None
+    configure(device, pci.FAULT_OP, bytes([Fault.CHECK_FAILED]))
+    first = endpoint.check_failed_at
+    assert first == 10_000
+    run(endpoint.advance(20_000, to_rise=False))
+    configure(device, pci.FAULT_OP, bytes([Fault.CHECK_FAILED]))
+    assert endpoint.check_failed_at == first
+
+
+def test_a_prompt_is_the_testbenchs_business(device: Function) -> None:
+    configure(device, pci.FAULT_OP, bytes([Fault.PROMPT]))
+    assert device.endpoint.paused
+    assert int.from_bytes(read(device, regs.ID.offset), "little") == regs.ID.reset
+
+
+def test_the_devices_clock_starts_with_the_first_access() -> None:
+    """A guest's own start takes simulated time of its own, and none of the simulator's."""
+    made = function()
+    made.config.write(pci.COMMAND, struct.pack("<H", pci.MEMORY_ENABLE))
+    endpoint = made.endpoint
+    transport = endpoint._transport
+    begun = transport.now()
+    run(endpoint.advance(30_000_000, to_rise=True))
+    assert (endpoint.now, transport.now()) == (30_000_000, begun)
+    read(made, regs.ID.offset)
+    assert 30_000_000 < endpoint.now < 30_001_000
+    run(endpoint.advance(30_500_000, to_rise=True))
+    assert endpoint.now == 30_500_000
+    assert transport.now() == begun + 500_000

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tb.linux import kernel, ktap, programs, report
+from tb.linux.cli import comparable
 from tb.linux.ktap import FAILED, PASSED, SKIPPED, Result
 from tb.linux.machine import Boot
 from tb.linux.options import Chosen, choose, parse
@@ -76,6 +78,40 @@ def test_a_fault_of_the_kernel_fails_the_suite(line: str) -> None:
     assert not outcome.passed
 
 
+def test_the_first_failure_of_a_log() -> None:
+    assert ktap.failure(LOG) == "a.two: test_a.c:9: x == y (errno 5: EIO)"
+    passed = LOG.replace("not ok 2", "ok 2")
+    assert ktap.failure(passed) == ""
+    assert ktap.failure(f"{passed}[ 0.1] BUG: no lock\n") == "kernel log: [ 0.1] BUG: no lock"
+    assert ktap.failure(passed.replace("ok 4 a.four", "")) == "4 tests were planned, 3 have ended"
+
+
+def test_steps_to_interrupts_are_in_the_report() -> None:
+    log = "1..1\nstep to interrupt: 1280 ns, counted 1164 ns\r\nstep to interrupt: 1024 ns, counted 1164 ns\nok 1 a.b\n"
+    outcome = report.Outcome("6.1", "rtl", [report.judge(Chosen("a", "*", ("a.b",)), boot(log))])
+    assert outcome.figures()["step_to_irq_ns"] == {"linux": [1280, 1024], "rtl": [1164, 1164]}
+    assert report.Outcome("6.1", "rtl").figures()["step_to_irq_ns"] is None
+
+
+def test_the_first_failure_has_its_time() -> None:
+    suite = report.judge(CHOSEN, replace(boot(LOG), check_failed_ns=12345))
+    assert suite.results[1].message == "test_a.c:9: x == y (errno 5: EIO), at 12,345 ns of device time"
+
+
+def test_runs_that_differ_are_no_pass() -> None:
+    log = LOG.replace("not ok 2", "ok 2")
+    outcome = report.Outcome("6.1", "rtl", [report.judge(CHOSEN, boot(log))], identical_runs=2, repeats=3)
+    assert not outcome.passed
+    assert outcome.problems == ["of 3 runs of one suite only 2 had the same logs and times"]
+
+
+def test_what_runs_must_have_in_common() -> None:
+    one = replace(boot("socket /tmp/kvcpu-abc_1/pci0"), events="12")
+    assert comparable(one) == comparable(replace(one, log="socket /tmp/kvcpu-zzz/pci0", seconds=9.0))
+    for other in ({"log": "x"}, {"events": "13"}, {"simulated_ns": 1}, {"accesses": 1}, {"messages": 1}):
+        assert comparable(one) != comparable(replace(one, **other))
+
+
 def test_the_known_warning_of_user_mode_linux_is_no_fault() -> None:
     known = (
         "[ 0.0] WARNING: suspicious RCU usage\n[ 0.0] lib/maple_tree.c:860 suspicious rcu_dereference_check() usage!\n"
@@ -119,6 +155,8 @@ def test_patterns_choose_suites() -> None:
         choose("c", listed)
     with pytest.raises(UsageError, match="BACKEND=board"):
         parse(["--backend=board"])
+    with pytest.raises(UsageError, match="TEST has no effect with SHELL=1"):
+        parse(["--shell", "--test=a"])
 
 
 def test_missing_packages_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -128,7 +166,7 @@ def test_missing_packages_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path
         tools.require_kernel_packages()
     said = str(caught.value)
     assert said.startswith("`make kernel` needs Debian's linux-source-6.1, flex, bison, bc, m4, gcc, ")
-    assert said.endswith("apt-get install linux-source-6.1 flex bison bc m4 gcc xz-utils tar util-linux")
+    assert said.endswith("apt-get install linux-source-6.1 flex bison bc m4 gcc xz-utils tar patch util-linux")
     assert "\n" not in said
 
 

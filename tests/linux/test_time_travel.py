@@ -57,14 +57,16 @@ def test_an_interrupt_never_comes_after_it(calendar: Calendar) -> None:
 
 
 def test_accesses_move_the_clock_of_a_guest_that_runs(calendar: Calendar) -> None:
-    said(calendar, Op.REQUEST, 100)
-    assert calendar.passed(30) == TimeMessage(Op.RUN, 1, 30)
-    assert calendar.passed(30) is None
-    assert calendar.passed(20) is None
-    assert calendar.passed(500) == TimeMessage(Op.RUN, 2, 100)
+    said(calendar, Op.REQUEST, 1000)
+    assert calendar.passed(255) is None  # its clock shows 0 until 256
+    assert calendar.passed(300) == TimeMessage(Op.RUN, 1, 300)
+    assert calendar.passed(300) is None
+    assert calendar.passed(200) is None
+    assert calendar.passed(511) is None
+    assert calendar.passed(5000) == TimeMessage(Op.RUN, 2, 1000)
     said(calendar, Op.WAIT)
-    assert calendar.passed(600) is None
-    assert calendar.grant().time == 100
+    assert calendar.passed(6000) is None
+    assert calendar.grant().time == 1000
 
 
 def test_what_the_guest_may_not_say(calendar: Calendar) -> None:
@@ -94,7 +96,7 @@ def test_any_message_is_taken_or_refused(data: bytes) -> None:
     assert message.pack() == data
 
 
-@given(st.lists(st.tuples(st.sampled_from(["request", "wait", "grant", "passed", "reached"]), st.integers(0, 1000))))
+@given(st.lists(st.tuples(st.sampled_from(["request", "wait", "grant", "passed", "reached"]), st.integers(0, 3000))))
 def test_time_never_goes_back_nor_past_the_request(steps: list[tuple[str, int]]) -> None:
     """Whatever the order, with a device whose time never goes back."""
     calendar = Calendar()

@@ -56,6 +56,12 @@ def test_a_bad_row_is_named(changed: dict[str, object], message: str) -> None:
     assert "3.01" in found
 
 
+def test_every_test_of_the_plan_says_what_it_drives_and_checks() -> None:
+    about = plan.purposes(load())
+    assert [test for row in plan.read_plan() for test in row.tests if not about.get(test)] == []
+    assert about["csr_map.test_unaligned_and_strobes"].startswith("Unaligned accesses and partial strobes get SLVERR")
+
+
 def test_a_row_without_a_coverage_point_says_why() -> None:
     assert problems(replace(ROW, coverage=(), why="a refusal")) == [UNNAMED]
     found, unnamed = problems(replace(ROW, coverage=(), why=" "))

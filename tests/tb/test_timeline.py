@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from model.device import DeviceModel
 from sw.kernel.scheduler import Decision
+from sw.run import run
+from sw.transport.model import ModelTransport
 from tb import eventlog
 from tb.events.decode import KIND_BYTE
 from tb.events.log import EventLog, open_log
@@ -27,8 +31,12 @@ from tb.events.records import (
 )
 from tb.events.timeline import CLOCK, SPANS, Span, device_spans, trace, write_spans
 from tb.harness.link import Array
+from tb.llm.job import LlmJob
 from tb.llm.outcome import Served
+from tb.llm.setup import shipped
 from tb.llm.spans import prompt_spans, server_spans
+from tb.llm.workload import default
+from tb.sim.counter import Counter
 from tests.tb.test_eventlog import SIZES, record
 
 KEY = 3 << 48 | 2 << 40 | 1 << 32 | 4
@@ -132,16 +140,17 @@ def test_the_command_writes_one_trace_of_both(log: Path, capsys: pytest.CaptureF
     assert [event["ts"] for event in events] == sorted(event["ts"] for event in events)
     processes = {event["args"]["name"] for event in found["traceEvents"] if event["name"] == "process_name"}
     assert processes == {"device", "scheduler", "prompts"}
-    begins, ends = ({event["id"] for event in events if event["ph"] == phase} for phase in "be")
-    assert begins == ends
-    assert len(begins) == 5
     chunk = next(event for event in events if event["name"] == "chunk of job 7")
     assert (chunk["ph"], chunk["ts"], chunk["dur"]) == ("X", 0.12, 0.06)
 
 
-def test_spans_of_a_track_that_do_not_overlap_are_complete_events() -> None:
-    events = trace([Span("p", "t", "one", 1000, 3000), Span("p", "t", "two", 3000)])["traceEvents"]
-    assert [(event["ph"], event.get("dur")) for event in events[2:]] == [("X", 2.0), ("i", None)]
+def test_what_runs_at_the_same_time_is_on_tracks_of_its_own() -> None:
+    spans = [Span("p", "t", "one", 1000, 3000), Span("p", "t", "two", 2000, 5000), Span("p", "t", "three", 3000, 4000)]
+    events = trace([*spans, Span("p", "t", "at once", 2500)])["traceEvents"]
+    tracks = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    assert [(event["name"], event["ph"], event.get("dur"), tracks[event["tid"]]) for event in events[3:]] == [
+        ("one", "X", 2.0, "t"), ("two", "X", 3.0, "t (2)"), ("at once", "i", None, "t"), ("three", "X", 1.0, "t"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["{", "[]\n3", '{"process": 1}'])
@@ -154,3 +163,20 @@ def test_a_damaged_file_of_spans_is_one_line(log: Path, capsys: pytest.CaptureFi
 def test_no_event_log_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert eventlog.main(["timeline", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err == f"error: there is no event log {tmp_path / 'none'}\n"
+
+
+def test_spans_of_a_run_agree_with_its_figures(tmp_path: Path) -> None:
+    """Two prompts served on the device model: every chunk's time is what the scheduler charged, no two at one time."""
+    prompts = default(2)[:2]
+    job = LlmJob(ModelTransport(DeviceModel()), prompts, shipped(), Counter(), tmp_path, seed=2, trace=True)
+    outcome = run(job.run())
+    chunks = [span for span in server_spans(job.system.scheduler.trace or ()) if span.name.startswith("chunk")]
+    charged = sum(job.system.scheduler.stats(server).consumed_ns for server in job.system.scheduler.servers)
+    assert sum((span.end_ns or 0) - span.begin_ns for span in chunks) == charged > 0
+    assert all((one.end_ns or 0) <= other.begin_ns for one, other in pairwise(chunks))
+    ends = [span for span in prompt_spans(outcome.served) if span.end_ns is not None]
+    assert [(span.name, span.begin_ns, span.end_ns) for span in ends] == [
+        ("done", served.accepted_ns, served.ended_ns) for served in outcome.served
+    ]
+    tokens = [span for span in prompt_spans(outcome.served) if span.end_ns is None]
+    assert len(tokens) == sum(len(served.tokens) for served in outcome.served)

@@ -97,11 +97,29 @@ void wait_ms(unsigned ms) {
     nanosleep(&time, NULL);
 }
 
-void fault(int what, uint32_t after_ns) {
+int try_fault(int what, unsigned tier, uint32_t number) {
     const int fd = open(PCI "config", O_RDWR | O_CLOEXEC);
-    const uint8_t op = (uint8_t)what;
-    CHECK(fd >= 0);
-    CHECK(pwrite(fd, &after_ns, sizeof after_ns, 0x68) == sizeof after_ns);
-    CHECK(pwrite(fd, &op, 1, 0x64) == 1);
+    const uint8_t op = (uint8_t)what, which = (uint8_t)tier;
+    if (fd < 0) return -1;
+    const int done = pwrite(fd, &number, sizeof number, 0x68) == sizeof number && pwrite(fd, &which, 1, 0x65) == 1 &&
+                     pwrite(fd, &op, 1, 0x64) == 1;
     close(fd);
+    return done ? 0 : -1;
+}
+
+void fault(int what, uint32_t after_ns) {
+    CHECK(try_fault(what, 0, after_ns) == 0);
+}
+
+void axi_errors(unsigned tier, int write, unsigned bursts) {
+    CHECK(try_fault(write ? FAULT_AXI_WRITE : FAULT_AXI_READ, tier, bursts) == 0);
+}
+
+uint32_t counted_step_to_irq(void) {
+    const int fd = open(PCI "config", O_RDONLY | O_CLOEXEC);
+    uint32_t ns;
+    CHECK(fd >= 0);
+    CHECK(pread(fd, &ns, sizeof ns, 0x6c) == sizeof ns);
+    close(fd);
+    return ns;
 }

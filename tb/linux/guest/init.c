@@ -4,25 +4,30 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest.h"
 
 static const struct suite *const suites[] = {
     &published_suite, &requests_suite, &hints_suite, &events_suite,  &sharing_suite, &rules_suite,
-    &lifetime_suite,  &faults_suite,   &mock_suite,  &devices_suite, &rate_suite,
+    &lifetime_suite,  &faults_suite,   &axi_suite,   &time_suite,    &mock_suite,    &devices_suite, &rate_suite,
+    &uring_suite,     &madvise_suite,  &errors_suite,  &memory_suite,
 };
 
-const char *module_path, *smoke_path;
+const char *module_path;
+static const char *programs_path;
 
 void failed(const char *file, int line, const char *what) {
     const char *name = strrchr(file, '/');
     const int error = errno;
+    try_fault(FAULT_CHECK_FAILED, 0, 0); /* a test without the rights leaves it to its parent */
     printf("# %s:%d: %s (errno %d: %s)\n", name ? name + 1 : file, line, what, error, strerror(error));
     fflush(stdout);
     _exit(1);
@@ -64,6 +69,44 @@ int in_child(void (*run)(void)) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+int program(const char *name, const char *const *arguments) {
+    char path[256], line[256];
+    const char *given[16] = {path};
+    int ends[2];
+    snprintf(path, sizeof path, "%s/%s/%s", programs_path, name, name);
+    for (size_t n = 0; arguments[n]; n++) given[n + 1] = arguments[n];
+    CHECK(pipe(ends) == 0);
+    fflush(stdout);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        dup2(ends[1], 1);
+        dup2(ends[1], 2);
+        close(ends[0]);
+        close(ends[1]);
+        execv(path, (char *const *)given);
+        _exit(127);
+    }
+    close(ends[1]);
+    FILE *output = fdopen(ends[0], "r");
+    CHECK(output);
+    while (fgets(line, sizeof line, output))
+        if (strncmp(line, "not ok", 6) == 0 || strncmp(line, "FAILED", 6) == 0) printf("# %s: %s", name, line);
+    fclose(output);
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* The branch counts of the driver, from debugfs into a folder of the host. */
+static void keep_coverage(const char *folder) {
+    char command[512];
+    CHECK(mount("hostfs", "/mnt", "hostfs", 0, folder) == 0);
+    snprintf(command, sizeof command, "cd /sys/kernel/debug/gcov && for f in $(find . -name 'kv_*.gcda'); do "
+                                      "cat $f >/mnt/${f##*/}; done");
+    CHECK(system(command) == 0);
+}
+
 static int wanted(const struct suite *suite, const struct test *test, const char *pattern) {
     char name[128];
     snprintf(name, sizeof name, "%s.%s", suite->name, test->name);
@@ -93,10 +136,36 @@ static void run_suite(const struct suite *suite, const char *pattern) {
             printf("# the module cannot be unloaded (errno %d: %s)\n", errno, strerror(errno));
             status = 1;
         }
+        if (status) try_fault(FAULT_CHECK_FAILED, 0, 0);
         if (status > 1) printf("# ended with status %d\n", status);
         printf("%s %d %s.%s\n", status ? "not ok" : "ok", ++number, suite->name, test->name);
         fflush(stdout);
     }
+}
+
+/* A shell on the first console; it says when it waits for the user, and time stands still then. */
+static void shell(const char *self) {
+    char prompt[512];
+    fault(FAULT_RETURN, 0);
+    load("");
+    mount("tmpfs", "/tmp", "tmpfs", 0, NULL);
+    snprintf(prompt, sizeof prompt, "$('%s' prompt)# ", self);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        CHECK(setsid() > 0);
+        const int fd = open("/dev/tty0", O_RDWR);
+        CHECK(fd >= 0 && ioctl(fd, TIOCSCTTY, 0) == 0 && dup2(fd, 0) == 0 && dup2(fd, 1) == 1 && dup2(fd, 2) == 2);
+        CHECK(setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) == 0 && setenv("HOME", "/tmp", 1) == 0);
+        CHECK(setenv("PS1", prompt, 1) == 0 && chdir("/tmp") == 0);
+        execl("/bin/sh", "sh", "-i", NULL);
+        CHECK(!"the guest has no /bin/sh");
+    }
+    while (waitpid(child, NULL, WNOHANG) == 0) { /* keys arrive when the guest wakes: at least every 10 us */
+        const struct timespec tick = {0, 10000};
+        nanosleep(&tick, NULL);
+    }
+    if (try_unload()) printf("# the module cannot be unloaded (errno %d: %s)\n", errno, strerror(errno));
 }
 
 static void list(void) {
@@ -110,10 +179,12 @@ int main(int count, char **arguments) {
         list();
         return 0;
     }
-    const char *suite = getenv("kv_suite"), *pattern = getenv("kv_pattern"), *leaks = getenv("kv_leaks");
+    if (count == 2 && strcmp(arguments[1], "prompt") == 0) return try_fault(FAULT_PROMPT, 0, 0) ? 1 : 0;
+    const char *suite = getenv("kv_suite"), *pattern = getenv("kv_pattern"), *leaks = getenv("kv_leaks"),
+               *coverage = getenv("kv_coverage");
     module_path = getenv("kv_module"); /* parameters of the kernel's command line that are not its own */
-    smoke_path = getenv("kv_smoke");
-    if (getpid() != 1 || !suite || !pattern || !module_path || !smoke_path) {
+    programs_path = getenv("kv_programs");
+    if (getpid() != 1 || !suite || !pattern || !module_path || !programs_path || !getenv("kv_init")) {
         fprintf(stderr, "usage: as init of a guest, or: init list\n");
         return 2;
     }
@@ -121,8 +192,11 @@ int main(int count, char **arguments) {
     mount("sysfs", "/sys", "sysfs", 0, NULL);
     mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
     mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+    wait_ms(30); /* timers are exact from the first tick on; the device is not simulated before its first access */
     for (size_t n = 0; n < sizeof suites / sizeof *suites; n++)
         if (strcmp(suites[n]->name, suite) == 0) run_suite(suites[n], pattern);
+    if (strcmp(suite, "shell") == 0) shell(getenv("kv_init"));
+    if (coverage) keep_coverage(coverage);
     if (leaks) look_for_leaks();
     printf("# end\n");
     fflush(stdout);

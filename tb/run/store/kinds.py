@@ -96,6 +96,7 @@ KINDS = {
     "signoff": Kind(
         "Sign-off", "signoff", "signoff.html",
         ("numbers.plan_rows_shown", "numbers.line_coverage", "numbers.points_hit", "numbers.regression_passed"),
+        ("numbers.*.thresholds.*", "numbers.*.met.*"),
     ),
     "fpga": Kind(
         "FPGA pre-checks", "fpga-check", "fpga.html",
@@ -105,6 +106,10 @@ KINDS = {
     "rt-bench": Kind(
         "Real engine, token by token", "rt-bench", "rt-bench.html",
         ("criteria.*, without load", "criteria.*", "cells.*/greedy/t1/load0/bounded.token_ms.p99"),
+    ),
+    "vllm-check": Kind(
+        "vLLM on the device", "vllm-check", "vllm-check.html",
+        ("runs.adapter.parts.*.stored", "runs.adapter.parts.*.loaded", "runs.adapter.parts.*.preemptions"),
     ),
     "kernel": Kind(
         "Linux on the device", "kernel", "kernel.html",
