@@ -225,8 +225,8 @@ class StateBase:
             self.parity_index = index
         self.irq_status |= Irq.PARITY
 
-    def _parity_of_tags(self, key: int) -> None:
-        """Count the bad tags that looking for a key reads."""
+    def parity_of_tags(self, key: int) -> None:
+        """Count the bad tags that looking for a key reads, or a probe of INSERT's search."""
         for place in self._placement.places(key):
             if self._tag_is_bad(place):
                 self._parity_read(place)
@@ -235,7 +235,7 @@ class StateBase:
         """Index of the key's entry as an operation finds it: it counts the bad parity it meets."""
         index = self.index_of.get(key)
         if self.bad:
-            self._parity_of_tags(key)
+            self.parity_of_tags(key)
             if index in self.bad:
                 self._parity_read(index)
                 return None
@@ -310,21 +310,22 @@ class StateBase:
         if free is not None:
             return InsertPlan(free)
         occupants = [p for p in places if self._movable(p)]
-        probed: list[int] = []
-        for place in occupants:
-            probed.append(place)
+        for number, place in enumerate(occupants):
             target = self._free_place(self._places_of(place))
             if target is not None:
-                return InsertPlan(place, ((place, target),), tuple(probed))
+                probed, beyond = tuple(occupants[: number + 1]), tuple(occupants[number + 1 :])
+                return InsertPlan(place, ((place, target),), probed, beyond)
+        before = list(occupants)
         for place in occupants[:3]:
-            for second in self._places_of(place):
-                if second == place or not self._movable(second):
-                    continue
-                probed.append(second)
+            before.append(place)
+            seconds = [p for p in self._places_of(place) if p != place and self._movable(p)]
+            for number, second in enumerate(seconds):
                 target = self._free_place(self._places_of(second))
                 if target is not None:
-                    return InsertPlan(place, ((second, target), (place, second)), tuple(probed))
-        return InsertPlan(None, (), tuple(probed))
+                    probed, beyond = (*before, *seconds[: number + 1]), tuple(seconds[number + 1 :])
+                    return InsertPlan(place, ((second, target), (place, second)), probed, beyond)
+            before += seconds
+        return InsertPlan(None, (), tuple(before))
 
     def _tag_is_bad(self, index: int) -> bool:
         return bool(self.bad.get(index, BadParity(0)) & BadParity.TAG)

@@ -108,7 +108,7 @@ class CommandOps(StateBase):
         if index is not None and offset > self.entries.token_end[index] + write:
             index = None
         if self.bad:
-            self._parity_of_tags(key)
+            self.parity_of_tags(key)
             if index in self.bad:
                 self._parity_read(index)
                 return None
@@ -249,6 +249,9 @@ class CommandOps(StateBase):
         if result is not None:
             return result
         assert self.inserting is not None
+        if self.bad:
+            for probed in self.inserting.plan.probed:
+                self.parity_of_tags(self.entries.key[probed])
         for source, target in self.inserting.plan.relocations:
             self.relocate(source, target)
         return self.insert_end()
@@ -265,8 +268,8 @@ class CommandOps(StateBase):
     ) -> CommandResult | None:
         """INSERT's first pass: its result, or None when all places are occupied.
 
-        It then has its slot, `inserting.plan` says what the search must come to: `relocate` for
-        each of its relocations, then `insert_end`.
+        It then has its slot, `inserting.plan` says what the search must come to: `parity_of_tags` for the key of
+        each entry that it probes, `relocate` for each of its relocations, then `insert_end`.
         """
         token = kv_addr & U32
         if token & self._token_mask or not token <= token_end <= token + self._token_mask:
@@ -282,12 +285,7 @@ class CommandOps(StateBase):
         taken = pool.take(SlotState.IN_FLIGHT, slot)
         plan = self.plan_insert(kv_addr)
         self.inserting = Insertion(kv_addr, token_end, tier, prefix, hot, taken, plan)
-        if not plan.probed:
-            return self.insert_end()
-        if self.bad:
-            for probed in plan.probed:
-                self._parity_of_tags(self.entries.key[probed])
-        return None
+        return self.insert_end() if plan.settled else None
 
     def insert_end(self) -> CommandResult:
         """INSERT's last pass: the new entry in its place, or FULL and the slot goes back."""

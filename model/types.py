@@ -162,13 +162,20 @@ class DmaError(NamedTuple):
 class InsertPlan(NamedTuple):
     """Where INSERT puts a key.
 
-    `index` is None for FULL; `relocations` are (from, to) in order; `probed` are the entries
-    whose own places the search read.
+    `index` is None for FULL; `relocations` are (from, to) in order; `probed` are the entries whose own places the
+    search reads, in order, up to the one that decides; `beyond` are those that follow it in its round, which a search
+    that asks before the answer is there may read too.
     """
 
     index: int | None  # type: ignore[assignment]
     relocations: tuple[tuple[int, int], ...] = ()
     probed: tuple[int, ...] = ()
+    beyond: tuple[int, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """A free place is there: nothing is searched."""
+        return self.index is not None and not self.relocations
 
 
 class Insertion(NamedTuple):

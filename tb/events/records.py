@@ -50,6 +50,7 @@ class Kind(IntEnum):
     DmaError = 24
     Parity = 25
     InsertFull = 26
+    Probe = 29
     EntryRead = 27
     Dump = 28
 
@@ -491,6 +492,14 @@ class InsertFullRecord(NamedTuple):
     kv_addr: int
 
 
+class ProbeRecord(NamedTuple):
+    """A probe of INSERT's search has read the tags of a key's places."""
+
+    cycle: int
+    load: bool
+    kv_addr: int
+
+
 class EntryReadRecord(NamedTuple):
     """BAR2 latches an entry."""
 
@@ -771,6 +780,11 @@ DTYPES: dict[type[Any], np.dtype[Any]] = {
         'formats': ['<u8', '<u8', 'u1', '<u2'],
         'offsets': [0, 16, 9, 10],
         'itemsize': 128}),
+    ProbeRecord: np.dtype({
+        'names': ['cycle', 'kv_addr', 'load'],
+        'formats': ['<u8', '<u8', '?'],
+        'offsets': [0, 16, 9],
+        'itemsize': 128}),
     EntryReadRecord: np.dtype({
         'names': ['cycle', 'index', 'request_id', 'layer_head', 'token_start', 'token_end', 'phys_addr', 'access_step', 'prio', 'ref_count', 'r', 'f', 'tier', 'prefix', 'dirty', 'hot', 'evictable', 'hint', 'valid'],
         'formats': ['<u8', '<u2', '<u2', '<u2', '<u4', '<u4', '<u8', '<u4', '<u2', 'u1', 'u1', 'u1', 'u1', '?', '?', '?', '?', '?', '?'],
@@ -851,6 +865,7 @@ RECORDS: dict[Kind, type[Any]] = {
     Kind.DmaError: DmaErrorRecord,
     Kind.Parity: ParityRecord,
     Kind.InsertFull: InsertFullRecord,
+    Kind.Probe: ProbeRecord,
     Kind.EntryRead: EntryReadRecord,
     Kind.Dump: DumpRecord,
 }

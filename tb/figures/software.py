@@ -1,5 +1,6 @@
 """The rows of software: ratios of processor time, and the two of wall time, which want an idle machine."""
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from tb.run.engine import Local
 from tb.run.errors import CheckError
 from tb.run.paths import REPORT, ROOT
 from tb.run.regress import run_legs
+from tb.run.store.keep import NOT_KEPT
 
 STARTS = 3
 SCALING_LEVEL = "top"
@@ -64,7 +66,10 @@ def _start() -> float:
     """Seconds from the call of `make sim` until the device is simulated; it runs to its end."""
     begun = time.monotonic()
     command = ["make", "sim", "REQUESTS=1"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as sim:
+    environment = {**os.environ, NOT_KEPT: "1"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as sim:
         assert sim.stdout is not None
         lines: list[str] = []
         seconds = None

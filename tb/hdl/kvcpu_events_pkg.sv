@@ -826,6 +826,31 @@ package kvcpu_events_pkg;
       0);
   endfunction
 
+  /// A probe of INSERT's search has read the tags of a key's places.
+  typedef struct packed {
+    logic [63:0] kv_addr;  // the key
+    logic load;  // it begins a round of two relocations: the occupants that it reads are probed next
+  } probe_ev_t;
+  function automatic void record_probe(probe_ev_t r);
+    kv_record16(
+      StreamMain,
+      {48'd0, 8'(r.load), 8'd29},
+      {r.kv_addr},
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0);
+  endfunction
+
   /// BAR2 latches an entry.
   typedef struct packed {
     logic [15:0] index;  // index of the entry

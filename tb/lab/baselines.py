@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tb.lab.stream import Outcome, Stream, outcome_of_hits
+from tb.lab.stream import Array, Outcome, Stream, outcome_of_hits
 from tb.run.errors import UsageError
 
 NAMES = {
@@ -68,6 +68,38 @@ def lru(stream: Stream, capacity: int) -> Outcome:
             kept[block] = None
         held[place] = len(kept)
     return outcome_of_hits(stream, hits, held)
+
+
+def stack_distances(stream: Stream) -> Array:
+    """Different blocks referenced since the last reference to the same block, for each reference; the largest int64
+    for a first one. LRU with n slots hits where it is below n (Mattson et al., IBM Systems Journal 9(2), 1970).
+    """
+    size = stream.references
+    tree = [0] * (size + 1)  # Fenwick tree over places: 1 where a block was used last
+    latest: dict[int, int] = {}
+    found = np.full(size, np.iinfo(np.int64).max, np.int64)
+    for place, block in enumerate(stream.blocks.tolist(), 1):
+        before = latest.get(block)
+        if before is not None:
+            found[place - 1] = len(latest) - _sum(tree, before)
+            _add(tree, before, -1)
+        _add(tree, place, 1)
+        latest[block] = place
+    return found
+
+
+def _sum(tree: list[int], place: int) -> int:
+    total = 0
+    while place:
+        total += tree[place]
+        place &= place - 1
+    return total
+
+
+def _add(tree: list[int], place: int, value: int) -> None:
+    while place < len(tree):
+        tree[place] += value
+        place += place & -place
 
 
 def next_uses(stream: Stream) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tb.lab import baselines, hepc
+from tb.lab.parallel import in_parallel
 from tb.lab.settings import Table
 from tb.lab.stream import Outcome, Stream
 
@@ -30,12 +31,26 @@ def units(settings: Table) -> int:
 def run(settings: Table, streams: list[Stream], say: Say) -> dict[str, Any]:
     """Every policy on one trace; the trace's part of the results."""
     (stream,) = streams
-    return {
-        **described(stream),
-        "capacities": {
-            str(capacity): _at(settings, stream, capacity, say) for capacity in settings["device"]["capacities"]
-        },
-    }
+    capacities = settings["device"]["capacities"]
+    # the largest capacity takes longest: first
+    tasks = [(settings, stream, capacity) for capacity in sorted(capacities, reverse=True)]
+    found = dict(zip(sorted(capacities, reverse=True), in_parallel(_at, tasks, say), strict=True))
+    result = {**described(stream), "capacities": {str(capacity): found[capacity] for capacity in capacities}}
+    _add_memory_saved(result, stream)
+    return result
+
+
+def _add_memory_saved(result: dict[str, Any], stream: Stream) -> None:
+    """Of each HEPC layer: the slots with which LRU keeps as much on the second half, and what is saved against them."""
+    distances = baselines.stack_distances(stream)[stream.middle :]
+    again = np.sort(distances[distances < np.iinfo(np.int64).max])
+    for capacity, point in result["capacities"].items():
+        for engine in ("hepc", "hepc_loaded"):
+            for layer in point["second_half"][engine].values():
+                hits = layer["retention_hits"]
+                slots = int(again[hits - 1]) + 1 if 0 < hits <= len(again) else None
+                layer["lru_slots_for_as_much"] = slots
+                layer["memory_saved_percent"] = None if slots is None else round(100 * (1 - int(capacity) / slots), 1)
 
 
 def described(stream: Stream) -> dict[str, Any]:

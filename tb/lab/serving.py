@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -21,11 +20,11 @@ from sw.serving.store import DeviceStore, KvStore, LruStore
 from tb.lab import hepc
 from tb.lab.intervals import interval
 from tb.lab.load import load_of, tenanted
+from tb.lab.parallel import in_parallel
 from tb.lab.settings import Table
 from tb.lab.stream import Stream
 from tb.run.errors import UsageError
 
-WORKERS = 2
 PERCENTILES = {"p50": 50.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 CURVE = np.concatenate([np.arange(1.0, 100.0), [99.5, 99.9, 100.0]])
 """Percentiles of the plotted distributions."""
@@ -133,27 +132,32 @@ def check_installed() -> None:
         raise UsageError("SciPy is not installed: `make setup-lab`")
 
 
+def _run_said(
+    settings: Table, stream: Stream, capacity: int, engine: str, policy: str, say: Callable[[str], None]
+) -> dict[str, Any]:
+    say(f"{stream.name} {capacity:,}: {policy}, {engine}")
+    return run_one(settings, stream, capacity, engine, policy)
+
+
 def units(settings: Table) -> int:
-    """How often `run` says what it does."""
+    """How often `run` says what it does, with as many traces as there are seeds."""
     serving = settings["serving"]
-    return len(settings["device"]["capacities"]) * len(serving["engines"]) * len(serving["policies"])
+    runs = len(settings["device"]["capacities"]) * len(serving["engines"]) * len(serving["policies"])
+    return runs * int(serving["seeds"])
 
 
 def run(settings: Table, streams: list[Stream], say: Callable[[str], None]) -> dict[str, Any]:
     """All policies on the traces of all seeds; the part of the results that belongs to this kind of trace."""
     serving = settings["serving"]
     points: dict[str, Any] = {}
-    with ProcessPoolExecutor(WORKERS) as pool:
-        for capacity in settings["device"]["capacities"]:
-            for engine in serving["engines"]:
-                runs: dict[str, list[dict[str, Any]]] = {}
-                for policy in serving["policies"]:
-                    say(f"{streams[0].name} {capacity:,}: {policy}, {engine}")
-                    tasks = [pool.submit(run_one, settings, stream, capacity, engine, policy) for stream in streams]
-                    for _ in as_completed(tasks):
-                        pass
-                    runs[policy] = [task.result() for task in tasks]
-                points.setdefault(str(capacity), {})[engine] = _judged(runs, settings)
+    for capacity in settings["device"]["capacities"]:
+        for engine in serving["engines"]:
+            policies = serving["policies"]
+            tasks = [(settings, stream, capacity, engine, policy) for policy in policies for stream in streams]
+            found = in_parallel(_run_said, tasks, say)
+            count = len(streams)
+            runs = {policy: found[n * count : (n + 1) * count] for n, policy in enumerate(policies)}
+            points.setdefault(str(capacity), {})[engine] = _judged(runs, settings)
     return {
         "name": streams[0].name,
         "sha256": [stream.digest for stream in streams],

@@ -23,7 +23,8 @@ bind kvcpu_rtbd kvcpu_mon_rtbd #(
   .push_item_i(push_item_o), .evict_full_i(evict_full_i), .prefetch_full_i(prefetch_full_i),
   .take_valid_i((|u_execute.take) || (u_execute.s3_commits_q && u_execute.s3_q.kept && !u_execute.s3_q.eng_final)),
   .take_tier_i(u_execute.take_tier), .slot_i(u_execute.s3_slot), .put_i(put_o), .put_valid_i(put_valid),
-  .put_held_i(put_held), .put_slot_i(put_slot), .result_valid_i(result_valid), .result_ok_i(result_ok),
+  .put_held_i(put_held), .put_slot_i(put_slot), .probe_i(probe_done),
+  .probe_op_i(u_enter.u_find.s0_q.op), .result_valid_i(result_valid), .result_ok_i(result_ok),
   .search_op_i(eng_op), .search_slot_i(eng_slot), .search_put_i(search_put_valid && search_put_ready), .cfg_i(cfg_i));
 
 bind kvcpu_rtbd_bank kvcpu_mon_bank #(.ROWS(ROWS)) u_mon (

@@ -79,6 +79,10 @@ module kvcpu_mon_rtbd #(
   input logic                                                   put_held_i,
   /// The slot.
   input logic [kvcpu_pkg::SlotW-1:0]                            put_slot_i,
+  /// A probe of INSERT's search has read its tags (S0).
+  input logic                                                   probe_i,
+  /// The probe.
+  input kvcpu_pkg::op_t                                         probe_op_i,
   /// INSERT's search ends.
   input logic                                                   result_valid_i,
   /// It has found a place.
@@ -291,6 +295,7 @@ module kvcpu_mon_rtbd #(
           key: {reloc_tag_i.request_id, reloc_tag_i.layer_head, reloc_tag_i.block}
         });
       end
+      if (probe_i) record_probe('{kv_addr: probe_op_i.kv_addr, load: probe_op_i.write});
       if (result_valid_i && !result_ok_i) begin
         record_insert_full('{kv_addr: search_op_i.kv_addr, tier: search_op_i.tier, slot: search_slot_i});
       end

@@ -6,13 +6,14 @@ and the entry afterwards. What belongs to moves is in `moves`.
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from model import DeviceState
-from model.slots import SlotState
 from model.types import CommandResult, Status
 from sw.regs.kv_address import KvAddress
-from tb.events.records import Client, FreeRecord, InsertFullRecord, Op, OpRecord, RelocRecord, Tier
+from tb.events.records import Client, FreeRecord, InsertFullRecord, Op, OpRecord, ProbeRecord, RelocRecord, Tier
 from tb.harness.base_test import Context
 from tb.scoreboard.commands import CommandCheck
 from tb.scoreboard.entry import expected_entry, named, seen_entry
@@ -24,8 +25,23 @@ STATUS_RETRIED = Status.BUSY  # of INSERT: the pool refills its head slot, the o
 WINDOW_SETTLES = 256  # cycles between a lookup's acceptance, where its window counts, and its commit
 
 
+def address(kv_addr: int | None) -> str:
+    """A KV address as messages show it, or that there is none."""
+    return "none" if kv_addr is None else f"{kv_addr:#018x}"
+
+
+@dataclass(slots=True)
+class Search:
+    """INSERT's search: what the model expects of it when it begins, and the probes seen."""
+
+    probes: list[int]  # KV addresses, in order, up to the one that decides
+    beyond: list[int]  # those that may have been asked before its answer was there
+    relocations: deque[tuple[int, int]]  # (from, to), those to come
+    probed: list[int] = field(default_factory=list)
+
+
 class Operations:
-    """Replays Op, Reloc, Free and InsertFull records."""
+    """Replays Op, Reloc, Probe, Free and InsertFull records."""
 
     def __init__(self, ctx: Context, state: DeviceState, scan: ScanCheck) -> None:
         self._ctx = ctx
@@ -34,7 +50,7 @@ class Operations:
         self.counts: dict[str, int] = {}
         self.freed_late = [0, 0, 0, 0]  # slots that FREE_REQUEST or a search freed and the pools do not have yet
         self.moves = Moves(ctx, state, self.freed_late, self.count)
-        self.search_slot: tuple[int, int] | None = None  # tier, slot that a searching INSERT holds
+        self._search: Search | None = None  # of the INSERT that found every place occupied
         self.window_changed = -WINDOW_SETTLES
         self.commands: CommandCheck | None = None  # whose operations come next
         self.results: deque[CommandResult] = deque()  # results of directory commands
@@ -66,7 +82,7 @@ class Operations:
         self.moves.clear()
         self.results.clear()
         self.freed_late[:] = [0, 0, 0, 0]
-        self.search_slot = None
+        self._search = None
 
     def count(self, what: str) -> None:
         """Count one event by name (coverage, the end token)."""
@@ -181,23 +197,24 @@ class Operations:
 
     def _insert(self, r: OpRecord) -> None:
         status, tier, slot = Status(r.status), r.arg_tier, r.taken_slot
-        if status == STATUS_RETRIED and not r.search_end:
-            return
-        if status == Status.FULL and not r.search_end:
-            # Every place is taken: a slot is kept aside while the search goes on.
-            self._s.pools[tier].take(SlotState.IN_FLIGHT, slot)
-            self.search_slot = (tier, slot)
-            return
         if r.search_end:
-            status, slot = Status.OK, self._search_ends(r.cycle)
-        result = self._s.insert(
-            r.kv_addr,
-            KvAddress.unpack(r.kv_addr).token + r.arg_token_offset,
-            tier,
-            prefix=r.arg_prefix,
-            hot=r.arg_hot,
-            slot=slot if status == Status.OK else None,
-        )
+            result, status = self._search_ends(r.cycle), Status.OK
+        elif status == STATUS_RETRIED:
+            self._s.parity_of_tags(self._s.key_of(r.kv_addr))
+            return
+        else:
+            begun = self._s.insert_begin(
+                r.kv_addr,
+                KvAddress.unpack(r.kv_addr).token + r.arg_token_offset,
+                tier,
+                prefix=r.arg_prefix,
+                hot=r.arg_hot,
+                slot=slot if status in (Status.OK, Status.FULL) else None,
+            )
+            if begun is None and status == Status.FULL:
+                self._search = self._search_begins()
+                return
+            result = begun or CommandResult(Status.FULL)
         self.compare("INSERT status", result.status.name, status.name, r)
         if result.status == Status.OK:
             self.compare("INSERT index", result.index, r.index, r)
@@ -205,21 +222,36 @@ class Operations:
             self.results.append(result)
         self.count(f"insert.{result.status.name.lower()}{'.relocated' if r.search_end else ''}.tier{tier}")
 
-    def _search_ends(self, cycle: int) -> int:
-        """The slot kept aside is free for the model's INSERT to allocate, or stays free."""
-        if self.search_slot is None:
+    def probe(self, r: ProbeRecord) -> None:
+        """INSERT's search has read the places of an entry's key: it counts the bad tags there."""
+        self._s.parity_of_tags(self._s.key_of(r.kv_addr))
+        if self._search is not None:
+            self._search.probed.append(r.kv_addr)
+
+    def _search_begins(self) -> Search:
+        """Every place is occupied: what the search must come to. A slot is kept for it."""
+        assert self._s.inserting is not None
+        plan, keys = self._s.inserting.plan, self._s.entries.key
+        probes, beyond = ([self._s.kv_addr_of(keys[place]) for place in part] for part in (plan.probed, plan.beyond))
+        return Search(probes, beyond, deque(plan.relocations))
+
+    def _search_ends(self, cycle: int) -> CommandResult:
+        """The model's INSERT ends as the device's does; the probes were those of the search, in its order."""
+        search, self._search = self._search, None
+        if search is None:
             self._ctx.compare("INSERT's search", "after an INSERT that found no place", "without one", at_cycle=cycle)
-            return 0
-        tier, slot = self.search_slot
-        self.search_slot = None
-        self._s.pools[tier].give_back(slot)
-        return slot
+            return CommandResult(Status.FULL)
+        expected = (search.probes + search.beyond)[: max(len(search.probes), len(search.probed))]
+        pairs = enumerate(zip_longest(expected, search.probed), 1)
+        number, (want, seen) = next((pair for pair in pairs if pair[1][0] != pair[1][1]), (0, (None, None)))
+        where = {"at_cycle": cycle, "probes": len(search.probed)}
+        self._ctx.compare(f"INSERT's search: key of probe {number}", address(want), address(seen), **where)
+        return self._s.insert_end()
 
     def insert_full(self, r: InsertFullRecord) -> None:
         """INSERT's search has found nothing."""
-        self._search_ends(r.cycle)
+        result = self._search_ends(r.cycle)
         self.freed_late[r.tier] += 1
-        result = self._s.insert(r.kv_addr, KvAddress.unpack(r.kv_addr).token, r.tier)
         where = {"block": r.kv_addr, "tier": Tier(r.tier).name, "at_cycle": r.cycle}
         self._ctx.compare("INSERT status", result.status.name, Status.FULL.name, **where)
         self.results.append(result)
@@ -232,6 +264,9 @@ class Operations:
             where = {"block": self._s.kv_addr_of(r.key), "index": r.index, "at_cycle": r.cycle}
             self._ctx.compare("relocation: entry of the directory", "a valid one", "none of this block", **where)
             return
+        if self._search is not None:
+            expected = self._search.relocations.popleft() if self._search.relocations else "none"
+            self._ctx.compare("relocation (from, to)", expected, (source, r.index), at_cycle=r.cycle)
         self._scan.touch(source, r.cycle)
         # The device scores an entry of a running scan before it moves it; where the scan has only just begun and
         # no bank walks yet, at its new place. The end of the scan sees whether each was scored once.

@@ -51,16 +51,16 @@ BAR2 = 2
 DECISION = 254  # pseudo kind: a scan record with a decision, at its own time
 
 _ORDER = [
-    "Reset", "Config", "DECISION", "Op", "Reloc", "Free", "Freed", "InsertFull", "EntryRead", "Push", "DmaError",
-    "Completion", "MissDrop", "Pop", "ComplPop", "MissPop", "ScanDone", "ScanBegin", "ScanStart", "ScanCycles", "Step",
-    "CmdRefused", "Command", "CmdDone", "Result", "Irq", "IrqLevel", "Parity", "Mmio", "Dump",
+    "Reset", "Config", "DECISION", "Op", "Reloc", "Probe", "Free", "Freed", "InsertFull", "EntryRead", "Push",
+    "DmaError", "Completion", "MissDrop", "Pop", "ComplPop", "MissPop", "ScanDone", "ScanBegin", "ScanStart",
+    "ScanCycles", "Step", "CmdRefused", "Command", "CmdDone", "Result", "Irq", "IrqLevel", "Parity", "Mmio", "Dump",
 ]  # fmt: skip
 _RANK = np.full(256, 255, np.uint8)
 for _rank, _name in enumerate(_ORDER):
     _RANK[DECISION if _name == "DECISION" else Kind[_name]] = _rank
 # Operations, relocations and FREE_REQUEST steps keep the order in which they were recorded. An operation does not see
 # a slot that is put back in its cycle.
-for _name in ("Reloc", "Free", "InsertFull", "EntryRead"):
+for _name in ("Reloc", "Probe", "Free", "InsertFull", "EntryRead"):
     _RANK[Kind[_name]] = _RANK[Kind.Op]
 _COUNTED = {int(Kind[_n]) for _n in ("Op", "Freed", "Push", "Completion", "Step", "InsertFull", "Config", "Reset")}
 
@@ -100,6 +100,7 @@ class Scoreboard:
             Kind.Config: self._config,
             Kind.Op: operations.operation,
             Kind.Reloc: operations.relocate,
+            Kind.Probe: operations.probe,
             Kind.Free: self._free,
             Kind.Freed: self._freed,
             Kind.InsertFull: operations.insert_full,

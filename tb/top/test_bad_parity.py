@@ -183,11 +183,12 @@ class test_full_of_bad_tags(BitTest):
     async def body(self) -> None:
         """The occupants of a key's places get bad tags one by one; those with good tags may be relocated."""
         state, tokens = self.board.state, self.bench.block_tokens
-        await self.r.insert_many([(kv(1, i * tokens), 1, 3) for i in range(700)])
+        self.requests = self.rng.sample(range(1 << 16), 2)  # which places they have follows from it
+        await self.r.insert_many([(kv(self.requests[0], i * tokens), 1, 3) for i in range(700)])
         self.look()
         tried = 0
         for number in range(4000):
-            new = kv(2, number * tokens)
+            new = kv(self.requests[1], number * tokens)
             places = state.places(new)
             if not all(state.entries.valid[place] and place not in state.bad for place in places):
                 continue
@@ -218,7 +219,7 @@ class test_full_of_bad_tags(BitTest):
         """All places of a key are occupied, and all of their tags bad, before its INSERT: nothing is relocated."""
         state, tokens, tried = self.board.state, self.bench.block_tokens, 0
         while tried < 8:
-            new, number = kv(2, number * tokens), number + 1
+            new, number = kv(self.requests[1], number * tokens), number + 1
             places = state.places(new)
             if not all(state.entries.valid[place] and place not in state.bad for place in places):
                 continue
@@ -230,3 +231,30 @@ class test_full_of_bad_tags(BitTest):
             self.look()
             self.ctx.compare("PARITY_COUNT among bad tags alone", state.counters.parity, seen)
             tried += 1
+
+
+@kv_test(timeout_cycles=600_000)
+class test_search_among_bad_tags(BitTest):
+    """INSERT's search in a nearly full directory with bad tags: each probe counts those that it reads."""
+
+    slots = (8, 8, 200, 1000)
+
+    async def body(self) -> None:
+        """97 % occupied, one tag in eight is bad; the count after each INSERT whose places are all occupied."""
+        state, tokens = self.board.state, self.bench.block_tokens
+        old, new = self.rng.sample(range(1 << 16), 2)
+        occupied = self.bench.entries * 97 // 100
+        await self.r.insert_many([(kv(old, i * tokens), 1, 3) for i in range(occupied)])
+        self.look()
+        for index in self.rng.sample(state.entries.arrays["valid"].nonzero()[0].tolist(), occupied // 8):
+            await self.flip(index, BadParity.TAG, PLAIN[BadParity.TAG])
+        searches = 0
+        for number in range(80):
+            addr = kv(new, number * tokens)
+            searches += not state.plan_insert(addr).settled
+            result = await self.r.insert(addr, tokens=1, tier=2)
+            seen = await self.r.read("PARITY_COUNT")
+            self.look()
+            where = {"block": addr, "status": result.status.name}
+            self.ctx.compare("PARITY_COUNT after INSERT", state.counters.parity, seen, **where)
+        self.ctx.compare("at least 20 searches", True, searches >= 20, searches=searches)

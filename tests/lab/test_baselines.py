@@ -51,6 +51,13 @@ def test_a_block_that_is_named_twice_in_a_prompt_counts_once() -> None:
     assert stream((1, 2, 1, 3)).blocks.tolist() == [0, 1, 2]
 
 
+def test_stack_distances_are_lru_at_every_capacity() -> None:
+    one = stream_of("chat", Trace(list(generate(1, 150))))
+    distances = baselines.stack_distances(one)
+    for capacity in (64, 300, 1024):
+        assert ((distances < capacity) == baselines.lru(one, capacity).retention).all(), capacity
+
+
 def test_hits_behind_a_miss_are_no_prefix() -> None:
     one = stream((1, 2, 3), (1, 4, 3))
     hits = np.array([0, 0, 0, 1, 0, 1], np.bool_)

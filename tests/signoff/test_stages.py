@@ -1,6 +1,7 @@
 """The stage follows from the numbers, the numbers from the evidence; what is not known is never counted as passed."""
 
 import json
+import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -170,9 +171,9 @@ def test_a_topic_whose_proof_does_not_exist_does_not_hold() -> None:
     assert values_of(PARTS, replace(FACTS, topics=topics))["formal_topics_v1"].value == 50
 
 
-def test_every_proof_is_in_a_topic() -> None:
+def test_every_proof_is_in_a_topic_and_every_topic_names_proofs_that_exist() -> None:
     named = {name for topic in read_topics() for name in topic.proofs}
-    assert not set(project_facts().proofs) - named, "proofs that no topic of tb/signoff/topics.toml names"
+    assert named == set(project_facts().proofs), "tb/signoff/topics.toml and tb/formal/proofs.toml differ"
 
 
 # ---------------------------------------------------------------- the command
@@ -256,3 +257,22 @@ def test_the_page_has_stage_missing_numbers_and_trends(called: dict[str, Any]) -
     assert [line["numbers"]["lint_failures"] for line in lines] == [3, 0]
     drawn = report.trend(lines, "lint_failures", "")
     assert drawn.points[0][1] < drawn.points[1][1], "fewer failures are lower"
+
+
+@pytest.mark.parametrize(("ended", "status"), [(130, 130), (-2, 130), (2, 1), (1, 1)])
+def test_how_a_step_ends_decides_how_the_command_ends(
+    ended: int, status: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end(command: list[str], **_fields: object) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.CompletedProcess(command, ended)
+
+    monkeypatch.setattr(command, "project_facts", lambda: FACTS)
+    monkeypatch.setattr(command, "measure", lambda _facts: values_of({}))
+    monkeypatch.setattr("tb.signoff.__main__.subprocess.run", end)
+    monkeypatch.setattr("tb.run.history.HISTORY", tmp_path / "history")
+    write = report.write
+    monkeypatch.setattr(report, "write", lambda data, say: write(data, say, tmp_path))
+    assert command.main([]) == status
+    said = capsys.readouterr()
+    assert ("interrupted: what was found until now is kept" in said.err) == (status == 130)
+    assert (tmp_path / "signoff.json").exists() == (status == 1)

