@@ -11,7 +11,7 @@ override SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .SUFFIXES:
 
-KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK STAGE SHELL
+KNOWN := PYTHON VERILATOR CXX TEST SEED SEEDS DEBUG TRACE REQUESTS BLOCK_SIZE TIME_UNIT ENTRIES LANES PORTS BACKEND SOCKET FREE_RUN PROMPT ARGS LEVEL COVERAGE WORKERS SCHEDULER ONLY COUNT ROWS EVENTS PLANTED CONFIG ASSERTIONS A B MODEL QUICK STAGE SHELL DRIVER KASAN
 is_given = $(filter command,$(firstword $(origin $(1))))
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(call is_given,$(v)),$(v))))
 $(if $(UNKNOWN),$(error unknown variable $(firstword $(UNKNOWN)): `make help` lists those that count))
@@ -56,7 +56,7 @@ setup-cluster: ## the same, and what `make regress SCHEDULER=...` and its worker
 setup-signoff: ## the same, and the tools of `make signoff` (those of `make formal` included)
 	@$(SETUP) --formal --cover
 
-setup-llama: ## the same, and llama.cpp in .venv-llama: compiled once, ten minutes on two idle cores
+setup-llama: ## the same, and llama.cpp in .venv-llama: compiled once
 	@$(SETUP) --lab --llama
 
 setup-vllm: ## the same, and vLLM in .venv-vllm
@@ -93,6 +93,7 @@ kernel: setup ## boot Linux, with the real driver, on the device, and run the te
 ##   TEST=<pattern>  a suite, or a pattern over <suite>.<test>; list: their names
 ##   SEED=<n>        seed of the run on the RTL (default 1)
 ##   SHELL=1         a shell in the guest instead, until exit or Ctrl-D
+##   KASAN=1         with a kernel that looks for accesses outside objects and after their end
 	@$(PY) -m tb.make $@
 
 llm-quick: setup ## one prompt by control frames on the device model, with the stub; metrics and audit checked
@@ -160,7 +161,7 @@ experiments: setup-lab ## judge the device's policy on traces: classic policies,
 
 rt-bench: setup-lab ## per-token times of llama.cpp: sampling, threads, load, memory; the host prepared and restored (docs/real-engine.md)
 ##   MODEL=<file>    a GGUF file (default: models of random weights, made here)
-##   QUICK=1         fewer repetitions and tokens: minutes instead of hours
+##   QUICK=1         fewer repetitions and tokens
 ##   SEED=<n>        of prompts, sampling, random weights, intervals (default 1)
 	@$(PY) -m tb.make $@
 
@@ -187,6 +188,7 @@ waves: setup ## run one test with waves from time 0
 defects: setup ## plant each known defect in a copy and see that its test detects it (a build each: long)
 ##   ONLY=<ids>      these only
 ##   ASSERTIONS=1    make each assertion of the RTL fire instead; ONLY=<module>.<assertion>
+##   DRIVER=1        plant those of the Linux driver instead, on the device model (docs/linux.md)
 	@$(PY) -m tb.make $@
 
 mutate: setup ## mutate the RTL by the hundred and see the quick legs notice (an hour or more)

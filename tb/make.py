@@ -97,7 +97,9 @@ def _no_effect(given: Values, *names: str, why: str) -> None:
 
 
 def _kernel(given: Values) -> list[Step]:
-    return [Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")), *flag(given, "SHELL")))]
+    return [
+        Step("tb.linux", (*options(given, ("BACKEND", "TEST", "SEED")), *flag(given, "SHELL"), *flag(given, "KASAN")))
+    ]
 
 
 def _serve(given: Values) -> list[Step]:
@@ -127,7 +129,9 @@ def _mutate(given: Values) -> list[Step]:
 
 
 def _defects(given: Values) -> list[Step]:
-    return [Step("tb.defects", (*flag(given, "ASSERTIONS"), "--", *words(given.get("ONLY", ""))))]
+    return [
+        Step("tb.defects", (*flag(given, "ASSERTIONS"), *flag(given, "DRIVER"), "--", *words(given.get("ONLY", ""))))
+    ]
 
 
 def _formal(given: Values) -> list[Step]:
@@ -166,7 +170,7 @@ def _exports(_given: Values) -> list[Step]:
 TARGETS = {
     "sim": Target((*REPLAY, "CONFIG", "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
-    "kernel": Target(("BACKEND", "TEST", "SEED", "SHELL"), _kernel),
+    "kernel": Target(("BACKEND", "TEST", "SEED", "SHELL", "KASAN"), _kernel),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),
     "test": Target(("ONLY", *TOOLS), lambda given: _testbench(given, "check", *options(given, ("ONLY",)))),
     "pytest": Target(("ARGS",), _pytest),
@@ -186,7 +190,7 @@ TARGETS = {
     "package": Target((), lambda _: [Step("tb.results", ("package",))]),
     "compare": Target(("A", "B"), lambda given: [Step("tb.results", ("compare", *options(given, ("A", "B"))))]),
     "waves": Target(("TEST", "SEED", EVENTS, *TOOLS), _waves),
-    "defects": Target(("ONLY", "ASSERTIONS"), _defects),
+    "defects": Target(("ONLY", "ASSERTIONS", "DRIVER"), _defects),
     "mutate": Target(("ONLY", "COUNT", "SEED"), _mutate),
     "list": Target((), lambda given: _testbench(given, "list")),
     "doctor": Target((), lambda given: _testbench(given, "doctor")),

@@ -8,7 +8,8 @@
  *	kv_dev.lock	(mutex: sequences of register accesses, the command queue)
  *	kv_dev.files_lock (spinlock: list of open files)
  *	kv_file.ring_lock (spinlock: records that wait for read)
- * The interrupt thread takes files_lock and ring_lock only.
+ *	kv_dev.moves_lock (spinlock: commands of io_uring; with no other spinlock)
+ * The interrupt thread takes the spinlocks only. madvise() comes with the address space's lock, which is outside all.
  */
 #ifndef KV_H
 #define KV_H
@@ -23,6 +24,7 @@
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "kv_regs.h"
@@ -32,6 +34,7 @@
 #define KV_DEVICE 0x0a10
 #define KV_MAX_DEVICES 16
 #define KV_BAR0_BYTES 0x4000
+#define KV_TIERS 4
 #define KV_COMMAND_QUEUE 16
 #define KV_RING 256		/* records that wait for one file */
 #define KV_MAX_BINDINGS 1024	/* of one file */
@@ -79,6 +82,12 @@ struct kv_dev {
 	unsigned long interrupts;
 	u64 step_ns;		/* CLOCK_MONOTONIC of the last STEP_ADVANCE */
 	u64 interrupt_ns;	/* and of the last interrupt, before its thread runs */
+
+	spinlock_t moves_lock;
+	struct list_head moves;		/* commands of io_uring that have not ended */
+	struct work_struct launch;
+	struct delayed_work watch;	/* while commands are in flight */
+	u64 completions_dropped;	/* as the interrupt thread has seen it */
 };
 
 struct kv_binding {
@@ -147,6 +156,7 @@ irqreturn_t kv_thread(int irq, void *data);
 /* kv_command.c; the caller has kv->lock */
 int kv_range(struct kv_dev *kv, enum kv_range what, u64 first, u64 tokens, u32 step);
 int kv_drain(struct kv_dev *kv);
+int kv_check_reset(struct kv_dev *kv);
 int kv_directory(struct kv_dev *kv, unsigned int command, u64 kv_addr, u64 arg, struct kv_result *result);
 int kv_errno(unsigned int status);
 
@@ -174,6 +184,16 @@ void kv_wake_files(struct kv_dev *kv);
 void kv_drain_queues(struct kv_dev *kv);
 ssize_t kv_file_read(struct file *file, char __user *to, size_t count, loff_t *position);
 __poll_t kv_file_poll(struct file *file, struct poll_table_struct *table);
+
+/* kv_uring.c */
+struct io_uring_cmd;
+int kv_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+int kv_file_flush(struct file *file, fl_owner_t owner);
+void kv_moves_init(struct kv_dev *kv);
+void kv_moves_stop(struct kv_dev *kv);
+void kv_moves_end(struct kv_dev *kv, int result);
+void kv_moves_completed(struct kv_dev *kv, u64 block, const struct kvcpu_event *event);
+void kv_moves_overflow(struct kv_dev *kv);
 
 /* kv_sysfs.c, kv_debugfs.c */
 extern const struct attribute_group *kv_groups[];

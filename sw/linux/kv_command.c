@@ -25,26 +25,33 @@ static unsigned int kv_pending(struct kv_dev *kv)
 }
 
 /*
- * The wait ended without what was waited for. A device whose reset pin was used has lost its interrupt enable with
- * all the rest; it is brought back, empty.
+ * A device whose reset pin was used has lost its interrupt enable with all the rest; it is brought back, empty, and
+ * this returns ECANCELED.
  */
-static int kv_overdue(struct kv_dev *kv)
+int kv_check_reset(struct kv_dev *kv)
 {
 	int err;
 
-	if (kv_alive(kv))
-		return -ENODEV;
-	if (kv_read(kv, KV_IRQ_ENABLE) == KV_IRQ_ENABLE_EVENTS) {
-		dev_err(&kv->dev, "a command did not end within %u ms\n", kv_timeout_ms);
-		return -ETIMEDOUT;
-	}
-	if (kv_alive(kv))
-		return -ENODEV;
+	lockdep_assert_held(&kv->lock);
+	if (kv_read(kv, KV_IRQ_ENABLE) == KV_IRQ_ENABLE_EVENTS || kv_gone(kv))
+		return kv_alive(kv);
 	dev_err(&kv->dev, "the device was reset; its configuration is lost\n");
 	kv_forget_shares(kv);
+	kv_moves_end(kv, -ECANCELED);
 	err = kv_start(kv);
 	kv->queued = 0;
 	return err ?: -ECANCELED;
+}
+
+/* The wait ended without what was waited for. */
+static int kv_overdue(struct kv_dev *kv)
+{
+	int err = kv_check_reset(kv);
+
+	if (err)
+		return err;
+	dev_err(&kv->dev, "a command did not end within %u ms\n", kv_timeout_ms);
+	return -ETIMEDOUT;
 }
 
 /*
@@ -122,6 +129,11 @@ int kv_directory(struct kv_dev *kv, unsigned int command, u64 kv_addr, u64 arg, 
 	}
 	if (READ_ONCE(kv->resets) != resets)
 		return -ECANCELED;
+	if (!status) { /* OK, or a device that was reset after the launch */
+		err = kv_check_reset(kv);
+		if (err)
+			return err;
+	}
 	kv->queued = 0; /* the queue runs in order, and this was the last launch */
 	freed = kv_read(kv, KV_DIR_FREED);
 	*result = (struct kv_result) {

@@ -50,6 +50,8 @@ static void kv_record(struct kv_dev *kv, struct kvcpu_event *event, u64 kv_addr)
 	event->layer = kv_addr >> 40;
 	event->request = kv_addr >> 48;
 	kv_deliver(kv, event);
+	if (event->kind == KVCPU_EVENT_COMPLETION)
+		kv_moves_completed(kv, kv_addr, event);
 }
 
 /* Only the interrupt thread pops: a head is there until it does. */

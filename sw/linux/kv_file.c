@@ -2,7 +2,6 @@
 /* KV-CPU: one open file of the node. */
 
 #include <linux/fs.h>
-#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
@@ -19,7 +18,7 @@ static int kv_open(struct inode *inode, struct file *file)
 	f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
 	if (!f)
 		return -ENOMEM;
-	f->ring = kvcalloc(KV_RING, sizeof(*f->ring), GFP_KERNEL_ACCOUNT);
+	f->ring = kcalloc(KV_RING, sizeof(*f->ring), GFP_KERNEL_ACCOUNT);
 	if (!f->ring) {
 		kfree(f);
 		return -ENOMEM;
@@ -58,7 +57,7 @@ static int kv_close(struct inode *inode, struct file *file)
 	list_del(&f->node);
 	spin_unlock_irq(&kv->files_lock);
 	xa_destroy(&f->shares);
-	kvfree(f->ring);
+	kfree(f->ring);
 	kfree(f);
 	put_device(&kv->dev);
 	return 0;
@@ -71,6 +70,8 @@ const struct file_operations kv_fops = {
 	.read = kv_file_read,
 	.poll = kv_file_poll,
 	.mmap = kv_mmap,
+	.uring_cmd = kv_uring_cmd,
+	.flush = kv_file_flush,
 	.unlocked_ioctl = kv_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = no_llseek,

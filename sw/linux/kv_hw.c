@@ -17,6 +17,7 @@ static void kv_lose(struct kv_dev *kv)
 	dev_err(&kv->dev, "the device does not answer\n");
 	wake_up_all(&kv->wait);
 	kv_wake_files(kv);
+	kv_moves_end(kv, -ENODEV);
 }
 
 /* All ones when the device is lost. A register may have that value; the ID never has. */
@@ -60,8 +61,7 @@ int kv_identify(struct kv_dev *kv)
 		dev_err(kv->dev.parent, "unknown device: ID %#llx, VERSION %#llx\n", id, version);
 		return -ENODEV;
 	}
-	if (!is_power_of_2(kv->entries) || kv->entries < 1024 || kv->entries > 65536 ||
-	    !is_power_of_2(kv->block_tokens) || kv->block_tokens > 256) {
+	if (!is_power_of_2(kv->entries) || kv->entries < 1024 || !is_power_of_2(kv->block_tokens)) {
 		dev_err(kv->dev.parent, "unknown device: CAPS %#llx\n", caps);
 		return -ENODEV;
 	}
@@ -93,6 +93,7 @@ int kv_start(struct kv_dev *kv)
 	kv_write(kv, KV_CTRL, kv_read(kv, KV_CTRL) | KV_CTRL_ENABLE);
 	kv->step = kv_read(kv, KV_STEP_ADVANCE);
 	kv->queued = KV_COMMAND_QUEUE;
+	kv->completions_dropped = kv_read(kv, KV_COMPLETION_DROPPED_COUNT);
 	kv_write(kv, KV_IRQ_ENABLE, KV_IRQ_ENABLE_EVENTS);
 	kv_flush(kv);
 	return kv_alive(kv);
@@ -122,7 +123,9 @@ int kv_reset(struct kv_dev *kv)
 	err = kv_wait_initialised(kv);
 	kv->queued = 0;
 	kv->step = 0;
+	kv->completions_dropped = 0;
 	kv_forget_shares(kv);
+	kv_moves_end(kv, -ECANCELED);
 	mutex_unlock(&kv->lock);
 	return err;
 }
@@ -154,6 +157,8 @@ irqreturn_t kv_thread(int irq, void *data)
 		}
 		if (events & (KV_IRQ_STATUS_COMPLETION | KV_IRQ_STATUS_MISS))
 			kv_drain_queues(kv);
+		if (events & KV_IRQ_STATUS_OVERFLOW)
+			kv_moves_overflow(kv);
 		if (events & KV_IRQ_STATUS_DMA_ERR)
 			dev_warn_ratelimited(&kv->dev, "AXI error at KV address %#llx\n",
 					     kv_read(kv, KV_DMA_ERROR_ADDR));

@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
 
@@ -159,8 +160,8 @@ static int kv_insert(struct kv_dev *kv, struct kvcpu_insert *arg)
 		return -EINVAL;
 	err = kv_command(kv, KV_CMD_INSERT, kv_block_address(arg->token, arg->request, arg->layer, arg->head),
 			 FIELD_PREP(KV_DIR_ARG_TOKEN_END, arg->token_end) | FIELD_PREP(KV_DIR_ARG_TIER, arg->tier) |
-			 FIELD_PREP(KV_DIR_ARG_PREFIX, !!(arg->flags & KVCPU_INSERT_PREFIX)) |
-			 FIELD_PREP(KV_DIR_ARG_HOT, !!(arg->flags & KVCPU_INSERT_HOT)), &result);
+			 FIELD_PREP(KV_DIR_ARG_PREFIX, arg->flags & KVCPU_INSERT_PREFIX ? 1 : 0) |
+			 FIELD_PREP(KV_DIR_ARG_HOT, arg->flags & KVCPU_INSERT_HOT ? 1 : 0), &result);
 	arg->phys_addr = err ? 0 : result.phys_addr;
 	arg->index = err ? 0 : result.index;
 	return err;
@@ -174,7 +175,7 @@ static int kv_lookup(struct kv_dev *kv, struct kvcpu_lookup *arg)
 	if (arg->flags & ~KVCPU_LOOKUP_TOUCH || arg->reserved)
 		return -EINVAL;
 	err = kv_command(kv, KV_CMD_LOOKUP, kv_block_address(arg->token, arg->request, arg->layer, arg->head),
-			 FIELD_PREP(KV_DIR_ARG_TOUCH, !!(arg->flags & KVCPU_LOOKUP_TOUCH)), &result);
+			 FIELD_PREP(KV_DIR_ARG_TOUCH, arg->flags & KVCPU_LOOKUP_TOUCH ? 1 : 0), &result);
 	arg->tier = err ? 0 : result.tier;
 	arg->phys_addr = err ? 0 : result.phys_addr;
 	arg->index = err ? 0 : result.index;
@@ -289,6 +290,23 @@ static int kv_request(struct kv_file *f, unsigned int request, union kv_argument
 	}
 }
 
+/* A request of a file on a device that is there. */
+static int kv_locked_request(struct kv_file *f, unsigned int request, union kv_argument *arg)
+{
+	int err;
+
+	down_read(&f->kv->present);
+	err = kv_alive(f->kv);
+	if (!err)
+		err = mutex_lock_interruptible(&f->lock) ? -ERESTARTSYS : 0;
+	if (!err) {
+		err = kv_request(f, request, arg);
+		mutex_unlock(&f->lock);
+	}
+	up_read(&f->kv->present);
+	return err;
+}
+
 long kv_ioctl(struct file *file, unsigned int request, unsigned long argument)
 {
 	struct kv_file *f = file->private_data;
@@ -302,32 +320,61 @@ long kv_ioctl(struct file *file, unsigned int request, unsigned long argument)
 		return -EFAULT;
 	if (_IOC_DIR(request) == _IOC_READ && !access_ok(user, _IOC_SIZE(request)))
 		return -EFAULT;
-	down_read(&f->kv->present);
-	err = kv_alive(f->kv);
-	if (!err && mutex_lock_interruptible(&f->lock))
-		err = -ERESTARTSYS;
-	else if (!err) {
-		err = kv_request(f, request, &arg);
-		mutex_unlock(&f->lock);
-	}
-	up_read(&f->kv->present);
+	err = kv_locked_request(f, request, &arg);
 	if (!err && _IOC_DIR(request) & _IOC_READ && copy_to_user(user, &arg, _IOC_SIZE(request)))
 		return -EFAULT;
 	return err;
 }
 
-static void kv_read_only(struct vm_area_struct *vma)
+static void kv_change_flags(struct vm_area_struct *vma, vm_flags_t set, vm_flags_t clear)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
-	vm_flags_clear(vma, VM_MAYWRITE);
+	vm_flags_mod(vma, set, clear);
 #else
-	vma->vm_flags &= ~VM_MAYWRITE;
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+#endif
+}
+
+#ifdef MADV_KV_HOT
+/* What the range calls do to the same range. A prefetch has no step to name: it is for the current one. */
+static int kv_madvise(struct vm_area_struct *vma, unsigned long start, unsigned long end, int behavior)
+{
+	struct kv_file *f = vma->vm_file->private_data;
+	union kv_argument arg = { .range = { .va = start, .len = end - start } };
+
+	switch (behavior) {
+	case MADV_KV_HOT:
+		return kv_locked_request(f, KVCPU_IOC_MARK_HOT, &arg);
+	case MADV_KV_EVICT:
+		return kv_locked_request(f, KVCPU_IOC_EVICT, &arg);
+	default:
+		arg.range.target_step = READ_ONCE(f->kv->step);
+		return kv_locked_request(f, KVCPU_IOC_PREFETCH, &arg);
+	}
+}
+
+static const struct vm_operations_struct kv_hint_vm_ops = {
+	.madvise = kv_madvise,
+};
+#endif
+
+/* Addresses without memory. A kernel without the patch of madvise() has no use for them. */
+static int kv_map_hints(struct vm_area_struct *vma)
+{
+#ifdef MADV_KV_HOT
+	if (vma->vm_flags & VM_ACCESS_FLAGS)
+		return -EACCES;
+	kv_change_flags(vma, VM_DONTEXPAND | VM_DONTDUMP, VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC);
+	vma->vm_ops = &kv_hint_vm_ops;
+	return 0;
+#else
+	return -EINVAL;
 #endif
 }
 
 /*
  * Offset 0: the first page of BAR0, for STEP_ADVANCE; it holds other registers, too, so only for an administrator.
- * From KV_BAR0_BYTES on: the directory window, read-only.
+ * From KV_BAR0_BYTES on: the directory window, read-only. From KVCPU_MAP_HINTS on: addresses for madvise().
  */
 int kv_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -337,6 +384,8 @@ int kv_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (kv_gone(f->kv))
 		return -ENODEV;
+	if (offset >= KVCPU_MAP_HINTS)
+		return kv_map_hints(vma);
 	if (offset < KV_BAR0_BYTES) {
 		if (offset || size != PAGE_SIZE)
 			return -EINVAL;
@@ -348,7 +397,7 @@ int kv_mmap(struct file *file, struct vm_area_struct *vma)
 			return -EINVAL;
 		if (vma->vm_flags & VM_WRITE)
 			return -EACCES;
-		kv_read_only(vma);
+		kv_change_flags(vma, 0, VM_MAYWRITE);
 	}
 #ifdef HAVE_PCI_MMAP
 	if (!f->kv->pdev)

@@ -49,6 +49,7 @@ struct kv_dev *kv_alloc(struct device *parent, const struct kv_ops *ops)
 	init_waitqueue_head(&kv->wait);
 	spin_lock_init(&kv->files_lock);
 	INIT_LIST_HEAD(&kv->files);
+	kv_moves_init(kv);
 	device_initialize(&kv->dev);
 	kv->dev.parent = parent;
 	kv->dev.class = kv_class;
@@ -81,6 +82,7 @@ void kv_unregister(struct kv_dev *kv)
 	set_bit(KV_REMOVED, &kv->flags);
 	wake_up_all(&kv->wait);
 	kv_wake_files(kv);
+	kv_moves_stop(kv);
 	down_write(&kv->present);
 	up_write(&kv->present);
 }

@@ -201,6 +201,11 @@ MIGRATE = Struct(
     "Argument of MIGRATE; how the move ends is a record of read(2).",
     (*_BLOCK, Member("tier", 32, "0 to 3"), Member("reserved", 32, "0")),
 )
+MOVE = Struct(
+    "move",
+    "Command of IORING_OP_URING_CMD, in its entry's 16 bytes; its result: KVCPU_COMPLETION_... or -errno.",
+    (*_BLOCK, Member("argument", 32, "URING_MIGRATE: tier; URING_PREFETCH: step; else 0"), Member("reserved", 32, "0")),
+)
 _OUTCOMES = {
     Completion.OK: "the block is in to_tier",
     Completion.CANCELLED: "a check at its start or end failed: it was removed, referenced or changed meanwhile",
@@ -218,8 +223,13 @@ LINUX_CONSTANTS = (
     Constant("INSERT_PREFIX", 1, "the block belongs to a shared prefix"),
     Constant("INSERT_HOT", 2, "the block is HOT from the start"),
     Constant("LOOKUP_TOUCH", 1, "as an access; without it nothing changes"),
+    Constant("URING_MIGRATE", 1, "cmd_op: move the block to a tier"),
+    Constant("URING_EVICT", 2, "cmd_op: evict the block at once"),
+    Constant("URING_PREFETCH", 3, "cmd_op: the block is needed at a step"),
+    Constant("URING_CANCEL", 4, "cmd_op: end this file's commands for the block with ECANCELED; ENOENT: there is none"),
+    Constant("MAP_HINTS", 1 << 40, "offset of mmap: addresses without memory (PROT_NONE), to bind and for madvise"),
 )
-LINUX_STRUCTS = (BIND, UNBIND, BLOCK, INSERT, LOOKUP, FREE, MIGRATE)
+LINUX_STRUCTS = (BIND, UNBIND, BLOCK, INSERT, LOOKUP, FREE, MIGRATE, MOVE)
 
 CALLS = (
     Call("STEP_ADVANCE", 1, Direction.WRITE, STEP, "set the decode step and start a scan"),

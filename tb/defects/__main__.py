@@ -1,6 +1,7 @@
 """Plant each defect of the catalogue in a copy of the project and see that the named test detects it.
 
-With --assertions: make each assertion of the RTL fire once.
+With --assertions: make each assertion of the RTL fire once. With --driver: plant those of the Linux driver, whose tests
+run in a guest on the device model.
 Exit status: 0 every defect was noticed, 1 one was not, 2 wrong use, 130 interrupted.
 """
 
@@ -83,15 +84,15 @@ def run_planted(defect: Defect, tree: Path) -> tuple[str, str]:
     return NOTICED, output[start : end if end >= 0 else None].strip()
 
 
-def _report(rows: list[tuple[Defect, str, str]], console: Console) -> None:
+def _report(rows: list[tuple[Defect, str, str]], console: Console, name: str = "defects") -> None:
     table = Table("defect", "section", "what it breaks", "test", "verdict", title="Planted defects")
     for defect, verdict, _ in rows:
         style = "green" if verdict == NOTICED else "bold red"
         table.add_row(defect.id, defect.section, defect.sentence, defect.test, Text(verdict, style))
     console.print(table)
     report = [{**asdict(defect), "verdict": verdict, "seen": seen} for defect, verdict, seen in rows]
-    write_whole(REPORT / "defects.json", json.dumps(report, indent=1) + "\n")
-    console.print(f"{sum(v == NOTICED for _, v, _ in rows)} of {len(rows)} noticed; {shown(REPORT / 'defects.json')}")
+    write_whole(REPORT / f"{name}.json", json.dumps(report, indent=1) + "\n")
+    console.print(f"{sum(v == NOTICED for _, v, _ in rows)} of {len(rows)} noticed; {shown(REPORT / f'{name}.json')}")
 
 
 def _command(arguments: list[str]) -> int:
@@ -100,8 +101,11 @@ def _command(arguments: list[str]) -> int:
     parser.add_argument("--assertions", action="store_true", help="make the assertions of the RTL fire instead")
     parser.add_argument("--list", action="store_true", help="print the catalogue and stop")
     parser.add_argument("--guide", action="store_true", help="write the table of the verification guide and stop")
+    parser.add_argument("--driver", action="store_true", help="plant the defects of the Linux driver instead")
     options = parser.parse_args(arguments)
     console = new_console()
+    if options.driver:
+        return _plant_driver(options.ids, options.list, console)
     if options.assertions:
         return _fire(_named(load_assertions(), options.ids), console)
     defects = chosen(load(), options.ids)
@@ -114,6 +118,23 @@ def _command(arguments: list[str]) -> int:
             console.print(text)
         return 0
     return _plant(defects, console)
+
+
+def _plant_driver(ids: Sequence[str], only_list: bool, console: Console) -> int:
+    """The same for the Linux driver."""
+    from tb.defects.driver import CATALOGUE, plant  # needs a kernel's packages
+
+    defects = chosen(load(CATALOGUE), ids)
+    if only_list:
+        for defect in defects:
+            console.print(visible(f"{defect.id}: {defect.sentence} ({defect.section}) -> {defect.test}"))
+        return 0
+    rows: list[tuple[Defect, str, str]] = []
+    for defect, noticed, seen in plant(defects, lambda text: console.print(visible(text))):
+        rows.append((defect, NOTICED if noticed else SURVIVED, seen))
+        console.print(visible(f"{defect.id}: {rows[-1][1]}: {seen}"))
+    _report(rows, console, "driver-defects")
+    return 0 if all(verdict == NOTICED for _, verdict, _ in rows) else 1
 
 
 def _plant(defects: list[Defect], console: Console) -> int:

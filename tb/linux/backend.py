@@ -39,12 +39,14 @@ class Function:
         """Do an access of the guest; what a read gives."""
         match command.op:
             case pci.Op.CFG_READ:
+                await self.endpoint.push()
                 if self.endpoint.lost:
                     return b"\xff" * command.size
                 if command.address == pci.STEP_TO_IRQ:
                     self.config.show_step_to_irq(self.endpoint.step_to_irq_ns())
                 return self.config.read(command.address, command.size)
             case pci.Op.CFG_WRITE:
+                await self.endpoint.push()
                 self.config.write(command.address, command.data)
                 if self.config.fault is not pci.Fault.NONE:
                     self.endpoint.plan(self.config.fault, self.config.fault_after, self.config.fault_tier)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from tb.linux import programs
+from tb.linux import coverage, programs
 from tb.linux.kernel import Kernel
-from tb.linux.machine import Boot, Task
+from tb.linux.machine import SHELL, Boot, Task
 from tb.linux.options import DEVICES, LEAKS, Options
 from tb.run.paths import RUNS
 
@@ -13,8 +13,16 @@ RUN = "kernel"  # folder of the logs
 
 def task(built: Kernel, options: Options, suite: str, pattern: str = "*") -> Task:
     """What runs in a guest. Raises CheckError: driver or tests do not compile."""
-    leaks = suite in LEAKS and options.backend == "model"
-    return Task(programs.module(built), programs.init(), programs.smoke(), suite, pattern, leaks=leaks)
+    on_model = options.backend == "model"
+    return Task(
+        programs.module(built),
+        programs.init(),
+        programs.others(built),
+        suite,
+        pattern,
+        leaks=suite in LEAKS and on_model,
+        coverage=str(coverage.fresh(suite)) if on_model and suite != SHELL else "",
+    )
 
 
 def boot_on(

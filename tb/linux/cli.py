@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sw.terminal import new_console, visible
-from tb.linux import programs, report
+from tb.linux import coverage, programs, report
 from tb.linux.boots import boot_on, task
 from tb.linux.kernel import Kernel, kernel
 from tb.linux.ktap import FAILED
@@ -67,14 +67,16 @@ def _run(options: Options) -> int:
         print("\n".join(_listed(init)))
         return 0
     suites = choose(options.pattern, _listed(init))
-    built = kernel(say)
+    built = kernel(say, kasan=options.kasan)
     if options.shell:
         return session(built, options, say)
     outcome = report.Outcome(built.version, options.backend)
     for chosen in suites:
         _suite(built, chosen, options, outcome, say)
+    if options.backend == "model" and options.pattern == "*":
+        outcome.coverage = coverage.coverage(chosen.suite for chosen in suites)
     report.show(console, outcome)
-    settings = {"backend": options.backend, "test": options.pattern, "seed": options.seed}
+    settings = {"backend": options.backend, "test": options.pattern, "seed": options.seed, "kasan": options.kasan}
     record = report.write(outcome, settings, REPORT)
     keep_run(report.KIND, record, verdict(outcome.passed), REPORT)
     return 0 if outcome.passed else 1

@@ -1,12 +1,30 @@
 """The device behind the PCI function: a transport (device model, simulated RTL), the interrupt line, faults."""
 
+from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
+from sw.regs import registers as regs
 from sw.transport.base import AccessRefused, Transport, WaitTimeout
 from tb.linux.pci import Fault
 
 WORD = 8
 REGISTERS_BAR, WINDOW_BAR = 0, 2
+POSTED_NS = 1000
+"""How long a write may stay on its way: PCI promises its arrival only to who reads after it."""
+_UNKNOWN: dict[Fault, tuple[int, Callable[[int], int]]] = {
+    Fault.ID: (regs.ID.offset, lambda value: value ^ 1),
+    Fault.VERSION: (regs.VERSION.offset, lambda value: value + (1 << 16)),
+    Fault.SIZE: (regs.CAPS.offset, lambda value: value + regs.CAPS.unpack(value)["ENTRIES"]),
+    Fault.READY: (regs.STATUS.offset, lambda value: value & ~regs.STATUS.pack(INITIALISED=1)),
+}
+"""A register that reads wrong: its offset, and that value made from its own."""
+_CAPS: tuple[Callable[[int], int], ...] = (
+    lambda value: value ^ 1,
+    lambda value: value >> 1,  # half the entries
+    lambda value: value ^ regs.CAPS.pack(BLOCK_TOKENS=1),
+)
+"""CAPS that no driver knows, by the number that is given for the tier."""
 
 
 class Surroundings(Protocol):
@@ -31,7 +49,10 @@ class Surroundings(Protocol):
 class Endpoint:
     """Accesses in bytes, device time from 0 on, and the moment at which the interrupt line rose.
 
-    A refused access (SLVERR) is what a PCI bridge makes of it: a read gives ones, a write has no effect.
+    The clock starts with the first access: what the guest waits for before it, its own start, is not simulated.
+
+    A refused access (SLVERR) is what a PCI bridge makes of it: a read gives ones, a write has no effect. Writes are
+    posted: one reaches the device before the next read or configuration access, or after POSTED_NS.
 
     Attributes:
         rise_at: ns at which the line rose since the last `taken`; None: it did not.
@@ -46,9 +67,13 @@ class Endpoint:
         self._surroundings = surroundings
         self._line = surroundings.irq
         self.step_to_irq_ns = surroundings.step_to_irq_ns
-        self._origin = transport.now()
+        self._origin: int | None = None  # `Transport.now` at ns 0; None: the clock has not started
+        self._before = 0  # ns until it has
         self._was_high = False
+        self._posted: deque[tuple[int, int, int]] = deque()  # due at, offset, value
         self._fault: tuple[int, Fault] | None = None
+        self._which = 0
+        self._unknown: tuple[int, Callable[[int], int]] | None = None
         self.paused = False
         self.check_failed_at: int | None = None
         self.rise_at: int | None = None
@@ -59,7 +84,11 @@ class Endpoint:
     @property
     def now(self) -> int:
         """Device time, ns."""
-        return self._transport.now() - self._origin
+        return self._before if self._origin is None else self._transport.now() - self._origin
+
+    def _start(self) -> None:
+        if self._origin is None:
+            self._origin = self._transport.now() - self._before
 
     def taken(self) -> None:
         """The interrupt was delivered."""
@@ -81,7 +110,9 @@ class Endpoint:
         return b"".join(words)
 
     async def _read_word(self, bar: int, offset: int) -> bytes:
+        self._start()
         self.accesses += 1
+        await self.push()
         await self.strike()
         if self.lost:
             return b"\xff" * WORD
@@ -90,6 +121,8 @@ class Endpoint:
                 value = await self._transport.read_window(offset)
             elif bar == REGISTERS_BAR:
                 value = await self._transport.read(offset)
+                if self._unknown is not None and self._unknown[0] == offset:
+                    value = self._unknown[1](value)
             else:
                 return b"\xff" * WORD
         except AccessRefused:
@@ -101,6 +134,7 @@ class Endpoint:
 
     async def write(self, bar: int, offset: int, data: bytes) -> None:
         """Bytes into a BAR; without effect where the device refuses them."""
+        self._start()
         self.accesses += 1
         await self.strike()
         if self.lost:
@@ -108,11 +142,20 @@ class Endpoint:
         if bar != REGISTERS_BAR or len(data) != WORD or offset % WORD:
             self.refused += 1
             return
-        try:
-            await self._transport.write(offset, int.from_bytes(data, "little"))
-        except AccessRefused:
-            self.refused += 1
-        self._look()
+        self._posted.append((self.now + POSTED_NS, offset, int.from_bytes(data, "little")))
+
+    async def push(self, until: int | None = None) -> None:
+        """Posted writes reach the device: those due by `until`, or all."""
+        while self._posted and (until is None or self._posted[0][0] <= until):
+            _, offset, value = self._posted.popleft()
+            await self.strike()
+            if self.lost:
+                continue
+            try:
+                await self._transport.write(offset, value)
+            except AccessRefused:
+                self.refused += 1
+            self._look()
 
     def plan(self, fault: Fault, after: int, tier: int = 0) -> None:
         """Do something to the device `after` ns from now; what does not wait for a time is done at once."""
@@ -126,13 +169,17 @@ class Endpoint:
                 self.paused = True
             case _:
                 self._fault = (self.now + after, fault)
+                self._which = tier
 
     async def advance(self, until: int, *, to_rise: bool) -> None:
         """Let device time pass up to `until`; with `to_rise` not past a rise of the interrupt line."""
+        if self._origin is None:
+            self._before = max(self._before, until)
         while self.now < until and not (to_rise and self.rise_at is not None):
-            stop = min(until, self._fault[0]) if self._fault else until
+            stop = min(until, self._fault[0] if self._fault else until, self._posted[0][0] if self._posted else until)
             if self.now < stop:
                 await self._pass(stop)
+            await self.push(self.now)
             await self.strike()
         await self.strike()
 
@@ -154,6 +201,10 @@ class Endpoint:
         self._fault = None
         if fault is Fault.RETURN:
             self._surroundings.clear_axi_errors()
+        if fault is Fault.CAPS:
+            self._unknown = (regs.CAPS.offset, _CAPS[self._which])
+        elif fault is Fault.RETURN or fault in _UNKNOWN:
+            self._unknown = _UNKNOWN.get(fault)
         if fault in (Fault.RESET, Fault.RETURN):
             await self._surroundings.reset()
         self.lost = fault is Fault.LOSE or (self.lost and fault is not Fault.RETURN)

@@ -27,18 +27,20 @@ class Task:
     Attributes:
         module: the driver.
         init: init and the tests.
-        smoke: a program that knows the published interface only.
+        programs: folder of other programs, each in a folder of its name.
         suite, pattern: one suite, and the tests of it; the suite SHELL is a shell at `console`.
         console: path of the terminal that is the guest's first console; "": what it prints is in its log.
         leaks: look for leaks at the end.
+        coverage: folder for the driver's branch counts; "": they are not kept.
     """
 
     module: Path
     init: Path
-    smoke: Path
+    programs: Path
     suite: str
     pattern: str = "*"
     console: str = ""
+    coverage: str = ""
     leaks: bool = False
 
     def at(self, console: str) -> Self:
@@ -53,22 +55,23 @@ class Task:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """What `settings` has said."""
-        module, init, smoke, suite, pattern, console = (settings[name] for name in _TASK_TEXTS)
-        return cls(Path(module), Path(init), Path(smoke), suite, pattern, console, settings["leaks"])
+        module, init, others, suite, pattern, console, coverage = (settings[name] for name in _TASK_TEXTS)
+        return cls(Path(module), Path(init), Path(others), suite, pattern, console, coverage, settings["leaks"])
 
     @property
     def parameters(self) -> list[str]:
         """For the kernel's command line; what is not the kernel's own becomes init's environment."""
-        files = {"init": self.init, "module": self.module, "smoke": self.smoke}
+        files = {"init": self.init, "module": self.module, "programs": self.programs}
         given = {"suite": self.suite, "pattern": self.pattern, **files}
         return [
             f"init={self.init}",
             *(f"kv_{name}={value}" for name, value in given.items()),
             *(["kv_leaks=1"] if self.leaks else []),
+            *([f"kv_coverage={self.coverage}"] if self.coverage else []),
         ]
 
 
-_TASK_TEXTS = ("module", "init", "smoke", "suite", "pattern", "console")
+_TASK_TEXTS = ("module", "init", "programs", "suite", "pattern", "console", "coverage")
 
 
 @dataclass(frozen=True)

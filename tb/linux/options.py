@@ -10,7 +10,7 @@ from tb.run.errors import UsageError
 DEVICES = {"devices": 2}
 """PCI functions of a suite that needs more than one."""
 ON_MODEL_ONLY = {"devices": "one simulation has one device"}
-LEAKS = ("lifetime", "sharing", "faults")
+LEAKS = ("lifetime", "sharing", "faults", "uring", "errors")
 """Suites after which leaks are looked for: 12 s of simulated time."""
 
 
@@ -22,6 +22,7 @@ class Options:
     pattern: str
     seed: int = 1
     shell: bool = False
+    kasan: bool = False
 
 
 def parse(argv: list[str]) -> Options:
@@ -31,12 +32,13 @@ def parse(argv: list[str]) -> Options:
     parser.add_argument("--test", default="*", help="<suite>, <suite>.<test>, or a pattern over the latter")
     parser.add_argument("--seed", default="1", help="seed of the RTL's run (default 1)")
     parser.add_argument("--shell", action="store_true", help="a shell in the guest, instead of tests")
+    parser.add_argument("--kasan", action="store_true", help="a kernel with its address sanitizer")
     given = parser.parse_args(argv)
     if given.backend not in ("rtl", "model"):
         raise UsageError(f"BACKEND={given.backend}: rtl or model is needed")
     if given.shell and given.test != "*":
         raise UsageError("TEST has no effect with SHELL=1")
-    return Options(given.backend, given.test, checked_seed(given.seed), given.shell)
+    return Options(given.backend, given.test, checked_seed(given.seed), given.shell, given.kasan)
 
 
 @dataclass(frozen=True)

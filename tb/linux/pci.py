@@ -39,16 +39,21 @@ class Op(IntEnum):
 
 
 class Fault(IntEnum):
-    """What the testbench does when the guest asks for it: to the device, but for the last two."""
+    """What the testbench does when the guest asks for it: to the device, but for two."""
 
     NONE = 0
     LOSE = 1  # the device is gone: every read gives ones, no write arrives
     RESET = 2  # its reset pin
-    RETURN = 3  # it is there again, as after a reset, and its memories answer without errors
+    RETURN = 3  # it is there again, as after a reset, its memories answer without errors, its registers read right
     AXI_READ = 4  # read bursts from the memory of FAULT_TIER are answered with SLVERR: FAULT_AFTER of them, 0: all
     AXI_WRITE = 5  # write bursts to it are
     CHECK_FAILED = 6  # a test of the guest has just found a fault: waves are cut around this time
     PROMPT = 7  # the guest's shell waits for the user: no time passes until a key is pressed
+    ID = 8  # from now on a register reads what no driver knows
+    VERSION = 9
+    CAPS = 10
+    SIZE = 11  # a directory of twice the size
+    READY = 12  # from now on the end of its reset does not come
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What runs in the guest, compiled when its sources have changed: driver, init with the tests, smoke program."""
+"""What runs in the guest, compiled when its sources have changed: driver, init with the tests, other programs."""
 
 import hashlib
 import os
@@ -13,9 +13,20 @@ from tb.run.process import clean_env, run
 
 DRIVER = ROOT / "sw" / "linux"
 TESTS = Path(__file__).with_name("guest")
-SMOKE = ROOT / "sw" / "uapi" / "examples" / "smoke.c"
+PLAIN = tuple(ROOT / "sw" / "uapi" / "examples" / f"{name}.c" for name in ("smoke", "kvctl"))
+"""They know the published interface only."""
+KSELFTEST = Path("tools/testing/selftests/vm/madv_kv.c")  # from a patch of the kernel
 OUTPUT = SIM_BUILD / "kernel"
+MODULE = "kv_cpu.ko"
 LIMIT_S = 600.0
+_NOT_FOR_THIS = (
+    "LINUX_VERSION_CODE",  # a driver out of the tree has to ask for the version,
+    "CONSTANT_COMPARISON",  # and compares it with a macro that looks like a constant
+    "COMPLEX_MACRO",  # macros that declare attributes, a register field a line
+    "MULTISTATEMENT_MACRO_USE_DO_WHILE",
+    "TRAILING_SEMICOLON",
+)
+"""Remarks of checkpatch that are not meant for such code."""
 _NOT_A_FAULT = ("Module.symvers is missing", "undefined!", "suppressed", "may not have", "may get many")
 
 
@@ -23,10 +34,15 @@ def _sources(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
+def _name(path: Path) -> str:
+    """Of a file in a digest; a kernel's source may be shared by several checkouts."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
+
+
 def _digest(paths: Iterable[Path], *settings: str) -> str:
     digest = hashlib.sha256(repr(settings).encode())
     for path in paths:
-        digest.update(hashlib.sha256(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes()).digest())
+        digest.update(hashlib.sha256(_name(path).encode() + b"\0" + path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 
@@ -49,16 +65,42 @@ def module(kernel: Kernel) -> Path:
     """The driver for a kernel. Raises CheckError: it does not compile, or not without a warning."""
     folder = OUTPUT / "module"
     sources = _sources(DRIVER)
-    digest = _digest(sources, str(kernel.folder))
-    target = folder / "kv_cpu.ko"
+    digest = _digest(sources, str(kernel.folder), f"sparse {_has_sparse()}")
     if not _fresh(folder, digest):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(DRIVER, folder)
-        text = _step(["make", "-C", str(kernel.build), "ARCH=um", f"M={folder}", "W=1", "KV_GCOV=1", "modules"], folder)
-        if warnings := compiler_warnings(text):
+        check_style(kernel, folder)
+        if warnings := build_module(kernel, folder):
             raise CheckError(f"driver: {warnings[0]} (log: {shown(folder / 'build.log')})")
         (folder / "stamp").write_text(digest)
-    return target
+    return folder / MODULE
+
+
+def _has_sparse() -> bool:
+    return shutil.which("sparse") is not None
+
+
+def build_module(kernel: Kernel, folder: Path) -> list[str]:
+    """Compile the driver's sources in `folder`, at W=1 and, where it is installed, under sparse; the warnings.
+
+    Raises CheckError: that does not work.
+    """
+    make = ["make", "-C", str(kernel.build), "ARCH=um", f"M={folder}", "W=1", "KV_GCOV=1"]
+    return compiler_warnings(_step([*make, *(["C=1", "CHECK=sparse"] if _has_sparse() else []), "modules"], folder))
+
+
+def check_style(kernel: Kernel, folder: Path) -> None:
+    """checkpatch of the kernel's own source over the driver and the patches. Raises CheckError: a remark."""
+    checkpatch = ["perl", str(kernel.source / "scripts" / "checkpatch.pl"), "--no-tree", "--no-summary", "--terse",
+                  "--ignore", ",".join(_NOT_FOR_THIS)]  # fmt: skip
+    sources = [path for path in _sources(folder) if path.suffix in (".c", ".h")]
+    patches = [path for path in _sources(folder) if path.suffix == ".patch"]
+    for files in (["-f", *map(str, sources)], ["--no-signoff", *map(str, patches)]):
+        log = folder / "checkpatch.log"
+        ended = run([*checkpatch, *files], env=clean_env(), cwd=folder, log=log, timeout_s=LIMIT_S)
+        if ended.status:
+            remark = next(iter(log.read_text(errors="replace").splitlines()), "no message")
+            raise CheckError(f"checkpatch: {remark.removeprefix(f'{folder}/')} (log: {shown(log)})")
 
 
 def compiler_warnings(text: str) -> list[str]:
@@ -89,6 +131,9 @@ def init() -> Path:
     return _compile(Path("init"), sorted(TESTS.glob("*.c")), [*_sources(TESTS), *_sources(headers)], options)
 
 
-def smoke() -> Path:
-    """The program that knows the published interface only. Raises CheckError: it does not compile."""
-    return _compile(Path("smoke"), [SMOKE], [SMOKE], ["-std=gnu11", "-O2", "-static"])
+def others(kernel: Kernel) -> Path:
+    """The folder of the programs that the tests call, each in a folder of its name. Raises CheckError: one does not
+    compile."""
+    for source in (*PLAIN, kernel.source / KSELFTEST):
+        _compile(Path(source.stem), [source], [source], ["-std=gnu11", "-O2", "-static"])
+    return OUTPUT

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sw.terminal import visible
+from tb.linux.coverage import Coverage
 from tb.linux.ktap import FAILED, PASSED, SKIPPED, Result, kernel_faults, parse, step_to_irq
 from tb.linux.machine import Boot
 from tb.linux.options import Chosen
@@ -65,6 +66,7 @@ class Outcome:
         left_out: suites that were not run, and why.
         identical_runs: of how many runs of one suite every byte was the same; 0: not looked at.
         repeats: of how many runs.
+        coverage: of the driver's branches by all suites; None: not all were run, or not on the device model.
     """
 
     kernel: str
@@ -74,6 +76,7 @@ class Outcome:
     identical_runs: int = 0
     repeats: int = 0
     comparisons: int = 0
+    coverage: Coverage | None = None
 
     @property
     def results(self) -> list[Result]:
@@ -122,6 +125,8 @@ class Outcome:
             "boot_s": round(min(suite.boot.first_access_s for suite in self.suites), 3) if self.suites else None,
             "identical_runs": self.identical_runs or None,
             "step_to_irq_ns": self.step_to_irq,
+            "gcov_branch_percent": self.coverage.percent if self.coverage else None,
+            "gcov_unreached": [asdict(line) for line in self.coverage.unreached] if self.coverage else None,
             "suites": [
                 {
                     "name": suite.chosen.suite,
@@ -156,6 +161,9 @@ def show(console: Console, outcome: Outcome) -> None:
     ):
         if figures[key]:
             table.add_row(name, f"{figures[key]:,}{unit}")
+    if outcome.coverage is not None:
+        taken = f"{outcome.coverage.percent} % ({outcome.coverage.taken:,} of {outcome.coverage.branches:,})"
+        table.add_row("branches of the driver", taken)
     if pairs := figures["step_to_irq_ns"]:
         seen, counted = pairs.values()
         off = max(abs(one - other) for one, other in zip(seen, counted, strict=True))

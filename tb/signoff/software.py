@@ -31,6 +31,7 @@ branch = true
 parallel = true
 source = {",".join(MEASURED)}
 patch = subprocess
+disable_warnings = no-data-collected, module-not-imported, module-not-measured
 data_file = {WORK}/data
 [report]
 exclude_also = if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sw.regs.registers import Completion
 from sw.run import run
 from tb.linux import pci
 from tb.linux.backend import Function
-from tb.linux.endpoint import Endpoint
+from tb.linux.endpoint import POSTED_NS, Endpoint
 from tb.linux.errors import ProtocolError
 from tb.linux.on_model import ENTRIES, function
 from tb.linux.pci import Command, ConfigSpace, Fault, Op
@@ -121,6 +121,7 @@ def configure(device: Function, offset: int, data: bytes) -> None:
 
 
 def ready(device: Function) -> Endpoint:
+    read(device, regs.ID.offset)
     run(device.endpoint.advance(10_000, to_rise=False))
     return device.endpoint
 
@@ -139,8 +140,27 @@ def test_refused_accesses_are_as_a_bridge_makes_them(device: Function) -> None:
     assert read(device, regs.ID.offset + 4) == ONES
     assert read(device, ENTRIES * 32, bar=2) == ONES
     write(device, regs.ID.offset, 1)
-    assert device.endpoint.refused == 5
     assert int.from_bytes(read(device, regs.ID.offset), "little") == regs.ID.reset
+    assert device.endpoint.refused == 5
+
+
+def test_a_write_arrives_before_the_next_read_or_after_a_while() -> None:
+    """The same step on two devices, with a read after it and without: the interrupt of the latter comes later."""
+    rises = []
+    for pushed in (True, False):
+        made = function()
+        made.config.write(pci.COMMAND, struct.pack("<H", pci.MEMORY_ENABLE))
+        endpoint = ready(made)
+        write(made, regs.IRQ_ENABLE.offset, 1)
+        write(made, regs.CTRL.offset, 1)
+        read(made, regs.ID.offset)
+        begun = endpoint.now
+        write(made, regs.STEP_ADVANCE.offset, 1)
+        if pushed:
+            read(made, regs.ID.offset)
+        run(endpoint.advance(10_000_000, to_rise=True))
+        rises.append(endpoint.now - begun)
+    assert rises[1] - rises[0] == pytest.approx(POSTED_NS, abs=50)
 
 
 def test_a_function_without_memory_enable_is_silent(device: Function) -> None:
@@ -227,6 +247,7 @@ def test_the_end_of_a_scan_is_counted_by_the_device(device: Function) -> None:
     write(device, regs.CTRL.offset, 1)
     write(device, regs.IRQ_ENABLE.offset, 1)
     write(device, regs.STEP_ADVANCE.offset, 1)
+    run(endpoint.push())
     begun = endpoint.now
     run(endpoint.advance(10_000_000, to_rise=True))
     assert endpoint.rise_at is not None
@@ -249,3 +270,19 @@ def test_a_prompt_is_the_testbenchs_business(device: Function) -> None:
     configure(device, pci.FAULT_OP, bytes([Fault.PROMPT]))
     assert device.endpoint.paused
     assert int.from_bytes(read(device, regs.ID.offset), "little") == regs.ID.reset
+
+
+def test_the_devices_clock_starts_with_the_first_access() -> None:
+    """A guest's own start takes simulated time of its own, and none of the simulator's."""
+    made = function()
+    made.config.write(pci.COMMAND, struct.pack("<H", pci.MEMORY_ENABLE))
+    endpoint = made.endpoint
+    transport = endpoint._transport
+    begun = transport.now()
+    run(endpoint.advance(30_000_000, to_rise=True))
+    assert (endpoint.now, transport.now()) == (30_000_000, begun)
+    read(made, regs.ID.offset)
+    assert 30_000_000 < endpoint.now < 30_001_000
+    run(endpoint.advance(30_500_000, to_rise=True))
+    assert endpoint.now == 30_500_000
+    assert transport.now() == begun + 500_000

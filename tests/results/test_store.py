@@ -162,7 +162,7 @@ def test_a_damaged_store_is_one_line_and_a_new_one(store: Store, what: str) -> N
     store.add(a_run())
     DAMAGES[what](store.path)
     damaged = store.path.read_bytes()
-    (store.folder / module.JOURNAL).write_bytes(b"of the damaged store")
+    store = Store(store.folder, said.append)  # of the next command
     store.add(a_run())
     store.add(a_run())
     assert names(store.heads()) == ["sim-1", "sim-2"]
@@ -170,9 +170,6 @@ def test_a_damaged_store_is_one_line_and_a_new_one(store: Store, what: str) -> N
     assert any(word in said[0] for word in what.split("|"))
     assert said[0].endswith(": moved to damaged-1.sqlite, a new one is made")
     assert (store.folder / "damaged-1.sqlite").read_bytes() == damaged
-    assert not (store.folder / module.JOURNAL).exists()
-    if what == "file is not a database":  # else SQLite has looked at the journal first, and dropped it
-        assert (store.folder / "damaged-1.sqlite-journal").read_bytes() == b"of the damaged store"
 
 
 def test_a_changed_raw_value_is_noticed(store: Store) -> None:

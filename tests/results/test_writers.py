@@ -17,7 +17,7 @@ from tb.formal import report as formal
 from tb.lab import report as lab
 from tb.linux import cli as linux
 from tb.linux.options import Chosen, Options
-from tb.linux.report import judge
+from tb.linux.report import Outcome, judge
 from tb.run import regress
 from tb.run import report as regress_report
 from tb.run.results import Results
@@ -104,12 +104,17 @@ def test_kernel(place: Path, kept: Any, monkeypatch: pytest.MonkeyPatch, result:
     built = type("Kernel", (), {"version": "6.1"})()
     chosen = Chosen("rate", "*", ("rate.a",))
     ended = boot(f"1..1\n{result} 1 rate.a\n")
+
+    def end(_built: object, chosen: Chosen, _options: object, outcome: Outcome, _say: object) -> None:
+        outcome.suites.append(judge(chosen, ended))
+        outcome.comparisons += 7
+
     for name, value in {
         "require_kernel_packages": lambda: None,
         "_listed": lambda _init: ["rate.a"],
         "choose": lambda *_arguments: [chosen],
         "kernel": lambda _say: built,
-        "_boot": lambda *_arguments: (ended, 7),
+        "_suite": end,
         "REPORT": place / "report",
     }.items():
         monkeypatch.setattr(linux, name, value)

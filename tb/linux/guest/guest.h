@@ -32,7 +32,8 @@ struct suite {
 #define END {NULL, NULL}
 
 extern const struct suite published_suite, requests_suite, hints_suite, events_suite, sharing_suite, rules_suite,
-    lifetime_suite, faults_suite, axi_suite, time_suite, mock_suite, devices_suite, rate_suite;
+    lifetime_suite, faults_suite, axi_suite, time_suite, mock_suite, devices_suite, rate_suite, uring_suite,
+    madvise_suite, errors_suite, memory_suite;
 
 void failed(const char *file, int line, const char *what);
 #define CHECK(good)                                  \
@@ -44,7 +45,7 @@ void failed(const char *file, int line, const char *what);
         if ((call) != -1 || errno != (error)) failed(__FILE__, __LINE__, #call " is to fail with " #error); \
     } while (0)
 
-extern const char *module_path, *smoke_path;
+extern const char *module_path;
 
 void load(const char *parameters);
 int try_load(const char *parameters);
@@ -73,7 +74,12 @@ enum {
     FAULT_AXI_READ = 4,
     FAULT_AXI_WRITE = 5,
     FAULT_CHECK_FAILED = 6,
-    FAULT_PROMPT = 7
+    FAULT_PROMPT = 7,
+    FAULT_ID = 8, /* until FAULT_RETURN, the register reads what the driver does not know */
+    FAULT_VERSION = 9,
+    FAULT_CAPS = 10,
+    FAULT_SIZE = 11,
+    FAULT_READY = 12 /* until FAULT_RETURN, the end of its reset does not come */
 };
 /* The testbench does something to the device, so many ns from now. -1: it cannot be reached. */
 int try_fault(int what, unsigned tier, uint32_t number);
@@ -82,6 +88,9 @@ void fault(int what, uint32_t after_ns);
 void axi_errors(unsigned tier, int write, unsigned bursts);
 /* ns from the last STEP_ADVANCE to its interrupt, by the device's own count; 0: there was none since. */
 uint32_t counted_step_to_irq(void);
+
+/* Run one of the programs in another process; its exit status. Its lines "not ok" and "FAILED" become remarks. */
+int program(const char *name, const char *const *arguments);
 
 /* Run a function in another process; its exit status (0: no CHECK has failed). */
 int in_child(void (*run)(void));

@@ -18,9 +18,11 @@
 static const struct suite *const suites[] = {
     &published_suite, &requests_suite, &hints_suite, &events_suite,  &sharing_suite, &rules_suite,
     &lifetime_suite,  &faults_suite,   &axi_suite,   &time_suite,    &mock_suite,    &devices_suite, &rate_suite,
+    &uring_suite,     &madvise_suite,  &errors_suite,  &memory_suite,
 };
 
-const char *module_path, *smoke_path;
+const char *module_path;
+static const char *programs_path;
 
 void failed(const char *file, int line, const char *what) {
     const char *name = strrchr(file, '/');
@@ -65,6 +67,44 @@ int in_child(void (*run)(void)) {
     int status = -1;
     CHECK(waitpid(child, &status, 0) == child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int program(const char *name, const char *const *arguments) {
+    char path[256], line[256];
+    const char *given[16] = {path};
+    int ends[2];
+    snprintf(path, sizeof path, "%s/%s/%s", programs_path, name, name);
+    for (size_t n = 0; arguments[n]; n++) given[n + 1] = arguments[n];
+    CHECK(pipe(ends) == 0);
+    fflush(stdout);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        dup2(ends[1], 1);
+        dup2(ends[1], 2);
+        close(ends[0]);
+        close(ends[1]);
+        execv(path, (char *const *)given);
+        _exit(127);
+    }
+    close(ends[1]);
+    FILE *output = fdopen(ends[0], "r");
+    CHECK(output);
+    while (fgets(line, sizeof line, output))
+        if (strncmp(line, "not ok", 6) == 0 || strncmp(line, "FAILED", 6) == 0) printf("# %s: %s", name, line);
+    fclose(output);
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* The branch counts of the driver, from debugfs into a folder of the host. */
+static void keep_coverage(const char *folder) {
+    char command[512];
+    CHECK(mount("hostfs", "/mnt", "hostfs", 0, folder) == 0);
+    snprintf(command, sizeof command, "cd /sys/kernel/debug/gcov && for f in $(find . -name 'kv_*.gcda'); do "
+                                      "cat $f >/mnt/${f##*/}; done");
+    CHECK(system(command) == 0);
 }
 
 static int wanted(const struct suite *suite, const struct test *test, const char *pattern) {
@@ -140,10 +180,11 @@ int main(int count, char **arguments) {
         return 0;
     }
     if (count == 2 && strcmp(arguments[1], "prompt") == 0) return try_fault(FAULT_PROMPT, 0, 0) ? 1 : 0;
-    const char *suite = getenv("kv_suite"), *pattern = getenv("kv_pattern"), *leaks = getenv("kv_leaks");
+    const char *suite = getenv("kv_suite"), *pattern = getenv("kv_pattern"), *leaks = getenv("kv_leaks"),
+               *coverage = getenv("kv_coverage");
     module_path = getenv("kv_module"); /* parameters of the kernel's command line that are not its own */
-    smoke_path = getenv("kv_smoke");
-    if (getpid() != 1 || !suite || !pattern || !module_path || !smoke_path || !getenv("kv_init")) {
+    programs_path = getenv("kv_programs");
+    if (getpid() != 1 || !suite || !pattern || !module_path || !programs_path || !getenv("kv_init")) {
         fprintf(stderr, "usage: as init of a guest, or: init list\n");
         return 2;
     }
@@ -151,9 +192,11 @@ int main(int count, char **arguments) {
     mount("sysfs", "/sys", "sysfs", 0, NULL);
     mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
     mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+    wait_ms(30); /* timers are exact from the first tick on; the device is not simulated before its first access */
     for (size_t n = 0; n < sizeof suites / sizeof *suites; n++)
         if (strcmp(suites[n]->name, suite) == 0) run_suite(suites[n], pattern);
     if (strcmp(suite, "shell") == 0) shell(getenv("kv_init"));
+    if (coverage) keep_coverage(coverage);
     if (leaks) look_for_leaks();
     printf("# end\n");
     fflush(stdout);

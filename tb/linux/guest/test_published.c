@@ -1,21 +1,25 @@
 /* The published interface: a program that knows nothing of the project, and every error path of its calls. */
-#include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "guest.h"
 
 static void smoke_program(void) {
-    int status = -1;
-    const pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        execl(smoke_path, smoke_path, NULL);
-        _exit(127);
-    }
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(status == 0);
+    CHECK(program("smoke", (const char *const[]){NULL}) == 0);
+}
+
+/* A user's tool, one process for each command. */
+static void command_line_tool(void) {
+    static const char *const commands[][8] = {
+        {"step", "128"}, {"hot", "0x7f001000", "4096"}, {"evict", "0x7f002000", "8192"},
+        {"prefetch", "0x7f003000", "4096", "256"}, {"share", "0x7f004000", "16384"},
+        {"weights", "3", "5", "7", "11", "1024", "40960"}, {"telemetry"},
+    };
+    for (size_t n = 0; n < sizeof commands / sizeof *commands; n++) CHECK(program("kvctl", commands[n]) == 0);
+    CHECK(get(SYS "current_step") == 128 && get(SYS "weight_d") == 11 && get(SYS "prefetch_thresh") == 40960);
+    CHECK(program("kvctl", (const char *const[]){"hot", "0x7f001000", "0", NULL}) == 1);
+    CHECK(program("kvctl", (const char *const[]){"step", "4294967296", NULL}) == 1);
+    CHECK(program("kvctl", (const char *const[]){"step", NULL}) == 2);
 }
 
 static void numbers(void) {
@@ -96,7 +100,7 @@ static void unknown_requests(void) {
 }
 
 static const struct test tests[] = {
-    TEST(smoke_program), TEST(numbers), TEST(range_errors), TEST(weights_errors), TEST(thresholds_change_at_once),
+    TEST(smoke_program), TEST(command_line_tool), TEST(numbers), TEST(range_errors), TEST(weights_errors), TEST(thresholds_change_at_once),
     TEST(step_is_the_devices), TEST(unknown_requests), END,
 };
 const struct suite published_suite = {"published", "", tests};

@@ -19,7 +19,6 @@ from tb.run.paths import RESULTS, shown
 from tb.run.store.figures import Figure
 
 FILE = "runs.sqlite"
-JOURNAL = f"{FILE}-journal"
 VERSION = 1
 WAIT_S = 60.0
 PASSED, FAILED, INTERRUPTED = "passed", "failed", "interrupted"  # verdicts
@@ -137,6 +136,7 @@ class Store:
         self.folder = folder
         self.path = folder / FILE
         self._say = say
+        self._sound = False  # looked at from end to end, once in a process
 
     def add(self, run: Run) -> Head:
         """Add a run; returns its head with its number. Raises OSError when the machine refuses to write."""
@@ -229,33 +229,31 @@ class Store:
     def _checked(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, timeout=WAIT_S, isolation_level=None)
         try:
-            _check(database)
+            _check(database, deep=not self._sound)
+            self._sound = True
         except BaseException:
             database.close()
             raise
         return database
 
     def _move_aside(self) -> Path:
-        """Rename the file, and its journal, which must not be applied to the next one."""
+        """Rename the file; SQLite has applied or dropped its journal when the damage was found."""
         number = 1
         while (aside := self.folder / f"damaged-{number}.sqlite").exists():
             number += 1
-        journal = self.folder / JOURNAL
-        if journal.exists():
-            journal.rename(self.folder / f"{aside.name}-journal")
         self.path.rename(aside)
         return aside
 
 
-def _check(database: sqlite3.Connection) -> None:
-    """Make the tables of a new store, look at those of an old one. Raises _DamagedStore."""
+def _check(database: sqlite3.Connection, *, deep: bool) -> None:
+    """Make the tables of a new store, look at the form of an old one or (`deep`) at all of it. Raises _DamagedStore."""
     try:
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             database.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT")
         elif version != VERSION:
             raise _DamagedStore(f"it has form {version}, not {VERSION}")
-        elif (found := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        elif deep and (found := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise _DamagedStore(str(found).splitlines()[-1])
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGE:

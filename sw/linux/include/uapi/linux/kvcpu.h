@@ -137,6 +137,16 @@ struct kvcpu_migrate {
 	__u32 reserved; /* 0 */
 };
 
+/* Command of IORING_OP_URING_CMD, in its entry's 16 bytes; its result: KVCPU_COMPLETION_... or -errno. */
+struct kvcpu_move {
+	__u32 token; /* of the block: its first token, or any token of it */
+	__u16 request; /* of the block; 0: a shared prefix */
+	__u8 layer; /* of the block */
+	__u8 head; /* of the block */
+	__u32 argument; /* URING_MIGRATE: tier; URING_PREFETCH: step; else 0 */
+	__u32 reserved; /* 0 */
+};
+
 #define KVCPU_EVENT_COMPLETION 1 /* a move has ended */
 #define KVCPU_EVENT_MISS 2 /* a lookup found no block */
 #define KVCPU_COMPLETION_OK 0 /* the block is in to_tier */
@@ -147,6 +157,11 @@ struct kvcpu_migrate {
 #define KVCPU_INSERT_PREFIX 1 /* the block belongs to a shared prefix */
 #define KVCPU_INSERT_HOT 2 /* the block is HOT from the start */
 #define KVCPU_LOOKUP_TOUCH 1 /* as an access; without it nothing changes */
+#define KVCPU_URING_MIGRATE 1 /* cmd_op: move the block to a tier */
+#define KVCPU_URING_EVICT 2 /* cmd_op: evict the block at once */
+#define KVCPU_URING_PREFETCH 3 /* cmd_op: the block is needed at a step */
+#define KVCPU_URING_CANCEL 4 /* cmd_op: end this file's commands for the block with ECANCELED; ENOENT: there is none */
+#define KVCPU_MAP_HINTS 1099511627776 /* offset of mmap: addresses without memory (PROT_NONE), to bind and for madvise */
 
 /* set the decode step and start a scan */
 #define KVCPU_IOC_STEP_ADVANCE _IOW(KVCPU_IOC_MAGIC, 0x1, struct kvcpu_step)
