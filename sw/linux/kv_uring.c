@@ -137,7 +137,7 @@ int kv_file_flush(struct file *file, fl_owner_t owner)
 }
 
 /*
- * A completion has come. One that was already on its way when a migration was launched is told from the migration's
+ * A completion has come. One that was already on its way when a migration was launched is distinguished from the migration's
  * own by its tiers; an eviction and a prefetch end with the next completion of their block.
  */
 void kv_moves_completed(struct kv_dev *kv, u64 block, const struct kvcpu_event *event)

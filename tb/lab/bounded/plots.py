@@ -188,7 +188,7 @@ def _curves(figure: Figure, results: Record) -> None:
     picks: tuple[tuple[str, Callable[[Record], float | None]], ...] = (
         ("sets accepted, %", lambda row: row["acceptance"]),
         ("jobs late, %", lambda row: row["miss_ratio"]["all"]),
-        ("late beside a runaway, %", lambda row: row["miss_ratio"]["runaway"]),
+        ("late next to a runaway, %", lambda row: row["miss_ratio"]["runaway"]),
     )
     for axes, (label, pick) in zip(three, picks, strict=True):
         for scheduler in dict.fromkeys(row["scheduler"] for row in results["tasksets"]):
