@@ -56,7 +56,7 @@ setup-cluster: ## the same, and what `make regress SCHEDULER=...` and its worker
 setup-signoff: ## the same, and the tools of `make signoff` (those of `make formal` included)
 	@$(SETUP) --formal --cover
 
-setup-llama: ## the same, and llama.cpp in .venv-llama: compiled once, ten minutes on two idle cores
+setup-llama: ## the same, and llama.cpp in .venv-llama: compiled once
 	@$(SETUP) --lab --llama
 
 setup-vllm: ## the same, and vLLM in .venv-vllm
@@ -161,7 +161,7 @@ experiments: setup-lab ## judge the device's policy on traces: classic policies,
 
 rt-bench: setup-lab ## per-token times of llama.cpp: sampling, threads, load, memory; the host prepared and restored (docs/real-engine.md)
 ##   MODEL=<file>    a GGUF file (default: models of random weights, made here)
-##   QUICK=1         fewer repetitions and tokens: minutes instead of hours
+##   QUICK=1         fewer repetitions and tokens
 ##   SEED=<n>        of prompts, sampling, random weights, intervals (default 1)
 	@$(PY) -m tb.make $@
 

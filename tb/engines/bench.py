@@ -64,7 +64,7 @@ class Measured:
 def _parse(argv: list[str]) -> Options:
     parser = Parser("python -m tb.engines.bench", __doc__)
     parser.add_argument("--model", help="a GGUF file (default: models of random weights, made here)")
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions and tokens: minutes instead of hours")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions and tokens")
     parser.add_argument("--seed", default="1", help="of prompts, sampling, random weights and intervals (default 1)")
     parser.add_argument("--report", default=str(REPORT), help="folder of the report (default sim_build/report)")
     parser.add_argument("--host", default="/", help="root of /proc and /sys that are prepared (for tests)")
@@ -151,7 +151,7 @@ def measure(options: Options, model: Measured, cell: Cell) -> dict[str, Any]:
 
 def _bench(argv: list[str]) -> int:
     options, console = _parse(argv), new_console()
-    statistics.scipy_stats()  # what is missing is said before anything runs
+    statistics.scipy_part("stats")  # what is missing is said before anything runs
     if options.worker is None:
         install("llama")
     with _alone(options.state):

@@ -151,7 +151,8 @@ def calibration(cells: Sequence[tuple[Cell, Raw]], models: Mapping[str, Record])
     """The cost model of a token, time = overhead + bytes / bandwidth, fitted to one thread without load.
 
     Bytes: the weights once, and K and V (f16) of every position before. Medians over the repetitions in BINS parts of
-    the positions; least squares of relative errors. None without a model whose geometry is known.
+    the positions; least squares of relative errors, no part below 0. None without a model whose geometry is known.
+    Raises UsageError without SciPy.
     """
     rows: list[tuple[str, float, float]] = []
     for cell, raw in cells:
@@ -168,7 +169,7 @@ def calibration(cells: Sequence[tuple[Cell, Raw]], models: Mapping[str, Record])
     read = np.array([row[1] for row in rows])
     times = np.array([row[2] for row in rows])
     factors = np.stack([1 / times, read / times], axis=1)
-    (overhead, per_byte), *_ = np.linalg.lstsq(factors, np.ones(len(rows)), rcond=None)
+    overhead, per_byte = statistics.scipy_part("optimize").nnls(factors, np.ones(len(rows)))[0]
     predicted = overhead + per_byte * read
     errors = np.abs(predicted / times - 1)
     return {

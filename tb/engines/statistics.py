@@ -6,6 +6,7 @@ Percentiles, CV and lines are those of the laboratory (`tb.lab.bounded.statistic
 from __future__ import annotations
 
 import math
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,12 @@ def rank(percent: float, count: int) -> int:
     return max(0, math.ceil(round(percent * count / 100, 9)) - 1)
 
 
-def scipy_stats() -> Any:
-    """SciPy's statistics. Raises UsageError where it is not installed."""
+def scipy_part(name: str) -> Any:
+    """A module of SciPy, such as `stats`. Raises UsageError where it is not installed."""
     try:
-        from scipy import stats  # installed on request only
+        return import_module(f"scipy.{name}")  # installed on request only
     except ImportError as error:
         raise UsageError(f"SciPy is not installed ({error}): `make setup-lab`") from None
-    return stats
 
 
 def interval(cell: Samples, percent: float | None, seed: int) -> tuple[float, float] | None:
@@ -54,7 +54,7 @@ def interval(cell: Samples, percent: float | None, seed: int) -> tuple[float, fl
     if np.ptp(cell.mean(axis=1)) == 0.0 and np.ptp(cell) == 0.0:
         return None
     found = (
-        scipy_stats()
+        scipy_part("stats")
         .bootstrap(
             (np.arange(repetitions),),
             statistic,

@@ -30,14 +30,13 @@ NS_IN_US = 1000
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What takes time on a track of a process; `end_ns` None: an instant. `overlaps`: others of its track may run."""
+    """What takes time on a track of a process; `end_ns` None: an instant."""
 
     process: str
     track: str
     name: str
     begin_ns: int
     end_ns: int | None = None
-    overlaps: bool = False
     args: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -66,40 +65,49 @@ def device_spans(db: sqlite3.Connection, first: int = 0, last: int = 2**62) -> l
     found += [*_commands(db, first, last), *_instants(db, first, last)]
     return [
         Span(DEVICE, one.track, one.name, _ns(one.begin, clock_ps),
-             None if one.end is None else _ns(one.end, clock_ps), one.overlaps, one.args)
+             None if one.end is None else _ns(one.end, clock_ps), one.args)
         for one in found
     ]  # fmt: skip
 
 
 def trace(spans: Sequence[Span]) -> dict[str, Any]:
-    """The spans as a Chrome trace: the same for the same spans, events in the order of time."""
+    """The spans as a Chrome trace: the same for the same spans, events in the order of time.
+
+    Spans of a track that run at the same time are on tracks of their own: `moves EVICT`, `moves EVICT (2)`, ...
+    """
+    placed = [(span, span.process, track) for span, track in _without_overlap(spans)]
     processes = {name: number for number, name in enumerate(dict.fromkeys(span.process for span in spans), 1)}
-    tracks: dict[tuple[str, str], int] = {}
-    for span in spans:
-        tracks.setdefault((span.process, span.track), len(tracks) + 1)
+    used = sorted({(process, track) for _, process, track in placed}, key=lambda one: (processes[one[0]], one[1]))
+    tracks = {one: number for number, one in enumerate(used, 1)}
     names = [_name("process_name", number, 0, name) for name, number in processes.items()]
     names += [_name("thread_name", processes[process], number, track) for (process, track), number in tracks.items()]
-    events = [
-        event
-        for number, span in enumerate(spans)
-        for event in _events(span, processes[span.process], tracks[span.process, span.track], number)
-    ]
+    events = [_event(span, processes[process], tracks[process, track]) for span, process, track in placed]
     return {"displayTimeUnit": "ns", "traceEvents": [*names, *sorted(events, key=lambda event: event["ts"])]}
+
+
+def _without_overlap(spans: Sequence[Span]) -> Iterator[tuple[Span, str]]:
+    """Each span with the first track of its name that is free at its begin."""
+    ends: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for span in sorted(spans, key=lambda span: span.begin_ns):
+        if span.end_ns is None:
+            yield span, span.track
+            continue
+        lanes = ends[span.process, span.track]
+        lane = next((place for place, end in enumerate(lanes) if end <= span.begin_ns), len(lanes))
+        lanes[lane : lane + 1] = [span.end_ns]
+        yield span, span.track if lane == 0 else f"{span.track} ({lane + 1})"
 
 
 def _name(what: str, process: int, track: int, name: str) -> dict[str, Any]:
     return {"ph": "M", "name": what, "pid": process, "tid": track, "args": {"name": name}}
 
 
-def _events(span: Span, process: int, track: int, number: int) -> list[dict[str, Any]]:
+def _event(span: Span, process: int, track: int) -> dict[str, Any]:
     begin = span.begin_ns / NS_IN_US
-    base = {"name": span.name, "pid": process, "tid": track, "ts": begin, "args": dict(span.args)}
+    event = {"name": span.name, "pid": process, "tid": track, "ts": begin, "args": dict(span.args)}
     if span.end_ns is None:
-        return [{**base, "ph": "i", "s": "t"}]
-    if not span.overlaps:
-        return [{**base, "ph": "X", "dur": (span.end_ns - span.begin_ns) / NS_IN_US}]
-    ends = {**base, "ts": span.end_ns / NS_IN_US, "args": {}}
-    return [{**one, "ph": phase, "cat": span.track, "id": number} for one, phase in ((base, "b"), (ends, "e"))]
+        return {**event, "ph": "i", "s": "t"}
+    return {**event, "ph": "X", "dur": (span.end_ns - span.begin_ns) / NS_IN_US}
 
 
 # ---------------------------------------------------------------- from the event log
@@ -113,7 +121,6 @@ class _Part:
     name: str
     begin: int
     end: int | None = None
-    overlaps: bool = False
     args: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -151,7 +158,7 @@ def _lookups(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
         result = "denied" if answer["denied"] else "hit" if answer["hit"] else "miss"
         address = str(KvAddress.unpack(request["kv_addr"] & (1 << 64) - 1))
         args = {"address": address, "write": bool(request["write"])}
-        yield _Part(f"lookups of port {answer['port_no']}", result, request["cycle"], answer["cycle"], True, args)
+        yield _Part(f"lookups of port {answer['port_no']}", result, request["cycle"], answer["cycle"], args)
 
 
 def _scans(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
@@ -184,7 +191,7 @@ def _moves(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
             channels[item] = channel(values["channel"])
             if push := queued.pop(item, None):
                 name = f"queue {channels[item]}"
-                yield _Part(name, _block(item[0]), push["cycle"], values["cycle"], True)
+                yield _Part(name, _block(item[0]), push["cycle"], values["cycle"])
         elif operation(values["op"]) == "START" and values["result"] == OK:
             running[values["move_id"]] = values
         elif operation(values["op"]) == "END" and (start := running.pop(values["move_id"], None)):
@@ -193,7 +200,7 @@ def _moves(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
                 "move": values["move_id"],
             }  # fmt: skip
             track = f"moves {channels.get(item, '')}".rstrip()
-            yield _Part(track, _block(item[0]), start["cycle"], values["cycle"], True, args)
+            yield _Part(track, _block(item[0]), start["cycle"], values["cycle"], args)
 
 
 def _commands(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
@@ -205,7 +212,7 @@ def _commands(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
             ends.popleft()
         if ends:
             args = {"address": str(KvAddress.unpack(values["kv_addr"] & (1 << 64) - 1))}
-            yield _Part("commands", name(values["cmd"]), values["cycle"], ends.popleft(), True, args)
+            yield _Part("commands", name(values["cmd"]), values["cycle"], ends.popleft(), args)
 
 
 def _instants(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:

@@ -84,7 +84,7 @@ OWN = {
     "llama": ("llama", "llama-source"),
     "vllm": ("vllm",),
 }  # environments of their own, `.venv-<name>`, and their locks
-DURATIONS = {".venv-llama": "ten minutes on two idle cores: it is compiled", ".venv-vllm": "three minutes, 3 GB"}
+DURATIONS = {".venv-llama": "nine minutes of processor time: it is compiled", ".venv-vllm": "a few minutes, 3 GB"}
 SOURCE = (
     "-source"  # ending of a lock of source packages: they are compiled with what the locks before it have installed
 )

@@ -73,7 +73,7 @@ def share(good: int, total: int) -> float:
 
 
 def _share(good: int, total: int, found: Evidence, first: str = "") -> Value:
-    note = f"{good:,} of {total:,}" + (f", the first one missing: {first}" if first else "")
+    note = f"{good:,} of {total:,}" + (f"; not among them: {first}" if first else "")
     return Value(share(good, total), note, found.time)
 
 

@@ -95,6 +95,7 @@ def found_key(found: dict[str, Any], place: int) -> str:
     return str(list(found.values())[place]["where"])
 
 
+@needs_lab
 def test_calibration_finds_the_model_that_made_the_times() -> None:
     """0.2 ms and 10 GB/s; the second half of the positions reads more."""
     about = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
+import sys
 
 import numpy as np
 import pytest
@@ -23,16 +23,10 @@ def test_rank_is_that_of_the_contract(percent: float, count: int, index: int) ->
 
 
 def test_without_scipy_it_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *rest: object) -> object:
-        if name.startswith("scipy"):
-            raise ImportError("No module named 'scipy'")
-        return real(name, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.delitem(sys.modules, "scipy.stats", raising=False)
     with pytest.raises(UsageError, match=r"SciPy is not installed .*`make setup-lab`"):
-        statistics.scipy_stats()
+        statistics.scipy_part("stats")
 
 
 @needs_lab

@@ -162,6 +162,7 @@ def test_a_damaged_store_is_one_line_and_a_new_one(store: Store, what: str) -> N
     store.add(a_run())
     DAMAGES[what](store.path)
     damaged = store.path.read_bytes()
+    store = Store(store.folder, said.append)  # of the next command
     store.add(a_run())
     store.add(a_run())
     assert names(store.heads()) == ["sim-1", "sim-2"]

@@ -140,16 +140,17 @@ def test_the_command_writes_one_trace_of_both(log: Path, capsys: pytest.CaptureF
     assert [event["ts"] for event in events] == sorted(event["ts"] for event in events)
     processes = {event["args"]["name"] for event in found["traceEvents"] if event["name"] == "process_name"}
     assert processes == {"device", "scheduler", "prompts"}
-    begins, ends = ({event["id"] for event in events if event["ph"] == phase} for phase in "be")
-    assert begins == ends
-    assert len(begins) == 5
     chunk = next(event for event in events if event["name"] == "chunk of job 7")
     assert (chunk["ph"], chunk["ts"], chunk["dur"]) == ("X", 0.12, 0.06)
 
 
-def test_spans_of_a_track_that_do_not_overlap_are_complete_events() -> None:
-    events = trace([Span("p", "t", "one", 1000, 3000), Span("p", "t", "two", 3000)])["traceEvents"]
-    assert [(event["ph"], event.get("dur")) for event in events[2:]] == [("X", 2.0), ("i", None)]
+def test_what_runs_at_the_same_time_is_on_tracks_of_its_own() -> None:
+    spans = [Span("p", "t", "one", 1000, 3000), Span("p", "t", "two", 2000, 5000), Span("p", "t", "three", 3000, 4000)]
+    events = trace([*spans, Span("p", "t", "at once", 2500)])["traceEvents"]
+    tracks = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    assert [(event["name"], event["ph"], event.get("dur"), tracks[event["tid"]]) for event in events[3:]] == [
+        ("one", "X", 2.0, "t"), ("two", "X", 3.0, "t (2)"), ("at once", "i", None, "t"), ("three", "X", 1.0, "t"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["{", "[]\n3", '{"process": 1}'])

@@ -136,6 +136,7 @@ class Store:
         self.folder = folder
         self.path = folder / FILE
         self._say = say
+        self._sound = False  # looked at from end to end, once in a process
 
     def add(self, run: Run) -> Head:
         """Add a run; returns its head with its number. Raises OSError when the machine refuses to write."""
@@ -228,7 +229,8 @@ class Store:
     def _checked(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, timeout=WAIT_S, isolation_level=None)
         try:
-            _check(database)
+            _check(database, deep=not self._sound)
+            self._sound = True
         except BaseException:
             database.close()
             raise
@@ -243,15 +245,15 @@ class Store:
         return aside
 
 
-def _check(database: sqlite3.Connection) -> None:
-    """Make the tables of a new store, look at those of an old one. Raises _DamagedStore."""
+def _check(database: sqlite3.Connection, *, deep: bool) -> None:
+    """Make the tables of a new store, look at the form of an old one or (`deep`) at all of it. Raises _DamagedStore."""
     try:
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             database.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT")
         elif version != VERSION:
             raise _DamagedStore(f"it has form {version}, not {VERSION}")
-        elif (found := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        elif deep and (found := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise _DamagedStore(str(found).splitlines()[-1])
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGE:

@@ -96,6 +96,7 @@ KINDS = {
     "signoff": Kind(
         "Sign-off", "signoff", "signoff.html",
         ("numbers.plan_rows_shown", "numbers.line_coverage", "numbers.points_hit", "numbers.regression_passed"),
+        ("numbers.*.thresholds.*", "numbers.*.met.*"),
     ),
     "fpga": Kind(
         "FPGA pre-checks", "fpga-check", "fpga.html",
