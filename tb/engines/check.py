@@ -35,8 +35,8 @@ BLOCKS = {"plain": 256, "adapter": 12}
 """vLLM blocks (128 tokens) of the engine's own cache: with the device beneath far fewer than the prompts need."""
 SIZES = {
     "prompts": 6, "length": 300, "answer": 8, "rounds": 3,
-    "crowd": 6, "crowd_length": 140, "crowd_answer": 130,
-    "abort": 4, "abort_answer": 40, "abort_after": 1,
+    "crowd": 6, "crowd_length": 120, "crowd_answer": 150,
+    "abort": 4, "abort_answer": 40, "abort_after": 6,
 }  # fmt: skip
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",

@@ -16,7 +16,8 @@ _said: list[Say] = []
 
 
 def _begin(put: Say) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the workers through their parent
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the workers through their parent, which sends SIGTERM
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _said[:] = [put]
 
 

@@ -34,10 +34,15 @@ def _sources(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
+def _name(path: Path) -> str:
+    """Of a file in a digest; a kernel's source may be shared by several checkouts."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
+
+
 def _digest(paths: Iterable[Path], *settings: str) -> str:
     digest = hashlib.sha256(repr(settings).encode())
     for path in paths:
-        digest.update(hashlib.sha256(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes()).digest())
+        digest.update(hashlib.sha256(_name(path).encode() + b"\0" + path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 
