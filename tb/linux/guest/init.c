@@ -2,6 +2,7 @@
  * a process of its own, unloads the module; then looks for leaks and powers off. Prints KTAP. */
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include "guest.h"
+
+#define TEST_LIMIT_S 60
 
 static const struct suite *const suites[] = {
     &published_suite, &requests_suite, &hints_suite, &events_suite,  &sharing_suite, &rules_suite,
@@ -113,6 +116,34 @@ static int wanted(const struct suite *suite, const struct test *test, const char
     return fnmatch(pattern, name, 0) == 0;
 }
 
+static void on_limit(int number) {
+    (void)number;
+}
+
+/* Run a test in a process group of its own, which is killed at a limit. */
+static int run_test(void (*run)(void)) {
+    const struct sigaction action = {.sa_handler = on_limit};
+    int status = -1;
+    fflush(stdout);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        setpgid(0, 0);
+        run();
+        fflush(stdout);
+        _exit(0);
+    }
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    alarm(TEST_LIMIT_S);
+    if (waitpid(child, &status, 0) != child) {
+        printf("# it waits for what does not come: no end within %d s of simulated time\n", TEST_LIMIT_S);
+        kill(-child, SIGKILL);
+        waitpid(child, &status, 0);
+    }
+    alarm(0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 /* Twice: the first scan may take a pointer that is only in a register for a leak. Objects count from 5 s of age on. */
 static void look_for_leaks(void) {
     char text[512];
@@ -131,7 +162,7 @@ static void run_suite(const struct suite *suite, const char *pattern) {
         if (!wanted(suite, test, pattern)) continue;
         fault(FAULT_RETURN, 0);
         if (suite->parameters) load(suite->parameters);
-        int status = in_child(test->run); /* whatever it has open is closed then */
+        int status = run_test(test->run); /* whatever it has open is closed then */
         if (suite->parameters && try_unload()) {
             printf("# the module cannot be unloaded (errno %d: %s)\n", errno, strerror(errno));
             status = 1;
