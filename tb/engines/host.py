@@ -131,9 +131,13 @@ def _write(path: Path, value: str) -> str:
 
 @contextlib.contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """A signal within the block takes effect at its end."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    """A signal within the block takes effect at its end, whichever thread of the process receives it."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda seen, _frame: came.append(seen)) for number in SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        if came:
+            signal.raise_signal(came[0])

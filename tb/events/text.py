@@ -17,19 +17,26 @@ EXPRESSIONS = {
 }
 
 
+def address(number: int) -> str:
+    """A KV address of the log, whose 64-bit integers are signed."""
+    return str(KvAddress.unpack(number & WORD))
+
+
+def block(number: int) -> str:
+    """A block's key of the log: request, layer, head, block."""
+    parts = KvAddress.unpack(number & WORD)
+    return f"{parts.request_id}:{parts.layer}:{parts.head}:#{parts.token}"
+
+
 def value(field: Field, number: int) -> str:
     """One field's value."""
     if field.enum:
         return field.enum.label(number)
-    number &= WORD  # the log's 64-bit integers are signed
-    if field.shown_as == "hex":
-        return f"{number:#x}"
     if field.shown_as == "kv":
-        return str(KvAddress.unpack(number))
+        return address(number)
     if field.shown_as == "key":
-        parts = KvAddress.unpack(number)
-        return f"{parts.request_id}:{parts.layer}:{parts.head}:#{parts.token}"
-    return str(number)
+        return block(number)
+    return f"{number & WORD:#x}" if field.shown_as == "hex" else str(number & WORD)
 
 
 def applies(record: Record, field: Field, values: Mapping[str, Any]) -> bool:

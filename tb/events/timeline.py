@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sw.regs.kv_address import KvAddress
 from tb.events.fields import description
 from tb.events.log import EventLogError, read, sizes
+from tb.events.text import address, block
 
 SPANS = "spans.jsonl"
 """File next to the event log: spans of the software, one JSON object a line."""
@@ -140,11 +140,6 @@ def _labels(kind: str, name: str) -> Any:
     return found.enum.label
 
 
-def _block(key: int) -> str:
-    parts = KvAddress.unpack(key & (1 << 64) - 1)
-    return f"{parts.request_id}:{parts.layer}:{parts.head}:#{parts.token}"
-
-
 def _lookups(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
     """Each port answers in the order in which it was asked."""
     asked: dict[int, deque[dict[str, int]]] = defaultdict(deque)
@@ -156,8 +151,7 @@ def _lookups(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
             continue  # it was asked before the window
         request = waiting.popleft()
         result = "denied" if answer["denied"] else "hit" if answer["hit"] else "miss"
-        address = str(KvAddress.unpack(request["kv_addr"] & (1 << 64) - 1))
-        args = {"address": address, "write": bool(request["write"])}
+        args = {"address": address(request["kv_addr"]), "write": bool(request["write"])}
         yield _Part(f"lookups of port {answer['port_no']}", result, request["cycle"], answer["cycle"], args)
 
 
@@ -191,7 +185,7 @@ def _moves(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
             channels[item] = channel(values["channel"])
             if push := queued.pop(item, None):
                 name = f"queue {channels[item]}"
-                yield _Part(name, _block(item[0]), push["cycle"], values["cycle"])
+                yield _Part(name, block(item[0]), push["cycle"], values["cycle"])
         elif operation(values["op"]) == "START" and values["result"] == OK:
             running[values["move_id"]] = values
         elif operation(values["op"]) == "END" and (start := running.pop(values["move_id"], None)):
@@ -200,7 +194,7 @@ def _moves(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
                 "move": values["move_id"],
             }  # fmt: skip
             track = f"moves {channels.get(item, '')}".rstrip()
-            yield _Part(track, _block(item[0]), start["cycle"], values["cycle"], args)
+            yield _Part(track, block(item[0]), start["cycle"], values["cycle"], args)
 
 
 def _commands(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
@@ -211,7 +205,7 @@ def _commands(db: sqlite3.Connection, first: int, last: int) -> Iterator[_Part]:
         while ends and ends[0] < values["cycle"]:
             ends.popleft()
         if ends:
-            args = {"address": str(KvAddress.unpack(values["kv_addr"] & (1 << 64) - 1))}
+            args = {"address": address(values["kv_addr"])}
             yield _Part("commands", name(values["cmd"]), values["cycle"], ends.popleft(), args)
 
 

@@ -116,13 +116,14 @@ class _Steps:
 
 def _experiments(argv: list[str]) -> int:
     options, console = _parse(argv), new_console()
-    for name in options.names:
-        (bounded if name == bounded.NAME else RUNNERS[name]).check_installed()  # said before anything runs
+    loaded = {name: declared.load(name, options.config) for name in options.names}
+    for name in options.names:  # what is missing is said before anything runs
+        (bounded if name == bounded.NAME else RUNNERS[name]).check_installed()
     for name in sorted(options.names, key=bounded.NAME.__eq__):  # last: a trace that is refused is refused at once
         if name == bounded.NAME:
-            bounded.experiment(options.config, options.folder, console)
+            bounded.experiment(loaded[name], options.folder, console)
             continue
-        settings = declared.load(name, options.config)
+        settings = loaded[name]
         runner = RUNNERS[name]
         results: list[dict[str, Any]] = []
         for group in streams(options, settings):

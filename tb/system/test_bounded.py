@@ -111,7 +111,7 @@ async def test_bound(ctx: Context) -> None:
         expected, model = _on_model(ctx, plan, start)
         where = {"load": cell.load}
         ctx.compare("token over its bound", None, breach(plan, seen, ctx.seed), **where)
-        ctx.compare("tokens", cell.tokens, len(seen.samples), **where)
+        ctx.compare("tokens of the run", cell.tokens, len(seen.samples), **where)
         ctx.compare("hits, misses, bytes moved", model, list(counts), **where)
         device, same = ((one.samples[:, TOTAL] - one.samples[:, WAIT]) for one in (seen, expected))
         print(

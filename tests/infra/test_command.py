@@ -18,6 +18,9 @@ OWN_ENDING = {
     "tb/run/yosys.py": "called by a step of the flow, which judges its log",
     "tb/run/watchdog.py": "waits for the end of its parent and has nothing to say",
     "fpga/board.py": "runs where the board is: nothing of the testbench is needed there",
+    "tb/engines/worker.py": "a cell in the environment of llama.cpp, judged by `make rt-bench`",
+    "tb/engines/vllm_run.py": "half of a comparison in the environment of vLLM, judged by `make vllm-check`",
+    "tb/results/technical/reproduce.py": "runs out of an unpacked archive, with the standard library alone",
 }
 
 

@@ -224,7 +224,7 @@ def small(tmp_path: Path) -> Path:
 def test_the_study_leaves_its_results_and_a_page(tmp_path: Path) -> None:
     from sw.terminal import new_console
 
-    command.experiment(small(tmp_path), tmp_path / "out", new_console(), workers=1)
+    command.experiment(settings.load("bounded", small(tmp_path)), tmp_path / "out", new_console(), workers=1)
     results = json.loads((tmp_path / "out" / "bounded.json").read_text())
     assert {"met", "value", "target", "what"} <= set(results["criteria"]["bound_holds"])
     for cell in results["cells"]:

@@ -72,7 +72,9 @@ def test_page_is_self_contained(tmp_path: Path) -> None:
     assert main(on_model(tmp_path, "--prompt", "x")) == 0
     page = (tmp_path / "llm.html").read_text()
     assert "<svg" in page
-    assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)|url\((?!#)|@import""", page), "nothing is fetched"
+    assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:|index\.html["'])|url\((?!#)|@import""", page), (
+        "nothing is fetched"
+    )
 
 
 def test_prompt_of_the_user(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(keep, "RESULTS", tmp_path / "results")
     monkeypatch.setattr("tb.results.cli.REPORT", tmp_path / "report")
     monkeypatch.setattr("tb.results.cli.RESULTS", tmp_path / "results")
+    monkeypatch.delenv("COLUMNS", raising=False)  # tables as wide as they are
     return tmp_path
 
 

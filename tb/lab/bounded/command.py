@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from tb.lab import serving
-from tb.lab import settings as declared
 from tb.lab.bounded import study
 from tb.lab.bounded.criteria import ran, title, us
 from tb.run.artefacts import published
@@ -28,14 +27,12 @@ def check_installed() -> None:
     serving.check_installed()  # SciPy
 
 
-def experiment(config: Path | None, folder: Path, console: Console, workers: int | None = None) -> None:
+def experiment(settings: dict[str, Any], folder: Path, console: Console, workers: int | None = None) -> None:
     """Run, write `bounded.json` and `bounded.html`, print the criteria.
 
     Raises:
-        UsageError: settings that the schema does not allow.
         CheckError: a token took longer than its bound; the report is written before.
     """
-    settings = declared.load(NAME, config)
     begun = provenance(settings["seed"], settings)
     with Progressing(console, study.units(settings), "runs") as progress:
         progress.starting()
