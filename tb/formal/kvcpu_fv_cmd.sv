@@ -134,12 +134,16 @@ module kvcpu_fv_cmd
            !(kind[5] && kind[6]);
   endfunction
 
-  logic all_sorted;
+  logic              all_sorted;
+  logic [LevelW-1:0] dirs;  // directory commands in the queue
   always_comb begin
     all_sorted = queue_level == '0 || sorted(head_kind, head_cmd);
+    dirs       = LevelW'(queue_level != '0 && !head_kind[5]);
     for (int unsigned i = 0; i < CmdQueueDepth - 1; i++) begin
       all_sorted &= LevelW'(i + 1) >= queue_level ||
-                    sorted(queue[PlaceW'(rptr_q+PlaceW'(i))][CmdW+:7], cmd_t'(queue[PlaceW'(rptr_q+PlaceW'(i))][CmdW-1:0]));
+                    sorted(queue[PlaceW'(rptr_q+PlaceW'(i))][CmdW+:7],
+                           cmd_t'(queue[PlaceW'(rptr_q+PlaceW'(i))][CmdW-1:0]));
+      dirs += LevelW'(LevelW'(i + 1) < queue_level && !queue[PlaceW'(rptr_q+PlaceW'(i))][CmdW+5]);
     end
   end
 
@@ -170,17 +174,21 @@ module kvcpu_fv_cmd
       `FV_ASSERT(result_after_the_end, result_valid_o && running_q && dir_q, cmd_done_o)
 
       `FV_LEMMA(places, queue_level == level && queue_valid == (level != '0) && level <= LevelW'(CmdQueueDepth) &&
-                        (!follows || (ahead < level && (ahead == '0 ? head_cmd == followed : cmd_t'(place_i[CmdW-1:0]) == followed))))
+                        (!follows || (ahead < level && (ahead == '0 ? head_cmd == followed :
+                                                        cmd_t'(place_i[CmdW-1:0]) == followed))))
       `FV_LEMMA(states, state_q <= Done && running_q == (state_q != Idle) && idle_q == (state_q == Idle) &&
                         held_q == !idle_q && range_q == (state_q == Range))
       `FV_LEMMA(now, !running_q || (cmd_q == now_q && dir_q == !is_range(now_q.cmd) &&
-                                    (state_q != Range || !dir_q) && (!(state_q inside {Dir, DirWait, FreeWait}) || dir_q)))
-      `FV_LEMMA(queue, all_sorted)
+                                    (state_q != Range || !dir_q) &&
+                                    (!(state_q inside {Dir, DirWait, FreeWait}) || dir_q)))
+      `FV_LEMMA(queue, all_sorted && dirs == LevelW'(dir_waits_q))
       `FV_LEMMA(walk, walks <= 3'(state_q == Range) && (!walk_gap_q || walk_walking_q))
       `FV_LEMMA(busy, dir_busy_q == (dir_waits_q || (running_q && dir_q && state_q != Done)) &&
                       !(dir_busy_q && result_valid_o))
-      `FV_LEMMA(ages, (state_q != Dir || age_q < 4'(op_waits_q)) && (state_q != DirWait || age_q <= 4'(Wait) + 4'(rsp_waits_q)) &&
-                      (state_q != FreeWait || age_q == 4'(free_waits_q)) && (dir_q || age_q == '0) &&
+      `FV_LEMMA(ages, (state_q != Dir || age_q < 4'(op_waits_q)) &&
+                      (state_q != DirWait || age_q <= 4'(Wait) + 4'(rsp_waits_q)) &&
+                      (state_q != FreeWait || age_q == 4'(free_waits_q)) &&
+                      (dir_q || age_q == '0) &&
                       (state_q != Done || age_q <= 4'(2 * Wait + 1)))
     end
   end
@@ -196,8 +204,9 @@ bind kvcpu_cmd kvcpu_fv_cmd u_fv (
   .walk_walking_q(u_walk.walking_q),
   .walk_gap_q(u_walk.gap_q),
   .walk_waiting_q(u_walk.waiting_q),
-  .queue({u_queue.mem[15], u_queue.mem[14], u_queue.mem[13], u_queue.mem[12], u_queue.mem[11], u_queue.mem[10], u_queue.mem[9], u_queue.mem[8],
-          u_queue.mem[7], u_queue.mem[6], u_queue.mem[5], u_queue.mem[4], u_queue.mem[3], u_queue.mem[2], u_queue.mem[1], u_queue.mem[0]}),
+  .queue({u_queue.mem[15], u_queue.mem[14], u_queue.mem[13], u_queue.mem[12], u_queue.mem[11], u_queue.mem[10],
+          u_queue.mem[9], u_queue.mem[8], u_queue.mem[7], u_queue.mem[6], u_queue.mem[5], u_queue.mem[4],
+          u_queue.mem[3], u_queue.mem[2], u_queue.mem[1], u_queue.mem[0]}),
   .queue_level(u_queue.level_q),
   .queue_valid(u_queue.valid_q),
   .rptr_q(u_queue.rptr_q),

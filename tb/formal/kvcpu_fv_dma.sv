@@ -243,7 +243,8 @@ module kvcpu_fv_dma #(
       `FV_LEMMA(init_order, initialised_in_order)
       `FV_LEMMA(init_quiet, !init_is_burst || nothing_begun)
       `FV_LEMMA(flags, ar_empty_q == !m_axi_arvalid_o && out_empty_q == !out_valid_q &&
-                       count_t'(issue_idle_q) + count_t'(issue_burst_q) + count_t'(issue_carry_q) == 4'd1 && (!burst_valid || ids_level != '0))
+                       count_t'(issue_idle_q) + count_t'(issue_burst_q) + count_t'(issue_carry_q) == 4'd1 &&
+                       (!burst_valid || ids_level != '0))
       `FV_LEMMA(outstanding, count_t'(reads_q) + count_t'(read_begun_q) - count_t'(read_ended_q) == reading &&
                              count_t'(writes_q) + count_t'(write_begun_q) - count_t'(write_ended_q) == writing)
     end

@@ -270,7 +270,7 @@ module kvcpu_fv_dma_issue
                                    dst_next_q == 13'(dst_offset_q) + 13'(BURST_BEATS << BeatShift) &&
                                    last_next_q == (left_q[12:LenW] == (13 - LenW)'(1))))
       `FV_LEMMA(aligned, (!follows || in_place(followed, mask)) && (!active_q || !known_q || in_place(now_q, mask)))
-      `FV_LEMMA(stalls, stalls_q < 4'(Stalls) && (!arvalid_o || stalls_q <= 4'(ar_waits_q)) &&
+      `FV_LEMMA(stalls, stalls_q < 4'(Stalls) && (!carry_q || stalls_q == '0) && (!arvalid_o || stalls_q <= 4'(ar_waits_q)) &&
                         (!fin_valid_o || stalls_q <= 4'(fin_waits_q)))
       `FV_LEMMA(read_page, !ar_due_q || !ar_known_q || in_page(ar_addr_q, ar_len_q))
     end

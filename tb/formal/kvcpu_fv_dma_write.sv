@@ -310,7 +310,8 @@ module kvcpu_fv_dma_write
       `FV_LEMMA(at_address, (!front_addr || (burst_q == burst_f_q.id && (LenW + 1)'(beat_q) == beat_addr &&
                                              left_q == burst_f_q.len - beat_q && last_q == (left_q == '0))) &&
                             (!burst_valid_q || (last_q == want_q && (last_q == (left_q == '0)) &&
-                                                (LenW + 1)'(beat_q) == beat_addr)) &&
+                                                (LenW + 1)'(beat_q) == beat_addr &&
+                                                (LenW + 1)'(beat_q) + (LenW + 1)'(left_q) < (LenW + 1)'(BURST_BEATS))) &&
                             (burst_valid_q || want_q))
       `FV_LEMMA(at_buffer, (!front_buf || (buf_last_q == (beat_buf == (LenW + 1)'(burst_f_q.len)) &&
                                            beat_buf <= (LenW + 1)'(burst_f_q.len) &&

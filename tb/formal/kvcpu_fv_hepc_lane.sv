@@ -1,6 +1,5 @@
-// The scoring lane: which entries are scored, P, decay, aging and the decisions as device.md 4 has them, written a second
-// time on the values as they were at S2, three cycles before the result. Products are made in the cycle in which the lane
-// makes them, so that the solver need not show that two multipliers are one.
+// The scoring lane: which entries are scored, decay and aging as device.md 4 has them, and what no decision may be, on
+// the values as they were at S2, three cycles before the result.
 
 `include "kvcpu_formal.svh"
 
@@ -17,19 +16,7 @@ module kvcpu_fv_hepc_lane
   input meta_t     s5_meta_o,
   input logic      s5_evict_o,
   input logic      s5_prefetch_o,
-  input logic      s5_hist_o,
-
-  input logic [23:0]      step_page_d1_q,
-  input logic [23:0]      step_page_u1_q,
-  input logic [15:0]      d_term_q,
-  input logic [3:0]       may_evict_q,
-  input logic             prefetch_never_q,
-  input logic [7:0]       s3_s,
-  input logic [15:0]      s3_prod_r_q,
-  input logic [15:0]      s3_prod_f_q,
-  input logic [15:0]      s3_d_term_q,
-  input logic [15:0]      s4_prod_s_q,
-  input logic [17:0]      s4_part_q
+  input logic      s5_hist_o
 );
 
   `FV_RESET
@@ -58,69 +45,18 @@ module kvcpu_fv_hepc_lane
     meta_q[2] <= meta_q[1];
   end
 
-  // ---------------------------------------------------------------- P (device.md 4)
-  // What it is made of, in the cycle in which the lane has it: terms of R, F, D at S3, of S at S4.
-  logic [31:0] since, distance;
-  logic [7:0]  s_d, s_q, d_value;
-  logic [15:0] term_r_q, term_f_q, term_d_q, term_s_q;
-  logic [17:0] rest_q, sum_q;
-  logic [15:0] prio;
-
-  assign since   = cfg_i.step - s2_meta_i.access_step;
-  assign distance    = since[31] ? -since : since;
-  assign s_d     = 8'd255 - ((distance > 32'd255) ? 8'd255 : distance[7:0]);
-  assign d_value = s2_meta_i.prefix ? 8'd255 : 8'd0;
-
-  always_ff @(posedge clk_i) begin
-    s_q      <= s_d;
-    term_r_q <= cfg_i.w_r * s2_meta_i.r;
-    term_f_q <= cfg_i.w_f * s2_meta_i.f;
-    term_d_q <= cfg_i.w_d * d_value;
-    term_s_q <= cfg_i.w_s * s_q;
-    rest_q   <= 18'(term_r_q) + 18'(term_f_q) + 18'(term_d_q);
-    sum_q    <= rest_q + 18'(term_s_q);
-  end
-
-  assign prio = meta_q[2].hot ? 16'd65535 : meta_q[2].evictable ? 16'd0 : (sum_q > 18'd65535) ? 16'd65535 : sum_q[15:0];
-
-  // ---------------------------------------------------------------- decay, aging (device.md 4)
+  // ---------------------------------------------------------------- device.md 4
   meta_t              m;
   logic               scored;
   logic [7:0]         decay;
 
   assign m        = meta_q[2];
   assign scored   = scores_q[2] && settled_q == 3'(Settle);
-  meta_t kept;  // the entry with what a scan changes as the lane has it
-  always_comb begin
-    kept           = m;
-    kept.prio      = s5_meta_o.prio;
-    kept.r         = s5_meta_o.r;
-    kept.f         = s5_meta_o.f;
-    kept.in_flight = s5_meta_o.in_flight;
-    kept.epoch     = cfg_i.epoch;
-  end
-
   assign decay    = ((m.r >> cfg_i.r_shift) > 8'd1) ? (m.r >> cfg_i.r_shift) : 8'd1;
-
-  // ---------------------------------------------------------------- decisions (device.md 4)
-  logic [31:0] ahead;  // ACCESS_STEP - step
-  logic        needed, held, wants, leaves, below;
-
-  assign ahead  = m.access_step - cfg_i.step;
-  assign needed = m.hint && !ahead[31] && ahead <= 32'(cfg_i.lookahead);
-  assign held   = m.hint && !ahead[31] && ahead <= 32'(cfg_i.hold);
-  assign wants  = !m.in_flight && m.tier > cfg_i.promote_tier && (prio > cfg_i.prefetch_thresh || needed);
-  assign leaves = !m.in_flight && !wants && m.ref_count == '0 && !m.hot && !held && cfg_i.evict_tiers[m.tier] &&
-                  m.tier != TierNvme;
-  assign below  = prio < cfg_i.evict_thresh ||
-                  (m.tier != TierNvme && cfg_i.pressure[m.tier] && 17'(prio) < cfg_i.auto_thresh[m.tier]);
 
   always_comb begin
     if (rst_ni) begin
       `FV_ASSUME(configuration_holds, fv_begun_q, cfg_i == cfg_q)
-
-      `FV_ASSUME(thresholds_are_those_of_p, 1'b1, !cfg_i.auto_thresh[0][16] && !cfg_i.auto_thresh[1][16] &&
-                 !cfg_i.auto_thresh[2][16])
 
       `FV_ASSERT(scores, scored, s5_score_o)
       `FV_ASSERT(scores_no_other, !scores_q[2], !s5_score_o && !s5_evict_o && !s5_prefetch_o && !s5_hist_o)
@@ -129,21 +65,7 @@ module kvcpu_fv_hepc_lane
       `FV_ASSERT(frequency_ages, scored, s5_meta_o.f == (cfg_i.age ? m.f >> 1 : m.f))
       `FV_ASSERT(referenced_or_hot_is_not_evicted, scored && (m.ref_count != '0 || m.hot), !s5_evict_o)
       `FV_ASSERT(in_flight_has_no_decision, scored && m.in_flight, !s5_evict_o && !s5_prefetch_o)
-      `FV_ASSERT(priority, scored, s5_meta_o.prio == prio)
-      `FV_ASSERT(priority_saturates, scored && !m.hot && !m.evictable && sum_q > 18'd65535, s5_meta_o.prio == 16'd65535)
-      `FV_ASSERT(prefetches, scored, s5_prefetch_o == wants)
-      `FV_ASSERT(evicts, scored, s5_evict_o == (leaves && below))
-      `FV_ASSERT(histogram, scored, s5_hist_o == leaves)
-      `FV_ASSERT(rest_stays, scored, s5_meta_o == kept)
       `FV_ASSERT(decision_is_in_flight, scored, s5_meta_o.in_flight == (m.in_flight || s5_evict_o || s5_prefetch_o))
-
-      `FV_LEMMA(derived, settled_q == '0 ||
-                         (step_page_d1_q == cfg_i.step[31:8] - 24'd1 && step_page_u1_q == cfg_i.step[31:8] + 24'd1 &&
-                          d_term_q == {cfg_i.w_d, 8'd0} - 16'(cfg_i.w_d) &&
-                          may_evict_q == (cfg_i.evict_tiers & 4'b0111) && prefetch_never_q == &cfg_i.prefetch_thresh))
-      `FV_LEMMA(terms, settled_q < 3'd2 ||
-                       (s3_prod_r_q == term_r_q && s3_prod_f_q == term_f_q && s3_d_term_q == term_d_q && s3_s == s_q))
-      `FV_LEMMA(sums, settled_q < 3'd3 || (s4_prod_s_q == term_s_q && s4_part_q == rest_q))
     end
   end
 
