@@ -33,6 +33,7 @@ class SequencedBus:
     read = Bench.read
     try_write = Bench.try_write
     try_read = Bench.try_read
+    _access = _batched = Bench._batched
     read_entries = Bench.read_entries
 
 

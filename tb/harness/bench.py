@@ -179,10 +179,7 @@ class Bench:
     async def _access(self, kind: int, addr: int, data: int, strb: int, bar: int) -> tuple[int, int]:
         """One access, as `run_accesses` does many; returns (response, data)."""
         if self.pins is not None and bar == 0:
-            batch = self.accesses([(kind, addr, data)])
-            batch["strb"] = strb
-            await self.run_accesses(batch)
-            return int(batch["resp"][0]), int(batch["data"][0])
+            return await self._batched(kind, addr, data, strb, bar)
         resets, one = self.resets, self._one[bar]
         one.ask(kind, addr, data, strb)
         self.link.mmio_start_one(bar, one)
@@ -193,6 +190,13 @@ class Bench:
         if response == lk.TIMED_OUT and self.resets == resets:
             self._no_response(addr)
         return response, seen
+
+    async def _batched(self, kind: int, addr: int, data: int, strb: int, bar: int) -> tuple[int, int]:
+        """One access by `run_accesses`."""
+        batch = self.accesses([(kind, addr, data)])
+        batch["strb"] = strb
+        await self.run_accesses(batch, bar)
+        return int(batch["resp"][0]), int(batch["data"][0])
 
     def _no_response(self, addr: int) -> None:
         self.ctx.fail(AssertionError(f"MMIO at {addr:#06x}: no response"))
