@@ -1,8 +1,14 @@
-"""What all tests have: evidence for the sign-off that their fake runs leave is in a folder of its own."""
+"""What all tests have: Ctrl-C, and a folder of their own for the evidence that their fake runs leave."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Programs under test are ended by Ctrl-C, also where the tests run in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

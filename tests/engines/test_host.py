@@ -127,12 +127,8 @@ def test_a_signal_during_the_restoration_does_not_cut_it(machine: Path, monkeypa
         real(record)
 
     monkeypatch.setattr(host, "restore", slow)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of pytest-xdist ignores it
-    try:
-        with pytest.raises(KeyboardInterrupt), host.prepared(machine, machine / "record.json"):
-            pass
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt), host.prepared(machine, machine / "record.json"):
+        pass
     assert values(machine) == BEFORE
 
 
