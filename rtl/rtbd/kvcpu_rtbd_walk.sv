@@ -47,13 +47,16 @@ module kvcpu_rtbd_walk #(
   localparam int unsigned RowBits = $clog2(ROWS);
   typedef logic [RowBits-1:0] row_t;
 
-  logic              walking_q, last_q, fresh_q, ready_q, started_q;
+  logic              walking_q, walked_q, back_q, last_q, fresh_q, ready_q, started;
   row_t              row_q, next_q, end_q, compared;
   logic [Stages:1]   clash_q, clash_d;
   logic [Stages-1:1] in_stage;
   logic              enters, load;
 
-  assign load     = start_i || back_i;
+  // The start comes late in its cycle, and from far: of all registers it reaches `walking_q` alone. The others
+  // hold between walks what they are to hold in the first cycle of one.
+  assign load     = back_i || !walking_q;
+  assign started  = walking_q && !walked_q && !back_q;  // a walk that ended and goes back keeps its end
   // A row that has just been loaded is compared first, then the one after it, a cycle ahead.
   assign compared = fresh_q ? row_q : next_q;
 
@@ -73,7 +76,7 @@ module kvcpu_rtbd_walk #(
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) walking_q <= 1'b0;
     else if (clear_i) walking_q <= 1'b0;
-    else if (load) walking_q <= 1'b1;
+    else if (start_i || back_i) walking_q <= 1'b1;
     else if (step_i && last_q) walking_q <= 1'b0;
   end
 
@@ -81,15 +84,16 @@ module kvcpu_rtbd_walk #(
     fresh_q <= load;
     ready_q <= !load && clash_d == '0;
     clash_q <= clash_d;
-    last_q  <= !started_q && (step_i ? next_q == end_q : row_q == end_q);  // the end of this walk comes with it
-    // The start comes late in its cycle: the first row waits here for it, the rest follows a cycle later.
+    last_q  <= !started && (step_i ? next_q == end_q : row_q == end_q);  // the end of this walk comes with it
+    // The first row waits here for the start, the rest follows a cycle later.
     if (back_i) row_q <= row_t'(back_row_i);
     else if (!walking_q) row_q <= row_t'(start_row_i);
     else if (step_i) row_q <= next_q;
     if (fresh_q) next_q <= row_q + 1'b1;
     else if (step_i) next_q <= next_q + 1'b1;
-    started_q <= start_i;
-    if (started_q) end_q <= row_q - 1'b1;
+    walked_q <= walking_q;
+    back_q   <= back_i;
+    if (started) end_q <= row_q - 1'b1;
   end
 
   assign walking_o = walking_q;
