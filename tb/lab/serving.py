@@ -139,11 +139,11 @@ def _run_said(
     return run_one(settings, stream, capacity, engine, policy)
 
 
-def units(settings: Table) -> int:
-    """How often `run` says what it does, with as many traces as there are seeds."""
+def units(settings: Table, streams: list[Stream]) -> int:
+    """How often `run` says what it does."""
     serving = settings["serving"]
     runs = len(settings["device"]["capacities"]) * len(serving["engines"]) * len(serving["policies"])
-    return runs * int(serving["seeds"])
+    return runs * len(streams)
 
 
 def run(settings: Table, streams: list[Stream], say: Callable[[str], None]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model.policy import PolicyModel
-from tb.lab.point.cli import main
+from tb.lab.point.cli import Options, main
 from tb.make import Step, plan
 from tb.run.errors import UsageError
 
@@ -115,9 +115,27 @@ def test_what_is_no_point_is_refused(
     assert said.count("\n") == 1
 
 
+def test_slots_and_policy_go_before_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exact = {"policy": 'room = "exact"'}
+    assert run(tmp_path, "--slots=300", "--policy=session_end", **exact) == 0
+    found = json.loads((tmp_path / "point.json").read_text())
+    assert (found["capacity"], found["layer"]) == (300, "session_end")
+    assert (found["settings"]["slots"], found["settings"]["policy"]) == ("300", "session_end")
+    assert run(tmp_path, "--slots=300,400") == 2
+    assert run(tmp_path, "--policy=lru") == 2
+    several, unknown = capsys.readouterr().err.splitlines()
+    assert "`device.capacities` has 2 values, and `make sim` runs one point" in several
+    assert unknown.startswith("error: POLICY=lru: for `eviction` one of shipped, blind, ")
+
+
+def test_the_command_that_repeats_has_slots_and_policy() -> None:
+    assert "make sim SLOTS=300 POLICY=all SEED=1" in Options(slots="300", policy="all").repeat
+    assert "make sim CONFIG=c POLICY=all SEED=1" in Options(config=Path("c"), policy="all").repeat
+
+
 def test_make_sim_takes_a_configuration() -> None:
     assert plan("sim", {"CONFIG": "c", "BACKEND": "model"}) == [Step("tb.lab.point", ("--config=c", "--backend=model"))]
-    with pytest.raises(UsageError, match="ENTRIES has no effect with CONFIG"):
+    with pytest.raises(UsageError, match="ENTRIES has no effect with CONFIG: a point"):
         plan("sim", {"CONFIG": "c", "ENTRIES": "2048"})
 
 

@@ -191,6 +191,18 @@ def test_the_experiment_compares_with_intervals_and_draws(tmp_path: Path) -> Non
     assert "src=" not in page
 
 
+@needs_scipy
+@pytest.mark.parametrize("streams", [1, 3])
+def test_progress_counts_the_runs_of_the_traces_that_there_are(streams: int) -> None:
+    """A file is one trace, whatever serving.seeds says."""
+    given = declared.load("serving")
+    given["serving"] |= {"engines": {"healthy": 1.0}, "policies": ["none", "lru"], "resamples": 100}
+    traces = [stream_of("chat", Trace(list(generate(seed, 20)))) for seed in range(streams)]
+    said: list[str] = []
+    serving.run(given, traces, said.append)
+    assert serving.units(given, traces) == len(said) == 2 * streams
+
+
 def test_settings_say_what_cannot_run() -> None:
     given = declared.load("serving")
     assert given["serving"]["seeds"] >= 20
