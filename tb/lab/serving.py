@@ -60,18 +60,20 @@ def run_one(settings: Table, stream: Stream, capacity: int, engine: str, policy:
 
 def cost_of(settings: Table, block_tokens: int) -> CostModel:
     """The cost model of the settings."""
+    far = settings["far"]
     return CostModel(
-        Model(**settings["model"]), Hardware(**settings["hardware"]), Link(**settings["link"]), block_tokens
-    )
+        Model(**settings["model"]), Hardware(**settings["hardware"]), Link(**settings["link"]), block_tokens,
+        Link(far["latency_s"], far["bytes_s"]) if far["after"] else None,
+    )  # fmt: skip
 
 
 def _store(
     settings: Table, stream: Stream, load: Load, limits: Limits, policy: str, of: Callable[[int], Any]
 ) -> KvStore:
     capacity = limits.slots
-    slow = hepc.slow_slots(settings, capacity)
+    slow, first = hepc.slow_slots(settings, capacity), settings["far"]["after"]
     if policy in ("none", "lru"):
-        return LruStore(capacity, slow if policy == "lru" else 0)
+        return LruStore(capacity, slow if policy == "lru" else 0, first)
     layer = hepc.layer_of(settings, policy)
     weights = hepc.weights_of(layer, hepc.given_weights(settings, layer))
     numbers = load.spare + tails_at_most(load, limits)
@@ -86,7 +88,7 @@ def _store(
         replace(hepc.behaviour(settings, layer, weights), force=True),
         SelfTuner(numbers, capacity) if layer.self_tuned else None,
     )  # fmt: skip
-    return DeviceStore(device, runtime, capacity)
+    return DeviceStore(device, runtime, capacity, first)
 
 
 def figures(m: Measured, load: Load, cost: CostModel, serving: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,8 +114,11 @@ def figures(m: Measured, load: Load, cost: CostModel, serving: Mapping[str, Any]
         "tokens_saved": float(used.sum()),
         "retention_hits": float(m.retention_hits.sum()),
         "prefetch_hits": float(m.prefetch_hits.sum()),
-        "stall_slow_tier_s": float(m.stall.sum()),
-        "stall_slow_tier_ms_request": 1000 * float(m.stall.mean()),
+        "loaded_far_percent": 100 * float(m.loaded_far.sum()) / tokens,
+        "stall_s": float(m.stall.sum()),
+        "stall_ms_request": 1000 * float(m.stall.mean()),
+        "stall_first_ms_request": 1000 * float((m.stall - m.stall_far).mean()),
+        "stall_second_ms_request": 1000 * float(m.stall_far.mean()),
         "recompute_s": sum(cost.recompute_s((int(n), 0)) for n in m.again),
         "queue_mean": m.queue,
         "queue_max": float(m.longest_queue),
@@ -121,6 +126,7 @@ def figures(m: Measured, load: Load, cost: CostModel, serving: Mapping[str, Any]
         "pinned_mean": m.pinned,
         "preemptions": float(m.preemptions),
         "bytes_moved_per_token": m.moved * cost.block_bytes / (tokens + generated),
+        "far_bytes_moved_per_token": m.moved_far * cost.block_bytes / (tokens + generated),
         "busy_percent": 100 * m.busy_s / span,
     }
     return {"figures": found, "ttft_curve_s": [percentile(ttft, share) for share in CURVE]}
@@ -219,8 +225,12 @@ SHOWN = {
     "loaded_percent": ("prompt tokens: block moved on demand", "%"),
     "again_percent": ("prompt tokens computed again", "%"),
     "recompute_s": ("processor time of what was computed again", "s"),
-    "stall_slow_tier_ms_request": ("wait for the slower tier, mean", "ms"),
-    "bytes_moved_per_token": ("moved for each token", "kB"),
+    "loaded_far_percent": ("of those moved: from the second slower tier", "%"),
+    "stall_ms_request": ("wait for slower tiers, mean of all requests", "ms"),
+    "stall_first_ms_request": ("of that: for the first slower tier", "ms"),
+    "stall_second_ms_request": ("of that: for the second one", "ms"),
+    "bytes_moved_per_token": ("moved for each token over the first link", "kB"),
+    "far_bytes_moved_per_token": ("moved for each token over the second one", "kB"),
     "queue_mean": ("requests that wait, mean", ""),
     "queue_max": ("requests that wait, most", ""),
     "occupied_mean": ("blocks of the fast tier, mean", ""),
@@ -241,7 +251,7 @@ def cell(name: str, entry: Mapping[str, Any], *, intervals: bool) -> str:
 
 HEADLINE = (
     "ttft_p50_s", "ttft_p99_s", "tpot_p50_s", "goodput_per_s", "kept_percent", "prefetched_percent", "loaded_percent",
-    "again_percent", "stall_slow_tier_ms_request", "bytes_moved_per_token",
+    "again_percent", "stall_first_ms_request", "stall_second_ms_request", "bytes_moved_per_token",
 )  # fmt: skip
 """Figures of the terminal's table."""
 
