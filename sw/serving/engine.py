@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -174,12 +175,19 @@ class Engine:
 
     def run(self) -> Measured:
         """Run until the last token."""
+        for _ in self.steps():
+            pass
+        return self.measured
+
+    def steps(self) -> Iterator[int]:
+        """Run until the last token; after each step, how many requests have started (again, if they were preempted)."""
         while self._arriving or self._waiting or self._active:
             self._arrive()
             budget = self._start_waiting(self._limits.batched_tokens - self._decoding)
             chunks = self._chunks(budget)
             if not chunks and not self._decoding:
                 self._pass(self._next_event())
+                yield self._started
                 continue
             seconds = self._cost.step_s(self._decoding, self._context, [(n, s.done) for s, n in chunks])
             self.measured.steps += 1
@@ -187,10 +195,10 @@ class Engine:
             self._pass(self._now + seconds)
             self._decode()
             self._prefilled(chunks)
+            yield self._started
         span = max(self._now, 1e-9)
         for name in ("queue", "occupied", "pinned"):
             setattr(self.measured, name, getattr(self.measured, name) / span)
-        return self.measured
 
     # ------------------------------------------------------------------ time
 

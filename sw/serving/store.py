@@ -105,18 +105,22 @@ class KvStore(Protocol):
 
 
 class DeviceStore:
-    """The device at the policy level, under its runtime."""
+    """The device at the policy level, under its runtime.
+
+    Attributes:
+        device: on which the runtime has done all that the engine asked for.
+    """
 
     def __init__(self, device: PolicyModel, runtime: Runtime, slots: int, first_slots: int = 0) -> None:
         """`slots` of the fast tier; `first_slots` of the first slower one, 0 where there is no second."""
-        self._device, self._runtime, self._slots = device, runtime, slots
+        self.device, self._runtime, self._slots = device, runtime, slots
         self._brought = device.brought.copy()
         self._where = device.where.copy()
         self.below = Below(first_slots)
 
     def _follow(self) -> None:
         """Note which blocks have left the fast tier, and which are no longer below."""
-        before, now = self._where, self._device.where
+        before, now = self._where, self.device.where
         self.below.gone(np.flatnonzero((before == SLOW) & (now != SLOW)).tolist())
         self.below.left(np.flatnonzero((before != SLOW) & (now == SLOW)).tolist())
         self._where = now.copy()
@@ -124,16 +128,16 @@ class DeviceStore:
     @property
     def down(self) -> int:
         """Blocks moved to the slower tier so far."""
-        return self._device.evictions
+        return self.device.evictions
 
     @property
     def occupied(self) -> int:
         """Blocks of the fast tier."""
-        return self._slots - self._device.free
+        return self._slots - self.device.free
 
     def take_prefetched(self) -> Blocks:
         """Blocks that a prefetch has begun to bring up since the last call."""
-        now = self._device.brought
+        now = self.device.brought
         new: Blocks = np.flatnonzero(now & ~self._brought)
         self._brought = now.copy()
         return new
@@ -148,7 +152,7 @@ class DeviceStore:
 
     def take(self, block: int) -> bool:
         """Pin a new block; False when there is no room."""
-        device, one = self._device, np.array([block])
+        device, one = self.device, np.array([block])
         if not device.free:
             self._runtime.make_room(1)
             self._follow()
@@ -168,13 +172,13 @@ class DeviceStore:
     def drop(self, blocks: Blocks) -> None:
         """Pinned blocks that `take` gave are of no use to anyone else."""
         self._runtime.unpin(blocks)
-        self._device.remove(blocks)
+        self.device.remove(blocks)
 
     def leave(self, blocks: Blocks) -> None:
         """Keep blocks, without a pin, as if just used."""
-        new = blocks[self._device.where[blocks] == ABSENT]
-        if self._device.free >= len(new):
-            self._device.insert(new)
+        new = blocks[self.device.where[blocks] == ABSENT]
+        if self.device.free >= len(new):
+            self.device.insert(new)
 
 
 class LruStore:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.policy import PolicyModel
+from sw.policy.device import Blocks
 from sw.policy.runtime import Runtime
 from sw.policy.tuner import SelfTuner
 from sw.replay.sessions import TOKENS_PER_S
@@ -37,8 +39,25 @@ def percentile(values: Values, share: float) -> float:
     return float(ordered[max(0, int(np.ceil(share * len(ordered) / 100)) - 1)])
 
 
-def run_one(settings: Table, stream: Stream, capacity: int, engine: str, policy: str) -> dict[str, Any]:
-    """One policy under one engine on one trace: its figures."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An engine that is about to run, with what it runs on.
+
+    Attributes:
+        tenant: of each request.
+    """
+
+    engine: Engine
+    store: KvStore
+    load: Load
+    cost: CostModel
+    tenant: Blocks
+
+
+def prepared(
+    settings: Table, stream: Stream, capacity: int, engine: str, policy: str, kind: type[PolicyModel] = PolicyModel
+) -> Prepared:
+    """One policy under one engine on one trace; a device is a `kind`."""
     serving = settings["serving"]
     stream, tenant = tenanted(stream, serving["tenants"], settings["seed"])
     load = load_of(
@@ -49,12 +68,26 @@ def run_one(settings: Table, stream: Stream, capacity: int, engine: str, policy:
     limits = Limits(serving["batched_tokens"], serving["running"], stream.block_tokens, capacity)
     cost = cost_of(settings, stream.block_tokens)
     box: list[Engine] = []
-    store = _store(settings, stream, load, limits, policy, lambda number: next(iter(box)).request_of(number))
+    queue = partial(_request_of, box)
+    store = _store(settings, stream, load, limits, policy, queue, kind)
     box.append(Engine(cost, limits, load, store))
-    measured = box[0].run()
-    found = figures(measured, load, cost, serving)
+    return Prepared(box[0], store, load, cost, tenant)
+
+
+def _request_of(box: Sequence[Engine], number: int) -> Blocks:
+    """The prompt of a request that has arrived at the engine, which is made after its store."""
+    return box[0].request_of(number)
+
+
+def run_one(settings: Table, stream: Stream, capacity: int, engine: str, policy: str) -> dict[str, Any]:
+    """One policy under one engine on one trace: its figures."""
+    one = prepared(settings, stream, capacity, engine, policy)
+    measured = one.engine.run()
+    found = figures(measured, one.load, one.cost, settings["serving"])
     ttft = measured.first - measured.arrival
-    found["figures"]["ttft_p99_worst_tenant_s"] = max(percentile(ttft[tenant == one], 99) for one in np.unique(tenant))
+    found["figures"]["ttft_p99_worst_tenant_s"] = max(
+        percentile(ttft[one.tenant == tenant], 99) for tenant in np.unique(one.tenant)
+    )
     return found
 
 
@@ -68,8 +101,9 @@ def cost_of(settings: Table, block_tokens: int) -> CostModel:
 
 
 def _store(
-    settings: Table, stream: Stream, load: Load, limits: Limits, policy: str, of: Callable[[int], Any]
-) -> KvStore:
+    settings: Table, stream: Stream, load: Load, limits: Limits, policy: str, of: Callable[[int], Blocks],
+    kind: type[PolicyModel],
+) -> KvStore:  # fmt: skip
     capacity = limits.slots
     slow, first = hepc.slow_slots(settings, capacity), settings["far"]["after"]
     if policy in ("none", "lru"):
@@ -77,7 +111,7 @@ def _store(
     layer = hepc.layer_of(settings, policy)
     weights = hepc.weights_of(layer, hepc.given_weights(settings, layer))
     numbers = load.spare + tails_at_most(load, limits)
-    device = PolicyModel(
+    device = kind(
         numbers, fast=capacity, slow=slow, config=hepc.registers(settings, weights),
         reserve=settings["device"]["reserve"],
     )  # fmt: skip

@@ -84,6 +84,38 @@ def test_watermarks_where_no_prompt_fills_the_queue(tmp_path: Path, changes: dic
     assert found["moves"] > 200
 
 
+SERVING = POINT + 'experiment = "serving"\n[serving]\npolicies = ["own"]\nrunning = 6\n'
+
+
+def serve(tmp_path: Path, *arguments: str, **changes: object) -> int:
+    """A point of the engine in a fast tier that is hardly larger than what runs: pins, growth, preemption."""
+    plain = {**PLAIN, "policy": 'room = "exact"', "engine": "loaded", "w_f": 255}
+    (tmp_path / "c.toml").write_text(SERVING.format(**{**plain, **changes}))
+    return main([f"--config={tmp_path / 'c.toml'}", "--backend=model", f"--report={tmp_path}", *arguments])
+
+
+@pytest.mark.parametrize("kind", ["chat", "agents"])
+def test_an_engine_has_the_same_hits_on_the_model(tmp_path: Path, kind: str) -> None:
+    assert serve(tmp_path, kind=kind) == 0
+    found = json.loads((tmp_path / "point.json").read_text())
+    assert found["hits"]["policy"] == found["hits"]["device"] > 50
+    assert (found["experiment"], found["mismatches"], found["overflows"]) == ("serving", 0, 0)
+    assert found["requests"] == 60
+
+
+def test_a_pin_that_the_device_does_not_get_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sw.policy.lockstep.Recorder.share", PolicyModel.share)
+    assert serve(tmp_path) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_policy_without_a_device_is_no_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve(tmp_path, "--policy=lru") == 2
+    assert "with the policy `lru` there is no device to run: name a layer of HEPC" in capsys.readouterr().err
+
+
 def test_a_difference_is_one_line_and_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

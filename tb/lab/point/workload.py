@@ -21,6 +21,7 @@ from tb.run.paths import ROOT
 GENERATORS = {"chat": generate, "agents": generate_agents}
 """Generators of traces by the names that settings have for them."""
 EXPERIMENT = "eviction"
+"""That of a point whose configuration names none."""
 
 
 def named(options: Mapping[str, Any], say: Callable[[str], None] | None = None) -> Point:
@@ -31,7 +32,8 @@ def named(options: Mapping[str, Any], say: Callable[[str], None] | None = None) 
     """
     config = ROOT / str(options["config"])
     chosen = declared.Chosen.parsed(options.get("slots"), options.get("policy"))
-    settings = chosen.applied(declared.load(EXPERIMENT, config), EXPERIMENT)
+    experiment = declared.load(EXPERIMENT, config)["point"]["experiment"]
+    settings = chosen.applied(declared.load(experiment, config), experiment)
     trace, requests, word = options.get("trace"), options.get("requests"), None
     if trace:
         path = Path(trace)
