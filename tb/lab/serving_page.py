@@ -28,6 +28,10 @@ SOURCES = (
     ("again_percent", "computed again", "#e03131"),
     ("new_percent", "new: computed for the first time", "#ced4da"),
 )
+STALLS = (
+    ("stall_first_ms_request", "for the first slower tier", "#fab005"),
+    ("stall_second_ms_request", "for the second slower tier", "#e8590c"),
+)
 Policies = Mapping[str, Any]
 
 
@@ -99,6 +103,12 @@ def _plots(trace: Record, settings: Record) -> list[tuple[str, str, str]]:
                 "Where did the prompts' tokens come from?",
                 "Green and yellow: from blocks that the store still had; red: computed a second time.",
                 _sources,
+                0.5,
+            ),
+            (
+                "How long does a request wait for blocks that are not in fast memory?",
+                "Mean over all requests, those that wait for nothing included. Shorter is better.",
+                _stalls,
                 0.5,
             ),
         ):
@@ -218,4 +228,19 @@ def _sources(_serving: Record, axes: Axes, policies: Policies) -> None:
         left += values
     axes.set_xlim(0, 100)
     axes.set_xlabel("% of the prompts' tokens")
+    _names(axes, policies)
+
+
+def _stalls(_serving: Record, axes: Axes, policies: Policies) -> None:
+    left = np.zeros(len(policies))
+    for name, text, colour in STALLS:
+        values = np.array([one["figures"][name]["mean"] for one in policies.values()])
+        axes.barh(range(len(policies)), values, left=left, color=colour, label=text, height=0.6)
+        left += values
+    for place, one in enumerate(policies.values()):
+        mean, reach = _bar(one["figures"]["stall_ms_request"])
+        axes.errorbar(mean, place, xerr=reach, color="#000", linewidth=1.2, capsize=2)
+        axes.annotate(f"  {mean:.3g}", (mean + reach[1][0], place), va="center", fontsize=8)
+    axes.set_xlim(0, max(1e-3, axes.get_xlim()[1] * 1.15))
+    axes.set_xlabel("milliseconds a request (line: 95 % interval of the sum)")
     _names(axes, policies)
