@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sw.regs import registers as regs
-from sw.transport.base import AccessRefused, Transport, WaitTimeout
+from sw.transport.base import AccessRefused, LookupAnswer, Transport, TransportError, WaitTimeout
 from tb.linux.pci import Fault
 
 WORD = 8
@@ -156,6 +156,31 @@ class Endpoint:
             except AccessRefused:
                 self.refused += 1
             self._look()
+
+    async def _reached(self) -> None:
+        """The accelerator comes after writes that are on their way. Raises TransportError: the device is lost."""
+        self._start()
+        await self.push()
+        if self.lost:
+            raise TransportError("the device does not answer")
+
+    async def lookup(self, port: int, kv_addr: int, *, write: bool) -> LookupAnswer:
+        """One lookup of the accelerator, through a port. Raises TransportError: the device does not take it."""
+        await self._reached()
+        try:
+            return await self._transport.lookup(port, kv_addr, write)
+        finally:
+            self._look()
+
+    async def mem_read(self, tier: int, phys_addr: int, count: int) -> bytes:
+        """Bytes of a tier's memory, as the accelerator reads them. Raises TransportError: there is no memory."""
+        await self._reached()
+        return await self._transport.mem_read(tier, phys_addr, count)
+
+    async def mem_write(self, tier: int, phys_addr: int, data: bytes) -> None:
+        """Bytes into a tier's memory. Raises TransportError: there is no memory."""
+        await self._reached()
+        await self._transport.mem_write(tier, phys_addr, data)
 
     def plan(self, fault: Fault, after: int, tier: int = 0) -> None:
         """Do something to the device `after` ns from now; what does not wait for a time is done at once."""

@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
+from sw.transport import accelerator
 from tb.linux.errors import ProtocolError
 
 VENDOR, DEVICE, REVISION = 0x1DE5, 0x0A10, 1
@@ -125,8 +126,9 @@ class ConfigSpace:
             put(MSI_ADDRESS, 4, 0, ~3)
             put(MSI_ADDRESS + 4, 4, 0, ~0)
             put(MSI_DATA, 2, 0, ~0)
-        put(FAULT, 4, 0x09 | FAULT_BYTES << 16)
+        put(FAULT, 4, 0x09 | accelerator.CAPABILITY << 8 | FAULT_BYTES << 16)
         put(FAULT_OP, 4, 0, 0xFFFF)
+        put(accelerator.CAPABILITY, 4, accelerator.HEADER)
         put(FAULT_AFTER, 4, 0, ~0)
 
     def _put(self, offset: int, size: int, value: int, writable: int = 0) -> None:

@@ -33,7 +33,7 @@ struct suite {
 
 extern const struct suite published_suite, requests_suite, hints_suite, events_suite, sharing_suite, rules_suite,
     lifetime_suite, faults_suite, axi_suite, time_suite, mock_suite, devices_suite, rate_suite, uring_suite,
-    madvise_suite, errors_suite, memory_suite;
+    madvise_suite, errors_suite, memory_suite, stack_suite;
 
 void failed(const char *file, int line, const char *what);
 #define CHECK(good)                                  \
@@ -91,6 +91,9 @@ uint32_t counted_step_to_irq(void);
 
 /* Run one of the programs in another process; its exit status. Its lines "not ok" and "FAILED" become remarks. */
 int program(const char *name, const char *const *arguments);
+
+/* Run a module of the project by its Python; what it prints is in the log. Its exit status. */
+int python(const char *module);
 
 /* Run a function in another process; its exit status (0: no CHECK has failed). */
 int in_child(void (*run)(void));
