@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sw.regs import registers as regs
-from sw.transport.base import AccessRefused, Transport, WaitTimeout
+from sw.transport.base import AccessRefused, Lookup, Transport, WaitTimeout
+from tb.linux.errors import ProtocolError
 from tb.linux.pci import Fault
 
 WORD = 8
@@ -42,6 +43,9 @@ class Surroundings(Protocol):
     def clear_axi_errors(self) -> None:
         """No burst fails any more."""
 
+    def bad_parity(self, index: int) -> None:
+        """An entry of the directory has bad parity from now on."""
+
     def step_to_irq_ns(self) -> int:
         """What the device has counted from the last STEP_ADVANCE to its interrupt; 0: there was none since."""
 
@@ -57,6 +61,7 @@ class Endpoint:
     Attributes:
         rise_at: ns at which the line rose since the last `taken`; None: it did not.
         lost: the device does not answer.
+        irq: the level of its interrupt line.
         paused: the guest's shell waits for the user.
         check_failed_at: ns of `Transport.now` at which a test of the guest first found a fault; None: none has.
         accesses, refused: counted.
@@ -65,7 +70,7 @@ class Endpoint:
     def __init__(self, transport: Transport, surroundings: Surroundings) -> None:
         self._transport = transport
         self._surroundings = surroundings
-        self._line = surroundings.irq
+        self.irq = surroundings.irq
         self.step_to_irq_ns = surroundings.step_to_irq_ns
         self._origin: int | None = None  # `Transport.now` at ns 0; None: the clock has not started
         self._before = 0  # ns until it has
@@ -73,6 +78,7 @@ class Endpoint:
         self._posted: deque[tuple[int, int, int]] = deque()  # due at, offset, value
         self._fault: tuple[int, Fault] | None = None
         self._which = 0
+        self._asked = Lookup(0, 0, False)
         self._unknown: tuple[int, Callable[[int], int]] | None = None
         self.paused = False
         self.check_failed_at: int | None = None
@@ -96,7 +102,7 @@ class Endpoint:
 
     def _look(self) -> None:
         """Note an edge of the interrupt line."""
-        high = self._line() and not self.lost
+        high = self.irq() and not self.lost
         if high and not self._was_high:
             self.rise_at = self.now
         self._was_high = high
@@ -167,6 +173,11 @@ class Endpoint:
                     self.check_failed_at = self._transport.now()
             case Fault.PROMPT:
                 self.paused = True
+            case Fault.PARITY:
+                self._surroundings.bad_parity(after)
+            case Fault.LOOKUP:
+                self._fault = (self.now, fault)
+                self._asked = Lookup(0, regs.MISS_ADDR.pack(REQUEST_ID=1, TOKEN=after), bool(tier))
             case _:
                 self._fault = (self.now + after, fault)
                 self._which = tier
@@ -184,7 +195,7 @@ class Endpoint:
         await self.strike()
 
     async def _pass(self, until: int) -> None:
-        if self._line() or self.lost:
+        if self.irq() or self.lost:
             await self._transport.sleep(until - self.now)  # no rise without a fall, and that takes a write
         else:
             try:
@@ -207,5 +218,9 @@ class Endpoint:
             self._unknown = _UNKNOWN.get(fault)
         if fault in (Fault.RESET, Fault.RETURN):
             await self._surroundings.reset()
+        if fault is Fault.LOOKUP:
+            if not await self._transport.read(regs.CTRL.offset) & regs.CTRL.pack(ENABLE=1):
+                raise ProtocolError("the guest asks for a lookup while the ports of the device are closed")
+            await self._transport.lookups([self._asked])
         self.lost = fault is Fault.LOSE or (self.lost and fault is not Fault.RETURN)
         self._look()

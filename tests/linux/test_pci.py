@@ -286,3 +286,25 @@ def test_the_devices_clock_starts_with_the_first_access() -> None:
     run(endpoint.advance(30_500_000, to_rise=True))
     assert endpoint.now == 30_500_000
     assert transport.now() == begun + 500_000
+
+
+def test_the_accelerator_looks_up_and_the_line_is_shown(device: Function) -> None:
+    """A miss raises the line, which the testbench's capability shows; a lookup of closed ports is an error."""
+    ready(device)
+    lookup = struct.pack("<I", 7)
+    configure(device, pci.FAULT_AFTER, lookup)
+    with pytest.raises(ProtocolError, match="ports of the device are closed"):
+        configure(device, pci.FAULT_OP, bytes([Fault.LOOKUP]))
+    write(device, regs.CTRL.offset, 1)
+    write(device, regs.IRQ_ENABLE.offset, regs.IRQ_STATUS.pack(MISS=1))
+    assert line(device) == 0
+    configure(device, pci.FAULT_OP, bytes([Fault.LOOKUP]))
+    run(device.endpoint.advance(device.endpoint.now + 1000, to_rise=False))
+    assert line(device) == 1
+    asked = regs.MISS_ADDR.unpack(int.from_bytes(read(device, regs.MISS_ADDR.offset), "little"))
+    assert (asked["REQUEST_ID"], asked["TOKEN"]) == (1, 7)
+
+
+def line(device: Function) -> int:
+    level: bytes = run(device.execute(Command(Op.CFG_READ, 0, 1, pci.IRQ_LINE, b"")))
+    return level[0]
