@@ -61,6 +61,9 @@ static ssize_t kv_store(struct device *dev, struct device_attribute *attr, const
 #define KV_RW(_name, _offset, _mask) \
 	static struct kv_attribute kv_attr_##_name = { __ATTR(_name, 0644, kv_show, kv_store), _offset, _mask }
 
+KV_RO(id, KV_ID, KV_ALL_ONES);
+KV_RO(version, KV_VERSION, KV_ALL_ONES);
+KV_RO(caps, KV_CAPS, KV_ALL_ONES);
 KV_RO(current_step, KV_STEP_ADVANCE, KV_STEP_ADVANCE_STEP);
 KV_RO(status, KV_STATUS, KV_ALL_ONES);
 KV_RW(enable, KV_CTRL, KV_CTRL_ENABLE);
@@ -98,6 +101,9 @@ static ssize_t reset_store(struct device *dev, struct device_attribute *attr, co
 static DEVICE_ATTR_WO(reset);
 
 static struct attribute *kv_main_attributes[] = {
+	&kv_attr_id.attr.attr,
+	&kv_attr_version.attr.attr,
+	&kv_attr_caps.attr.attr,
 	&kv_attr_current_step.attr.attr,
 	&kv_attr_status.attr.attr,
 	&kv_attr_enable.attr.attr,

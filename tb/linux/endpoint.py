@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sw.regs import registers as regs
-from sw.transport.base import AccessRefused, Lookup, Transport, WaitTimeout
-from tb.linux.errors import ProtocolError
+from sw.transport.base import AccessRefused, LookupAnswer, Transport, TransportError, WaitTimeout
 from tb.linux.pci import Fault
 
 WORD = 8
@@ -78,7 +77,6 @@ class Endpoint:
         self._posted: deque[tuple[int, int, int]] = deque()  # due at, offset, value
         self._fault: tuple[int, Fault] | None = None
         self._which = 0
-        self._asked = Lookup(0, 0, False)
         self._unknown: tuple[int, Callable[[int], int]] | None = None
         self.paused = False
         self.check_failed_at: int | None = None
@@ -163,6 +161,31 @@ class Endpoint:
                 self.refused += 1
             self._look()
 
+    async def _reached(self) -> None:
+        """The accelerator comes after writes that are on their way. Raises TransportError: the device is lost."""
+        self._start()
+        await self.push()
+        if self.lost:
+            raise TransportError("the device does not answer")
+
+    async def lookup(self, port: int, kv_addr: int, *, write: bool) -> LookupAnswer:
+        """One lookup of the accelerator, through a port. Raises TransportError: the device does not take it."""
+        await self._reached()
+        try:
+            return await self._transport.lookup(port, kv_addr, write)
+        finally:
+            self._look()
+
+    async def mem_read(self, tier: int, phys_addr: int, count: int) -> bytes:
+        """Bytes of a tier's memory, as the accelerator reads them. Raises TransportError: there is no memory."""
+        await self._reached()
+        return await self._transport.mem_read(tier, phys_addr, count)
+
+    async def mem_write(self, tier: int, phys_addr: int, data: bytes) -> None:
+        """Bytes into a tier's memory. Raises TransportError: there is no memory."""
+        await self._reached()
+        await self._transport.mem_write(tier, phys_addr, data)
+
     def plan(self, fault: Fault, after: int, tier: int = 0) -> None:
         """Do something to the device `after` ns from now; what does not wait for a time is done at once."""
         match fault:
@@ -175,9 +198,6 @@ class Endpoint:
                 self.paused = True
             case Fault.PARITY:
                 self._surroundings.bad_parity(after)
-            case Fault.LOOKUP:
-                self._fault = (self.now, fault)
-                self._asked = Lookup(0, regs.MISS_ADDR.pack(REQUEST_ID=1, TOKEN=after), bool(tier))
             case _:
                 self._fault = (self.now + after, fault)
                 self._which = tier
@@ -218,9 +238,5 @@ class Endpoint:
             self._unknown = _UNKNOWN.get(fault)
         if fault in (Fault.RESET, Fault.RETURN):
             await self._surroundings.reset()
-        if fault is Fault.LOOKUP:
-            if not await self._transport.read(regs.CTRL.offset) & regs.CTRL.pack(ENABLE=1):
-                raise ProtocolError("the guest asks for a lookup while the ports of the device are closed")
-            await self._transport.lookups([self._asked])
         self.lost = fault is Fault.LOSE or (self.lost and fault is not Fault.RETURN)
         self._look()

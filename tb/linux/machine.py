@@ -14,9 +14,11 @@ from tb.linux.backend import Function
 from tb.linux.bridge import Bridge
 from tb.linux.errors import ProtocolError
 from tb.linux.kernel import Kernel
+from tb.run.paths import ROOT
 from tb.run.process import Ended, clean_env, run
 
 MEMORY = "192M"
+PYTHON = ROOT / ".venv" / "bin" / "python"  # the guest's root is the host's: it has the project and its environment
 SHELL = "shell"  # in place of a suite
 CONSOLE_FD = 3
 LOG, OUTCOME = "guest.log", "guest.json"  # in the folder of a run on the RTL
@@ -64,7 +66,7 @@ class Task:
     @property
     def parameters(self) -> list[str]:
         """For the kernel's command line; what is not the kernel's own becomes init's environment."""
-        files = {"init": self.init, "module": self.module, "programs": self.programs}
+        files = {"init": self.init, "module": self.module, "programs": self.programs, "python": PYTHON, "root": ROOT}
         given = {"suite": self.suite, "pattern": self.pattern, **files}
         return [
             f"init={self.init}",

@@ -13,8 +13,8 @@ from tb.linux.endpoint import Endpoint
 from tb.linux.kernel import Kernel
 from tb.linux.machine import Boot, Task, boot
 from tb.linux.pci import ConfigSpace
+from tb.linux.sizes import ENTRIES, LANES, PORTS
 
-ENTRIES, LANES, PORTS = 1024, 4, 3
 LIMIT_S = 900.0
 SESSION_S = 7 * 24 * 3600.0  # of a shell: the user decides how long
 

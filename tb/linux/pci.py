@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
+from sw.transport import accelerator
 from tb.linux.errors import ProtocolError
 
 VENDOR, DEVICE, REVISION = 0x1DE5, 0x0A10, 1
@@ -55,8 +56,7 @@ class Fault(IntEnum):
     CAPS = 10
     SIZE = 11  # a directory of twice the size
     READY = 12  # from now on the end of its reset does not come
-    LOOKUP = 13  # the accelerator looks up token FAULT_AFTER of request 1; FAULT_TIER 1: to write
-    PARITY = 14  # entry FAULT_AFTER has bad parity
+    PARITY = 13  # entry FAULT_AFTER has bad parity
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,9 @@ class ConfigSpace:
             put(MSI_ADDRESS, 4, 0, ~3)
             put(MSI_ADDRESS + 4, 4, 0, ~0)
             put(MSI_DATA, 2, 0, ~0)
-        put(FAULT, 4, 0x09 | FAULT_BYTES << 16)
+        put(FAULT, 4, 0x09 | accelerator.CAPABILITY << 8 | FAULT_BYTES << 16)
         put(FAULT_OP, 4, 0, 0xFFFF)
+        put(accelerator.CAPABILITY, 4, accelerator.HEADER)
         put(FAULT_AFTER, 4, 0, ~0)
 
     def _put(self, offset: int, size: int, value: int, writable: int = 0) -> None:

@@ -33,7 +33,7 @@ struct suite {
 
 extern const struct suite published_suite, requests_suite, hints_suite, events_suite, sharing_suite, rules_suite,
     lifetime_suite, faults_suite, axi_suite, time_suite, mock_suite, devices_suite, rate_suite, uring_suite,
-    madvise_suite, errors_suite, memory_suite;
+    madvise_suite, errors_suite, memory_suite, stack_suite;
 
 void failed(const char *file, int line, const char *what);
 #define CHECK(good)                                  \
@@ -80,8 +80,7 @@ enum {
     FAULT_CAPS = 10,
     FAULT_SIZE = 11,
     FAULT_READY = 12, /* until FAULT_RETURN, the end of its reset does not come */
-    FAULT_LOOKUP = 13,
-    FAULT_PARITY = 14
+    FAULT_PARITY = 13
 };
 /* The testbench does something to the device, so many ns from now. -1: it cannot be reached. */
 int try_fault(int what, unsigned tier, uint32_t number);
@@ -99,6 +98,9 @@ uint32_t counted_step_to_irq(void);
 
 /* Run one of the programs in another process; its exit status. Its lines "not ok" and "FAILED" become remarks. */
 int program(const char *name, const char *const *arguments);
+
+/* Run a module of the project by its Python; what it prints is in the log. Its exit status. */
+int python(const char *module);
 
 /* Run a function in another process; its exit status (0: no CHECK has failed). */
 int in_child(void (*run)(void));
