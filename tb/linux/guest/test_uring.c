@@ -10,6 +10,7 @@
 
 #define REQUEST 5
 #define MANY 64
+#define EARLIER 48
 
 static struct ring ring;
 static int node;
@@ -154,6 +155,26 @@ static void one_move_a_block(void) {
     CHECK(!ring_ready(&ring));
     let_moves_go();
     CHECK(ring_wait(&ring, &tag) == KVCPU_COMPLETION_OK && tag == 1);
+    close(node);
+}
+
+/* An earlier move of the block ends at different times before, during and after the launch of the next: its completion
+ * is not the next one's, whose result comes when the block has arrived. */
+static void an_earlier_move_ends(void) {
+    struct kvcpu_lookup found;
+    unsigned moved = 0, refused = 0;
+    begin(EARLIER);
+    for (unsigned n = 0; n < EARLIER; n++) {
+        struct kvcpu_migrate first = {.token = n * TOKENS, .request = REQUEST, .tier = 2};
+        CHECK(ioctl(node, KVCPU_IOC_MIGRATE, &first) == 0);
+        for (unsigned reads = 0; reads < n; reads++) get(SYS "weight_r");
+        const int result = do_move(KVCPU_URING_MIGRATE, n, 3);
+        CHECK(result == -EAGAIN || result == KVCPU_COMPLETION_OK);
+        if (result == KVCPU_COMPLETION_OK) CHECK(lookup(node, REQUEST, n * TOKENS, &found) == 0 && found.tier == 3);
+        moved += result == KVCPU_COMPLETION_OK;
+        refused += result == -EAGAIN;
+    }
+    CHECK(moved > 0 && refused > 0);
     close(node);
 }
 
@@ -328,7 +349,7 @@ static void completions_overflow(void) {
 
 static const struct test tests[] = {
     TEST(many_migrations), TEST(evict_and_prefetch), TEST(prefetch_waits_for_its_step), TEST(refused),
-    TEST(one_move_a_block), TEST(removed_while_it_moves), TEST(bus_errors), TEST(cancelled), TEST(closed_in_flight),
+    TEST(one_move_a_block), TEST(an_earlier_move_ends), TEST(removed_while_it_moves), TEST(bus_errors), TEST(cancelled), TEST(closed_in_flight),
     TEST(a_process_dies_in_flight), TEST(soft_reset), TEST(reset_pin), TEST(lost), TEST(unbound),
     TEST(completions_overflow), END,
 };
