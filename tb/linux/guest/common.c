@@ -115,6 +115,19 @@ void axi_errors(unsigned tier, int write, unsigned bursts) {
     CHECK(try_fault(write ? FAULT_AXI_WRITE : FAULT_AXI_READ, tier, bursts) == 0);
 }
 
+int write_lookup(unsigned port, unsigned request, unsigned token) {
+    const uint64_t address = (uint64_t)request << 48 | token;
+    const uint32_t asked = port | 1U << 8;
+    uint32_t answer;
+    const int fd = open(PCI "config", O_RDWR | O_CLOEXEC);
+    CHECK(fd >= 0);
+    CHECK(pwrite(fd, &address, sizeof address, 0x88) == sizeof address);
+    CHECK(pwrite(fd, &asked, sizeof asked, 0x84) == sizeof asked);
+    CHECK(pread(fd, &answer, sizeof answer, 0x90) == sizeof answer);
+    close(fd);
+    return (int)(answer & 1);
+}
+
 uint32_t counted_step_to_irq(void) {
     const int fd = open(PCI "config", O_RDONLY | O_CLOEXEC);
     uint32_t ns;

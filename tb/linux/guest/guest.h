@@ -86,6 +86,8 @@ int try_fault(int what, unsigned tier, uint32_t number);
 void fault(int what, uint32_t after_ns);
 /* So many read bursts from (write: write bursts to) the memory of a tier are answered with SLVERR; 0: all. */
 void axi_errors(unsigned tier, int write, unsigned bursts);
+/* The accelerator looks up a token to write it (sw/transport/accelerator.py); whether the block is there. */
+int write_lookup(unsigned port, unsigned request, unsigned token);
 /* ns from the last STEP_ADVANCE to its interrupt, by the device's own count; 0: there was none since. */
 uint32_t counted_step_to_irq(void);
 
