@@ -41,8 +41,19 @@ def inputs(proof: Proof) -> list[Path]:
     return [*sources(proof), *(path for folder in INCLUDES for path in sorted((ROOT / folder).glob("*.svh")))]
 
 
-def script(proof: Proof, files: Sequence[Path], *, aiger: bool) -> list[str]:
-    """Yosys' commands: read, flatten, make what is without a driver free, write the netlists."""
+def _only(names: Sequence[str]) -> list[str]:
+    """Commands that leave these properties only; none for all. `a b %d` is what is in selection a and not in b."""
+    if not names:
+        return []
+    kept = " ".join(f"c:{INSTANCE}.{name} %d c:{INSTANCE}.*.{name} %d" for name in names)
+    return ["chformal -cover -remove", f"delete t:$assert {kept}"]
+
+
+def script(proof: Proof, files: Sequence[Path], *, aiger: bool, only: Sequence[str] = ()) -> list[str]:
+    """Yosys' commands: read, flatten, make what is without a driver free, write the netlists.
+
+    With `only`, labels of asserts, every other assert and every cover point goes, and what only they look at.
+    """
     words = ["read_slang", "-D SYNTHESIS", f"--top {proof.top}"]
     words += [f"-G {name}={value}" for name, value in sorted(proof.parameters.items())]
     words += [f"-I {ROOT / folder}" for folder in INCLUDES]
@@ -53,6 +64,7 @@ def script(proof: Proof, files: Sequence[Path], *, aiger: bool) -> list[str]:
         f"prep -flatten -top {proof.top}",
         "async2sync",
         "chformal -lower",
+        *_only(only),
         f"write_json {GRAPH}",
         "design -save read",
         "formalff -clk2ff -ff2anyinit",
@@ -99,9 +111,9 @@ def is_property(label: str) -> bool:
     return label.startswith(f"{INSTANCE}.") and short(label).startswith("p_")
 
 
-def build(proof: Proof, files: Sequence[Path], folder: Path, *, aiger: bool) -> Labels:
-    """Write the netlists into `folder`. Raises CheckError when Yosys refuses the sources."""
-    yosys.run(script(proof, files, aiger=aiger), folder)
+def build(proof: Proof, files: Sequence[Path], folder: Path, *, aiger: bool, only: Sequence[str] = ()) -> Labels:
+    """Write the netlists into `folder`, of these labels of asserts or of all. Raises CheckError when Yosys refuses."""
+    yosys.run(script(proof, files, aiger=aiger, only=only), folder)
     return labels((folder / SMT).read_text())
 
 

@@ -132,7 +132,7 @@ def _plant(proof: Proof, defect: Planted, text: str, folder: Path) -> dict[str, 
     copy.write_text(text)
     files = [copy if path == target else path for path in sources(proof)]
     smaller: Mapping[str, int] = {**proof.parameters, **defect.parameters}
-    build(replace(proof, parameters=smaller), files, folder, aiger=False)
+    build(replace(proof, parameters=smaller), files, folder, aiger=False, only=defect.detects)
     answer = solve.bounded(folder, defect.depth, proof.timeout_s)
     failed = {short(label) for label in answer.failed if is_property(label)}
     return {"missed": sorted(set(defect.detects) - failed), "failed": sorted(failed), "depth": answer.depth}

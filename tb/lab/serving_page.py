@@ -153,6 +153,13 @@ def _bar(entry: Record) -> tuple[float, tuple[list[float], list[float]]]:
     return mean, ([max(0.0, mean - entry["low"])], [max(0.0, entry["high"] - mean)])
 
 
+def _value(axes: Axes, text: str, at: float, place: float, size: int = 8) -> None:
+    """A value to the right of its mark."""
+    axes.annotate(
+        text, (at, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=size, annotation_clip=False
+    )
+
+
 def _waits(_serving: Record, axes: Axes, policies: Policies) -> None:
     for shift, (key, text, marker) in enumerate((("p50", "median", "o"), ("p95", "p95", "s"), ("p99", "p99", "D"))):
         for place, (policy, one) in enumerate(policies.items()):
@@ -161,9 +168,7 @@ def _waits(_serving: Record, axes: Axes, policies: Policies) -> None:
                 mean, place + 0.24 * (shift - 1), xerr=reach, marker=marker, markersize=4.5, linewidth=1.6,
                 color=COLOURS[list(policies).index(policy) % len(COLOURS)],
             )  # fmt: skip
-            axes.annotate(
-                f" {text} {mean:.2f}", (mean + reach[1][0], place + 0.24 * (shift - 1)), fontsize=7, va="center"
-            )
+            _value(axes, f"{text} {mean:.2f}", mean + reach[1][0], place + 0.24 * (shift - 1), size=7)
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 3)
@@ -181,9 +186,7 @@ def _differences(_serving: Record, axes: Axes, policies: Policies) -> None:
                 mean, place + 0.24 * (shift - 1), xerr=reach, marker=marker, markersize=4.5, linewidth=1.6,
                 color=COLOURS[list(policies).index(policy) % len(COLOURS)],
             )  # fmt: skip
-            axes.annotate(
-                f" {text} {mean:+.1f} %", (mean + reach[1][0], place + 0.24 * (shift - 1)), fontsize=7, va="center"
-            )
+            _value(axes, f"{text} {mean:+.1f} %", mean + reach[1][0], place + 0.24 * (shift - 1), size=7)
     axes.axvline(0, color="#495057", linestyle=":", linewidth=1.0)
     low, high = axes.get_xlim()
     axes.set_xlim(low, high + 0.3 * (high - low))
@@ -214,7 +217,7 @@ def _goodput(_serving: Record, axes: Axes, policies: Policies) -> None:
         mean, reach = _bar(one["figures"]["goodput_per_s"])
         axes.barh(place, mean, color=COLOURS[place % len(COLOURS)], height=0.6)
         axes.errorbar(mean, place, xerr=reach, color="#000", linewidth=1.2, capsize=2)
-        axes.annotate(f"  {mean:.2f}", (mean + reach[1][0], place), va="center", fontsize=8)
+        _value(axes, f"{mean:.2f}", mean + reach[1][0], place)
     axes.set_xlim(0, axes.get_xlim()[1] * 1.12)
     axes.set_xlabel("requests a second within both limits")
     _names(axes, policies)
@@ -240,7 +243,7 @@ def _stalls(_serving: Record, axes: Axes, policies: Policies) -> None:
     for place, one in enumerate(policies.values()):
         mean, reach = _bar(one["figures"]["stall_ms_request"])
         axes.errorbar(mean, place, xerr=reach, color="#000", linewidth=1.2, capsize=2)
-        axes.annotate(f"  {mean:.3g}", (mean + reach[1][0], place), va="center", fontsize=8)
+        _value(axes, f"{mean:.3g}", mean + reach[1][0], place)
     axes.set_xlim(0, max(1e-3, axes.get_xlim()[1] * 1.15))
     axes.set_xlabel("milliseconds a request (line: 95 % interval of the sum)")
     _names(axes, policies)

@@ -50,6 +50,8 @@ class Function:
                     return b"\xff" * command.size
                 if command.address == pci.STEP_TO_IRQ:
                     self.config.show_step_to_irq(self.endpoint.step_to_irq_ns())
+                elif command.address == pci.IRQ_LINE:
+                    self.config.show_irq_line(self.endpoint.irq())
                 return self.config.read(command.address, command.size)
             case pci.Op.CFG_WRITE:
                 await self.endpoint.push()

@@ -42,6 +42,9 @@ class Surroundings(Protocol):
     def clear_axi_errors(self) -> None:
         """No burst fails any more."""
 
+    def bad_parity(self, index: int) -> None:
+        """An entry of the directory has bad parity from now on."""
+
     def step_to_irq_ns(self) -> int:
         """What the device has counted from the last STEP_ADVANCE to its interrupt; 0: there was none since."""
 
@@ -57,6 +60,7 @@ class Endpoint:
     Attributes:
         rise_at: ns at which the line rose since the last `taken`; None: it did not.
         lost: the device does not answer.
+        irq: the level of its interrupt line.
         paused: the guest's shell waits for the user.
         check_failed_at: ns of `Transport.now` at which a test of the guest first found a fault; None: none has.
         accesses, refused: counted.
@@ -65,7 +69,7 @@ class Endpoint:
     def __init__(self, transport: Transport, surroundings: Surroundings) -> None:
         self._transport = transport
         self._surroundings = surroundings
-        self._line = surroundings.irq
+        self.irq = surroundings.irq
         self.step_to_irq_ns = surroundings.step_to_irq_ns
         self._origin: int | None = None  # `Transport.now` at ns 0; None: the clock has not started
         self._before = 0  # ns until it has
@@ -96,7 +100,7 @@ class Endpoint:
 
     def _look(self) -> None:
         """Note an edge of the interrupt line."""
-        high = self._line() and not self.lost
+        high = self.irq() and not self.lost
         if high and not self._was_high:
             self.rise_at = self.now
         self._was_high = high
@@ -192,6 +196,8 @@ class Endpoint:
                     self.check_failed_at = self._transport.now()
             case Fault.PROMPT:
                 self.paused = True
+            case Fault.PARITY:
+                self._surroundings.bad_parity(after)
             case _:
                 self._fault = (self.now + after, fault)
                 self._which = tier
@@ -209,7 +215,7 @@ class Endpoint:
         await self.strike()
 
     async def _pass(self, until: int) -> None:
-        if self._line() or self.lost:
+        if self.irq() or self.lost:
             await self._transport.sleep(until - self.now)  # no rise without a fall, and that takes a write
         else:
             try:

@@ -5,13 +5,15 @@ from functools import partial
 import cocotb
 
 from tb.env import stimulus
-from tb.env.registers import IRQ_COMMAND_DONE
+from tb.env.env import KvTopTest
+from tb.env.registers import IRQ_COMMAND_DONE, kv
 from tb.harness.base_test import kv_test
 from tb.top.test_fill import FullDirectoryTest
 from tb.top.test_random import RandomTest
 
 ROUNDS = 8
 CTRL_SOFT_RESET = 1 << 8
+ALL_EVICTED = 0xFFFF_FFFF  # of THRESHOLDS: both at their largest
 
 
 class ResetTest(RandomTest):
@@ -100,3 +102,36 @@ class test_reset_during_search(FullDirectoryTest):
                 await task
             self.look()
             await (self.r.write(CTRL=3, IRQ_ENABLE=IRQ_COMMAND_DONE) if soft else self.bring_up())
+
+
+@kv_test(timeout_cycles=300_000)
+class test_reset_between_two_scans(KvTopTest):
+    """A scan that a reset has cut off ends there: its scores, and those of the scan after the reset, are two scans'.
+
+    Nothing is compared until both scans have run, so that the records of both are worked off at once.
+    """
+
+    async def body(self) -> None:
+        """Soft and hard resets at different places of the scan, with the same blocks in the directory again."""
+        await self.r.write(THRESHOLDS=ALL_EVICTED)
+        rounds = [*"sssssh", *"sssssh"]
+        for kind in rounds:
+            await self.insert_all()
+            await self.r.step(1, wait=False)
+            await self.bench.cycles(self.rng.randrange(20, self.bench.entries // self.bench.lanes - 40))
+            if kind == "s":
+                await self.r.write(CTRL=CTRL_SOFT_RESET | 1)
+                await self.r.wait_initialised()
+            else:
+                await self.bench.reset()
+                await self.r.wait_initialised()
+                await self.r.tiers(self.slots, self.block_bytes)
+                await self.r.write(IRQ_ENABLE=IRQ_COMMAND_DONE, CTRL=1, THRESHOLDS=ALL_EVICTED)
+            await self.insert_all()
+            await self.r.step(1)
+            self.look()
+        self.ctx.compare("scans that have come to their end", len(rounds), self.board.scan.scans)
+
+    async def insert_all(self) -> None:
+        """Blocks all over the directory, some of them in the tier from which a scan evicts."""
+        await self.r.insert_many((kv(1, 16 * n), 16, 1 if n % 2 else 3) for n in range(100))

@@ -329,3 +329,14 @@ def test_a_lookup_of_the_accelerators_side_hits_misses_and_fails() -> None:
     assert config(f, Op.CFG_READ, side.ANSWER, b"") == bytes(4)  # a miss
     config(f, Op.CFG_WRITE, side.LOOKUP, struct.pack("<I", 200))
     assert config(f, Op.CFG_READ, side.ANSWER, b"") == struct.pack("<I", side.FAILED)
+
+
+def test_the_line_is_shown(device: Function) -> None:
+    """A miss of the accelerator raises the interrupt line; its level can be read."""
+    ready(device)
+    write(device, regs.CTRL.offset, 1)
+    write(device, regs.IRQ_ENABLE.offset, regs.IRQ_STATUS.pack(MISS=1))
+    assert config(device, Op.CFG_READ, pci.IRQ_LINE, b"")[0] == 0
+    config(device, Op.CFG_WRITE, side.LOOKUP, bytes(4))
+    run(device.endpoint.advance(device.endpoint.now + 1000, to_rise=False))
+    assert config(device, Op.CFG_READ, pci.IRQ_LINE, b"")[0] == 1

@@ -79,15 +79,20 @@ enum {
     FAULT_VERSION = 9,
     FAULT_CAPS = 10,
     FAULT_SIZE = 11,
-    FAULT_READY = 12 /* until FAULT_RETURN, the end of its reset does not come */
+    FAULT_READY = 12, /* until FAULT_RETURN, the end of its reset does not come */
+    FAULT_PARITY = 13
 };
 /* The testbench does something to the device, so many ns from now. -1: it cannot be reached. */
 int try_fault(int what, unsigned tier, uint32_t number);
 void fault(int what, uint32_t after_ns);
 /* So many read bursts from (write: write bursts to) the memory of a tier are answered with SLVERR; 0: all. */
 void axi_errors(unsigned tier, int write, unsigned bursts);
-/* The accelerator looks up a token to write it (sw/transport/accelerator.py); whether the block is there. */
-int write_lookup(unsigned port, unsigned request, unsigned token);
+/* The accelerator looks up a token, to write or not (sw/transport/accelerator.py); whether the block is there. */
+int accelerator_lookup(unsigned request, unsigned token, int write);
+/* An entry has bad parity. */
+void bad_parity(unsigned index);
+/* The level of the interrupt line, also when no driver has the device. */
+int interrupt_line(void);
 /* ns from the last STEP_ADVANCE to its interrupt, by the device's own count; 0: there was none since. */
 uint32_t counted_step_to_irq(void);
 

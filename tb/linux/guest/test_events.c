@@ -197,9 +197,31 @@ static void signals_during_requests(void) {
     close(fd);
 }
 
+static void a_written_block_is_dirty(void) {
+    const int fd = open_node();
+    configure();
+    insert(fd, 1, 0, 1);
+    CHECK(strstr(entry(1, 0), "tier 1") && !strstr(entry(1, 0), "dirty"));
+    accelerator_lookup(1, 0, 1);
+    CHECK(strstr(entry(1, 0), "dirty"));
+    close(fd);
+}
+
+/* A miss of the accelerator, with a write or without. */
+static void the_accelerator_misses(void) {
+    struct kvcpu_event event;
+    const int fd = open_node();
+    for (int write = 0; write < 2; write++) {
+        accelerator_lookup(1, 32, write);
+        CHECK(read(fd, &event, sizeof event) == sizeof event && event.kind == KVCPU_EVENT_MISS);
+        CHECK(event.request == 1 && event.token == 32);
+    }
+    close(fd);
+}
+
 static const struct test tests[] = {
     TEST(nothing_to_read), TEST(poll_wakes), TEST(every_file_gets_every_record), TEST(bad_buffer),
     TEST(records_are_lost_and_counted), TEST(many_moves), TEST(poll_waits), TEST(a_signal_ends_read), TEST(a_read_is_restarted),
-    TEST(signals_during_requests), END,
+    TEST(signals_during_requests), TEST(a_written_block_is_dirty), TEST(the_accelerator_misses), END,
 };
 const struct suite events_suite = {"events", "", tests};

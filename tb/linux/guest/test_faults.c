@@ -126,8 +126,25 @@ static void lost_while_reading(void) {
     close(fd);
 }
 
+/* An entry with bad parity is a miss; the driver reports it and goes on. */
+static void bad_parity_is_a_miss(void) {
+    struct kvcpu_lookup found;
+    const int fd = open_node();
+    configure();
+    insert(fd, 1, 0, 1);
+    insert(fd, 1, TOKENS, 1);
+    CHECK(lookup(fd, 1, 0, &found) == 0);
+    const uint64_t before = get(SYS "interrupts");
+    bad_parity(found.index);
+    FAILS(lookup(fd, 1, 0, &found), ENOENT);
+    nanosleep(&(struct timespec){0, 20000}, NULL);
+    CHECK(get(SYS "counters/parity_count") == 1 && get(SYS "interrupts") > before);
+    CHECK(lookup(fd, 1, TOKENS, &found) == 0);
+    close(fd);
+}
+
 static const struct test tests[] = {
     TEST(soft_reset_empties), TEST(reset_in_mid_command), TEST(soft_reset_in_mid_command), TEST(lost_while_idle),
-    TEST(lost_in_mid_command), TEST(lost_while_reading), END,
+    TEST(lost_in_mid_command), TEST(lost_while_reading), TEST(bad_parity_is_a_miss), END,
 };
 const struct suite faults_suite = {"faults", "timeout_ms=10", tests};

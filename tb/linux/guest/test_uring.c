@@ -10,6 +10,7 @@
 
 #define REQUEST 5
 #define MANY 64
+#define EARLIER 48
 
 static struct ring ring;
 static int node;
@@ -157,6 +158,26 @@ static void one_move_a_block(void) {
     close(node);
 }
 
+/* An earlier move of the block ends at different times before, during and after the launch of the next: its completion
+ * is not the next one's, whose result comes when the block has arrived. */
+static void an_earlier_move_ends(void) {
+    struct kvcpu_lookup found;
+    unsigned moved = 0, refused = 0;
+    begin(EARLIER);
+    for (unsigned n = 0; n < EARLIER; n++) {
+        struct kvcpu_migrate first = {.token = n * TOKENS, .request = REQUEST, .tier = 2};
+        CHECK(ioctl(node, KVCPU_IOC_MIGRATE, &first) == 0);
+        for (unsigned reads = 0; reads < n; reads++) get(SYS "weight_r");
+        const int result = do_move(KVCPU_URING_MIGRATE, n, 3);
+        CHECK(result == -EAGAIN || result == KVCPU_COMPLETION_OK);
+        if (result == KVCPU_COMPLETION_OK) CHECK(lookup(node, REQUEST, n * TOKENS, &found) == 0 && found.tier == 3);
+        moved += result == KVCPU_COMPLETION_OK;
+        refused += result == -EAGAIN;
+    }
+    CHECK(moved > 0 && refused > 0);
+    close(node);
+}
+
 /* The block goes while it moves. */
 static void removed_while_it_moves(void) {
     const struct kvcpu_block gone = {.token = 0, .request = REQUEST};
@@ -204,7 +225,7 @@ static void written_while_it_moves(void) {
     wait_ms(1);
     let_moves_go();
     for (unsigned n = 0; !moving() && n < 100; n++) CHECK(!ring_ready(&ring));
-    CHECK(write_lookup(0, REQUEST, 3));
+    CHECK(accelerator_lookup(REQUEST, 3, 1));
     CHECK(ring_wait(&ring, NULL) == KVCPU_COMPLETION_VOID);
     CHECK(read(node, &event, sizeof event) == sizeof event && event.status == KVCPU_COMPLETION_VOID);
     CHECK(get(SYS "counters/evict_void_count") == 1);
@@ -354,7 +375,8 @@ static void completions_overflow(void) {
 
 static const struct test tests[] = {
     TEST(many_migrations), TEST(evict_and_prefetch), TEST(prefetch_waits_for_its_step), TEST(refused),
-    TEST(one_move_a_block), TEST(removed_while_it_moves), TEST(bus_errors), TEST(written_while_it_moves), TEST(cancelled), TEST(closed_in_flight),
+    TEST(one_move_a_block), TEST(an_earlier_move_ends), TEST(removed_while_it_moves), TEST(bus_errors),
+    TEST(written_while_it_moves), TEST(cancelled), TEST(closed_in_flight),
     TEST(a_process_dies_in_flight), TEST(soft_reset), TEST(reset_pin), TEST(lost), TEST(unbound),
     TEST(completions_overflow), END,
 };
