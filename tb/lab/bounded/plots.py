@@ -249,8 +249,8 @@ def _plots() -> list[Plot]:
         ),
         Plot(
             "Schedulers, four streams",
-            "Time between two tokens of one stream, on a logarithmic axis: the reservation server (CBS), hard and soft, "
-            "and three orders without servers. Only the hard server has a bound.",
+            "Time between two tokens of one stream, on a logarithmic axis: the reservation server (CBS), hard and "
+            "soft, and three orders without servers. Only the hard server has a bound.",
             _group("scheduler", which="token", log=True),
             2.4,
         ),
