@@ -45,6 +45,13 @@ def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def _shown(place: str, copy: Path) -> None:
+    """The page's command for a log whose path begins with `place` prints the line below it."""
+    (number,) = (n for n, text in enumerate(BLOCKS) if text.startswith("grep") and place in text)
+    ended = subprocess.run(shlex.split(BLOCKS[number]), cwd=copy, capture_output=True, text=True, check=True)
+    assert BLOCKS[number + 1].strip() in ended.stdout
+
+
 def _make(command: str, copy: Path) -> subprocess.CompletedProcess[str]:
     """A `make kernel` of the page, in the copy."""
     given = dict(word.split("=") for word in shlex.split(command)[2:])
@@ -63,10 +70,10 @@ def test_the_mistake_its_times_its_waves_and_its_mend(copy: Path) -> None:
     ended = _make(on_model, copy)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert _block("failed:").strip() in ended.stdout
-    shown = subprocess.run(shlex.split(_block("grep")), cwd=copy, capture_output=True, text=True, check=True).stdout
-    assert _block("step to").strip() in shown.replace("\r", "")
+    _shown("run/kernel/", copy)
     ended = _make(on_rtl, copy)
     assert ended.returncode == 1, ended.stdout + ended.stderr
+    _shown("run/kernel.time/", copy)
     session = copy / _block("gtkwave").split()[1]
     assert all(f"{{{name}}}" in session.read_text() for name in ("bar0_awaddr", "bar0_araddr", "irq"))
     (copy / "sw/linux/kv_hw.c").write_text(clean)
