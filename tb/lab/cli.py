@@ -77,14 +77,12 @@ def _parse(argv: list[str]) -> Options:
 def _check_effect(given: Namespace, chosen: list[str]) -> None:
     """Raise UsageError for options without effect on one of the experiments."""
     if bounded.NAME in chosen:
-        for name in ("config", "slots", "policy"):
-            if getattr(given, name) is not None and len(chosen) > 1:
+        if given.config is not None and len(chosen) > 1:
+            raise UsageError(f"CONFIG: `{bounded.NAME}` has keys of its own: give ONLY=<experiment> as well")
+        for name in ("slots", "policy"):
+            if getattr(given, name) is not None:
                 raise UsageError(
-                    f"{name.upper()}: `{bounded.NAME}` has keys of its own: give ONLY=<experiment> as well"
-                )
-            if name != "config" and getattr(given, name) is not None:
-                raise UsageError(
-                    f"{name.upper()} has no effect with ONLY={bounded.NAME}: CONFIG=<file> has its settings"
+                    f"{name.upper()} has no effect on `{bounded.NAME}`: leave it out of ONLY (its settings: CONFIG)"
                 )
         if given.trace is not None and len(chosen) == 1:
             raise UsageError(f"TRACE has no effect with ONLY={bounded.NAME}: its streams are generated")

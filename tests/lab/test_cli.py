@@ -33,8 +33,11 @@ SMALL = "[traces]\nrequests = 120\n[device]\ncapacities = [256, 1024]\n[search]\
         (["--only=eviction", "--policy="], f"POLICY=: for `eviction` one of {LAYERS_THERE} is needed{ALWAYS}"),
         (["--only=eviction", "--policy=lru"], f"POLICY=lru: for `eviction` one of {LAYERS_THERE} is needed{ALWAYS}"),
         (["--only=serving", "--policy=arc"], f"POLICY=arc: for `serving` one of none, lru, {LAYERS_THERE} is needed"),
-        (["--only=bounded", "--policy=all"], "POLICY has no effect with ONLY=bounded: CONFIG=<file> has its settings"),
-        (["--slots=512"], "SLOTS: `bounded` has keys of its own: give ONLY=<experiment> as well"),
+        (
+            ["--only=bounded", "--policy=all"],
+            "POLICY has no effect on `bounded`: leave it out of ONLY (its settings: CONFIG)",
+        ),
+        (["--slots=512"], "SLOTS has no effect on `bounded`: leave it out of ONLY (its settings: CONFIG)"),
         (["--config=c"], "CONFIG: `bounded` has keys of its own: give ONLY=<experiment> as well"),
         (["--only=bounded", "--trace=x"], "TRACE has no effect with ONLY=bounded: its streams are generated"),
         (["--trace=x", "--block-size=0"], "BLOCK_SIZE=0: a whole number from 1 to 65,536 is needed"),

@@ -115,13 +115,17 @@ void axi_errors(unsigned tier, int write, unsigned bursts) {
     CHECK(try_fault(write ? FAULT_AXI_WRITE : FAULT_AXI_READ, tier, bursts) == 0);
 }
 
-void accelerator_lookup(unsigned token, int write) {
-    const uint64_t address = UINT64_C(1) << 48 | token;
+int accelerator_lookup(unsigned request, unsigned token, int write) {
+    const uint64_t address = (uint64_t)request << 48 | token;
     const uint32_t asked = write ? 1 << 8 : 0; /* at port 0 */
+    uint32_t answer;
     const int fd = open(PCI "config", O_RDWR | O_CLOEXEC);
     CHECK(fd >= 0);
-    CHECK(pwrite(fd, &address, sizeof address, 0x88) == sizeof address && pwrite(fd, &asked, sizeof asked, 0x84) == sizeof asked);
+    CHECK(pwrite(fd, &address, sizeof address, 0x88) == sizeof address);
+    CHECK(pwrite(fd, &asked, sizeof asked, 0x84) == sizeof asked);
+    CHECK(pread(fd, &answer, sizeof answer, 0x90) == sizeof answer);
     close(fd);
+    return (int)(answer & 1);
 }
 
 void bad_parity(unsigned index) {

@@ -87,8 +87,8 @@ int try_fault(int what, unsigned tier, uint32_t number);
 void fault(int what, uint32_t after_ns);
 /* So many read bursts from (write: write bursts to) the memory of a tier are answered with SLVERR; 0: all. */
 void axi_errors(unsigned tier, int write, unsigned bursts);
-/* The accelerator looks up a token of request 1, to write or not. */
-void accelerator_lookup(unsigned token, int write);
+/* The accelerator looks up a token, to write or not (sw/transport/accelerator.py); whether the block is there. */
+int accelerator_lookup(unsigned request, unsigned token, int write);
 /* An entry has bad parity. */
 void bad_parity(unsigned index);
 /* The level of the interrupt line, also when no driver has the device. */

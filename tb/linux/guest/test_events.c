@@ -212,7 +212,7 @@ static void a_written_block_is_dirty(void) {
     configure();
     insert(fd, 1, 0, 1);
     CHECK(strstr(entry(1, 0), "tier 1") && !strstr(entry(1, 0), "dirty"));
-    accelerator_lookup(0, 1);
+    accelerator_lookup(1, 0, 1);
     CHECK(strstr(entry(1, 0), "dirty"));
     close(fd);
 }
@@ -222,7 +222,7 @@ static void the_accelerator_misses(void) {
     struct kvcpu_event event;
     const int fd = open_node();
     for (int write = 0; write < 2; write++) {
-        accelerator_lookup(32, write);
+        accelerator_lookup(1, 32, write);
         CHECK(read(fd, &event, sizeof event) == sizeof event && event.kind == KVCPU_EVENT_MISS);
         CHECK(event.request == 1 && event.token == 32);
     }
@@ -233,7 +233,7 @@ static void the_accelerator_misses(void) {
 static void misses_overflow(void) {
     static struct kvcpu_event events[80];
     const int fd = open_node();
-    for (unsigned n = 0; n < 80; n++) accelerator_lookup(n * TOKENS, 0); /* no interrupt is served meanwhile */
+    for (unsigned n = 0; n < 80; n++) accelerator_lookup(1, n * TOKENS, 0); /* no interrupt is served meanwhile */
     wait_ms(1);
     const uint64_t dropped = get(SYS "counters/miss_dropped_count");
     CHECK(dropped > 0 && dropped < 80);

@@ -224,6 +224,32 @@ static void bus_errors(void) {
     close(node);
 }
 
+/* A move runs: the queues are empty, and the device is not idle. */
+static int moving(void) {
+    const uint64_t status = get(SYS "status");
+    return !(status & 1) && !(status >> 16 & 0x7f) && !(status >> 8 & 0x1f);
+}
+
+/* The accelerator writes the block while it moves: the move is void, and the block stays with what was written. */
+static void written_while_it_moves(void) {
+    struct kvcpu_event event;
+    begin(1);
+    hold_moves();
+    put_move(KVCPU_URING_MIGRATE, 0, 2);
+    ring_submit(&ring, 1);
+    wait_ms(1);
+    let_moves_go();
+    for (unsigned n = 0; !moving() && n < 100; n++) CHECK(!ring_ready(&ring));
+    CHECK(accelerator_lookup(REQUEST, 3, 1));
+    CHECK(ring_wait(&ring, NULL) == KVCPU_COMPLETION_VOID);
+    CHECK(read(node, &event, sizeof event) == sizeof event && event.status == KVCPU_COMPLETION_VOID);
+    CHECK(get(SYS "counters/evict_void_count") == 1);
+    CHECK(strstr(entry(REQUEST, 0), "tier 1") && strstr(entry(REQUEST, 0), "dirty"));
+    step_to(1); /* what was accessed in a step does not move down in it */
+    CHECK(do_move(KVCPU_URING_MIGRATE, 0, 2) == KVCPU_COMPLETION_OK);
+    close(node);
+}
+
 static void cancelled(void) {
     uint64_t tag;
     const struct kvcpu_move first = block(0, 0);
@@ -378,8 +404,10 @@ static void completions_overflow(void) {
 
 static const struct test tests[] = {
     TEST(many_migrations), TEST(evict_and_prefetch), TEST(prefetch_waits_for_its_step), TEST(refused),
-    TEST(one_move_a_block), TEST(an_earlier_move_ends), TEST(the_queue_is_full), TEST(removed_while_it_moves), TEST(bus_errors), TEST(cancelled), TEST(closed_in_flight),
-    TEST(a_process_dies_in_flight), TEST(another_process_closes), TEST(soft_reset), TEST(reset_pin), TEST(lost), TEST(unbound),
+    TEST(one_move_a_block), TEST(an_earlier_move_ends), TEST(the_queue_is_full), TEST(removed_while_it_moves),
+    TEST(bus_errors), TEST(written_while_it_moves), TEST(cancelled), TEST(closed_in_flight),
+    TEST(a_process_dies_in_flight), TEST(another_process_closes), TEST(soft_reset), TEST(reset_pin), TEST(lost),
+    TEST(unbound),
     TEST(completions_overflow), END,
 };
 const struct suite uring_suite = {"uring", "timeout_ms=10", tests};
