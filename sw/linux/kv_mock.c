@@ -77,9 +77,7 @@ int kv_mock_create(void)
 	if (!kv->mock)
 		goto free;
 	kv_mock_power_on(kv->mock->registers);
-	err = kv_identify(kv);
-	if (!err)
-		err = kv_start(kv);
+	err = kv_identify(kv) ?: kv_start(kv);
 	if (!err)
 		err = kv_register(kv);
 	if (!err) {

@@ -140,7 +140,7 @@ class test_reset_between_two_scans(KvTopTest):
 
 @kv_test(timeout_cycles=100_000)
 class test_reset_forgets_the_latched_entry(KvTopTest):
-    """Words of an entry that was latched before a reset are not what a read after it gives: the directory is empty then."""
+    """Words of an entry that was latched before a reset are not read after it: the directory is empty then."""
 
     async def body(self) -> None:
         """Word 0 before, the others after a soft and a hard reset."""
