@@ -14,7 +14,7 @@ from sw.terminal import visible
 from tb.linux.coverage import Coverage
 from tb.linux.ktap import FAILED, PASSED, SKIPPED, Result, kernel_faults, parse, step_to_irq
 from tb.linux.machine import Boot
-from tb.linux.options import Chosen
+from tb.linux.options import DEADLINE, Chosen
 from tb.run.artefacts import published
 from tb.run.page import pages
 from tb.run.provenance import provenance
@@ -201,5 +201,6 @@ def write(outcome: Outcome, settings: Mapping[str, Any], folder: Path) -> dict[s
 
 
 def rows(tests: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """Tests in the order of the page: what failed first."""
-    return sorted(tests, key=lambda test: (test["result"] != FAILED, test["name"]))
+    """Tests in the order of the page: what failed first; task sets that have passed are in a table of their own."""
+    shown = [test for test in tests if test["result"] == FAILED or not test["name"].startswith(f"{DEADLINE}.")]
+    return sorted(shown, key=lambda test: (test["result"] != FAILED, test["name"]))

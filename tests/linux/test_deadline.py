@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sw.kernel.scheduler import Scheduler
+from tb.linux import report
 from tb.linux.deadline import verdict
 from tb.linux.deadline.here import Finishes, Plain, Rule, scheduled
 from tb.linux.deadline.sets import UNIT_NS, Server, Task, TaskSet
@@ -44,6 +45,14 @@ def test_differences_are_explained_by_rules_and_counted() -> None:
     assert figures["explained"] > 0
     assert figures["equal_sets"] >= 6
     assert sum(row["sets"] for row in figures["rules"]) >= 12 - figures["equal_sets"]
+
+
+def test_the_page_lists_the_sets_that_failed_with_the_other_tests() -> None:
+    tests = [
+        {"name": "deadline.set_00", "result": PASSED}, {"name": "deadline.set_01", "result": FAILED},
+        {"name": "a.one", "result": PASSED},
+    ]  # fmt: skip
+    assert [row["name"] for row in report.rows(tests)] == ["deadline.set_01", "a.one"]
 
 
 class NoNewDeadline(Scheduler):

@@ -9,8 +9,8 @@ from typing import Any
 from tb.linux.deadline.here import RULES, Finishes, Plain, Rule, scheduled
 from tb.linux.deadline.sets import SEED, SETS, UNIT_NS, TaskSet, draws
 from tb.linux.ktap import FAILED, PASSED, Result
+from tb.linux.options import DEADLINE
 
-SUITE = "deadline"
 _LINE = re.compile(r"^deadline: set (\d+) server (\d+) job (\d+) ended (-?\d+)\r?$", re.M)
 _LATE_NS = UNIT_NS // 10  # a process says that its job has ended so long after the tick, at most
 _ALL = Rule.THROTTLED_END | Rule.TIE | Rule.GRANULARITY
@@ -101,7 +101,7 @@ def judge(
         compare(servers, seen, schedule(servers)) for servers, seen in zip(sets, in_linux(log, sets), strict=True)
     ]
     results = [
-        Result(f"{SUITE}.set_{number:02}", FAILED if one.why else PASSED, one.why)
+        Result(f"{DEADLINE}.set_{number:02}", FAILED if one.why else PASSED, one.why)
         for number, one in enumerate(compared)
     ]
     by_rule = Counter(name(rule) for one in compared for rule in one.rules)
