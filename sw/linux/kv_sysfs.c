@@ -17,11 +17,6 @@ static struct kv_dev *kv_of(struct device *dev)
 	return container_of(dev, struct kv_dev, dev);
 }
 
-static u64 kv_shift(u64 mask)
-{
-	return mask == KV_ALL_ONES ? 0 : __ffs(mask);
-}
-
 static ssize_t kv_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct kv_attribute *a = container_of(attr, struct kv_attribute, attr);
@@ -29,7 +24,7 @@ static ssize_t kv_show(struct device *dev, struct device_attribute *attr, char *
 
 	if (kv_alive(kv_of(dev)))
 		return -ENODEV;
-	return sysfs_emit(buf, "%llu\n", (value & a->mask) >> kv_shift(a->mask));
+	return sysfs_emit(buf, "%llu\n", (value & a->mask) >> __bf_shf(a->mask));
 }
 
 /* The device refuses some values at some times (a tier that is in use): then the register has not changed. */
@@ -42,12 +37,12 @@ static ssize_t kv_store(struct device *dev, struct device_attribute *attr, const
 
 	if (err)
 		return err;
-	if (value > a->mask >> kv_shift(a->mask))
+	if (value > a->mask >> __bf_shf(a->mask))
 		return -EINVAL;
 	err = mutex_lock_interruptible(&kv->lock);
 	if (err)
 		return err;
-	wanted = (kv_read(kv, a->offset) & ~a->mask) | value << kv_shift(a->mask);
+	wanted = (kv_read(kv, a->offset) & ~a->mask) | value << __bf_shf(a->mask);
 	kv_write(kv, a->offset, wanted);
 	seen = kv_read(kv, a->offset);
 	mutex_unlock(&kv->lock);

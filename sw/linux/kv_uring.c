@@ -9,7 +9,6 @@
  */
 
 #include <linux/io_uring.h>
-#include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/version.h>
@@ -175,7 +174,7 @@ static void kv_move_live(struct kv_dev *kv, struct kv_move *m)
 	spin_lock_irq(&kv->moves_lock);
 	m->live = true;
 	spin_unlock_irq(&kv->moves_lock);
-	queue_delayed_work(system_unbound_wq, &kv->watch, msecs_to_jiffies(kv_timeout_ms));
+	queue_delayed_work(system_unbound_wq, &kv->watch, kv_limit());
 }
 
 static u64 kv_references(struct kv_dev *kv, u32 index)
@@ -350,7 +349,7 @@ static void kv_watch_moves(struct work_struct *work)
 		live |= m->live;
 	spin_unlock_irq(&kv->moves_lock);
 	if (live)
-		queue_delayed_work(system_unbound_wq, &kv->watch, msecs_to_jiffies(kv_timeout_ms));
+		queue_delayed_work(system_unbound_wq, &kv->watch, kv_limit());
 }
 
 /* The driver goes. */

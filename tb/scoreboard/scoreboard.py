@@ -209,6 +209,7 @@ class Scoreboard:
         self.operations.clear()
         self.commands.clear()
         self.scan.abandon()
+        self.ports.forget_entry()
         self._reset_at = r.cycle
         # Records of a scan that the reset cut off; those of the reset's own cycle are lost with it.
         pending = self._pending[self._used :]

@@ -8,6 +8,7 @@ from tb.env import stimulus
 from tb.env.env import KvTopTest
 from tb.env.registers import IRQ_COMMAND_DONE, kv
 from tb.harness.base_test import kv_test
+from tb.harness.link import OKAY
 from tb.top.test_fill import FullDirectoryTest
 from tb.top.test_random import RandomTest
 
@@ -135,3 +136,26 @@ class test_reset_between_two_scans(KvTopTest):
     async def insert_all(self) -> None:
         """Blocks all over the directory, some of them in the tier from which a scan evicts."""
         await self.r.insert_many((kv(1, 16 * n), 16, 1 if n % 2 else 3) for n in range(100))
+
+
+@kv_test(timeout_cycles=100_000)
+class test_reset_forgets_the_latched_entry(KvTopTest):
+    """Words of an entry that was latched before a reset are not read after it: the directory is empty then."""
+
+    async def body(self) -> None:
+        """Word 0 before, the others after a soft and a hard reset."""
+        for soft in (True, False):
+            at = 32 * (await self.r.insert(kv(1), 16, 1)).index
+            _, word = await self.bench.try_read(at, bar=1)
+            self.ctx.compare("word 0 before the reset is not 0", True, word != 0)
+            if soft:
+                await self.r.write(CTRL=CTRL_SOFT_RESET | 1)
+            else:
+                await self.bench.reset()
+            for offset in (24, 16, 8):  # while the directory is being emptied
+                seen = await self.bench.try_read(at + offset, bar=1)
+                self.ctx.compare("response and word after the reset", (OKAY, 0), seen, offset=offset)
+            await self.r.wait_initialised()
+            if not soft:
+                await self.r.tiers(self.slots, self.block_bytes)
+            await self.r.write(IRQ_ENABLE=IRQ_COMMAND_DONE, CTRL=1)

@@ -178,6 +178,21 @@ static void an_earlier_move_ends(void) {
     close(node);
 }
 
+/* The device drops a hint when its queue is full, and no completion will come. */
+static void the_queue_is_full(void) {
+    begin(0);
+    for (unsigned n = 0; n < MANY; n++) insert(node, REQUEST, n * TOKENS, 1);
+    insert(node, REQUEST, MANY * TOKENS, 2);
+    hold_moves();
+    for (unsigned n = 0; n < MANY; n++) put_move(KVCPU_URING_MIGRATE, n, 3);
+    ring_submit(&ring, MANY);
+    wait_ms(1);
+    CHECK(do_move(KVCPU_URING_EVICT, MANY, 0) == -EAGAIN);
+    let_moves_go();
+    for (unsigned n = 0; n < MANY; n++) CHECK(ring_wait(&ring, NULL) == KVCPU_COMPLETION_OK);
+    close(node);
+}
+
 /* The block goes while it moves. */
 static void removed_while_it_moves(void) {
     const struct kvcpu_block gone = {.token = 0, .request = REQUEST};
@@ -311,6 +326,20 @@ static void wait_for_steps(unsigned count) {
     wait_ms(1);
 }
 
+static void close_all(void) {
+    close(node);
+}
+
+/* Another process has the same file, and closes it: the commands are not its own. */
+static void another_process_closes(void) {
+    wait_for_steps(4);
+    CHECK(in_child(close_all) == 0);
+    CHECK(!ring_ready(&ring));
+    step_to(9);
+    all_end_with(4, KVCPU_COMPLETION_OK);
+    close(node);
+}
+
 static void soft_reset(void) {
     wait_for_steps(8);
     put(SYS "reset", "1");
@@ -375,9 +404,10 @@ static void completions_overflow(void) {
 
 static const struct test tests[] = {
     TEST(many_migrations), TEST(evict_and_prefetch), TEST(prefetch_waits_for_its_step), TEST(refused),
-    TEST(one_move_a_block), TEST(an_earlier_move_ends), TEST(removed_while_it_moves), TEST(bus_errors),
-    TEST(written_while_it_moves), TEST(cancelled), TEST(closed_in_flight),
-    TEST(a_process_dies_in_flight), TEST(soft_reset), TEST(reset_pin), TEST(lost), TEST(unbound),
+    TEST(one_move_a_block), TEST(an_earlier_move_ends), TEST(the_queue_is_full), TEST(removed_while_it_moves),
+    TEST(bus_errors), TEST(written_while_it_moves), TEST(cancelled), TEST(closed_in_flight),
+    TEST(a_process_dies_in_flight), TEST(another_process_closes), TEST(soft_reset), TEST(reset_pin), TEST(lost),
+    TEST(unbound),
     TEST(completions_overflow), END,
 };
 const struct suite uring_suite = {"uring", "timeout_ms=10", tests};
