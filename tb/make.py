@@ -20,7 +20,8 @@ OUTPUT = "sim_build"
 TOOLS = ("VERILATOR", "CXX")
 REPLAY = ("TRACE", "REQUESTS", "BLOCK_SIZE", "TIME_UNIT")
 DEVICE = ("SEED", "ENTRIES", "LANES", "PORTS", "BACKEND", *TOOLS)
-LAB = ("ONLY", "TRACE", "BLOCK_SIZE", "TIME_UNIT", "CONFIG")
+POINT = ("CONFIG", "SLOTS", "POLICY")  # what names a point of an experiment
+LAB = ("ONLY", "TRACE", "BLOCK_SIZE", "TIME_UNIT", *POINT)
 EVENTS = "EVENTS"  # 1: the run leaves its event log
 
 Values = Mapping[str, str]
@@ -67,7 +68,7 @@ def _testbench(given: Values, command: str, *arguments: str) -> list[Step]:
 
 def _sim(given: Values) -> list[Step]:
     if "TEST" in given:
-        _no_effect(given, *REPLAY, "CONFIG", "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
+        _no_effect(given, *REPLAY, *POINT, "PROMPT", "ENTRIES", "LANES", "PORTS", "BACKEND", why="with TEST")
         return _testbench(
             given,
             "run",
@@ -77,9 +78,9 @@ def _sim(given: Values) -> list[Step]:
             *flag(given, EVENTS),
         )
     _no_effect(given, "SEEDS", "DEBUG", why="without TEST")
-    if "CONFIG" in given:
-        _no_effect(given, "PROMPT", "ENTRIES", why="with CONFIG, which says what runs")
-        return [Step("tb.lab.point", (*options(given, ("CONFIG", *REPLAY, *DEVICE)), *flag(given, EVENTS)))]
+    if named := [name for name in POINT if name in given]:
+        _no_effect(given, "PROMPT", "ENTRIES", why=f"with {named[0]}: a point of an experiment runs")
+        return [Step("tb.lab.point", (*options(given, (*POINT, *REPLAY, *DEVICE)), *flag(given, EVENTS)))]
     steps = []
     if "PROMPT" in given:
         _no_effect(given, *REPLAY, why="with PROMPT, which is served alone")
@@ -168,7 +169,7 @@ def _exports(_given: Values) -> list[Step]:
 
 
 TARGETS = {
-    "sim": Target((*REPLAY, "CONFIG", "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
+    "sim": Target((*REPLAY, *POINT, "PROMPT", *DEVICE, "TEST", "SEEDS", "DEBUG", EVENTS), _sim),
     "serve": Target(("SOCKET", "FREE_RUN", *DEVICE, EVENTS), _serve),
     "kernel": Target(("BACKEND", "TEST", "SEED", "SHELL", "KASAN"), _kernel),
     "llm-quick": Target(("PROMPT",), lambda given: [Step("sw.tools.quick", (*options(given, ("PROMPT",)),))]),

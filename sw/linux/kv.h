@@ -67,6 +67,7 @@ struct kv_dev {
 
 	u32 entries;
 	u32 block_tokens;
+	unsigned int block_shift; /* log2 of block_tokens */
 	unsigned long flags;	/* enum kv_flag */
 
 	struct rw_semaphore present;
@@ -145,6 +146,7 @@ void kv_unregister(struct kv_dev *kv);
 u64 kv_read(struct kv_dev *kv, u32 offset);
 void kv_write(struct kv_dev *kv, u32 offset, u64 value);
 void kv_flush(struct kv_dev *kv);
+unsigned long kv_limit(void);
 int kv_identify(struct kv_dev *kv);
 int kv_start(struct kv_dev *kv);
 void kv_stop(struct kv_dev *kv);
@@ -213,7 +215,7 @@ static inline u64 kv_block_address(u32 token, u16 request, u8 layer, u8 head)
 
 static inline bool kv_gone(struct kv_dev *kv)
 {
-	return test_bit(KV_LOST, &kv->flags) || test_bit(KV_REMOVED, &kv->flags);
+	return READ_ONCE(kv->flags); /* lost, removed, or both */
 }
 
 #endif

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KV-CPU: range and directory commands. They share one queue of the device and run in the order of their launches. */
 
-#include <linux/jiffies.h>
-
 #include "kv.h"
 
 static const struct {
@@ -54,6 +52,17 @@ static int kv_overdue(struct kv_dev *kv)
 	return -ETIMEDOUT;
 }
 
+static bool kv_stirred(struct kv_dev *kv, unsigned int done, unsigned int resets)
+{
+	return READ_ONCE(kv->commands_done) != done || READ_ONCE(kv->resets) != resets || kv_gone(kv);
+}
+
+/* Wait for the end of a command, a reset or the loss of the device; false: none came within the limit. */
+static bool kv_wait(struct kv_dev *kv, unsigned int done, unsigned int resets)
+{
+	return wait_event_timeout(kv->wait, kv_stirred(kv, done, resets), kv_limit());
+}
+
 /*
  * Wait until at most @most commands wait or run. Not interruptible: a command takes microseconds, and the wait has a
  * limit.
@@ -61,15 +70,13 @@ static int kv_overdue(struct kv_dev *kv)
 static int kv_wait_commands(struct kv_dev *kv, unsigned int most)
 {
 	unsigned int resets = READ_ONCE(kv->resets), done;
-	unsigned long limit = msecs_to_jiffies(kv_timeout_ms);
 
 	lockdep_assert_held(&kv->lock);
 	while (kv->queued > most && !kv_gone(kv)) {
 		done = READ_ONCE(kv->commands_done);
 		if (kv_pending(kv) <= most)
 			break;
-		if (!wait_event_timeout(kv->wait, READ_ONCE(kv->commands_done) != done || kv_gone(kv) ||
-					READ_ONCE(kv->resets) != resets, limit) &&
+		if (!kv_wait(kv, done, resets) &&
 		    (kv_pending(kv) > most || kv_read(kv, KV_IRQ_ENABLE) != KV_IRQ_ENABLE_EVENTS))
 			return kv_overdue(kv);
 		if (READ_ONCE(kv->resets) != resets)
@@ -102,7 +109,6 @@ int kv_range(struct kv_dev *kv, enum kv_range what, u64 first, u64 tokens, u32 s
 /* Run a directory command to its end. */
 int kv_directory(struct kv_dev *kv, unsigned int command, u64 kv_addr, u64 arg, struct kv_result *result)
 {
-	unsigned long limit = msecs_to_jiffies(kv_timeout_ms);
 	unsigned int resets = READ_ONCE(kv->resets), done;
 	u64 status, freed;
 	int err;
@@ -123,8 +129,7 @@ int kv_directory(struct kv_dev *kv, unsigned int command, u64 kv_addr, u64 arg, 
 			break;
 		if (READ_ONCE(kv->resets) != resets)
 			return -ECANCELED;
-		if (!wait_event_timeout(kv->wait, READ_ONCE(kv->commands_done) != done || kv_gone(kv) ||
-					READ_ONCE(kv->resets) != resets, limit))
+		if (!kv_wait(kv, done, resets))
 			return kv_overdue(kv);
 	}
 	if (READ_ONCE(kv->resets) != resets)

@@ -16,7 +16,9 @@ static void kv_show_entry(struct seq_file *s, struct kv_dev *kv, u32 index)
 
 	w[0] = kv->ops->read(kv, 2, at);
 	w[3] = kv->ops->read(kv, 2, at + 24);
-	if (!FIELD_GET(KV_ENTRY_WORD3_VALID, w[3]))
+	if (w[3] == KV_ALL_ONES)
+		kv_flush(kv); /* notices that the device is lost */
+	if (!FIELD_GET(KV_ENTRY_WORD3_VALID, w[3]) || kv_gone(kv))
 		return;
 	w[1] = kv->ops->read(kv, 2, at + 8);
 	w[2] = kv->ops->read(kv, 2, at + 16);

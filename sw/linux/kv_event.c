@@ -88,6 +88,11 @@ static bool kv_take(struct kv_file *f, struct kvcpu_event *event)
 	return any;
 }
 
+static bool kv_readable(struct kv_file *f)
+{
+	return READ_ONCE(f->head) != READ_ONCE(f->tail) || kv_gone(f->kv);
+}
+
 ssize_t kv_file_read(struct file *file, char __user *to, size_t count, loff_t *position)
 {
 	struct kv_file *f = file->private_data;
@@ -110,7 +115,7 @@ ssize_t kv_file_read(struct file *file, char __user *to, size_t count, loff_t *p
 			return -ENODEV;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(f->wait, READ_ONCE(f->head) != READ_ONCE(f->tail) || kv_gone(f->kv));
+		err = wait_event_interruptible(f->wait, kv_readable(f));
 		if (err)
 			return err;
 	}

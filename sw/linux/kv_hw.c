@@ -20,12 +20,17 @@ static void kv_lose(struct kv_dev *kv)
 	kv_moves_end(kv, -ENODEV);
 }
 
+static bool kv_is_lost(struct kv_dev *kv)
+{
+	return READ_ONCE(kv->flags) & BIT(KV_LOST);
+}
+
 /* All ones when the device is lost. A register may have that value; the ID never has. */
 u64 kv_read(struct kv_dev *kv, u32 offset)
 {
 	u64 value;
 
-	if (test_bit(KV_LOST, &kv->flags))
+	if (kv_is_lost(kv))
 		return KV_ALL_ONES;
 	value = kv->ops->read(kv, 0, offset);
 	if (value == KV_ALL_ONES && kv->ops->read(kv, 0, KV_ID) != KV_ID_VALUE)
@@ -35,8 +40,14 @@ u64 kv_read(struct kv_dev *kv, u32 offset)
 
 void kv_write(struct kv_dev *kv, u32 offset, u64 value)
 {
-	if (!test_bit(KV_LOST, &kv->flags))
+	if (!kv_is_lost(kv))
 		kv->ops->write(kv, offset, value);
+}
+
+/* Of every wait for the device, in jiffies. */
+unsigned long kv_limit(void)
+{
+	return msecs_to_jiffies(kv_timeout_ms);
 }
 
 /* Writes are posted: once this read has come back, the device has all of them. */
@@ -65,6 +76,7 @@ int kv_identify(struct kv_dev *kv)
 		dev_err(kv->dev.parent, "unknown device: CAPS %#llx\n", caps);
 		return -ENODEV;
 	}
+	kv->block_shift = fls(kv->block_tokens) - 1;
 	return 0;
 }
 

@@ -8,11 +8,12 @@
 
 #include "kv.h"
 
+#define KV_MOCK_BYTES 0x2000	/* all registers that the driver uses */
 #define KV_MOCK_ENTRIES 1024
 #define KV_MOCK_TOKENS 16
 
 struct kv_mock {
-	u64 registers[KV_BAR0_BYTES / 8];
+	u64 registers[KV_MOCK_BYTES / 8];
 };
 
 static struct kv_dev *kv_the_mock;
@@ -29,9 +30,6 @@ static void kv_mock_write(struct kv_dev *kv, u32 offset, u64 value)
 	switch (offset) {
 	case KV_CTRL:
 		value &= ~KV_CTRL_SOFT_RESET;
-		break;
-	case KV_IRQ_STATUS:
-		value = 0;
 		break;
 	case KV_THRESHOLDS:
 		registers[KV_EVICT_THRESH / 8] = FIELD_GET(KV_THRESHOLDS_EVICT, value);
@@ -79,9 +77,7 @@ int kv_mock_create(void)
 	if (!kv->mock)
 		goto free;
 	kv_mock_power_on(kv->mock->registers);
-	err = kv_identify(kv);
-	if (!err)
-		err = kv_start(kv);
+	err = kv_identify(kv) ?: kv_start(kv);
 	if (!err)
 		err = kv_register(kv);
 	if (!err) {

@@ -6,13 +6,11 @@
  * The map changes with kv->lock held, so that a reset, which has that lock only, may empty it.
  */
 
-#include <linux/log2.h>
-
 #include "kv.h"
 
 static unsigned long kv_index(struct kv_dev *kv, u64 kv_addr)
 {
-	return kv_addr >> ilog2(kv->block_tokens);
+	return kv_addr >> kv->block_shift;
 }
 
 static unsigned long kv_held(struct kv_file *f, unsigned long index)
@@ -26,7 +24,7 @@ static unsigned long kv_held(struct kv_file *f, unsigned long index)
 static int kv_present(struct kv_dev *kv, unsigned long index)
 {
 	struct kv_result result;
-	int err = kv_directory(kv, KV_CMD_LOOKUP, (u64)index << ilog2(kv->block_tokens), 0, &result);
+	int err = kv_directory(kv, KV_CMD_LOOKUP, (u64)index << kv->block_shift, 0, &result);
 
 	if (err)
 		return err;
@@ -88,7 +86,7 @@ static int kv_give_back(struct kv_file *f, unsigned long low, unsigned long high
 {
 	struct kv_dev *kv = f->kv;
 	unsigned long index, held;
-	int err = kv_range(kv, KV_RANGE_RELEASE, (u64)low << ilog2(kv->block_tokens),
+	int err = kv_range(kv, KV_RANGE_RELEASE, (u64)low << kv->block_shift,
 			   (u64)(high - low + 1) * kv->block_tokens, 0);
 
 	if (err)
@@ -130,7 +128,7 @@ int kv_release(struct kv_file *f, u64 first, u64 tokens, u64 *misses)
 /* The file is closed. */
 void kv_release_all(struct kv_file *f)
 {
-	unsigned long index = 0, low, room;
+	unsigned long index = 0, low, room, most = BIT_ULL(32) >> f->kv->block_shift;
 	void *entry;
 
 	lockdep_assert_held(&f->lock);
@@ -138,9 +136,7 @@ void kv_release_all(struct kv_file *f)
 	while ((entry = xa_find(&f->shares, &index, ULONG_MAX, XA_PRESENT))) {
 		low = index;
 		/* neighbours inside the device's limit, of one request, layer and head */
-		room = min_t(u64, f->kv->entries,
-			     (BIT_ULL(32) >> ilog2(f->kv->block_tokens)) -
-			     (low & ((BIT_ULL(32) >> ilog2(f->kv->block_tokens)) - 1)));
+		room = min_t(unsigned long, f->kv->entries, most - (low & (most - 1)));
 		while (index - low + 1 < room && kv_held(f, index + 1))
 			index++;
 		if (kv_give_back(f, low, index))

@@ -17,11 +17,6 @@ static struct kv_dev *kv_of(struct device *dev)
 	return container_of(dev, struct kv_dev, dev);
 }
 
-static u64 kv_shift(u64 mask)
-{
-	return mask == KV_ALL_ONES ? 0 : __ffs(mask);
-}
-
 static ssize_t kv_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct kv_attribute *a = container_of(attr, struct kv_attribute, attr);
@@ -29,7 +24,7 @@ static ssize_t kv_show(struct device *dev, struct device_attribute *attr, char *
 
 	if (kv_alive(kv_of(dev)))
 		return -ENODEV;
-	return sysfs_emit(buf, "%llu\n", (value & a->mask) >> kv_shift(a->mask));
+	return sysfs_emit(buf, "%llu\n", (value & a->mask) >> __bf_shf(a->mask));
 }
 
 /* The device refuses some values at some times (a tier that is in use): then the register has not changed. */
@@ -42,12 +37,12 @@ static ssize_t kv_store(struct device *dev, struct device_attribute *attr, const
 
 	if (err)
 		return err;
-	if (value > a->mask >> kv_shift(a->mask))
+	if (value > a->mask >> __bf_shf(a->mask))
 		return -EINVAL;
 	err = mutex_lock_interruptible(&kv->lock);
 	if (err)
 		return err;
-	wanted = (kv_read(kv, a->offset) & ~a->mask) | value << kv_shift(a->mask);
+	wanted = (kv_read(kv, a->offset) & ~a->mask) | value << __bf_shf(a->mask);
 	kv_write(kv, a->offset, wanted);
 	seen = kv_read(kv, a->offset);
 	mutex_unlock(&kv->lock);
@@ -61,6 +56,9 @@ static ssize_t kv_store(struct device *dev, struct device_attribute *attr, const
 #define KV_RW(_name, _offset, _mask) \
 	static struct kv_attribute kv_attr_##_name = { __ATTR(_name, 0644, kv_show, kv_store), _offset, _mask }
 
+KV_RO(id, KV_ID, KV_ALL_ONES);
+KV_RO(version, KV_VERSION, KV_ALL_ONES);
+KV_RO(caps, KV_CAPS, KV_ALL_ONES);
 KV_RO(current_step, KV_STEP_ADVANCE, KV_STEP_ADVANCE_STEP);
 KV_RO(status, KV_STATUS, KV_ALL_ONES);
 KV_RW(enable, KV_CTRL, KV_CTRL_ENABLE);
@@ -98,6 +96,9 @@ static ssize_t reset_store(struct device *dev, struct device_attribute *attr, co
 static DEVICE_ATTR_WO(reset);
 
 static struct attribute *kv_main_attributes[] = {
+	&kv_attr_id.attr.attr,
+	&kv_attr_version.attr.attr,
+	&kv_attr_caps.attr.attr,
 	&kv_attr_current_step.attr.attr,
 	&kv_attr_status.attr.attr,
 	&kv_attr_enable.attr.attr,

@@ -9,7 +9,6 @@
  */
 
 #include <linux/io_uring.h>
-#include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/version.h>
@@ -27,7 +26,6 @@ struct kv_move {
 	u64 block;		/* KV address of its first token */
 	u32 op;
 	u32 argument;
-	u8 from;		/* MIGRATE: where the block was at the launch */
 	bool held;		/* by the worker */
 	bool live;		/* a completion of the block may be its own */
 	bool ended;
@@ -137,8 +135,10 @@ int kv_file_flush(struct file *file, fl_owner_t owner)
 }
 
 /*
- * A completion has come. One that was already on its way when a migration was launched is distinguished from the migration's
- * own by its tiers; an eviction and a prefetch end with the next completion of their block.
+ * A completion has come. That of an earlier move, which was on its way when a migration was launched, names another
+ * target: had it brought the block to the same tier, the device would have refused the migration. (One that failed to
+ * get there cannot be told from the migration's own.) An eviction and a prefetch end with the next completion of their
+ * block.
  */
 void kv_moves_completed(struct kv_dev *kv, u64 block, const struct kvcpu_event *event)
 {
@@ -150,7 +150,7 @@ void kv_moves_completed(struct kv_dev *kv, u64 block, const struct kvcpu_event *
 	list_for_each_entry_safe(m, next, &kv->moves, node) {
 		if (!m->live || m->block != block)
 			continue;
-		if (m->op == KVCPU_URING_MIGRATE && (event->from_tier != m->from || event->to_tier != m->argument))
+		if (m->op == KVCPU_URING_MIGRATE && event->to_tier != m->argument)
 			continue;
 		kv_move_end(m, event->status, &ended);
 	}
@@ -169,13 +169,12 @@ void kv_moves_overflow(struct kv_dev *kv)
 }
 
 /* From here on a completion of the block may be the command's. */
-static void kv_move_live(struct kv_dev *kv, struct kv_move *m, u8 from)
+static void kv_move_live(struct kv_dev *kv, struct kv_move *m)
 {
 	spin_lock_irq(&kv->moves_lock);
-	m->from = from;
 	m->live = true;
 	spin_unlock_irq(&kv->moves_lock);
-	queue_delayed_work(system_unbound_wq, &kv->watch, msecs_to_jiffies(kv_timeout_ms));
+	queue_delayed_work(system_unbound_wq, &kv->watch, kv_limit());
 }
 
 static u64 kv_references(struct kv_dev *kv, u32 index)
@@ -211,7 +210,7 @@ static int kv_launch_move(struct kv_dev *kv, struct kv_move *m)
 		return err;
 	switch (m->op) {
 	case KVCPU_URING_MIGRATE:
-		kv_move_live(kv, m, at.tier);
+		kv_move_live(kv, m);
 		err = kv_directory(kv, KV_CMD_MIGRATE, m->block, FIELD_PREP(KV_DIR_ARG_TIER, m->argument), &at);
 		return err ?: kv_errno(at.status);
 	case KVCPU_URING_EVICT:
@@ -219,14 +218,14 @@ static int kv_launch_move(struct kv_dev *kv, struct kv_move *m)
 			return -EINVAL;
 		if (kv_references(kv, at.index))
 			return -EBUSY;
-		kv_move_live(kv, m, at.tier);
+		kv_move_live(kv, m);
 		return kv_launch_hint(kv, m, KV_RANGE_EVICT, KV_EVICT_DROPPED_COUNT);
 	default:
 		if ((s32)(m->argument - READ_ONCE(kv->step)) < 0)
 			return -EINVAL;
 		if (at.tier <= kv_read(kv, KV_PROMOTE_TIER))
 			return 1;
-		kv_move_live(kv, m, at.tier);
+		kv_move_live(kv, m);
 		return kv_launch_hint(kv, m, KV_RANGE_PREFETCH, KV_PREFETCH_DROPPED_COUNT);
 	}
 }
@@ -350,7 +349,7 @@ static void kv_watch_moves(struct work_struct *work)
 		live |= m->live;
 	spin_unlock_irq(&kv->moves_lock);
 	if (live)
-		queue_delayed_work(system_unbound_wq, &kv->watch, msecs_to_jiffies(kv_timeout_ms));
+		queue_delayed_work(system_unbound_wq, &kv->watch, kv_limit());
 }
 
 /* The driver goes. */

@@ -124,6 +124,16 @@ class Recorder(PolicyModel):
         super().hint(blocks, step)
         self._note("prefetch", blocks, step=step)
 
+    def share(self, blocks: Blocks) -> None:
+        """SHARE."""
+        super().share(blocks)
+        self._note("share", blocks[self.where[blocks] != ABSENT])
+
+    def release(self, blocks: Blocks) -> None:
+        """RELEASE."""
+        super().release(blocks)
+        self._note("release", blocks[self.where[blocks] != ABSENT])
+
     def configure(self, **fields: int) -> None:
         """Write registers."""
         super().configure(**fields)
@@ -152,6 +162,8 @@ class Follower:
             "remove": self._remove,
             "evict": self._evict,
             "prefetch": self._prefetch,
+            "share": self._share,
+            "release": self._release,
             "configure": self._write,
         }
 
@@ -257,6 +269,16 @@ class Follower:
             waiting += tokens
             await self._driver.evict(first, tokens)
         await self._settle()
+
+    async def _share(self, operation: Operation) -> None:
+        for first, tokens in self._ranges(operation.blocks):
+            await self._driver.share(first, tokens)
+        await self._driver.drain()
+
+    async def _release(self, operation: Operation) -> None:
+        for first, tokens in self._ranges(operation.blocks):
+            await self._driver.release(first, tokens)
+        await self._driver.drain()
 
     async def _prefetch(self, operation: Operation) -> None:
         waiting, step = 0, (operation.values or {})["step"]

@@ -30,6 +30,16 @@ def load(path: Path, limit: int | None = None, *, block_tokens: int | None = Non
     return trace
 
 
+def assumption(path: Path, trace: Trace) -> str | None:
+    """What the user gets to know of a trace that was read, before it runs; None when nothing was assumed."""
+    if not trace.assumed:
+        return None
+    return (
+        f"trace {path}: no block size in it, so one block is taken for {trace.block_tokens:,} tokens "
+        "(BLOCK_SIZE=<n> if it is another)"
+    )
+
+
 def _first_line(path: Path) -> str:
     """The first line that is not blank; "" when there is none that is text."""
     with guarded(path), opened(path) as lines:

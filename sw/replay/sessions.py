@@ -64,6 +64,7 @@ def read_sessions(path: Path, limit: int | None, *, block_tokens: int | None, un
     scale = UNITS_MS[unit or "ms"]
     content = _Content(block_tokens or DEFAULT_BLOCK_TOKENS)
     found: list[TraceRequest] = []
+    assumed = block_tokens is None
     with guarded(path), opened(path) as lines:
         for number in count(1):
             line = lines.readline(MAX_LINE_BYTES + 1)
@@ -74,13 +75,14 @@ def read_sessions(path: Path, limit: int | None, *, block_tokens: int | None, un
             try:
                 value = json_object(line, first=number == 1)
                 content.block = _block(value, content.block, asked=block_tokens is not None, first=not found)
+                assumed = assumed and "block_size" not in value
                 found += _turns(value, content, scale)
             except ValueError as error:
                 raise TraceError(path, number, str(error)) from None
     if not found:
         raise TraceError(path, None, "empty: a trace has at least one turn")
     found.sort(key=lambda request: request.timestamp_ms)
-    return Trace(found[:limit], content.block)
+    return Trace(found[:limit], content.block, assumed=assumed)
 
 
 def _block(value: dict[str, Any], known: int, *, asked: bool, first: bool) -> int:

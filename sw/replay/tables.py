@@ -84,7 +84,7 @@ def read_table(path: Path, limit: int | None, *, block_tokens: int | None, unit:
         check_unit(path, [request.timestamp_ms for request in requests])
     first = requests[0].timestamp_ms
     moved = [TraceRequest(r.timestamp_ms - first, r.input_length, r.output_length, r.hash_ids) for r in requests]
-    return Trace(moved, block, has_content=False)
+    return Trace(moved, block, has_content=False, assumed=block_tokens is None)
 
 
 def _rows(path: Path, rows: Iterator[list[str]]) -> Iterator[tuple[int, Sequence[str]]]:

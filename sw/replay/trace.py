@@ -63,12 +63,14 @@ class TraceRequest:
 class Trace:
     """The requests of a file, and the tokens behind one of their hash ids.
 
-    `has_content` is False when the file does not say what prompts contain: then no id is used twice.
+    `has_content` is False when the file does not say what prompts contain: then no id is used twice. `assumed` is True
+    when neither the file nor the user says how many tokens a block has, so that `block_tokens` is the usual number.
     """
 
     requests: list[TraceRequest]
     block_tokens: int = DEFAULT_BLOCK_TOKENS
     has_content: bool = True
+    assumed: bool = False
 
 
 @contextmanager
@@ -88,12 +90,13 @@ class TraceReader:
     """Requests of a file in its order.
 
     `block_tokens` and `unit` ("ms" or "s" of timestamps) are what the user says of it, None for nothing said; what has
-    been found is in `block_tokens` once the first request was read.
+    been found is in `block_tokens` once the first request was read; `assumed`: nothing was, and it is the default.
     """
 
     def __init__(self, path: Path, block_tokens: int | None = None, unit: str | None = None) -> None:
         self.path = path
         self.block_tokens = block_tokens
+        self.assumed = False
         self._asked = block_tokens
         self._scale = UNITS_MS[unit or "ms"]
         self._latest = 0
@@ -143,7 +146,8 @@ class TraceReader:
     def _block_of(self, value: dict[str, Any]) -> int:
         """Tokens of a block. Raises ValueError."""
         if "block_size" not in value:
-            self.block_tokens = self.block_tokens or DEFAULT_BLOCK_TOKENS
+            if self.block_tokens is None:
+                self.block_tokens, self.assumed = DEFAULT_BLOCK_TOKENS, True
             return self.block_tokens
         block = member_integer(value, "block_size", MAX_BLOCK_TOKENS)
         if block == 0:
@@ -188,7 +192,7 @@ def load_trace(
     requests = list(islice(reader, limit))
     if unit is None:
         check_unit(path, [request.timestamp_ms for request in requests])
-    return Trace(requests, reader.block_tokens or DEFAULT_BLOCK_TOKENS)
+    return Trace(requests, reader.block_tokens or DEFAULT_BLOCK_TOKENS, assumed=reader.assumed)
 
 
 def check_unit(path: Path, times: list[int]) -> None:

@@ -69,23 +69,30 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Between the slower tier and the fast one, shared by all moves: latency of a move, bytes a second."""
+    """Between two neighbouring tiers, shared by all moves: latency of a move, bytes a second."""
 
     latency_s: float
     bytes_s: float
 
 
 class CostModel:
-    """Times of steps and moves."""
+    """Times of steps and moves.
 
-    def __init__(self, model: Model, hardware: Hardware, link: Link, block_tokens: int) -> None:
+    Attributes:
+        link: between the fast tier and the slower one.
+        far: between the slower tier and a second one behind it, where there is one.
+        block_bytes: real bytes of a block.
+    """
+
+    def __init__(
+        self, model: Model, hardware: Hardware, link: Link, block_tokens: int, far: Link | None = None
+    ) -> None:
         """`block_tokens` of a KV block."""
-        self._model, self._hardware, self.link = model, hardware, link
+        self._model, self._hardware, self.link, self.far = model, hardware, link, far
         self._flops_s = hardware.accelerators * hardware.peak_flops * hardware.compute_efficiency
         self._bytes_s = hardware.accelerators * hardware.memory_bytes_s * hardware.memory_efficiency
         self._weights = model.parameters * model.weight_bytes
         self.block_bytes = model.kv_bytes_token * block_tokens
-        """Real bytes of a block."""
 
     def step_s(self, decoding: int, context: int, chunks: Iterable[Chunk]) -> float:
         """Seconds of a step: `decoding` sequences with `context` tokens in all get one token each; parts of prompts."""
@@ -108,3 +115,7 @@ class CostModel:
     def move_s(self, blocks: int) -> float:
         """Seconds that the link needs for so many blocks."""
         return blocks * self.block_bytes / self.link.bytes_s
+
+    def far_s(self, blocks: int) -> float:
+        """The same of the link to the second slower tier; no block is there where there is none."""
+        return blocks * self.block_bytes / self.far.bytes_s if self.far else 0.0

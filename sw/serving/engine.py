@@ -3,18 +3,21 @@
 A step has one token of every sequence that decodes and, within the token budget, parts of prompts (chunked prefill),
 oldest first. A request starts, in the order of arrival, when a place is free, the budget has room and its prompt fits
 into the fast tier together with what is pinned there. Of its blocks the contiguous prefix that the store has is used:
-what is in the slower tier is waited for (the link moves one after the other, what leaves the fast tier before it
-included) or computed again, whichever is sooner; meanwhile others run. When a growing sequence finds no room the latest
-one is preempted and begins again, first in the queue, with what the store still has of it (swapping is what the device
-does with it meanwhile). The blocks of an answer stay, and the next turn finds them; it arrives when the answer before
-is complete and the user's pause is over (closed loop), or at the trace's time (open loop).
+what is in a slower tier is waited for (a link moves one after the other, what leaves the fast tier before it included;
+blocks of a second slower tier go over both links) or computed again, whichever is sooner; meanwhile others run. When a
+growing sequence finds no room the latest one is preempted and begins again, first in the queue, with what the store
+still has of it (swapping is what the device does with it meanwhile). The blocks of an answer stay, and the next turn
+finds them; it arrives when the answer before is complete and the user's pause is over (closed loop), or at the trace's
+time (open loop).
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -72,10 +75,12 @@ class Measured:
         arrival, first, end: when a request arrived, when its first and its last token was there.
         kept, prefetched, loaded: its prompt's tokens that were used from where they had stayed, from where a prefetch
             had brought them, and moved on demand.
+        loaded_far: of `loaded` those that came from the second slower tier.
         again: tokens computed that had been computed before.
         retention_hits, prefetch_hits: blocks found in the fast tier, wherever in the prompt.
         stall: time that it waited for moves.
-        moved: blocks over the link in all.
+        stall_far: of that until what it needs of the second slower tier had reached the first.
+        moved, moved_far: blocks over the link in all, over that to the second slower tier.
         preemptions: in all.
         queue, occupied, pinned: time-weighted mean of requests that wait, of the fast tier's blocks, of pinned ones.
         longest_queue: most requests that waited.
@@ -92,7 +97,10 @@ class Measured:
     retention_hits: Blocks
     prefetch_hits: Blocks
     stall: Seconds
+    loaded_far: Blocks
+    stall_far: Seconds
     moved: int = 0
+    moved_far: int = 0
     preemptions: int = 0
     queue: float = 0.0
     occupied: float = 0.0
@@ -104,8 +112,8 @@ class Measured:
     @classmethod
     def empty(cls, count: int) -> Measured:
         """Nothing has been measured yet."""
-        times = ("arrival", "first", "end", "stall")
-        counts = ("kept", "prefetched", "loaded", "again", "retention_hits", "prefetch_hits")
+        times = ("arrival", "first", "end", "stall", "stall_far")
+        counts = ("kept", "prefetched", "loaded", "loaded_far", "again", "retention_hits", "prefetch_hits")
         return cls(**{name: np.zeros(count) for name in times}, **{name: np.zeros(count, np.int64) for name in counts})  # type: ignore[arg-type]  # mypy takes all of them for one type
 
 
@@ -125,6 +133,13 @@ class _Sequence:
     gone: bool = False
 
 
+class _Arrival(NamedTuple):
+    """When blocks are in the fast tier, and when those of the second slower tier have reached the first."""
+
+    ready: float
+    risen: float
+
+
 class Engine:
     """One engine over one store."""
 
@@ -133,9 +148,9 @@ class Engine:
         count = len(load.prompt)
         self.measured = Measured.empty(count)
         self._now = 0.0
-        self._link_free = 0.0
-        self._down = 0
-        self._ready: dict[int, float] = {}  # of blocks that a prefetch brings
+        self._link_free = self._far_free = 0.0
+        self._down = self._sunk = 0
+        self._ready: dict[int, _Arrival] = {}  # of blocks that a prefetch brings
         self._arriving = [(float(at), n) for n, at in enumerate(load.arrival_s) if np.isfinite(at)]
         heapq.heapify(self._arriving)
         self._waiting: deque[tuple[int, int, int | None]] = deque()
@@ -160,12 +175,19 @@ class Engine:
 
     def run(self) -> Measured:
         """Run until the last token."""
+        for _ in self.steps():
+            pass
+        return self.measured
+
+    def steps(self) -> Iterator[int]:
+        """Run until the last token; after each step, how many requests have started (again, if they were preempted)."""
         while self._arriving or self._waiting or self._active:
             self._arrive()
             budget = self._start_waiting(self._limits.batched_tokens - self._decoding)
             chunks = self._chunks(budget)
             if not chunks and not self._decoding:
                 self._pass(self._next_event())
+                yield self._started
                 continue
             seconds = self._cost.step_s(self._decoding, self._context, [(n, s.done) for s, n in chunks])
             self.measured.steps += 1
@@ -173,10 +195,10 @@ class Engine:
             self._pass(self._now + seconds)
             self._decode()
             self._prefilled(chunks)
+            yield self._started
         span = max(self._now, 1e-9)
         for name in ("queue", "occupied", "pinned"):
             setattr(self.measured, name, getattr(self.measured, name) / span)
-        return self.measured
 
     # ------------------------------------------------------------------ time
 
@@ -228,15 +250,16 @@ class Engine:
         sequence = _Sequence(request, number, self._started, tokens, 0, generated or 0)
         self._active[self._started] = sequence
         self._started += 1
-        ready = self._use(sequence, blocks, found, tokens)
+        ready, risen = self._use(sequence, blocks, found, tokens)
         if ready > self._now:
             self.measured.stall[request] += ready - self._now
+            self.measured.stall_far[request] += max(0.0, min(ready, risen) - self._now)
             heapq.heappush(self._loading, (ready, sequence.order, sequence))
             return 0
         self._prefilling.append(sequence)
         return sequence.left
 
-    def _use(self, sequence: _Sequence, blocks: Blocks, found: Found, tokens: int) -> float:
+    def _use(self, sequence: _Sequence, blocks: Blocks, found: Found, tokens: int) -> _Arrival:
         """Use the prefix that the store has; when its bytes are in the fast tier."""
         m, size, request = self.measured, self._limits.block_tokens, sequence.request
         where, brought = found.where, found.brought
@@ -245,17 +268,18 @@ class Engine:
         prefix = int(np.argmax(where == ABSENT)) if (where == ABSENT).any() else len(blocks)
         prefix = min(prefix, (tokens - 1) // size)  # the last token is computed in any case: its output is needed
         slow = np.flatnonzero(where[:prefix] != FAST)
-        ready = self._now
+        arrivals = [_Arrival(self._now, self._now)]
         if len(slow):
-            begin = max(self._now, self._link_free)
-            wait = begin - self._now + self._cost.link.latency_s + self._cost.move_s(len(slow))
+            far = int(self._store.below.far(blocks[slow]).sum())
             kept = int(slow[0])
-            if wait <= self._cost.recompute_s(((prefix - kept) * size, kept * size)):
-                self._link(len(slow))
-                ready = self._link_free + self._cost.link.latency_s
+            moved = self._arrival(len(slow), far)
+            if moved.ready - self._now <= self._cost.recompute_s(((prefix - kept) * size, kept * size)):
+                self._carry(len(slow), far)
+                m.loaded_far[request] += far * size
+                arrivals.append(moved)
             else:
                 prefix, slow = kept, slow[:0]
-        ready = max([ready, *(self._ready.get(block, 0.0) for block in blocks[:prefix][brought[:prefix]].tolist())])
+        arrivals += [self._ready[block] for block in blocks[:prefix][brought[:prefix]].tolist() if block in self._ready]
         m.loaded[request] += len(slow) * size
         m.prefetched[request] += int(brought[:prefix].sum()) * size
         m.kept[request] += (prefix - len(slow) - int(brought[:prefix].sum())) * size
@@ -263,21 +287,40 @@ class Engine:
         self._computed[blocks] = True
         sequence.done = prefix * size
         sequence.left = tokens - sequence.done
-        return ready
+        return _Arrival(max(one.ready for one in arrivals), max(one.risen for one in arrivals))
 
-    def _link(self, blocks: int) -> None:
-        """So many moves are added to what the link has to do."""
+    # ------------------------------------------------------------------ links
+
+    def _arrival(self, blocks: int, far: int) -> _Arrival:
+        """When so many blocks that are asked for now, `far` of them in the second slower tier, are in the fast one.
+
+        Those go over the second link one after the other, and each over the first one while the next is on its way.
+        """
+        cost = self._cost
+        ready, risen = max(self._now, self._link_free) + cost.move_s(blocks), self._now
+        if far and cost.far:
+            risen = max(self._now, self._far_free) + cost.far_s(far) + cost.far.latency_s
+            ready = max(ready, risen + cost.move_s(1))
+        return _Arrival(ready + cost.link.latency_s, risen)
+
+    def _carry(self, blocks: int, far: int) -> None:
+        """So many moves, `far` of them from or to the second slower tier, are added to what the links have to do."""
         self._link_free = max(self._now, self._link_free) + self._cost.move_s(blocks)
+        self._far_free = max(self._now, self._far_free) + self._cost.far_s(far)
         self.measured.moved += blocks
+        self.measured.moved_far += far
 
     def _note_moves(self) -> None:
-        """What the store has begun to move since the last call goes over the link, one after the other."""
-        self._link(self._store.down - self._down)
-        self._down = self._store.down
+        """What the store has begun to move since the last call goes over the links, one after the other."""
+        down, sunk = self._store.down, self._store.below.sunk
+        self._carry(down - self._down, sunk - self._sunk)
+        self._down, self._sunk = down, sunk
         brought = self._store.take_prefetched()
         if len(brought):
-            self._link(len(brought))
-            self._ready.update(dict.fromkeys(brought.tolist(), self._link_free + self._cost.link.latency_s))
+            far = int(self._store.below.far(brought).sum())
+            moved = self._arrival(len(brought), far)
+            self._carry(len(brought), far)
+            self._ready.update(dict.fromkeys(brought.tolist(), moved))
 
     def _pin(self, blocks: Blocks) -> None:
         for block in blocks.tolist():

@@ -6,22 +6,76 @@ All have one fast tier of the same size; blocks of running requests are pinned t
 - `take`: a running request grows by a block.
 - `finish`: a request ends or is preempted: its blocks are no longer pinned.
 - `leave`: blocks of an answer stay, under the names by which the next turn finds them.
+
+The slower tier may be two: what left the fast tier longest ago is then in the second one (`Below`). Which blocks that
+are follows from the order in which they left, for all stores alike: no policy decides it.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from model.policy import PolicyModel
 from sw.policy.device import ABSENT, FAST, SLOW, Blocks
 from sw.policy.runtime import Found, Runtime
 
+Flags = npt.NDArray[np.bool_]
+
+
+class Below:
+    """Which blocks below the fast tier are in the second of two slower tiers: those that left it longest ago.
+
+    Attributes:
+        sunk: blocks moved from the first to the second so far.
+    """
+
+    def __init__(self, slots: int) -> None:
+        """`slots` of the first; 0: there is no second."""
+        self._slots = slots
+        self._near: OrderedDict[int, None] = OrderedDict()
+        self._far: set[int] = set()
+        self._rose: set[int] = set()  # blocks of the fast tier that came from the second
+        self.sunk = 0
+
+    def left(self, blocks: Iterable[int]) -> None:
+        """These have left the fast tier, in this order."""
+        if not self._slots:
+            return
+        for block in blocks:
+            self._rose.discard(block)
+            self._near[block] = None
+        while len(self._near) > self._slots:
+            self._far.add(self._near.popitem(last=False)[0])
+            self.sunk += 1
+
+    def gone(self, blocks: Iterable[int]) -> None:
+        """These are no longer below: they came up, or are nowhere."""
+        for block in blocks:
+            if block in self._far:
+                self._far.discard(block)
+                self._rose.add(block)
+            else:
+                self._near.pop(block, None)
+                self._rose.discard(block)
+
+    def far(self, blocks: Blocks) -> Flags:
+        """Whether each is in the second tier, or was until it last came up."""
+        return np.array([block in self._far or block in self._rose for block in blocks.tolist()], np.bool_)
+
 
 class KvStore(Protocol):
-    """What an engine needs of a KV store."""
+    """What an engine needs of a KV store.
+
+    Attributes:
+        below: which blocks are in the second slower tier.
+    """
+
+    below: Below
 
     @property
     def down(self) -> int:
@@ -51,25 +105,39 @@ class KvStore(Protocol):
 
 
 class DeviceStore:
-    """The device at the policy level, under its runtime."""
+    """The device at the policy level, under its runtime.
 
-    def __init__(self, device: PolicyModel, runtime: Runtime, slots: int) -> None:
-        self._device, self._runtime, self._slots = device, runtime, slots
+    Attributes:
+        device: on which the runtime has done all that the engine asked for.
+    """
+
+    def __init__(self, device: PolicyModel, runtime: Runtime, slots: int, first_slots: int = 0) -> None:
+        """`slots` of the fast tier; `first_slots` of the first slower one, 0 where there is no second."""
+        self.device, self._runtime, self._slots = device, runtime, slots
         self._brought = device.brought.copy()
+        self._where = device.where.copy()
+        self.below = Below(first_slots)
+
+    def _follow(self) -> None:
+        """Note which blocks have left the fast tier, and which are no longer below."""
+        before, now = self._where, self.device.where
+        self.below.gone(np.flatnonzero((before == SLOW) & (now != SLOW)).tolist())
+        self.below.left(np.flatnonzero((before != SLOW) & (now == SLOW)).tolist())
+        self._where = now.copy()
 
     @property
     def down(self) -> int:
         """Blocks moved to the slower tier so far."""
-        return self._device.evictions
+        return self.device.evictions
 
     @property
     def occupied(self) -> int:
         """Blocks of the fast tier."""
-        return self._slots - self._device.free
+        return self._slots - self.device.free
 
     def take_prefetched(self) -> Blocks:
         """Blocks that a prefetch has begun to bring up since the last call."""
-        now = self._device.brought
+        now = self.device.brought
         new: Blocks = np.flatnonzero(now & ~self._brought)
         self._brought = now.copy()
         return new
@@ -79,13 +147,15 @@ class DeviceStore:
         runtime = self._runtime
         found = runtime.place(blocks) if arrived is None else runtime.start(request, arrived)
         runtime.pin(blocks)
+        self._follow()
         return found
 
     def take(self, block: int) -> bool:
         """Pin a new block; False when there is no room."""
-        device, one = self._device, np.array([block])
+        device, one = self.device, np.array([block])
         if not device.free:
             self._runtime.make_room(1)
+            self._follow()
         if not device.free:
             return False
         device.insert(one)
@@ -97,24 +167,27 @@ class DeviceStore:
         self._runtime.unpin(blocks)
         if last:
             self._runtime.end_session(request)
+            self._follow()
 
     def drop(self, blocks: Blocks) -> None:
         """Pinned blocks that `take` gave are of no use to anyone else."""
         self._runtime.unpin(blocks)
-        self._device.remove(blocks)
+        self.device.remove(blocks)
 
     def leave(self, blocks: Blocks) -> None:
         """Keep blocks, without a pin, as if just used."""
-        new = blocks[self._device.where[blocks] == ABSENT]
-        if self._device.free >= len(new):
-            self._device.insert(new)
+        new = blocks[self.device.where[blocks] == ABSENT]
+        if self.device.free >= len(new):
+            self.device.insert(new)
 
 
 class LruStore:
     """Two levels of LRU, as engines have them today: prefix cache, and offloading of what leaves it (0 slots: none)."""
 
-    def __init__(self, slots: int, slow_slots: int) -> None:
+    def __init__(self, slots: int, slow_slots: int, first_slots: int = 0) -> None:
+        """Slots of the fast tier and below it; of those in the first slower tier, 0 where there is no second."""
         self._slots, self._slow_slots = slots, slow_slots
+        self.below = Below(first_slots)
         self._fast: OrderedDict[int, None] = OrderedDict()
         self._slow: OrderedDict[int, None] = OrderedDict()
         self._pins: dict[int, int] = {}
@@ -143,6 +216,7 @@ class LruStore:
                 where[place] = FAST
             elif self._slow.pop(block, 0) is None:
                 where[place] = SLOW
+                self.below.gone((block,))
             self._pin(block)
         self._shrink()
         return Found(where, np.zeros(len(blocks), np.bool_))
@@ -172,8 +246,10 @@ class LruStore:
             if self._slow_slots:
                 self._slow[block] = None
                 self._down += 1
+        if self._slow_slots:
+            self.below.left(victims)
         while len(self._slow) > self._slow_slots:
-            self._slow.popitem(last=False)
+            self.below.gone((self._slow.popitem(last=False)[0],))
 
     def take(self, block: int) -> bool:
         """Pin a new block; False when there is no room."""
@@ -203,6 +279,7 @@ class LruStore:
         """Keep blocks, without a pin, as if just used."""
         for block in blocks.tolist():
             self._slow.pop(block, None)
+            self.below.gone((block,))
             self._fast[block] = None
             self._fast.move_to_end(block)
         self._shrink()

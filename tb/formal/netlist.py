@@ -16,9 +16,11 @@ from tb.run.sources import expand
 SMT = "design.smt2"
 AIGER = "design.aig"
 GRAPH = "design.json"
+NAMES = "design.ywmap"  # of the AIGER netlist: its asserts, in the order of its outputs
 INSTANCE = "u_fv"  # of the property module in its module
 RESET = "a_reset"  # the assumption that every property module has
 INCLUDES = ("rtl/prim", "tb/formal")
+COVERS = ROOT / "tb" / "formal" / "kvcpu_covers.v"
 HELPERS = ("tb/formal/kvcpu_any.sv", "tb/formal/kvcpu_fv_stream.sv")
 
 
@@ -41,8 +43,27 @@ def inputs(proof: Proof) -> list[Path]:
     return [*sources(proof), *(path for folder in INCLUDES for path in sorted((ROOT / folder).glob("*.svh")))]
 
 
-def script(proof: Proof, files: Sequence[Path], *, aiger: bool) -> list[str]:
-    """Yosys' commands: read, flatten, make what is without a driver free, write the netlists."""
+def _only(names: Sequence[str]) -> list[str]:
+    """Commands that leave these properties only; none for all. `a b %d` is what is in selection a and not in b."""
+    if not names:
+        return []
+    kept = " ".join(f"c:{INSTANCE}.{name} %d c:{INSTANCE}.*.{name} %d" for name in names)
+    return ["chformal -cover -remove", f"delete t:$assert {kept}"]
+
+
+def _covers() -> list[str]:
+    """Commands that leave, as asserts that fail where a cover point is reached, the cover points only."""
+    return ["chformal -assert -remove", f"techmap -map {COVERS}"]
+
+
+def script(
+    proof: Proof, files: Sequence[Path], *, aiger: bool, only: Sequence[str] = (), covers: bool = False
+) -> list[str]:
+    """Yosys' commands: read, flatten, make what is without a driver free, write the netlists.
+
+    With `only`, labels of asserts, every other assert and every cover point goes, and what only they look at. With
+    `covers` the asserts are the cover points: one fails where its cover point is reached.
+    """
     words = ["read_slang", "-D SYNTHESIS", f"--top {proof.top}"]
     words += [f"-G {name}={value}" for name, value in sorted(proof.parameters.items())]
     words += [f"-I {ROOT / folder}" for folder in INCLUDES]
@@ -53,6 +74,8 @@ def script(proof: Proof, files: Sequence[Path], *, aiger: bool) -> list[str]:
         f"prep -flatten -top {proof.top}",
         "async2sync",
         "chformal -lower",
+        *_only(only),
+        *(_covers() if covers else []),
         f"write_json {GRAPH}",
         "design -save read",
         "formalff -clk2ff -ff2anyinit",
@@ -68,6 +91,7 @@ def script(proof: Proof, files: Sequence[Path], *, aiger: bool) -> list[str]:
             "chformal -cover -remove",
             "delete -output",
             "setattr -unset keep",
+            "setattr -set keep 1 t:$assert",  # else two that say the same become one, and a name goes
             "opt -full",
             "techmap",
             "opt -fast",
@@ -78,7 +102,7 @@ def script(proof: Proof, files: Sequence[Path], *, aiger: bool) -> list[str]:
             "setundef -anyseq",
             "aigmap",
             "opt_clean",
-            f"write_aiger -I -B -zinit -no-startoffset {AIGER}",
+            f"write_aiger -ywmap {NAMES} -I -B -zinit -no-startoffset {AIGER}",
         ]
     return commands
 
@@ -99,9 +123,11 @@ def is_property(label: str) -> bool:
     return label.startswith(f"{INSTANCE}.") and short(label).startswith("p_")
 
 
-def build(proof: Proof, files: Sequence[Path], folder: Path, *, aiger: bool) -> Labels:
-    """Write the netlists into `folder`. Raises CheckError when Yosys refuses the sources."""
-    yosys.run(script(proof, files, aiger=aiger), folder)
+def build(
+    proof: Proof, files: Sequence[Path], folder: Path, *, aiger: bool, only: Sequence[str] = (), covers: bool = False
+) -> Labels:
+    """Write the netlists of `script` into `folder`. Raises CheckError when Yosys refuses the sources."""
+    yosys.run(script(proof, files, aiger=aiger, only=only, covers=covers), folder)
     return labels((folder / SMT).read_text())
 
 

@@ -27,7 +27,7 @@ from tb.run.paths import ROOT, SIM_BUILD
 from tb.run.sources import digest, digest_text
 
 FORMAL_BUILD = SIM_BUILD / "formal"
-FORMAT = "1"  # part of every key: change it when the meaning of a kept result changes
+FORMAT = "2"  # part of every key: change it when the meaning of a kept result changes
 PROVEN, BOUNDED, FAILED = "proven", "bounded", "failed"
 
 
@@ -60,14 +60,12 @@ def _prove(proof: Proof, folder: Path) -> dict[str, Any]:
 
 
 def _reached(proof: Proof, folder: Path) -> Collection[str]:
-    """Cover points that are reached: of the proof's netlist, or of one with `cover_parameters`."""
-    where = folder
-    if proof.cover_parameters:
-        where = folder / "cover"
-        where.mkdir()
-        smaller = replace(proof, parameters={**proof.parameters, **proof.cover_parameters})
-        build(smaller, sources(proof), where, aiger=False)
-    return solve.covers(where, proof.cover_depth, proof.timeout_s).reached
+    """Cover points that are reached, in the proof's module or in one with `cover_parameters`."""
+    where = folder / "cover"
+    where.mkdir()
+    smaller = replace(proof, parameters={**proof.parameters, **proof.cover_parameters})
+    build(smaller, sources(proof), where, aiger=True, covers=True)
+    return solve.failures(where, proof.cover_depth, proof.timeout_s)
 
 
 def _results(proof: Proof, found: Labels, folder: Path, reached: Collection[str]) -> list[dict[str, Any]]:
@@ -132,7 +130,6 @@ def _plant(proof: Proof, defect: Planted, text: str, folder: Path) -> dict[str, 
     copy.write_text(text)
     files = [copy if path == target else path for path in sources(proof)]
     smaller: Mapping[str, int] = {**proof.parameters, **defect.parameters}
-    build(replace(proof, parameters=smaller), files, folder, aiger=False)
-    answer = solve.bounded(folder, defect.depth, proof.timeout_s)
-    failed = {short(label) for label in answer.failed if is_property(label)}
-    return {"missed": sorted(set(defect.detects) - failed), "failed": sorted(failed), "depth": answer.depth}
+    build(replace(proof, parameters=smaller), files, folder, aiger=True, only=defect.detects)
+    failed = {short(label) for label in solve.failures(folder, defect.depth, proof.timeout_s)}
+    return {"missed": sorted(set(defect.detects) - failed), "failed": sorted(failed), "depth": defect.depth}

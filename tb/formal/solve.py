@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from tb.formal.netlist import AIGER, SMT
+from tb.formal.netlist import AIGER, NAMES, SMT
 from tb.run import process
 from tb.run.errors import CheckError, UsageError
 
@@ -21,14 +23,13 @@ PASSED, FAILED, UNKNOWN = "passed", "failed", "unknown"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a run said: `status`, labels of asserts that `failed`, covers that were `reached`, cycles that it has done.
+    """What a run said: `status`, labels of asserts that `failed`, cycles that it has done.
 
     `depth` is the number of cycles for which no assert fails, or in which the failures were found.
     """
 
     status: str
     failed: frozenset[str]
-    reached: frozenset[str]
     depth: int
     seconds: float
 
@@ -44,11 +45,10 @@ def tool_versions() -> list[str]:
 def parsed(text: str, seconds: float = 0.0) -> Answer:
     """The answer of a run of the SMT front end. What does not end with a status is UNKNOWN."""
     status = re.search(r"Status: (\w+)\s*$", text, re.M)
-    steps = [int(step) for step in re.findall(r"Checking (?:assertions|cover reachability) in step (\d+)\.\.", text)]
+    steps = [int(step) for step in re.findall(r"Checking assertions in step (\d+)\.\.", text)]
     return Answer(
         status={"PASSED": PASSED, "FAILED": FAILED}.get(status.group(1), UNKNOWN) if status else UNKNOWN,
         failed=frozenset(re.findall(r"Assert failed in \S+: (\S+)", text)),
-        reached=frozenset(re.findall(r"Reached cover statement in step \d+ at \S+: (\S+)", text)),
         depth=max(steps, default=0) + (1 if status else 0),  # the last step of a run that was ended is not done
         seconds=seconds,
     )
@@ -80,11 +80,6 @@ def induction(folder: Path, depth: int, timeout_s: float) -> Answer:
     return _smt(folder, "induction.log", timeout_s, "-i", "--dump-vcd", "induction.vcd", "-t", str(depth))
 
 
-def covers(folder: Path, depth: int, timeout_s: float) -> Answer:
-    """Which cover points are reached within `depth` cycles."""
-    return _smt(folder, "cover.log", timeout_s, "-c", "-t", str(depth))
-
-
 def pdr_answer(text: str) -> str:
     """What ABC said of all outputs together."""
     if re.search(r"^Property proved\.", text, re.M):
@@ -100,6 +95,29 @@ def abc_program() -> Path:
     if spec is None or spec.origin is None:
         raise UsageError("the formal tools are not installed (no pyosys): call `make setup-formal`")
     return Path(spec.origin).parent / "yosys-abc"
+
+
+def asserted(text: str, names: Sequence[str]) -> frozenset[str]:
+    """Which asserts ABC saw fail; `names` are those of the netlist's outputs, in their order."""
+    return frozenset(names[int(output)] for output in re.findall(r"^Output +(\d+) .*was asserted in frame", text, re.M))
+
+
+def failures(folder: Path, depth: int, timeout_s: float) -> frozenset[str]:
+    """Labels of the asserts of the AIGER netlist that fail within `depth` cycles from reset on, each by itself.
+
+    What is not among them may fail later, or was not decided in `timeout_s`. Raises CheckError when ABC breaks.
+    """
+    log = folder / "failures.log"
+    wanted = f"read_aiger {AIGER}; fold; strash; scorr; bmc3 -a -x -F {depth} -T {int(timeout_s)}"
+    command = [*NICE, str(abc_program()), "-c", wanted]
+    ended = process.run(command, env=process.clean_env(), cwd=folder, log=log, timeout_s=timeout_s + 30)
+    text = log.read_text(errors="replace")
+    if ended.status != 0 and not ended.timed_out:
+        raise CheckError(
+            f"ABC ended with status {ended.status}: {(text.strip().splitlines() or ['no message'])[-1][:200]}"
+        )
+    names = [path[-1].lstrip("\\") for path in json.loads((folder / NAMES).read_text())["asserts"]]
+    return asserted(text, names)
 
 
 def reachability(folder: Path, timeout_s: float) -> tuple[str, float]:

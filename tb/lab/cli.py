@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from sw.replay.readers import assumption
 from sw.replay.readers import load as read
 from sw.replay.trace import MAX_BLOCK_TOKENS, UNITS_MS, Trace, TraceError
 from sw.terminal import new_console
@@ -21,6 +24,7 @@ from tb.run.paths import REPORT
 from tb.sim.display import Progressing, sayer
 
 FOLDER = REPORT / "experiments"
+Say = Callable[[str], None]
 RUNNERS = {"eviction": eviction, "serving": serving}
 """What runs an experiment, by the name of its declarative file."""
 
@@ -32,6 +36,7 @@ class Options:
     names: list[str]
     trace: Path | None
     config: Path | None
+    chosen: declared.Chosen
     block_size: int | None
     time_unit: str | None
     folder: Path
@@ -42,6 +47,8 @@ def _parse(argv: list[str]) -> Options:
     parser.add_argument("--only", help="run these experiments only (names with commas between)")
     parser.add_argument("--trace", help="a trace of any known form (default: the seeded generators)")
     parser.add_argument("--config", help="a TOML file with the settings to change (docs/laboratory.md)")
+    parser.add_argument("--slots", help="slots of the fast tier (with commas between: one run for each)")
+    parser.add_argument("--policy", help="layers of HEPC, and `none` and `lru` of serving (with commas between)")
     parser.add_argument("--block-size", help="tokens behind one hash id (default: what the trace says, or 512)")
     parser.add_argument("--time-unit", help="of the trace's timestamps: ms (default) or s")
     parser.add_argument(
@@ -55,29 +62,42 @@ def _parse(argv: list[str]) -> Options:
             raise UsageError(f"ONLY={given.only}: no experiment is called `{name}`; there are {', '.join(known)}")
     if given.time_unit not in {None, *UNITS_MS}:
         raise UsageError(f"TIME_UNIT={given.time_unit}: {' or '.join(UNITS_MS)} is needed")
-    if bounded.NAME in chosen and given.config is not None and len(chosen) > 1:
-        raise UsageError(f"CONFIG: `{bounded.NAME}` has keys of its own: give ONLY=<experiment> as well")
-    if chosen == [bounded.NAME] and given.trace is not None:
-        raise UsageError(f"TRACE has no effect with ONLY={bounded.NAME}: its streams are generated")
-    if given.trace is None and (given.block_size or given.time_unit):
-        raise UsageError(f"{'BLOCK_SIZE' if given.block_size else 'TIME_UNIT'} has no effect without TRACE")
+    _check_effect(given, chosen)
     return Options(
         chosen,
         None if given.trace is None else Path(given.trace),
         None if given.config is None else Path(given.config),
+        declared.Chosen.parsed(given.slots, given.policy),
         None if given.block_size is None else whole(given.block_size, "BLOCK_SIZE", 1, MAX_BLOCK_TOKENS),
         given.time_unit,
         Path(given.report),
     )
 
 
-def streams(options: Options, settings: declared.Table) -> list[list[Stream]]:
+def _check_effect(given: Namespace, chosen: list[str]) -> None:
+    """Raise UsageError for options without effect on one of the experiments."""
+    if bounded.NAME in chosen:
+        if given.config is not None and len(chosen) > 1:
+            raise UsageError(f"CONFIG: `{bounded.NAME}` has keys of its own: give ONLY=<experiment> as well")
+        for name in ("slots", "policy"):
+            if getattr(given, name) is not None:
+                raise UsageError(
+                    f"{name.upper()} has no effect on `{bounded.NAME}`: leave it out of ONLY (its settings: CONFIG)"
+                )
+        if given.trace is not None and len(chosen) == 1:
+            raise UsageError(f"TRACE has no effect with ONLY={bounded.NAME}: its streams are generated")
+    if given.trace is None and (given.block_size or given.time_unit):
+        raise UsageError(f"{'BLOCK_SIZE' if given.block_size else 'TIME_UNIT'} has no effect without TRACE")
+
+
+def streams(options: Options, settings: declared.Table, say: Say) -> list[list[Stream]]:
     """The workloads: the user's trace, or each kind of generated one, with as many seeds as the experiment has.
 
-    Raises UsageError for what cannot be run.
+    `say` gets what was assumed of a trace. Raises UsageError for what cannot be run.
     """
     count = settings["traces"]["requests"]
     seeds = range(settings["seed"], settings["seed"] + settings.get("serving", {"seeds": 1})["seeds"])
+    word = None
     if options.trace is None:
         found = [
             [stream_of(name, Trace(list(islice(GENERATORS[name](seed, count), count)))) for seed in seeds]
@@ -93,11 +113,14 @@ def streams(options: Options, settings: declared.Table) -> list[list[Stream]]:
                 f"trace {options.trace}: a table of requests does not say what prompts contain, so no block is used "
                 "twice and every policy has 0 hits: give a trace with block hashes or sessions"
             )
+        word = assumption(options.trace, trace)
         found = [[stream_of(options.trace.name, trace, options.trace)]]
     for stream in chain.from_iterable(found):
         if stream.references < 2 or stream.requests < 2:
             raise UsageError(f"trace {stream.name}: two requests with blocks are needed for a first and a second half")
         declared.check_fit(settings, stream)
+    if word:
+        say(word)
     return found
 
 
@@ -116,7 +139,7 @@ class _Steps:
 
 def _experiments(argv: list[str]) -> int:
     options, console = _parse(argv), new_console()
-    loaded = {name: declared.load(name, options.config) for name in options.names}
+    loaded = {name: options.chosen.applied(declared.load(name, options.config), name) for name in options.names}
     for name in options.names:  # what is missing is said before anything runs
         (bounded if name == bounded.NAME else RUNNERS[name]).check_installed()
     for name in sorted(options.names, key=bounded.NAME.__eq__):  # last: a trace that is refused is refused at once
@@ -126,8 +149,8 @@ def _experiments(argv: list[str]) -> int:
         settings = loaded[name]
         runner = RUNNERS[name]
         results: list[dict[str, Any]] = []
-        for group in streams(options, settings):
-            with Progressing(console, runner.units(settings), "runs") as progress:
+        for group in streams(options, settings, sayer(console)):
+            with Progressing(console, runner.units(settings, group), "runs") as progress:
                 progress.starting()
                 results.append(runner.run(settings, group, _Steps(progress).say))
             report.show(console, name, results[-1])

@@ -20,8 +20,9 @@ def check_installed() -> None:
     baselines.library()
 
 
-def units(settings: Table) -> int:
+def units(settings: Table, streams: list[Stream]) -> int:
     """How often `run` says what it does."""
+    assert len(streams) == 1, "a search needs one trace"
     layers = settings["policy"]["layers"]
     own = 0 if "weights" in settings["policy"] else len(hepc.TUNED) * settings["search"]["budget"]
     both = [layer for layer in layers if layer not in hepc.ALIKE]

@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 Record = Mapping[str, Any]
+CLASSIC = {
+    "lru": "LRU", "lfu": "LFU", "arc": "ARC", "lirs": "LIRS", "s3fifo": "S3-FIFO", "wtinylfu": "W-TinyLFU",
+    "gdsf": "GDSF", "optimum": "optimum: knows the future", "lru_prefetch": "LRU with prefetch",
+    "lru_prefetch_loaded": "LRU with prefetch, loaded engine",
+}  # fmt: skip
+"""Policies that are not HEPC, in words."""
 HALVES = {"whole": "whole trace", "second_half": "second half"}
 
 
@@ -20,10 +26,18 @@ def flat(policies: Record) -> dict[str, Record]:
     return found
 
 
+def label(name: str) -> str:
+    """A policy of `flat` in words."""
+    if name in CLASSIC:
+        return CLASSIC[name]
+    engine, layer = name.split()
+    return f"HEPC {layer}" if engine == "hepc" else f"HEPC {layer}, loaded engine"
+
+
 def rows(trace: Record, half: str) -> list[tuple[str, list[str]]]:
     """(policy, cells) of a trace's table: retention hits in percent, and all hits where prefetch adds some."""
     by_capacity = [flat(point[half]) for point in trace["capacities"].values()]
-    return [(name, [_cell(results[name]) for results in by_capacity]) for name in by_capacity[0]]
+    return [(label(name), [_cell(results[name]) for results in by_capacity]) for name in by_capacity[0]]
 
 
 def _cell(result: Record) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.policy import PolicyModel
+from sw.policy.device import Blocks
 from sw.policy.runtime import Runtime
 from sw.policy.tuner import SelfTuner
 from sw.replay.sessions import TOKENS_PER_S
@@ -37,8 +39,25 @@ def percentile(values: Values, share: float) -> float:
     return float(ordered[max(0, int(np.ceil(share * len(ordered) / 100)) - 1)])
 
 
-def run_one(settings: Table, stream: Stream, capacity: int, engine: str, policy: str) -> dict[str, Any]:
-    """One policy under one engine on one trace: its figures."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An engine that is about to run, with what it runs on.
+
+    Attributes:
+        tenant: of each request.
+    """
+
+    engine: Engine
+    store: KvStore
+    load: Load
+    cost: CostModel
+    tenant: Blocks
+
+
+def prepared(
+    settings: Table, stream: Stream, capacity: int, engine: str, policy: str, kind: type[PolicyModel] = PolicyModel
+) -> Prepared:
+    """One policy under one engine on one trace; a device is a `kind`."""
     serving = settings["serving"]
     stream, tenant = tenanted(stream, serving["tenants"], settings["seed"])
     load = load_of(
@@ -49,33 +68,50 @@ def run_one(settings: Table, stream: Stream, capacity: int, engine: str, policy:
     limits = Limits(serving["batched_tokens"], serving["running"], stream.block_tokens, capacity)
     cost = cost_of(settings, stream.block_tokens)
     box: list[Engine] = []
-    store = _store(settings, stream, load, limits, policy, lambda number: next(iter(box)).request_of(number))
+    queue = partial(_request_of, box)
+    store = _store(settings, stream, load, limits, policy, queue, kind)
     box.append(Engine(cost, limits, load, store))
-    measured = box[0].run()
-    found = figures(measured, load, cost, serving)
+    return Prepared(box[0], store, load, cost, tenant)
+
+
+def _request_of(box: Sequence[Engine], number: int) -> Blocks:
+    """The prompt of a request that has arrived at the engine, which is made after its store."""
+    return box[0].request_of(number)
+
+
+def run_one(settings: Table, stream: Stream, capacity: int, engine: str, policy: str) -> dict[str, Any]:
+    """One policy under one engine on one trace: its figures."""
+    one = prepared(settings, stream, capacity, engine, policy)
+    measured = one.engine.run()
+    found = figures(measured, one.load, one.cost, settings["serving"])
     ttft = measured.first - measured.arrival
-    found["figures"]["ttft_p99_worst_tenant_s"] = max(percentile(ttft[tenant == one], 99) for one in np.unique(tenant))
+    found["figures"]["ttft_p99_worst_tenant_s"] = max(
+        percentile(ttft[one.tenant == tenant], 99) for tenant in np.unique(one.tenant)
+    )
     return found
 
 
 def cost_of(settings: Table, block_tokens: int) -> CostModel:
     """The cost model of the settings."""
+    far = settings["far"]
     return CostModel(
-        Model(**settings["model"]), Hardware(**settings["hardware"]), Link(**settings["link"]), block_tokens
-    )
+        Model(**settings["model"]), Hardware(**settings["hardware"]), Link(**settings["link"]), block_tokens,
+        Link(far["latency_s"], far["bytes_s"]) if far["after"] else None,
+    )  # fmt: skip
 
 
 def _store(
-    settings: Table, stream: Stream, load: Load, limits: Limits, policy: str, of: Callable[[int], Any]
-) -> KvStore:
+    settings: Table, stream: Stream, load: Load, limits: Limits, policy: str, of: Callable[[int], Blocks],
+    kind: type[PolicyModel],
+) -> KvStore:  # fmt: skip
     capacity = limits.slots
-    slow = hepc.slow_slots(settings, capacity)
+    slow, first = hepc.slow_slots(settings, capacity), settings["far"]["after"]
     if policy in ("none", "lru"):
-        return LruStore(capacity, slow if policy == "lru" else 0)
+        return LruStore(capacity, slow if policy == "lru" else 0, first)
     layer = hepc.layer_of(settings, policy)
     weights = hepc.weights_of(layer, hepc.given_weights(settings, layer))
     numbers = load.spare + tails_at_most(load, limits)
-    device = PolicyModel(
+    device = kind(
         numbers, fast=capacity, slow=slow, config=hepc.registers(settings, weights),
         reserve=settings["device"]["reserve"],
     )  # fmt: skip
@@ -86,7 +122,7 @@ def _store(
         replace(hepc.behaviour(settings, layer, weights), force=True),
         SelfTuner(numbers, capacity) if layer.self_tuned else None,
     )  # fmt: skip
-    return DeviceStore(device, runtime, capacity)
+    return DeviceStore(device, runtime, capacity, first)
 
 
 def figures(m: Measured, load: Load, cost: CostModel, serving: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,8 +148,11 @@ def figures(m: Measured, load: Load, cost: CostModel, serving: Mapping[str, Any]
         "tokens_saved": float(used.sum()),
         "retention_hits": float(m.retention_hits.sum()),
         "prefetch_hits": float(m.prefetch_hits.sum()),
-        "stall_slow_tier_s": float(m.stall.sum()),
-        "stall_slow_tier_ms_request": 1000 * float(m.stall.mean()),
+        "loaded_far_percent": 100 * float(m.loaded_far.sum()) / tokens,
+        "stall_s": float(m.stall.sum()),
+        "stall_ms_request": 1000 * float(m.stall.mean()),
+        "stall_first_ms_request": 1000 * float((m.stall - m.stall_far).mean()),
+        "stall_second_ms_request": 1000 * float(m.stall_far.mean()),
         "recompute_s": sum(cost.recompute_s((int(n), 0)) for n in m.again),
         "queue_mean": m.queue,
         "queue_max": float(m.longest_queue),
@@ -121,6 +160,7 @@ def figures(m: Measured, load: Load, cost: CostModel, serving: Mapping[str, Any]
         "pinned_mean": m.pinned,
         "preemptions": float(m.preemptions),
         "bytes_moved_per_token": m.moved * cost.block_bytes / (tokens + generated),
+        "far_bytes_moved_per_token": m.moved_far * cost.block_bytes / (tokens + generated),
         "busy_percent": 100 * m.busy_s / span,
     }
     return {"figures": found, "ttft_curve_s": [percentile(ttft, share) for share in CURVE]}
@@ -139,11 +179,11 @@ def _run_said(
     return run_one(settings, stream, capacity, engine, policy)
 
 
-def units(settings: Table) -> int:
-    """How often `run` says what it does, with as many traces as there are seeds."""
+def units(settings: Table, streams: list[Stream]) -> int:
+    """How often `run` says what it does."""
     serving = settings["serving"]
     runs = len(settings["device"]["capacities"]) * len(serving["engines"]) * len(serving["policies"])
-    return runs * int(serving["seeds"])
+    return runs * len(streams)
 
 
 def run(settings: Table, streams: list[Stream], say: Callable[[str], None]) -> dict[str, Any]:
@@ -219,8 +259,12 @@ SHOWN = {
     "loaded_percent": ("prompt tokens: block moved on demand", "%"),
     "again_percent": ("prompt tokens computed again", "%"),
     "recompute_s": ("processor time of what was computed again", "s"),
-    "stall_slow_tier_ms_request": ("wait for the slower tier, mean", "ms"),
-    "bytes_moved_per_token": ("moved for each token", "kB"),
+    "loaded_far_percent": ("of those moved: from the second slower tier", "%"),
+    "stall_ms_request": ("wait for slower tiers, mean of all requests", "ms"),
+    "stall_first_ms_request": ("of that: for the first slower tier", "ms"),
+    "stall_second_ms_request": ("of that: for the second one", "ms"),
+    "bytes_moved_per_token": ("moved for each token over the first link", "kB"),
+    "far_bytes_moved_per_token": ("moved for each token over the second one", "kB"),
     "queue_mean": ("requests that wait, mean", ""),
     "queue_max": ("requests that wait, most", ""),
     "occupied_mean": ("blocks of the fast tier, mean", ""),
@@ -241,7 +285,7 @@ def cell(name: str, entry: Mapping[str, Any], *, intervals: bool) -> str:
 
 HEADLINE = (
     "ttft_p50_s", "ttft_p99_s", "tpot_p50_s", "goodput_per_s", "kept_percent", "prefetched_percent", "loaded_percent",
-    "again_percent", "stall_slow_tier_ms_request", "bytes_moved_per_token",
+    "again_percent", "stall_first_ms_request", "stall_second_ms_request", "bytes_moved_per_token",
 )  # fmt: skip
 """Figures of the terminal's table."""
 

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tb.lab.axes import log_scale
 from tb.lab.results import Record
 from tb.lab.serving import CURVE, SHOWN, rows, title
 from tb.run.page import pages
@@ -27,6 +28,10 @@ SOURCES = (
     ("loaded_percent", "moved on demand", "#fab005"),
     ("again_percent", "computed again", "#e03131"),
     ("new_percent", "new: computed for the first time", "#ced4da"),
+)
+STALLS = (
+    ("stall_first_ms_request", "for the first slower tier", "#fab005"),
+    ("stall_second_ms_request", "for the second slower tier", "#e8590c"),
 )
 Policies = Mapping[str, Any]
 
@@ -101,6 +106,12 @@ def _plots(trace: Record, settings: Record) -> list[tuple[str, str, str]]:
                 _sources,
                 0.5,
             ),
+            (
+                "How long does a request wait for blocks that are not in fast memory?",
+                "Mean over all requests, those that wait for nothing included. Shorter is better.",
+                _stalls,
+                0.5,
+            ),
         ):
             if draw is _differences and "lru" not in serving["policies"]:
                 continue
@@ -143,6 +154,13 @@ def _bar(entry: Record) -> tuple[float, tuple[list[float], list[float]]]:
     return mean, ([max(0.0, mean - entry["low"])], [max(0.0, entry["high"] - mean)])
 
 
+def _value(axes: Axes, text: str, at: float, place: float, size: int = 8) -> None:
+    """A value to the right of its mark."""
+    axes.annotate(
+        text, (at, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=size, annotation_clip=False
+    )
+
+
 def _waits(_serving: Record, axes: Axes, policies: Policies) -> None:
     for shift, (key, text, marker) in enumerate((("p50", "median", "o"), ("p95", "p95", "s"), ("p99", "p99", "D"))):
         for place, (policy, one) in enumerate(policies.items()):
@@ -151,10 +169,8 @@ def _waits(_serving: Record, axes: Axes, policies: Policies) -> None:
                 mean, place + 0.24 * (shift - 1), xerr=reach, marker=marker, markersize=4.5, linewidth=1.6,
                 color=COLOURS[list(policies).index(policy) % len(COLOURS)],
             )  # fmt: skip
-            axes.annotate(
-                f" {text} {mean:.2f}", (mean + reach[1][0], place + 0.24 * (shift - 1)), fontsize=7, va="center"
-            )
-    axes.set_xscale("log")
+            _value(axes, f"{text} {mean:.2f}", mean + reach[1][0], place + 0.24 * (shift - 1), size=7)
+    log_scale(axes)
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 3)
     axes.set_xlabel("seconds to the first token (logarithmic)")
@@ -171,9 +187,7 @@ def _differences(_serving: Record, axes: Axes, policies: Policies) -> None:
                 mean, place + 0.24 * (shift - 1), xerr=reach, marker=marker, markersize=4.5, linewidth=1.6,
                 color=COLOURS[list(policies).index(policy) % len(COLOURS)],
             )  # fmt: skip
-            axes.annotate(
-                f" {text} {mean:+.1f} %", (mean + reach[1][0], place + 0.24 * (shift - 1)), fontsize=7, va="center"
-            )
+            _value(axes, f"{text} {mean:+.1f} %", mean + reach[1][0], place + 0.24 * (shift - 1), size=7)
     axes.axvline(0, color="#495057", linestyle=":", linewidth=1.0)
     low, high = axes.get_xlim()
     axes.set_xlim(low, high + 0.3 * (high - low))
@@ -204,7 +218,7 @@ def _goodput(_serving: Record, axes: Axes, policies: Policies) -> None:
         mean, reach = _bar(one["figures"]["goodput_per_s"])
         axes.barh(place, mean, color=COLOURS[place % len(COLOURS)], height=0.6)
         axes.errorbar(mean, place, xerr=reach, color="#000", linewidth=1.2, capsize=2)
-        axes.annotate(f"  {mean:.2f}", (mean + reach[1][0], place), va="center", fontsize=8)
+        _value(axes, f"{mean:.2f}", mean + reach[1][0], place)
     axes.set_xlim(0, axes.get_xlim()[1] * 1.12)
     axes.set_xlabel("requests a second within both limits")
     _names(axes, policies)
@@ -218,4 +232,19 @@ def _sources(_serving: Record, axes: Axes, policies: Policies) -> None:
         left += values
     axes.set_xlim(0, 100)
     axes.set_xlabel("% of the prompts' tokens")
+    _names(axes, policies)
+
+
+def _stalls(_serving: Record, axes: Axes, policies: Policies) -> None:
+    left = np.zeros(len(policies))
+    for name, text, colour in STALLS:
+        values = np.array([one["figures"][name]["mean"] for one in policies.values()])
+        axes.barh(range(len(policies)), values, left=left, color=colour, label=text, height=0.6)
+        left += values
+    for place, one in enumerate(policies.values()):
+        mean, reach = _bar(one["figures"]["stall_ms_request"])
+        axes.errorbar(mean, place, xerr=reach, color="#000", linewidth=1.2, capsize=2)
+        _value(axes, f"{mean:.3g}", mean + reach[1][0], place)
+    axes.set_xlim(0, max(1e-3, axes.get_xlim()[1] * 1.15))
+    axes.set_xlabel("milliseconds a request (line: 95 % interval of the sum)")
     _names(axes, policies)

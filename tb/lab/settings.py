@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import jsonschema
 
 from sw.replay.config import LARGEST
 from tb.lab.stream import Stream
+from tb.run.command import whole
 from tb.run.errors import UsageError
 from tb.run.paths import ROOT, shown
 
@@ -20,7 +22,52 @@ SCHEMA = ROOT / "docs" / "schemas" / "kvcpu-experiment-v1.schema.json"
 OWN_SCHEMAS = {"bounded": SCHEMA.with_name("kvcpu-bounded-v1.schema.json")}
 """Experiments whose keys have nothing in common with the others'."""
 U16 = 0xFFFF
+LEAST_SLOTS, MOST_SLOTS = 64, 65_536
+POLICIES = {"eviction": ("policy", "layers"), "serving": ("serving", "policies")}
+"""Table and key of what an experiment compares: what POLICY replaces."""
 Table = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What SLOTS and POLICY put in the place of an experiment's settings; empty: not given.
+
+    Attributes:
+        slots: of the fast tier, one run for each.
+        policies: layers of HEPC, and the other stores of `serving`.
+    """
+
+    slots: tuple[int, ...] = ()
+    policies: tuple[str, ...] = ()
+
+    @classmethod
+    def parsed(cls, slots: str | None, policy: str | None) -> Chosen:
+        """The values of the variables, None for one that was not given. Raises UsageError."""
+        numbers = [whole(one, "SLOTS", LEAST_SLOTS, MOST_SLOTS) for one in _listed(slots, "SLOTS")]
+        return cls(tuple(numbers), tuple(_listed(policy, "POLICY")))
+
+    def applied(self, settings: Table, name: str) -> Table:
+        """Settings of the experiment `name` with these in their place. Raises UsageError."""
+        if self.slots:
+            settings = _merged(settings, {"device": {"capacities": list(self.slots)}})
+        if not self.policies:
+            return settings
+        table, key = POLICIES[name]
+        known = json.loads(SCHEMA.read_text())["properties"][table]["properties"][key]
+        known = known.get("items", known)["enum"]
+        for policy in self.policies:
+            if policy not in known:
+                always = "" if "lru" in known else "; classic policies and the optimum are always run"
+                raise UsageError(f"POLICY={policy}: for `{name}` one of {', '.join(known)} is needed{always}")
+        return _merged(settings, {table: {key: list(self.policies)}})
+
+
+def _listed(text: str | None, name: str) -> list[str]:
+    """The values of a variable, with commas between them. Raises UsageError for one that is there twice."""
+    found = [] if text is None else [one.strip() for one in text.split(",")]
+    if len(set(found)) < len(found):
+        raise UsageError(f"{name}={text}: a value is there twice")
+    return found
 
 
 def names() -> list[str]:

@@ -5,6 +5,7 @@ import socket
 from array import array
 
 from tb.linux import pci, vhost
+from tb.linux.accelerator import AcceleratorSide
 from tb.linux.endpoint import Endpoint
 from tb.linux.errors import GuestGone, ProtocolError
 from tb.linux.guest_memory import GuestMemory
@@ -29,6 +30,7 @@ class Function:
     def __init__(self, config: pci.ConfigSpace, endpoint: Endpoint) -> None:
         self.config = config
         self.endpoint = endpoint
+        self._accelerator = AcceleratorSide(endpoint)
 
     @property
     def interrupts(self) -> bool:
@@ -38,12 +40,18 @@ class Function:
     async def execute(self, command: pci.Command) -> bytes:
         """Do an access of the guest; what a read gives."""
         match command.op:
+            case pci.Op.CFG_READ if self._accelerator.has(command.address):
+                return await self._accelerator.read(command.address, command.size)
+            case pci.Op.CFG_WRITE if self._accelerator.has(command.address):
+                await self._accelerator.write(command.address, command.data)
             case pci.Op.CFG_READ:
                 await self.endpoint.push()
                 if self.endpoint.lost:
                     return b"\xff" * command.size
                 if command.address == pci.STEP_TO_IRQ:
                     self.config.show_step_to_irq(self.endpoint.step_to_irq_ns())
+                elif command.address == pci.IRQ_LINE:
+                    self.config.show_irq_line(self.endpoint.irq())
                 return self.config.read(command.address, command.size)
             case pci.Op.CFG_WRITE:
                 await self.endpoint.push()

@@ -24,15 +24,21 @@ FOLDER = OUTPUT / "coverage"
 LIMIT_S = 60.0
 _ASSERTION = re.compile(r"^\s*(lockdep_assert_held|BUILD_BUG_ON)\(")
 Branch = tuple[str, str, int, int]  # file, function, line, place in the line
+Line = tuple[str, int, str]  # file, number, text
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why no test takes a branch of the lines of `file` that have `text` in them."""
+    """Why no test takes a branch of the lines of `file` that have `text` in them.
+
+    `excluded`: of a line with this text so many branches cannot be taken by any test and do not count; when fewer are
+    left, one of them was taken, and the exclusion is wrong.
+    """
 
     file: str
     text: str
     why: str
+    excluded: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,27 @@ def judge(all_counts: Iterable[Mapping[Branch, int]], sources: Path = DRIVER) ->
     real = {branch: count for branch, count in total.items() if not _ASSERTION.match(lines[branch])}
     missed = Counter((branch[0], branch[2], lines[branch]) for branch, count in real.items() if not count)
     known = reasons()
+    excluded = _excluded({(branch[0], branch[2], lines[branch]) for branch in real}, missed, known)
     unreached = tuple(
         Unreached(file, line, text, number, next((r.why for r in known if r.file == file and r.text in text), ""))
-        for (file, line, text), number in sorted(missed.items())
+        for (file, line, text), number in sorted((missed - excluded).items())
     )
-    return Coverage(len(real), sum(count > 0 for count in real.values()), unreached)
+    return Coverage(len(real) - excluded.total(), sum(count > 0 for count in real.values()), unreached)
+
+
+def _excluded(lines: Iterable[Line], missed: Mapping[Line, int], known: Iterable[Reason]) -> Counter[Line]:
+    """How many branches of each line do not count. Raises CheckError: an exclusion is wrong."""
+    found: Counter[Line] = Counter()
+    for reason in known:
+        for line in lines:
+            if reason.excluded and reason.file == line[0] and reason.text in line[2]:
+                if missed.get(line, 0) < reason.excluded:
+                    raise CheckError(
+                        f"{line[0]}:{line[1]}: {reason.excluded} branches of `{reason.text}` are excluded "
+                        f"({shown(REASONS)}), but a test has taken one: {missed.get(line, 0)} are left"
+                    )
+                found[line] += reason.excluded
+    return found
 
 
 def coverage(suites: Iterable[str]) -> Coverage:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sw.regs import registers as regs
-from sw.transport.base import AccessRefused, Transport, WaitTimeout
+from sw.transport.base import AccessRefused, LookupAnswer, Transport, TransportError, WaitTimeout
 from tb.linux.pci import Fault
 
 WORD = 8
@@ -42,6 +42,9 @@ class Surroundings(Protocol):
     def clear_axi_errors(self) -> None:
         """No burst fails any more."""
 
+    def bad_parity(self, index: int) -> None:
+        """An entry of the directory has bad parity from now on."""
+
     def step_to_irq_ns(self) -> int:
         """What the device has counted from the last STEP_ADVANCE to its interrupt; 0: there was none since."""
 
@@ -57,6 +60,7 @@ class Endpoint:
     Attributes:
         rise_at: ns at which the line rose since the last `taken`; None: it did not.
         lost: the device does not answer.
+        irq: the level of its interrupt line.
         paused: the guest's shell waits for the user.
         check_failed_at: ns of `Transport.now` at which a test of the guest first found a fault; None: none has.
         accesses, refused: counted.
@@ -65,7 +69,7 @@ class Endpoint:
     def __init__(self, transport: Transport, surroundings: Surroundings) -> None:
         self._transport = transport
         self._surroundings = surroundings
-        self._line = surroundings.irq
+        self.irq = surroundings.irq
         self.step_to_irq_ns = surroundings.step_to_irq_ns
         self._origin: int | None = None  # `Transport.now` at ns 0; None: the clock has not started
         self._before = 0  # ns until it has
@@ -96,7 +100,7 @@ class Endpoint:
 
     def _look(self) -> None:
         """Note an edge of the interrupt line."""
-        high = self._line() and not self.lost
+        high = self.irq() and not self.lost
         if high and not self._was_high:
             self.rise_at = self.now
         self._was_high = high
@@ -157,6 +161,31 @@ class Endpoint:
                 self.refused += 1
             self._look()
 
+    async def _reached(self) -> None:
+        """The accelerator comes after writes that are on their way. Raises TransportError: the device is lost."""
+        self._start()
+        await self.push()
+        if self.lost:
+            raise TransportError("the device does not answer")
+
+    async def lookup(self, port: int, kv_addr: int, *, write: bool) -> LookupAnswer:
+        """One lookup of the accelerator, through a port. Raises TransportError: the device does not take it."""
+        await self._reached()
+        try:
+            return await self._transport.lookup(port, kv_addr, write)
+        finally:
+            self._look()
+
+    async def mem_read(self, tier: int, phys_addr: int, count: int) -> bytes:
+        """Bytes of a tier's memory, as the accelerator reads them. Raises TransportError: there is no memory."""
+        await self._reached()
+        return await self._transport.mem_read(tier, phys_addr, count)
+
+    async def mem_write(self, tier: int, phys_addr: int, data: bytes) -> None:
+        """Bytes into a tier's memory. Raises TransportError: there is no memory."""
+        await self._reached()
+        await self._transport.mem_write(tier, phys_addr, data)
+
     def plan(self, fault: Fault, after: int, tier: int = 0) -> None:
         """Do something to the device `after` ns from now; what does not wait for a time is done at once."""
         match fault:
@@ -167,6 +196,8 @@ class Endpoint:
                     self.check_failed_at = self._transport.now()
             case Fault.PROMPT:
                 self.paused = True
+            case Fault.PARITY:
+                self._surroundings.bad_parity(after)
             case _:
                 self._fault = (self.now + after, fault)
                 self._which = tier
@@ -184,7 +215,7 @@ class Endpoint:
         await self.strike()
 
     async def _pass(self, until: int) -> None:
-        if self._line() or self.lost:
+        if self.irq() or self.lost:
             await self._transport.sleep(until - self.now)  # no rise without a fall, and that takes a write
         else:
             try:

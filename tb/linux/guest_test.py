@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from model.types import BadParity
 from sw.driver import Driver
 from sw.node.start import settle
 from sw.regs.registers import ENTRY_STRIDE
@@ -27,6 +28,7 @@ NO_LIMIT = 2**48  # cycles: the guest decides how long
 REST_NS = 20_000_000
 ALWAYS = 256  # of 256 bursts
 ALL_BURSTS = 0xFFFF_FFFF
+PRIORITY_BIT = 90  # of a meta word: nothing but parity is judged by it
 
 
 class GuestFailed(AssertionError):
@@ -57,6 +59,12 @@ class AroundRtl:
     def clear_axi_errors(self) -> None:
         """No burst fails any more."""
         self._bench.link.axi_clear_errors()
+
+    def bad_parity(self, index: int) -> None:
+        """In the meta word of an entry, of the device and of the model that it is compared with."""
+        self._board.drain()
+        self._bench.link.poke(index, False, PRIORITY_BIT)
+        self._board.state.inject_parity(index, BadParity.META)
 
     def step_to_irq_ns(self) -> int:
         """By the monitors' records."""

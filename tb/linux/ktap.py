@@ -11,7 +11,7 @@ _FAULT = re.compile(r"WARNING: |BUG: |INFO: |Kernel panic|Oops|UBSAN|unreference
 _KNOWN = ("suspicious RCU usage", "lib/maple_tree.c", "force_flush_all")
 """User Mode Linux 6.1 walks a process's memory at fork without its lock: lockdep says so twice in every boot."""
 _STEP = re.compile(r"^step to interrupt: (\d+) ns, counted (\d+) ns\r?$", re.M)
-_BLOCK = 40  # lines of a report
+_BLOCK = 64  # lines of a report; with KASAN it has more functions
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 

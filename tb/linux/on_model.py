@@ -4,6 +4,7 @@ from pathlib import Path
 
 from model.device import DeviceModel
 from model.memory import MemoryFault
+from model.types import BadParity
 from sw.regs.registers import ENTRY_STRIDE
 from sw.run import run
 from sw.transport.model import ModelTransport
@@ -12,8 +13,8 @@ from tb.linux.endpoint import Endpoint
 from tb.linux.kernel import Kernel
 from tb.linux.machine import Boot, Task, boot
 from tb.linux.pci import ConfigSpace
+from tb.linux.sizes import ENTRIES, LANES, PORTS
 
-ENTRIES, LANES, PORTS = 1024, 4, 3
 LIMIT_S = 900.0
 SESSION_S = 7 * 24 * 3600.0  # of a shell: the user decides how long
 
@@ -39,6 +40,10 @@ class AroundModel:
     def clear_axi_errors(self) -> None:
         """None does any more."""
         self._device.memory.faults.clear()
+
+    def bad_parity(self, index: int) -> None:
+        """In the meta word of an entry."""
+        self._device.inject_parity(index, BadParity.META)
 
     def step_to_irq_ns(self) -> int:
         """The length of the last scan: its end is the interrupt."""

@@ -9,7 +9,12 @@ from tb.run.errors import UsageError
 
 DEVICES = {"devices": 2}
 """PCI functions of a suite that needs more than one."""
-ON_MODEL_ONLY = {"devices": "one simulation has one device"}
+DEADLINE = "deadline"
+"""The comparison of the schedulers, in a guest of its own without a device."""
+ON_MODEL_ONLY = {
+    "devices": "one simulation has one device",
+    DEADLINE: "no device has a part in it: BACKEND=model runs it",
+}
 LEAKS = ("lifetime", "sharing", "faults", "uring", "errors")
 """Suites after which leaks are looked for: 12 s of simulated time."""
 

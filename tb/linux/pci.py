@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
+from sw.transport import accelerator
 from tb.linux.errors import ProtocolError
 
 VENDOR, DEVICE, REVISION = 0x1DE5, 0x0A10, 1
@@ -15,10 +16,11 @@ COMMAND, BARS, CAPABILITIES, INTERRUPT_LINE = 0x04, 0x10, 0x34, 0x3C
 MEMORY_ENABLE, BUS_MASTER, INTX_DISABLE = 1 << 1, 1 << 2, 1 << 10
 MSI, MSI_CONTROL, MSI_ADDRESS, MSI_DATA = 0x50, 0x52, 0x54, 0x5C
 MSI_ENABLE, MSI_64 = 1, 0x80
-FAULT, FAULT_OP, FAULT_TIER, FAULT_AFTER, STEP_TO_IRQ = 0x60, 0x64, 0x65, 0x68, 0x6C
+FAULT, FAULT_OP, FAULT_TIER, IRQ_LINE, FAULT_AFTER, STEP_TO_IRQ = 0x60, 0x64, 0x65, 0x66, 0x68, 0x6C
 FAULT_BYTES = 0x10
 """A vendor-specific capability of the testbench: write a tier and a number where they matter, then what is to happen
-(Fault); and read what the device itself has counted from STEP_ADVANCE to its interrupt, in ns."""
+(Fault); and read the level of the interrupt line, and what the device itself has counted from STEP_ADVANCE to its
+interrupt, in ns."""
 
 HEADER = struct.Struct("<BBHIQ")
 MAX_ACCESS = 4096
@@ -54,6 +56,7 @@ class Fault(IntEnum):
     CAPS = 10
     SIZE = 11  # a directory of twice the size
     READY = 12  # from now on the end of its reset does not come
+    PARITY = 13  # entry FAULT_AFTER has bad parity
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,9 @@ class ConfigSpace:
             put(MSI_ADDRESS, 4, 0, ~3)
             put(MSI_ADDRESS + 4, 4, 0, ~0)
             put(MSI_DATA, 2, 0, ~0)
-        put(FAULT, 4, 0x09 | FAULT_BYTES << 16)
+        put(FAULT, 4, 0x09 | accelerator.CAPABILITY << 8 | FAULT_BYTES << 16)
         put(FAULT_OP, 4, 0, 0xFFFF)
+        put(accelerator.CAPABILITY, 4, accelerator.HEADER)
         put(FAULT_AFTER, 4, 0, ~0)
 
     def _put(self, offset: int, size: int, value: int, writable: int = 0) -> None:
@@ -160,6 +164,10 @@ class ConfigSpace:
     def fault_tier(self) -> int:
         """Tier of an AXI error."""
         return self._get(FAULT_TIER, 1) % TIERS
+
+    def show_irq_line(self, level: bool) -> None:
+        """What IRQ_LINE reads."""
+        self._put(IRQ_LINE, 1, int(level))
 
     def show_step_to_irq(self, ns: int) -> None:
         """What STEP_TO_IRQ reads; 0: there was no interrupt since the last STEP_ADVANCE."""

@@ -13,6 +13,7 @@ from tb.run.process import clean_env, run
 
 DRIVER = ROOT / "sw" / "linux"
 TESTS = Path(__file__).with_name("guest")
+DEADLINE = Path(__file__).with_name("deadline")
 PLAIN = tuple(ROOT / "sw" / "uapi" / "examples" / f"{name}.c" for name in ("smoke", "kvctl"))
 """They know the published interface only."""
 KSELFTEST = Path("tools/testing/selftests/vm/madv_kv.c")  # from a patch of the kernel
@@ -95,7 +96,7 @@ def check_style(kernel: Kernel, folder: Path) -> None:
                   "--ignore", ",".join(_NOT_FOR_THIS)]  # fmt: skip
     sources = [path for path in _sources(folder) if path.suffix in (".c", ".h")]
     patches = [path for path in _sources(folder) if path.suffix == ".patch"]
-    for files in (["-f", *map(str, sources)], ["--no-signoff", *map(str, patches)]):
+    for files in (["-f", *map(str, sources)], *([["--no-signoff", *map(str, patches)]] if patches else [])):
         log = folder / "checkpatch.log"
         ended = run([*checkpatch, *files], env=clean_env(), cwd=folder, log=log, timeout_s=LIMIT_S)
         if ended.status:
@@ -129,6 +130,28 @@ def init() -> Path:
     headers = DRIVER / "include" / "uapi"
     options = ["-std=gnu11", "-O2", "-g", "-static", "-Wall", "-Wextra", "-Werror", f"-I{headers}"]
     return _compile(Path("init"), sorted(TESTS.glob("*.c")), [*_sources(TESTS), *_sources(headers)], options)
+
+
+def deadline_init() -> Path:
+    """Init of the guest that runs task sets. Raises CheckError: it does not compile."""
+    source = DEADLINE / "deadline.c"
+    return _compile(
+        Path("deadline"), [source], [source], ["-std=gnu11", "-O2", "-static", "-Wall", "-Wextra", "-Werror"]
+    )
+
+
+def burner(kernel: Kernel) -> Path:
+    """The module that takes processor time. Raises CheckError: it does not compile, or not without a warning."""
+    folder = OUTPUT / "burn"
+    digest = _digest(_sources(DEADLINE / "burn"), str(kernel.folder))
+    if not _fresh(folder, digest):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(DEADLINE / "burn", folder)
+        check_style(kernel, folder)
+        if warnings := build_module(kernel, folder):
+            raise CheckError(f"kv_burn: {warnings[0]} (log: {shown(folder / 'build.log')})")
+        (folder / "stamp").write_text(digest)
+    return folder / "kv_burn.ko"
 
 
 def others(kernel: Kernel) -> Path:

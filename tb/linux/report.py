@@ -14,7 +14,7 @@ from sw.terminal import visible
 from tb.linux.coverage import Coverage
 from tb.linux.ktap import FAILED, PASSED, SKIPPED, Result, kernel_faults, parse, step_to_irq
 from tb.linux.machine import Boot
-from tb.linux.options import Chosen
+from tb.linux.options import DEADLINE, Chosen
 from tb.run.artefacts import published
 from tb.run.page import pages
 from tb.run.provenance import provenance
@@ -67,6 +67,9 @@ class Outcome:
         identical_runs: of how many runs of one suite every byte was the same; 0: not looked at.
         repeats: of how many runs.
         coverage: of the driver's branches by all suites; None: not all were run, or not on the device model.
+        micro_llm: what the micro-LLM in the guest came to; None: it was not run.
+        deadline, compared: what the comparison with SCHED_DEADLINE came to, and a result for each task set.
+        differences: of the guest's stack from that of the host.
     """
 
     kernel: str
@@ -77,11 +80,15 @@ class Outcome:
     repeats: int = 0
     comparisons: int = 0
     coverage: Coverage | None = None
+    micro_llm: dict[str, int] | None = None
+    deadline: dict[str, Any] | None = None
+    compared: list[Result] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
 
     @property
     def results(self) -> list[Result]:
-        """Of all suites."""
-        return [result for suite in self.suites for result in suite.results]
+        """Of all suites and task sets."""
+        return [*(result for suite in self.suites for result in suite.results), *self.compared]
 
     def count(self, what: str) -> int:
         """How many tests have this result."""
@@ -93,7 +100,7 @@ class Outcome:
         found = [f"{suite.chosen.suite}: {problem}" for suite in self.suites for problem in suite.problems]
         if self.identical_runs != self.repeats:
             found.append(f"of {self.repeats} runs of one suite only {self.identical_runs} had the same logs and times")
-        return found
+        return found + self.differences
 
     @property
     def passed(self) -> bool:
@@ -125,6 +132,8 @@ class Outcome:
             "boot_s": round(min(suite.boot.first_access_s for suite in self.suites), 3) if self.suites else None,
             "identical_runs": self.identical_runs or None,
             "step_to_irq_ns": self.step_to_irq,
+            "micro_llm": self.micro_llm,
+            "sched_deadline": self.deadline,
             "gcov_branch_percent": self.coverage.percent if self.coverage else None,
             "gcov_unreached": [asdict(line) for line in self.coverage.unreached] if self.coverage else None,
             "suites": [
@@ -161,6 +170,11 @@ def show(console: Console, outcome: Outcome) -> None:
     ):
         if figures[key]:
             table.add_row(name, f"{figures[key]:,}{unit}")
+    if micro := outcome.micro_llm:
+        table.add_row("micro-LLM in the guest", f"{micro['identical']} of {micro['tokens']} tokens identical")
+    if deadline := outcome.deadline:
+        ends = f"{deadline['equal']} of {deadline['jobs']} ends equal, {deadline['explained']} explained by a rule"
+        table.add_row("SCHED_DEADLINE", f"{deadline['sets']} task sets: {ends}")
     if outcome.coverage is not None:
         taken = f"{outcome.coverage.percent} % ({outcome.coverage.taken:,} of {outcome.coverage.branches:,})"
         table.add_row("branches of the driver", taken)
@@ -187,5 +201,6 @@ def write(outcome: Outcome, settings: Mapping[str, Any], folder: Path) -> dict[s
 
 
 def rows(tests: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """Tests in the order of the page: what failed first."""
-    return sorted(tests, key=lambda test: (test["result"] != FAILED, test["name"]))
+    """Tests in the order of the page: what failed first; task sets that have passed are in a table of their own."""
+    shown = [test for test in tests if test["result"] == FAILED or not test["name"].startswith(f"{DEADLINE}.")]
+    return sorted(shown, key=lambda test: (test["result"] != FAILED, test["name"]))

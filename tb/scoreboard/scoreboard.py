@@ -91,6 +91,7 @@ class Scoreboard:
         self._late_scan = empty(ScoreRecord)  # records after the last event worked off
         self._dump: list[DumpRecord] = []
         self._cycle = 0
+        self._reset_at = -1
         self._handlers: dict[int, Callable[[Any], object]] = self._all_handlers()
 
     def _all_handlers(self) -> dict[int, Callable[[Any], object]]:
@@ -171,7 +172,8 @@ class Scoreboard:
                 if row < 0:
                     decision = scan[-1 - row]
                     self._cycle = int(decision["cycle"])
-                    self.scan.decide(decision)
+                    if self._cycle != self._reset_at:  # else the reset has taken the decision, too
+                        self.scan.decide(decision)
                     continue
                 record, code = records[row], codes[row]
                 self._cycle = record.cycle
@@ -207,9 +209,11 @@ class Scoreboard:
         self.operations.clear()
         self.commands.clear()
         self.scan.abandon()
-        # Records of a scan that the reset cut off.
+        self.ports.forget_entry()
+        self._reset_at = r.cycle
+        # Records of a scan that the reset cut off; those of the reset's own cycle are lost with it.
         pending = self._pending[self._used :]
-        self._used += int(np.searchsorted(pending["cycle"], r.cycle, side="left"))
+        self._used += int(np.searchsorted(pending["cycle"], r.cycle, side="right"))
         self.operations.count("reset.hard" if r.hard else "reset.soft")
 
     def _config(self, r: ConfigRecord) -> None:

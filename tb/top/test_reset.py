@@ -5,13 +5,16 @@ from functools import partial
 import cocotb
 
 from tb.env import stimulus
-from tb.env.registers import IRQ_COMMAND_DONE
+from tb.env.env import KvTopTest
+from tb.env.registers import IRQ_COMMAND_DONE, kv
 from tb.harness.base_test import kv_test
+from tb.harness.link import OKAY
 from tb.top.test_fill import FullDirectoryTest
 from tb.top.test_random import RandomTest
 
 ROUNDS = 8
 CTRL_SOFT_RESET = 1 << 8
+ALL_EVICTED = 0xFFFF_FFFF  # of THRESHOLDS: both at their largest
 
 
 class ResetTest(RandomTest):
@@ -100,3 +103,59 @@ class test_reset_during_search(FullDirectoryTest):
                 await task
             self.look()
             await (self.r.write(CTRL=3, IRQ_ENABLE=IRQ_COMMAND_DONE) if soft else self.bring_up())
+
+
+@kv_test(timeout_cycles=300_000)
+class test_reset_between_two_scans(KvTopTest):
+    """A scan that a reset has cut off ends there: its scores, and those of the scan after the reset, are two scans'.
+
+    Nothing is compared until both scans have run, so that the records of both are worked off at once.
+    """
+
+    async def body(self) -> None:
+        """Soft and hard resets at different places of the scan, with the same blocks in the directory again."""
+        await self.r.write(THRESHOLDS=ALL_EVICTED)
+        rounds = [*"sssssh", *"sssssh"]
+        for kind in rounds:
+            await self.insert_all()
+            await self.r.step(1, wait=False)
+            await self.bench.cycles(self.rng.randrange(20, self.bench.entries // self.bench.lanes - 40))
+            if kind == "s":
+                await self.r.write(CTRL=CTRL_SOFT_RESET | 1)
+                await self.r.wait_initialised()
+            else:
+                await self.bench.reset()
+                await self.r.wait_initialised()
+                await self.r.tiers(self.slots, self.block_bytes)
+                await self.r.write(IRQ_ENABLE=IRQ_COMMAND_DONE, CTRL=1, THRESHOLDS=ALL_EVICTED)
+            await self.insert_all()
+            await self.r.step(1)
+            self.look()
+        self.ctx.compare("scans that have come to their end", len(rounds), self.board.scan.scans)
+
+    async def insert_all(self) -> None:
+        """Blocks all over the directory, some of them in the tier from which a scan evicts."""
+        await self.r.insert_many((kv(1, 16 * n), 16, 1 if n % 2 else 3) for n in range(100))
+
+
+@kv_test(timeout_cycles=100_000)
+class test_reset_forgets_the_latched_entry(KvTopTest):
+    """Words of an entry that was latched before a reset are not read after it: the directory is empty then."""
+
+    async def body(self) -> None:
+        """Word 0 before, the others after a soft and a hard reset."""
+        for soft in (True, False):
+            at = 32 * (await self.r.insert(kv(1), 16, 1)).index
+            _, word = await self.bench.try_read(at, bar=1)
+            self.ctx.compare("word 0 before the reset is not 0", True, word != 0)
+            if soft:
+                await self.r.write(CTRL=CTRL_SOFT_RESET | 1)
+            else:
+                await self.bench.reset()
+            for offset in (24, 16, 8):  # while the directory is being emptied
+                seen = await self.bench.try_read(at + offset, bar=1)
+                self.ctx.compare("response and word after the reset", (OKAY, 0), seen, offset=offset)
+            await self.r.wait_initialised()
+            if not soft:
+                await self.r.tiers(self.slots, self.block_bytes)
+            await self.r.write(IRQ_ENABLE=IRQ_COMMAND_DONE, CTRL=1)

@@ -17,7 +17,7 @@ from tb.formal.catalogue import load
 from tb.formal.cone import state_in_cone
 from tb.formal.netlist import labels
 from tb.formal.report import Outcome
-from tb.formal.solve import FAILED, PASSED, UNKNOWN, Answer, parsed, pdr_answer
+from tb.formal.solve import FAILED, PASSED, UNKNOWN, Answer, asserted, parsed, pdr_answer
 from tb.run.kept import Result
 from tb.run.paths import ROOT
 
@@ -32,24 +32,23 @@ TWO_FAIL = """\
 ##   0:00:00  Assert failed in kvcpu_fifo: u_fv.p_order
 ##   0:00:00  Writing trace to VCD file: failed0.vcd
 """
-COVERS = """\
-##   0:00:00  Checking cover reachability in step 1..
-##   0:00:00  Reached cover statement in step 1 at kvcpu_fifo: u_fv.c_level
-##   0:00:00  Unreached cover statement at kvcpu_fifo: u_fv.c_full
+SEEN_TO_FAIL = """\
+Output  2 was asserted in frame  1 (solved  1 out of 12 outputs).
+Output 11 was asserted in frame 17 (solved  2 out of 12 outputs).
+No output asserted in 26 frames.
 """
 
 
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        (BOUNDED + "##   0:00:00  Status: PASSED\n", Answer(PASSED, frozenset(), frozenset(), 3, 0.0)),
+        (BOUNDED + "##   0:00:00  Status: PASSED\n", Answer(PASSED, frozenset(), 3, 0.0)),
         (
             TWO_FAIL + "##   0:00:01  Status: FAILED\n",
-            Answer(FAILED, frozenset({"u_fv.l_flags", "u_fv.p_order"}), frozenset(), 4, 0.0),
+            Answer(FAILED, frozenset({"u_fv.l_flags", "u_fv.p_order"}), 4, 0.0),
         ),
-        (COVERS + "##   0:00:01  Status: FAILED\n", Answer(FAILED, frozenset(), frozenset({"u_fv.c_level"}), 2, 0.0)),
-        (BOUNDED, Answer(UNKNOWN, frozenset(), frozenset(), 2, 0.0)),  # ended in step 2: only 0 and 1 are done
-        ("", Answer(UNKNOWN, frozenset(), frozenset(), 0, 0.0)),
+        (BOUNDED, Answer(UNKNOWN, frozenset(), 2, 0.0)),  # ended in step 2: only 0 and 1 are done
+        ("", Answer(UNKNOWN, frozenset(), 0, 0.0)),
     ],
 )
 def test_an_answer_of_the_smt_front_end(text: str, answer: Answer) -> None:
@@ -67,6 +66,11 @@ def test_an_answer_of_the_smt_front_end(text: str, answer: Answer) -> None:
 )
 def test_an_answer_of_abc(text: str, answer: str) -> None:
     assert pdr_answer(text) == answer
+
+
+def test_asserts_that_abc_saw_fail() -> None:
+    assert asserted(SEEN_TO_FAIL, [f"u_fv.p_{n}" for n in range(12)]) == {"u_fv.p_2", "u_fv.p_11"}
+    assert asserted("Property UNDECIDED.\n", ["u_fv.p_0"]) == frozenset()
 
 
 def test_labels_of_the_netlists() -> None:

@@ -24,6 +24,8 @@ NAME = "kvcputrial"
 INFO = f"{NAME}-1.0.dist-info"
 FILES = {
     f"{NAME}/__init__.py": "VERSION = 1\n",
+    # some wheels have compiled files in them, and pip compiles them again
+    f"{NAME}/__pycache__/__init__.{sys.implementation.cache_tag}.pyc": "compiled elsewhere\n",
     f"{INFO}/METADATA": f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 1.0\n",
     f"{INFO}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
 }

@@ -151,6 +151,13 @@ def test_c2_python_variables_of_the_shell_have_no_effect(checkout: Path) -> None
         ("sim", {"TRACE": "-x", "SEED": "4"}, ["tb.replay --trace=-x --seed=4"]),
         ("sim", {"REQUESTS": "5", "BACKEND": "model"}, ["tb.replay --requests=5 --backend=model"]),
         ("sim", {"PROMPT": "x", "LANES": "4"}, ["tb.llm --prompt=x --lanes=4"]),
+        ("sim", {"SLOTS": "512", "POLICY": "blind"}, ["tb.lab.point --slots=512 --policy=blind"]),
+        ("sim", {"CONFIG": "c", "POLICY": "all"}, ["tb.lab.point --config=c --policy=all"]),
+        (
+            "experiments",
+            {"ONLY": "eviction", "SLOTS": "512,1024", "POLICY": "blind"},
+            ["tb.lab --only=eviction --slots=512,1024 --policy=blind"],
+        ),
         ("sim", {"TEST": "x", "EVENTS": "1"}, ["tb.run run --waves=failure --test=x --events"]),
         ("sim", {"EVENTS": "1"}, ["tb.replay --events", "tb.llm --events"]),
         ("waves", {"TEST": "x", "EVENTS": "1"}, ["tb.run run --waves=always --test=x --events"]),
@@ -182,6 +189,10 @@ def test_what_a_target_runs(target: str, given: dict[str, str], steps: list[str]
     [
         ("sim", {"TEST": "x", "ENTRIES": "4096"}, "ENTRIES has no effect with TEST"),
         ("sim", {"PROMPT": "x", "TRACE": "t"}, "TRACE has no effect with PROMPT"),
+        ("sim", {"TEST": "x", "SLOTS": "512"}, "SLOTS has no effect with TEST"),
+        ("sim", {"SLOTS": "512", "PROMPT": "x"}, "PROMPT has no effect with SLOTS: a point of an experiment runs"),
+        ("sim", {"POLICY": "all", "ENTRIES": "4096"}, "ENTRIES has no effect with POLICY"),
+        ("regress", {"POLICY": "lru"}, "POLICY has no effect on `make regress`"),
         ("sim", {"SEEDS": "3"}, "SEEDS has no effect without TEST"),
         ("sim", {"TEST": "x", "DEBUG": "yes"}, "DEBUG=yes: 1 or 0 is needed"),
         (

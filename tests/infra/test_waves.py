@@ -129,6 +129,14 @@ def test_a3_groups_and_names_of_values(tmp_path: Path, top: Top) -> None:
     assert "divider_add Operation\nvariable_add tb_moveq_top.op\n" in sucl
 
 
+def test_an_element_of_an_array_is_found_as_fst_and_as_vcd_name_it(top: Top) -> None:
+    listed = replace(top, waves={"Items": ("u_dut.item.[1].block = dec",)})
+    for name in ("tb_moveq_top.u_dut.item.[1].block", "tb_moveq_top.u_dut.item[1].block"):
+        variables: list[Any] = [Named(name, 32)]
+        ((shown,),) = chosen_signals(listed, variables).values()
+        assert shown.name == name
+
+
 def test_a3_names_that_the_wave_file_has_are_used(tmp_path: Path, top: Top) -> None:
     """GTKWave takes no other names for a signal that has its own."""
     groups = {"Operation": [Shown("tb_moveq_top.op", "op", 4, "op_e", has_names=True)]}

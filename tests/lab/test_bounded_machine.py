@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 from dataclasses import replace
 from importlib.util import find_spec
@@ -234,10 +236,28 @@ def test_the_study_leaves_its_results_and_a_page(tmp_path: Path) -> None:
             assert sum(cell["variance_by_cause"].values()) == pytest.approx(1, abs=1e-6)
             assert sum(cell["histogram"]["counts"]) == cell["samples"]
     assert len(results["answers"]) == 6
+    _check_tokens(tmp_path / "out" / "bounded-tokens.csv.gz", results)
     page = (tmp_path / "out" / "bounded.html").read_text()
     assert page.count("<svg") == 11
     assert "src=" not in page
     assert 'href="http' not in page
+
+
+def _check_tokens(path: Path, results: dict[str, Any]) -> None:
+    """The raw tokens are those of the results: as many in each cell, and the same worst one."""
+    with gzip.open(path, "rt", newline="") as text:
+        rows = list(csv.DictReader(text))
+    for cell in results["cells"]:
+        own = [row for row in rows if (row["group"], row["cell"]) == (cell["group"], cell["name"])]
+        if cell["refused"]:
+            assert not own
+            continue
+        assert len(own) == cell["samples"]
+        ns = 1000 / results["settings"]["timing"]["clock_mhz"]
+        worst = max(own, key=lambda row: int(row["total"]))
+        assert int(worst["total"]) * ns == cell["token"]["worst_ns"]
+        assert {row["seed"] for row in own} == {str(seed) for seed in range(1, results["settings"]["seeds"] + 1)}
+        assert all(sum(int(row[part]) for part in PARTS) == int(row["total"]) for row in own)
 
 
 @needs_scipy

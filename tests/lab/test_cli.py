@@ -17,6 +17,8 @@ needs_library = pytest.mark.skipif(
     find_spec("libcachesim") is None, reason="libCacheSim is installed on request: make setup-lab"
 )
 needs_scipy = pytest.mark.skipif(find_spec("scipy") is None, reason="SciPy is installed on request: make setup-lab")
+LAYERS_THERE = ", ".join([*LAYERS, "own"])
+ALWAYS = "; classic policies and the optimum are always run"
 SMALL = "[traces]\nrequests = 120\n[device]\ncapacities = [256, 1024]\n[search]\nbudget = 2\n"
 
 
@@ -26,6 +28,18 @@ SMALL = "[traces]\nrequests = 120\n[device]\ncapacities = [256, 1024]\n[search]\
         (["--only=evict"], f"ONLY=evict: no experiment is called `evict`; there are {', '.join(names())}"),
         (["--time-unit=s"], "TIME_UNIT has no effect without TRACE"),
         (["--trace=x", "--time-unit=h"], "TIME_UNIT=h: ms or s is needed"),
+        (["--only=eviction", "--slots=9"], "SLOTS=9: a whole number from 64 to 65,536 is needed"),
+        (["--only=eviction", "--slots=512,512"], "SLOTS=512,512: a value is there twice"),
+        (["--only=eviction", "--policy="], f"POLICY=: for `eviction` one of {LAYERS_THERE} is needed{ALWAYS}"),
+        (["--only=eviction", "--policy=lru"], f"POLICY=lru: for `eviction` one of {LAYERS_THERE} is needed{ALWAYS}"),
+        (["--only=serving", "--policy=arc"], f"POLICY=arc: for `serving` one of none, lru, {LAYERS_THERE} is needed"),
+        (
+            ["--only=bounded", "--policy=all"],
+            "POLICY has no effect on `bounded`: leave it out of ONLY (its settings: CONFIG)",
+        ),
+        (["--slots=512"], "SLOTS has no effect on `bounded`: leave it out of ONLY (its settings: CONFIG)"),
+        (["--config=c"], "CONFIG: `bounded` has keys of its own: give ONLY=<experiment> as well"),
+        (["--only=bounded", "--trace=x"], "TRACE has no effect with ONLY=bounded: its streams are generated"),
         (["--trace=x", "--block-size=0"], "BLOCK_SIZE=0: a whole number from 1 to 65,536 is needed"),
     ],
 )

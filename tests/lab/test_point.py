@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model.policy import PolicyModel
-from tb.lab.point.cli import main
+from tb.lab.point.cli import Options, main
 from tb.make import Step, plan
 from tb.run.errors import UsageError
 
@@ -84,6 +84,38 @@ def test_watermarks_where_no_prompt_fills_the_queue(tmp_path: Path, changes: dic
     assert found["moves"] > 200
 
 
+SERVING = POINT + 'experiment = "serving"\n[serving]\npolicies = ["own"]\nrunning = 6\n'
+
+
+def serve(tmp_path: Path, *arguments: str, **changes: object) -> int:
+    """A point of the engine in a fast tier that is hardly larger than what runs: pins, growth, preemption."""
+    plain = {**PLAIN, "policy": 'room = "exact"', "engine": "loaded", "w_f": 255}
+    (tmp_path / "c.toml").write_text(SERVING.format(**{**plain, **changes}))
+    return main([f"--config={tmp_path / 'c.toml'}", "--backend=model", f"--report={tmp_path}", *arguments])
+
+
+@pytest.mark.parametrize("kind", ["chat", "agents"])
+def test_an_engine_has_the_same_hits_on_the_model(tmp_path: Path, kind: str) -> None:
+    assert serve(tmp_path, kind=kind) == 0
+    found = json.loads((tmp_path / "point.json").read_text())
+    assert found["hits"]["policy"] == found["hits"]["device"] > 50
+    assert (found["experiment"], found["mismatches"], found["overflows"]) == ("serving", 0, 0)
+    assert found["requests"] == 60
+
+
+def test_a_pin_that_the_device_does_not_get_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sw.policy.lockstep.Recorder.share", PolicyModel.share)
+    assert serve(tmp_path) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_policy_without_a_device_is_no_point(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve(tmp_path, "--policy=lru") == 2
+    assert "with the policy `lru` there is no device to run: name a layer of HEPC" in capsys.readouterr().err
+
+
 def test_a_difference_is_one_line_and_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,9 +147,27 @@ def test_what_is_no_point_is_refused(
     assert said.count("\n") == 1
 
 
+def test_slots_and_policy_go_before_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exact = {"policy": 'room = "exact"'}
+    assert run(tmp_path, "--slots=300", "--policy=session_end", **exact) == 0
+    found = json.loads((tmp_path / "point.json").read_text())
+    assert (found["capacity"], found["layer"]) == (300, "session_end")
+    assert (found["settings"]["slots"], found["settings"]["policy"]) == ("300", "session_end")
+    assert run(tmp_path, "--slots=300,400") == 2
+    assert run(tmp_path, "--policy=lru") == 2
+    several, unknown = capsys.readouterr().err.splitlines()
+    assert "`device.capacities` has 2 values, and `make sim` runs one point" in several
+    assert unknown.startswith("error: POLICY=lru: for `eviction` one of shipped, blind, ")
+
+
+def test_the_command_that_repeats_has_slots_and_policy() -> None:
+    assert "make sim SLOTS=300 POLICY=all SEED=1" in Options(slots="300", policy="all").repeat
+    assert "make sim CONFIG=c POLICY=all SEED=1" in Options(config=Path("c"), policy="all").repeat
+
+
 def test_make_sim_takes_a_configuration() -> None:
     assert plan("sim", {"CONFIG": "c", "BACKEND": "model"}) == [Step("tb.lab.point", ("--config=c", "--backend=model"))]
-    with pytest.raises(UsageError, match="ENTRIES has no effect with CONFIG"):
+    with pytest.raises(UsageError, match="ENTRIES has no effect with CONFIG: a point"):
         plan("sim", {"CONFIG": "c", "ENTRIES": "2048"})
 
 

@@ -15,7 +15,7 @@ from sw.replay.generator import generate
 from sw.replay.trace import Trace, TraceRequest
 from sw.serving.cost import CostModel, Hardware, Link, Model
 from sw.serving.engine import Engine, Limits, Measured, tails_at_most
-from sw.serving.store import DeviceStore, LruStore
+from sw.serving.store import Below, DeviceStore, LruStore
 from tb.lab import serving
 from tb.lab import settings as declared
 from tb.lab.cli import main
@@ -111,6 +111,45 @@ def test_moves_wait_for_those_before_them_on_the_link() -> None:
     assert m.stall[2] == pytest.approx(cost(link).move_s(2 + 3))
 
 
+def in_two_tiers(first_slots: int, far: Link | None) -> Measured:
+    """Three blocks are used again after eight others: two of them are moved, the last is computed."""
+    first, other = (1, 2, 3), tuple(range(10, 18))
+    stream = made((0, 1100, 2, first), (5000, 4000, 2, other), (10_000, 1100, 2, first))
+    costs = CostModel(TINY, FAST, Link(0.0, 5e10), BLOCK, far)
+    return run(stream, LruStore(8, 64, first_slots), costs=costs, slots=8)
+
+
+def test_blocks_of_a_second_slower_tier_come_over_both_links() -> None:
+    far = Link(0.001, 1e10)
+    near, both = in_two_tiers(8, far), in_two_tiers(1, far)
+    assert (int(near.loaded[2]), int(near.loaded_far[2]), near.stall_far[2]) == (1024, 0, 0)
+    costs = CostModel(TINY, FAST, Link(0.0, 5e10), BLOCK, far)
+    # the end of a prompt leaves first: of its blocks that are moved, the second has sunk, the first is still near
+    assert int(both.loaded_far[2]) == BLOCK
+    # of three blocks that leave for them two sink, and go over that link before
+    assert both.stall_far[2] == pytest.approx(costs.far_s(2 + 1) + 0.001)
+    assert both.stall[2] == pytest.approx(both.stall_far[2] + costs.move_s(1))
+    assert both.stall[2] > near.stall[2]
+
+
+def test_a_far_tier_that_is_slower_than_computing_is_not_waited_for() -> None:
+    m = in_two_tiers(1, Link(0.0, 1e6))
+    assert (m.loaded.sum(), m.stall.sum(), int(m.again[2])) == (0, 0, 1536)
+
+
+def test_what_sinks_and_rises_is_known() -> None:
+    below = Below(2)
+    below.left([1, 2, 3, 4])
+    assert below.far(np.array([1, 2, 3, 4, 5])).tolist() == [True, True, False, False, False]
+    below.gone([1, 4])
+    assert below.far(np.array([1, 4])).tolist() == [True, False], "1 came from there"
+    below.left([1, 5])
+    assert (below.far(np.array([1, 2, 3, 5])).tolist(), below.sunk) == ([False, True, True, False], 3)
+    alone = Below(0)
+    alone.left(range(9))
+    assert not alone.far(np.arange(9)).any()
+
+
 def test_a_sequence_without_room_is_preempted_and_ends_all_the_same() -> None:
     stream = made((0, 1500, 1200, (1, 2, 3)), (0, 1500, 1200, (4, 5, 6)))
     m = run(stream, LruStore(8, 64), slots=8)
@@ -187,8 +226,20 @@ def test_the_experiment_compares_with_intervals_and_draws(tmp_path: Path) -> Non
         parts = ("kept", "prefetched", "loaded", "again", "new")
         assert sum(figures[f"{part}_percent"]["mean"] for part in parts) == pytest.approx(100)
     page = (tmp_path / "serving.html").read_text()
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 6
     assert "src=" not in page
+
+
+@needs_scipy
+@pytest.mark.parametrize("streams", [1, 3])
+def test_progress_counts_the_runs_of_the_traces_that_there_are(streams: int) -> None:
+    """A file is one trace, whatever serving.seeds says."""
+    given = declared.load("serving")
+    given["serving"] |= {"engines": {"healthy": 1.0}, "policies": ["none", "lru"], "resamples": 100}
+    traces = [stream_of("chat", Trace(list(generate(seed, 20)))) for seed in range(streams)]
+    said: list[str] = []
+    serving.run(given, traces, said.append)
+    assert serving.units(given, traces) == len(said) == 2 * streams
 
 
 def test_settings_say_what_cannot_run() -> None:

@@ -76,6 +76,15 @@ def test_a_wrong_config_is_one_line(tmp_path: Path, text: str, problem: str) -> 
     assert "\n" not in str(raised.value)
 
 
+def test_slots_and_policy_go_before_the_settings() -> None:
+    chosen = settings.Chosen.parsed("512, 2048", "blind")
+    given = chosen.applied(settings.load("eviction"), "eviction")
+    assert (given["device"]["capacities"], given["policy"]["layers"]) == ([512, 2048], ["blind"])
+    given = settings.Chosen.parsed(None, "none,all").applied(settings.load("serving"), "serving")
+    assert (given["device"]["capacities"], given["serving"]["policies"]) == ([1024], ["none", "all"])
+    assert settings.Chosen.parsed(None, None).applied(given, "serving") == given
+
+
 def test_a_missing_config_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file or directory"):
         settings.load("eviction", tmp_path / "none.toml")

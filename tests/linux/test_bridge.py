@@ -17,6 +17,7 @@ from sw.run import run
 from tb.linux import backend, pci, time_travel, vhost
 from tb.linux.bridge import Bridge
 from tb.linux.errors import ProtocolError
+from tb.linux.machine import one_processor
 from tb.linux.on_model import function
 from tb.linux.time_travel import Op, TimeMessage
 from tb.linux.vhost import Request
@@ -258,3 +259,17 @@ def test_a_guest_that_waits_for_ever_is_reported(tmp_path: Path) -> None:
     thread.join(10)
     guest.close()
     bridge.close()
+
+
+def test_bridge_and_guest_share_a_processor() -> None:
+    before = os.sched_getaffinity(0)
+    with one_processor():
+        mine = os.sched_getaffinity(0)
+        seen: list[set[int]] = []
+        thread = threading.Thread(target=lambda: seen.append(os.sched_getaffinity(0)))
+        thread.start()
+        thread.join()
+    assert len(mine) == 1
+    assert mine <= before
+    assert seen == [mine]
+    assert os.sched_getaffinity(0) == before

@@ -51,6 +51,19 @@ def test_guests_add_up_and_assertions_do_not_count(tmp_path: Path, monkeypatch: 
     assert (line.file, line.line, line.branches, line.why) == ("kv_main.c", 6, 1, "x is 0 here")
 
 
+def test_excluded_branches_do_not_count_and_one_that_is_taken_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kv_main.c").write_text(SOURCE)
+    why = tmp_path / "unreached.toml"
+    why.write_text("[[unreached]]\nfile = 'kv_main.c'\ntext = 'x > 2'\nwhy = 'a constant'\nexcluded = 1\n")
+    monkeypatch.setattr(coverage, "reasons", lambda: reasons(why))
+    judged = judge([branches(report({4: [1, 1], 6: [5, 0, 0]}))], tmp_path)
+    assert (judged.branches, judged.taken, judged.unreached[0].branches) == (4, 3, 1)
+    with pytest.raises(CheckError, match=r"kv_main.c:6: 1 branches of `x > 2` are excluded .* a test has taken one"):
+        judge([branches(report({4: [1, 1], 6: [5, 2, 3]}))], tmp_path)
+
+
 def test_reasons_are_for_lines_that_are_there() -> None:
     for reason in reasons():
         assert reason.why

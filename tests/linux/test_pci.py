@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from sw.regs import registers as regs
 from sw.regs.registers import Completion
 from sw.run import run
+from sw.transport import accelerator as side
 from tb.linux import pci
 from tb.linux.backend import Function
 from tb.linux.endpoint import POSTED_NS, Endpoint
 from tb.linux.errors import ProtocolError
-from tb.linux.on_model import ENTRIES, function
+from tb.linux.on_model import function
 from tb.linux.pci import Command, ConfigSpace, Fault, Op
+from tb.linux.sizes import ENTRIES
 
 ONES = b"\xff" * 8
 
@@ -69,7 +71,7 @@ def test_what_the_function_is() -> None:
     while at:
         found.append(space.read(at, 1)[0])
         at = space.read(at + 1, 1)[0]
-    assert found == [0x05, 0x09]
+    assert found == [0x05, 0x09, 0x09]
     assert ConfigSpace(1024, msi=False).read(pci.CAPABILITIES, 1)[0] == pci.FAULT
 
 
@@ -286,3 +288,55 @@ def test_the_devices_clock_starts_with_the_first_access() -> None:
     run(endpoint.advance(30_500_000, to_rise=True))
     assert endpoint.now == 30_500_000
     assert transport.now() == begun + 500_000
+
+
+# ---------------------------------------------------------------- the accelerator's side
+
+
+def config(f: Function, op: Op, address: int, data: bytes, size: int = 4) -> bytes:
+    """Accesses of 4 bytes, as Linux makes them of a longer one."""
+    if op is Op.CFG_READ:
+        parts = [run(f.execute(Command(op, 0, 4, address + at, b""))) for at in range(0, size, 4)]
+        return b"".join(parts)
+    for at in range(0, len(data), 4):
+        run(f.execute(Command(op, 0, 4, address + at, data[at : at + 4])))
+    return b""
+
+
+def test_the_accelerators_side_has_the_tiers_memory() -> None:
+    f = function()
+    place = struct.pack("<Q", 0x1000)
+    config(f, Op.CFG_WRITE, side.TIER, struct.pack("<I", 2))
+    config(f, Op.CFG_WRITE, side.ADDRESS, place)
+    config(f, Op.CFG_WRITE, side.WINDOW, bytes(range(64)))
+    config(f, Op.CFG_WRITE, side.WINDOW, b"more")  # the next word
+    config(f, Op.CFG_WRITE, side.ADDRESS, place)
+    assert config(f, Op.CFG_READ, side.WINDOW, b"", 64) == bytes(range(64))
+    assert config(f, Op.CFG_READ, side.WINDOW + 8, b"") == b"more"
+    assert run(f.endpoint.mem_read(2, 0x1000, 68)) == bytes(range(64)) + b"more"
+    assert run(f.endpoint.mem_read(1, 0x1000, 4)) == bytes(4)
+
+
+def test_a_lookup_of_the_accelerators_side_hits_misses_and_fails() -> None:
+    f = function()
+    config(f, Op.CFG_WRITE, side.ADDRESS, struct.pack("<Q", 7 << 48))
+    config(f, Op.CFG_WRITE, side.LOOKUP, struct.pack("<I", 1))
+    assert config(f, Op.CFG_READ, side.ANSWER, b"") == struct.pack("<I", side.FAILED)  # CTRL.ENABLE is 0
+    f.config.write(pci.COMMAND, b"\x06\0")
+    run(f.endpoint.advance(100_000, to_rise=False))  # the end of its reset
+    run(f.endpoint.write(0, regs.CTRL.offset, struct.pack("<Q", 1)))
+    config(f, Op.CFG_WRITE, side.LOOKUP, struct.pack("<I", 1))
+    assert config(f, Op.CFG_READ, side.ANSWER, b"") == bytes(4)  # a miss
+    config(f, Op.CFG_WRITE, side.LOOKUP, struct.pack("<I", 200))
+    assert config(f, Op.CFG_READ, side.ANSWER, b"") == struct.pack("<I", side.FAILED)
+
+
+def test_the_line_is_shown(device: Function) -> None:
+    """A miss of the accelerator raises the interrupt line; its level can be read."""
+    ready(device)
+    write(device, regs.CTRL.offset, 1)
+    write(device, regs.IRQ_ENABLE.offset, regs.IRQ_STATUS.pack(MISS=1))
+    assert config(device, Op.CFG_READ, pci.IRQ_LINE, b"")[0] == 0
+    config(device, Op.CFG_WRITE, side.LOOKUP, bytes(4))
+    run(device.endpoint.advance(device.endpoint.now + 1000, to_rise=False))
+    assert config(device, Op.CFG_READ, pci.IRQ_LINE, b"")[0] == 1

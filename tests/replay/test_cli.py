@@ -156,6 +156,19 @@ def test_f2_a_prompt_larger_than_the_device(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr() == ("", f"error: trace {said}\n")
 
 
+def test_f2_a_block_size_that_is_assumed_is_said_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = tmp_path / "t.jsonl"
+    line = {"timestamp": 0, "input_length": 1000, "output_length": 20, "hash_ids": [1, 2]}
+    trace.write_text("".join(json.dumps({**line, "timestamp": n * 400}) + "\n" for n in range(4)))
+    assert main(on_model(tmp_path, "--trace", str(trace))) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "no block size in it, so one block is taken for 512 tokens" in "".join(said[:4]).replace("\n", "")
+    assert main(on_model(tmp_path, "--trace", str(trace), "--block-size", "512")) == 0
+    assert "no block size in it" not in capsys.readouterr().out
+
+
 def test_f2_blocks_of_16_tokens(tmp_path: Path) -> None:
     trace = tmp_path / "t.jsonl"
     ids = list(range(63))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sw.replay.readers import load
+from sw.replay.readers import assumption, load
 from sw.replay.trace import TraceError
 
 AZURE = (
@@ -139,6 +139,29 @@ def test_what_would_be_silently_wrong_is_refused(tmp_path: Path, lines: list[obj
     with pytest.raises(TraceError) as raised:
         load(write(tmp_path / "t.jsonl", *lines))
     assert problem in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (REQUEST, True),
+        ({**REQUEST, "block_size": 512}, False),
+        (SESSION, True),
+        ({**SESSION, "block_size": 16}, False),
+        (AZURE, True),
+    ],
+    ids=["block hashes", "with block_size", "sessions", "sessions with block_size", "table"],
+)
+def test_a_block_size_that_is_assumed_is_said(tmp_path: Path, line: object, said: bool) -> None:
+    path = write(tmp_path / "t", line)
+    word = assumption(path, load(path))
+    assert (word is not None) == said
+    if word is not None:
+        assert word == (
+            f"trace {path}: no block size in it, so one block is taken for 512 tokens (BLOCK_SIZE=<n> if it is another)"
+        )
+    asked = 512 if line is REQUEST or not isinstance(line, dict) else line.get("block_size", 128)
+    assert assumption(path, load(path, block_tokens=asked)) is None
 
 
 def test_a_pipe_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
+from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from rich.table import Table
 from tb.lab import serving
 from tb.lab.bounded import study
 from tb.lab.bounded.criteria import ran, title, us
+from tb.lab.bounded.decode import FIELDS
 from tb.run.artefacts import published
 from tb.run.errors import CheckError
 from tb.run.paths import shown
@@ -20,6 +25,7 @@ from tb.run.store.keep import keep_run, verdict
 from tb.sim.display import Progressing, sayer
 
 NAME = "bounded"
+TOKENS = "-tokens.csv.gz"
 
 
 def check_installed() -> None:
@@ -28,7 +34,7 @@ def check_installed() -> None:
 
 
 def experiment(settings: dict[str, Any], folder: Path, console: Console, workers: int | None = None) -> None:
-    """Run, write `bounded.json` and `bounded.html`, print the criteria.
+    """Run, write `bounded.json`, `bounded.html` and every token, print the criteria.
 
     Raises:
         CheckError: a token took longer than its bound; the report is written before.
@@ -37,21 +43,35 @@ def experiment(settings: dict[str, Any], folder: Path, console: Console, workers
     with Progressing(console, study.units(settings), "runs") as progress:
         progress.starting()
         steps = iter(range(study.units(settings)))
-        results = study.run(settings, lambda text: progress.show(next(steps), text), workers or study.cores())
+        results, raw = study.run(settings, lambda text: progress.show(next(steps), text), workers or study.cores())
     whole = study.finish(results, begun)
     _show(console, whole)
-    sayer(console)(f"report: {_write(whole, folder)}")
+    sayer(console)(f"report: {_write(whole, raw, folder)}")
     _check(whole)
 
 
-def _write(whole: dict[str, Any], folder: Path) -> str:
+def _write(whole: dict[str, Any], raw: Sequence[study.Raw], folder: Path) -> str:
     from tb.lab.bounded.page import write_page  # plots are slow to import
 
     with published(folder, NAME) as staged:
         (staged / f"{NAME}.json").write_text(json.dumps(whole, indent=1) + "\n")
         write_page(whole, staged / f"{NAME}.html")
+        _write_tokens(raw, staged / f"{NAME}{TOKENS}")
     keep_run(NAME, whole, verdict(not any(cell["over_bound"] for cell in ran(whole))), folder)
-    return ", ".join(shown(folder / f"{NAME}.{suffix}") for suffix in ("json", "html"))
+    return ", ".join(shown(folder / f"{NAME}{suffix}") for suffix in (".json", ".html", TOKENS))
+
+
+def _write_tokens(raw: Sequence[study.Raw], path: Path) -> None:
+    """Every token of every run as CSV: its cell and seed, then `decode.FIELDS`, times in cycles of the device clock.
+
+    The same tokens give the same bytes.
+    """
+    with gzip.GzipFile(path, "wb", compresslevel=6, mtime=0) as packed, TextIOWrapper(packed, newline="") as text:
+        out = csv.writer(text, lineterminator="\n")
+        out.writerow(("group", "cell", "seed", *FIELDS))
+        for one in raw:
+            own = (one.cell.group, one.cell.name, one.seed)
+            out.writerows((*own, *row) for row in one.samples.tolist())
 
 
 def _show(console: Console, whole: dict[str, Any]) -> None:

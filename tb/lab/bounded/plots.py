@@ -11,8 +11,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
+from tb.lab.axes import log_scale
 from tb.lab.bounded.criteria import ran
 from tb.lab.bounded.decode import PARTS
 
@@ -174,9 +174,7 @@ def _finish(axes: Axes, names: list[str], *, log: bool) -> None:
     axes.set_yticks(np.arange(len(names)), names)
     axes.invert_yaxis()
     if log:
-        axes.set_xscale("log")
-        for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-            axis(FuncFormatter(lambda value, _place: f"{value:,.0f}"))
+        log_scale(axes)
     else:
         axes.set_xlim(left=0)
     axes.grid(axis="x", alpha=0.3)
@@ -248,7 +246,8 @@ def _plots() -> list[Plot]:
         ),
         Plot(
             "Schedulers, four streams",
-            "Time between two tokens of one stream, on a logarithmic axis.",
+            "Time between two tokens of one stream, on a logarithmic axis: the reservation server (CBS), hard and "
+            "soft, and three orders without servers. Only the hard server has a bound.",
             _group("scheduler", which="token", log=True),
             2.4,
         ),

@@ -10,6 +10,7 @@ import platform
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,6 +19,7 @@ from model.timing import Timing
 from tb.lab.bounded import criteria
 from tb.lab.bounded.bus import Load
 from tb.lab.bounded.cells import Cell, Outcome, Plan, Unfit, plan, simulate
+from tb.lab.bounded.decode import Samples
 from tb.lab.bounded.matrix import cells
 from tb.lab.bounded.summary import Record, refused, summary
 from tb.lab.bounded.tasksets import point
@@ -120,14 +122,24 @@ def cores() -> int:
 # ---------------------------------------------------------------- the study
 
 
-def run(settings: Settings, say: Say, workers: int) -> Record:
-    """Everything; the results without provenance.
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Every token of one seed of a cell, see `decode.FIELDS`."""
+
+    cell: Cell
+    seed: int
+    samples: Samples
+
+
+def run(settings: Settings, say: Say, workers: int) -> tuple[Record, list[Raw]]:
+    """Everything: the results without provenance, and all tokens, in the order of cells and seeds.
 
     Args:
         settings: checked.
         say: called when a unit begins.
         workers: processes.
     """
+    raw: list[Raw] = []
     todo = cells(settings)
     seeds = range(1, settings["seeds"] + 1)
     jobs = [(settings, cell, seed) for cell in todo for seed in seeds]
@@ -135,13 +147,17 @@ def run(settings: Settings, say: Say, workers: int) -> Record:
     points = [(settings, scheduler, u) for scheduler in settings["matrix"]["schedulers"] for u in sets]
     with mapper(workers) as spread:
         outcomes = spread(_one, jobs)
-        found = [_cell(settings, cell, [_said(say, cell, seed, outcomes) for seed in seeds]) for cell in todo]
+        found = []
+        for cell in todo:
+            ended = [_said(say, cell, seed, outcomes) for seed in seeds]
+            found.append(_cell(settings, cell, ended))
+            raw += [Raw(cell, s, one.samples) for s, one in zip(seeds, ended, strict=True) if isinstance(one, Outcome)]
         curves = []
         for job, result in zip(points, spread(_point, points), strict=True):
             say(f"task sets: {job[1]}, utilisation {job[2]:.2f}")
             curves.append(result)
     results: Record = {"cells": found, "tasksets": curves, "versions": versions(), "workload_sha256": digest(settings)}
-    return results
+    return results, raw
 
 
 def finish(results: Record, provenance: Record) -> Record:

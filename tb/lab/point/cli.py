@@ -23,13 +23,15 @@ from tb.lab.point.workload import named
 from tb.replay.options import MAX_REQUESTS
 from tb.run.command import run_command, whole
 from tb.run.errors import CheckError, UsageError
-from tb.run.paths import REPORT
+from tb.run.paths import REPORT, ROOT
 from tb.sim.counter import Counter
 from tb.sim.display import Progressing, sayer, show_table
 from tb.sim.ending import Ending, carry_out, write_reports
 from tb.sim.errors import Difference
 from tb.sim.options import DeviceOptions, device_parser, device_values
 
+DEFAULT = ROOT / "tb" / "lab" / "points" / "eviction.toml"
+"""The configuration that SLOTS and POLICY change where CONFIG is not given."""
 LEG, TEST, FOLDER, KIND = "point", "point", "point", "point"
 Take = Callable[[Progress], None]
 
@@ -38,7 +40,9 @@ Take = Callable[[Progress], None]
 class Options(DeviceOptions):
     """A point: the settings that name it, the trace, the device."""
 
-    config: Path
+    config: Path = DEFAULT
+    slots: str | None = None
+    policy: str | None = None
     trace: Path | None = None
     requests: int | None = None
     block_size: int | None = None
@@ -50,6 +54,8 @@ class Options(DeviceOptions):
         """What the simulator's process must know."""
         return {
             "config": str(self.config.resolve()),
+            "slots": self.slots,
+            "policy": self.policy,
             "trace": None if self.trace is None else str(self.trace.resolve()),
             "requests": self.requests,
             "block_size": self.block_size,
@@ -60,7 +66,8 @@ class Options(DeviceOptions):
     def repeat(self) -> str:
         """The command that repeats this run exactly."""
         return self.make_sim(
-            CONFIG=self.config, TRACE=self.trace, REQUESTS=self.requests, BLOCK_SIZE=self.block_size,
+            CONFIG=None if self.config == DEFAULT and (self.slots or self.policy) else self.config,
+            SLOTS=self.slots, POLICY=self.policy, TRACE=self.trace, REQUESTS=self.requests, BLOCK_SIZE=self.block_size,
             TIME_UNIT=self.time_unit,
         )  # fmt: skip
 
@@ -75,7 +82,9 @@ class Outcome(Ending):
 
 def _parse(argv: list[str]) -> Options:
     parser = device_parser("python -m tb.lab.point", __doc__, "the run; that of the trace is the configuration's")
-    parser.add_argument("--config", required=True, help="a TOML file that names one point (docs/laboratory.md)")
+    parser.add_argument("--config", default=str(DEFAULT), help="a TOML file that names one point (docs/laboratory.md)")
+    parser.add_argument("--slots", help="slots of the fast tier in its place")
+    parser.add_argument("--policy", help="layer of HEPC in its place")
     parser.add_argument("--trace", help="a trace of any known form (default: the generator that the file names)")
     parser.add_argument("--requests", help="the first N requests only")
     parser.add_argument("--block-size", help="tokens behind one hash id (default: what the trace says, or 512)")
@@ -89,6 +98,8 @@ def _parse(argv: list[str]) -> Options:
     return Options(
         **device_values(given),
         config=Path(given.config),
+        slots=given.slots,
+        policy=given.policy,
         trace=None if given.trace is None else Path(given.trace),
         requests=None if given.requests is None else whole(given.requests, "REQUESTS", 2, MAX_REQUESTS),
         block_size=None if given.block_size is None else whole(given.block_size, "BLOCK_SIZE", 1, MAX_BLOCK_TOKENS),
@@ -122,7 +133,8 @@ def _on_rtl(options: Options, take: Take, console: Console) -> None:
 
 
 def _point(options: Options, begun: float) -> int:
-    point, console = named(options.own), new_console()
+    console = new_console()
+    point = named(options.own, sayer(console))
     if options.entries != point.settings["device"]["entries"]:
         options = Options(**{**vars(options), "entries": point.settings["device"]["entries"]})
     outcome = Outcome(begun=begun)

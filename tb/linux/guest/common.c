@@ -115,11 +115,39 @@ void axi_errors(unsigned tier, int write, unsigned bursts) {
     CHECK(try_fault(write ? FAULT_AXI_WRITE : FAULT_AXI_READ, tier, bursts) == 0);
 }
 
-uint32_t counted_step_to_irq(void) {
-    const int fd = open(PCI "config", O_RDONLY | O_CLOEXEC);
-    uint32_t ns;
+int accelerator_lookup(unsigned request, unsigned token, int write) {
+    const uint64_t address = (uint64_t)request << 48 | token;
+    const uint32_t asked = write ? 1 << 8 : 0; /* at port 0 */
+    uint32_t answer;
+    const int fd = open(PCI "config", O_RDWR | O_CLOEXEC);
     CHECK(fd >= 0);
-    CHECK(pread(fd, &ns, sizeof ns, 0x6c) == sizeof ns);
+    CHECK(pwrite(fd, &address, sizeof address, 0x88) == sizeof address);
+    CHECK(pwrite(fd, &asked, sizeof asked, 0x84) == sizeof asked);
+    CHECK(pread(fd, &answer, sizeof answer, 0x90) == sizeof answer);
     close(fd);
+    return (int)(answer & 1);
+}
+
+void bad_parity(unsigned index) {
+    CHECK(try_fault(FAULT_PARITY, 0, index) == 0);
+}
+
+/* Of the testbench's capability. */
+static void look(off_t at, void *data, size_t size) {
+    const int fd = open(PCI "config", O_RDONLY | O_CLOEXEC);
+    CHECK(fd >= 0);
+    CHECK(pread(fd, data, size, at) == (ssize_t)size);
+    close(fd);
+}
+
+int interrupt_line(void) {
+    uint8_t level;
+    look(0x66, &level, sizeof level);
+    return level;
+}
+
+uint32_t counted_step_to_irq(void) {
+    uint32_t ns;
+    look(0x6c, &ns, sizeof ns);
     return ns;
 }

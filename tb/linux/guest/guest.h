@@ -33,7 +33,7 @@ struct suite {
 
 extern const struct suite published_suite, requests_suite, hints_suite, events_suite, sharing_suite, rules_suite,
     lifetime_suite, faults_suite, axi_suite, time_suite, mock_suite, devices_suite, rate_suite, uring_suite,
-    madvise_suite, errors_suite, memory_suite;
+    madvise_suite, errors_suite, memory_suite, stack_suite;
 
 void failed(const char *file, int line, const char *what);
 #define CHECK(good)                                  \
@@ -79,18 +79,28 @@ enum {
     FAULT_VERSION = 9,
     FAULT_CAPS = 10,
     FAULT_SIZE = 11,
-    FAULT_READY = 12 /* until FAULT_RETURN, the end of its reset does not come */
+    FAULT_READY = 12, /* until FAULT_RETURN, the end of its reset does not come */
+    FAULT_PARITY = 13
 };
 /* The testbench does something to the device, so many ns from now. -1: it cannot be reached. */
 int try_fault(int what, unsigned tier, uint32_t number);
 void fault(int what, uint32_t after_ns);
 /* So many read bursts from (write: write bursts to) the memory of a tier are answered with SLVERR; 0: all. */
 void axi_errors(unsigned tier, int write, unsigned bursts);
+/* The accelerator looks up a token, to write or not (sw/transport/accelerator.py); whether the block is there. */
+int accelerator_lookup(unsigned request, unsigned token, int write);
+/* An entry has bad parity. */
+void bad_parity(unsigned index);
+/* The level of the interrupt line, also when no driver has the device. */
+int interrupt_line(void);
 /* ns from the last STEP_ADVANCE to its interrupt, by the device's own count; 0: there was none since. */
 uint32_t counted_step_to_irq(void);
 
 /* Run one of the programs in another process; its exit status. Its lines "not ok" and "FAILED" become remarks. */
 int program(const char *name, const char *const *arguments);
+
+/* Run a module of the project by its Python; what it prints is in the log. Its exit status. */
+int python(const char *module);
 
 /* Run a function in another process; its exit status (0: no CHECK has failed). */
 int in_child(void (*run)(void));

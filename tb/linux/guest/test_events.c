@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -62,6 +63,15 @@ static void bad_buffer(void) {
     migrate(fd, 0, 2);
     void *volatile nowhere = (void *)8;
     FAILS(read(fd, nowhere, sizeof(struct kvcpu_event)), EFAULT);
+    /* the second record has no place: the first is what was read */
+    char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(pages != MAP_FAILED && munmap(pages + 4096, 4096) == 0);
+    for (unsigned n = 1; n < 3; n++) {
+        insert(fd, 8, n * TOKENS, 1);
+        migrate(fd, n * TOKENS, 2);
+    }
+    wait_ms(1);
+    CHECK(read(fd, pages + 4096 - sizeof(struct kvcpu_event), 2 * sizeof(struct kvcpu_event)) == sizeof(struct kvcpu_event));
     close(fd);
 }
 
@@ -197,9 +207,43 @@ static void signals_during_requests(void) {
     close(fd);
 }
 
+static void a_written_block_is_dirty(void) {
+    const int fd = open_node();
+    configure();
+    insert(fd, 1, 0, 1);
+    CHECK(strstr(entry(1, 0), "tier 1") && !strstr(entry(1, 0), "dirty"));
+    accelerator_lookup(1, 0, 1);
+    CHECK(strstr(entry(1, 0), "dirty"));
+    close(fd);
+}
+
+/* A miss of the accelerator, with a write or without. */
+static void the_accelerator_misses(void) {
+    struct kvcpu_event event;
+    const int fd = open_node();
+    for (int write = 0; write < 2; write++) {
+        accelerator_lookup(1, 32, write);
+        CHECK(read(fd, &event, sizeof event) == sizeof event && event.kind == KVCPU_EVENT_MISS);
+        CHECK(event.request == 1 && event.token == 32);
+    }
+    close(fd);
+}
+
+/* More misses than the device's queue holds: those that were dropped are counted, and nothing else is lost. */
+static void misses_overflow(void) {
+    static struct kvcpu_event events[80];
+    const int fd = open_node();
+    for (unsigned n = 0; n < 80; n++) accelerator_lookup(1, n * TOKENS, 0); /* no interrupt is served meanwhile */
+    wait_ms(1);
+    const uint64_t dropped = get(SYS "counters/miss_dropped_count");
+    CHECK(dropped > 0 && dropped < 80);
+    CHECK(read(fd, events, sizeof events) == (ssize_t)((80 - dropped) * sizeof *events));
+    close(fd);
+}
+
 static const struct test tests[] = {
     TEST(nothing_to_read), TEST(poll_wakes), TEST(every_file_gets_every_record), TEST(bad_buffer),
     TEST(records_are_lost_and_counted), TEST(many_moves), TEST(poll_waits), TEST(a_signal_ends_read), TEST(a_read_is_restarted),
-    TEST(signals_during_requests), END,
+    TEST(signals_during_requests), TEST(a_written_block_is_dirty), TEST(the_accelerator_misses), TEST(misses_overflow), END,
 };
 const struct suite events_suite = {"events", "", tests};

@@ -126,8 +126,103 @@ static void lost_while_reading(void) {
     close(fd);
 }
 
+/* An entry with bad parity is a miss; the driver reports it and goes on. */
+static void bad_parity_is_a_miss(void) {
+    struct kvcpu_lookup found;
+    const int fd = open_node();
+    configure();
+    insert(fd, 1, 0, 1);
+    insert(fd, 1, TOKENS, 1);
+    CHECK(lookup(fd, 1, 0, &found) == 0);
+    const uint64_t before = get(SYS "interrupts");
+    bad_parity(found.index);
+    for (unsigned n = 0; n < 12; n++) FAILS(lookup(fd, 1, 0, &found), ENOENT); /* not each is worth a line of the log */
+    nanosleep(&(struct timespec){0, 20000}, NULL);
+    CHECK(get(SYS "counters/parity_count") == 12 && get(SYS "interrupts") > before);
+    CHECK(lookup(fd, 1, TOKENS, &found) == 0);
+    close(fd);
+}
+
+/* In the middle of a hint that goes out in many pieces. */
+static void lost_in_mid_hint(void) {
+    const int fd = open_node();
+    for (unsigned n = 0; n < 40; n++) bind_blocks(fd, 0x100000 + n * 2 * BLOCK, 1, 1, n * 2 * TOKENS);
+    fault(FAULT_LOSE, 1000);
+    FAILS(hint(fd, KVCPU_IOC_MARK_HOT, 0x100000, 80 * BLOCK, 0), ENODEV);
+    close(fd);
+}
+
+/* While debugfs goes through the directory. */
+static void lost_in_mid_list(void) {
+    static char text[1 << 16];
+    const int fd = open_node();
+    configure();
+    insert(fd, 1, 0, 1);
+    fault(FAULT_LOSE, 10000);
+    CHECK(contents(DEBUG "entries", text, sizeof text) == -1 && errno == ENODEV);
+    close(fd);
+}
+
+/* The device's queue of commands is full, or has this many in it, for as long as they take: 4 us each. */
+static int with_commands(unsigned count) {
+    const int fd = open_node();
+    configure();
+    insert(fd, 1, 0, 1);
+    bind_blocks(fd, 0x1000000, 1000, 1, 0);
+    CHECK(hint(fd, KVCPU_IOC_SHARE_PREFIX, 0x1000000, BLOCK, 0) == 0);
+    for (unsigned n = 0; n < count; n++) CHECK(hint(fd, KVCPU_IOC_MARK_HOT, 0x1000000, 1000 * BLOCK, 0) == 0);
+    return fd;
+}
+
+/* Who waits for a place in the queue, or for its end. */
+static void reset_while_commands_wait(void) {
+    struct kvcpu_lookup found;
+    int fd = with_commands(16);
+    fault(FAULT_RESET, 1000);
+    FAILS(hint(fd, KVCPU_IOC_MARK_HOT, 0x1000000, BLOCK, 0), ECANCELED);
+    close(fd);
+    fd = with_commands(16);
+    fault(FAULT_RESET, 1000);
+    FAILS(lookup(fd, 1, 0, &found), ECANCELED);
+    close(fd);
+    fd = with_commands(16);
+    fault(FAULT_RESET, 1000);
+    FAILS(hint(fd, KVCPU_IOC_RELEASE, 0x1000000, BLOCK, 0), ECANCELED);
+    close(fd);
+    fd = with_commands(4);
+    fault(FAULT_RESET, 1000);
+    FAILS(hint(fd, KVCPU_IOC_SHARE_PREFIX, 0x1000000, BLOCK, 0), ECANCELED);
+    close(fd);
+}
+
+static void lost_while_commands_wait(void) {
+    const int fd = with_commands(16);
+    fault(FAULT_LOSE, 1000);
+    FAILS(hint(fd, KVCPU_IOC_MARK_HOT, 0x1000000, BLOCK, 0), ENODEV);
+    close(fd);
+}
+
+static void soft_reset_while_commands_wait(void) {
+    const int fd = with_commands(16);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        nanosleep(&(struct timespec){0, 1000}, NULL);
+        put(SYS "reset", "1");
+        _exit(0);
+    }
+    int result;
+    do result = hint(fd, KVCPU_IOC_MARK_HOT, 0x1000000, 1000 * BLOCK, 0);
+    while (result == 0);
+    CHECK(errno == ECANCELED);
+    CHECK(waitpid(child, NULL, 0) == child);
+    close(fd);
+}
+
 static const struct test tests[] = {
     TEST(soft_reset_empties), TEST(reset_in_mid_command), TEST(soft_reset_in_mid_command), TEST(lost_while_idle),
-    TEST(lost_in_mid_command), TEST(lost_while_reading), END,
+    TEST(lost_in_mid_command), TEST(lost_while_reading), TEST(bad_parity_is_a_miss), TEST(lost_in_mid_hint),
+    TEST(lost_in_mid_list), TEST(reset_while_commands_wait), TEST(lost_while_commands_wait),
+    TEST(soft_reset_while_commands_wait), END,
 };
 const struct suite faults_suite = {"faults", "timeout_ms=10", tests};

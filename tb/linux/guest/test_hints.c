@@ -110,8 +110,33 @@ static void many_hints(void) {
     close(fd);
 }
 
+/* The last block of a head and the first of the next are neighbours in the user's addresses and in their numbers, but not
+ * one run of blocks; and a range that is bound before the one that is meant. */
+static void runs_end_with_a_head(void) {
+    static char text[1 << 16];
+    struct kvcpu_bind last = {.va = 0x100000, .len = BLOCK, .token = 0u - TOKENS, .request = 8};
+    struct kvcpu_bind first = {.va = 0x100000 + BLOCK, .len = BLOCK, .request = 8, .head = 1};
+    struct kvcpu_insert there = {.token = 0u - TOKENS, .token_end = ~0u, .request = 8, .tier = 1};
+    struct kvcpu_insert next = {.token_end = TOKENS - 1, .request = 8, .head = 1, .tier = 1};
+    const int fd = open_node();
+    configure();
+    CHECK(ioctl(fd, KVCPU_IOC_INSERT, &there) == 0 && ioctl(fd, KVCPU_IOC_INSERT, &next) == 0);
+    CHECK(ioctl(fd, KVCPU_IOC_BIND, &last) == 0 && ioctl(fd, KVCPU_IOC_BIND, &first) == 0);
+    CHECK(hint(fd, KVCPU_IOC_MARK_HOT, 0x1000, 1, 0) == 0); /* of no range */
+    CHECK(hint(fd, KVCPU_IOC_MARK_HOT, 0x100000, 2 * BLOCK, 0) == 0);
+    CHECK(hint(fd, KVCPU_IOC_EVICT, 0x100000 + BLOCK, BLOCK, 0) == 0);
+    CHECK(contents(DEBUG "entries", text, sizeof text) > 0);
+    const char *one = strstr(text, ": 8:0:0:4294967280-"), *other = strstr(text, ": 8:0:1:0-");
+    CHECK(one && other);
+    one = strstr(one, " hot");
+    CHECK(one && strchr(strstr(text, ": 8:0:0:4294967280-"), '\n') > one);
+    other = strstr(other, " evictable");
+    CHECK(other && strchr(strstr(text, ": 8:0:1:0-"), '\n') > other);
+    close(fd);
+}
+
 static const struct test tests[] = {
     TEST(bind_is_refused), TEST(binds_end_at_a_limit), TEST(hot_and_cool), TEST(evict_moves),
-    TEST(prefetch_moves_at_its_step), TEST(ranges_join_and_holes_count), TEST(many_hints), END,
+    TEST(prefetch_moves_at_its_step), TEST(ranges_join_and_holes_count), TEST(many_hints), TEST(runs_end_with_a_head), END,
 };
 const struct suite hints_suite = {"hints", "", tests};

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -88,8 +89,30 @@ static void unbound_with_references(void) {
     unload();
 }
 
+/* A copy ends after the driver has gone from the device: its completion raises no interrupt, and the next driver finds
+ * it. */
+static void a_quiet_line_without_a_driver(void) {
+    const struct timespec pause = {0, 100000};
+    const struct kvcpu_migrate move = {.request = 1, .tier = 2};
+    load("");
+    const int fd = open_node();
+    configure();
+    put(SYS "block_bytes", "65536");
+    insert(fd, 1, 0, 1);
+    CHECK(ioctl(fd, KVCPU_IOC_MIGRATE, &move) == 0);
+    close(fd);
+    put(DRIVER "unbind", SLOT);
+    nanosleep(&pause, NULL);
+    CHECK(!interrupt_line());
+    put(DRIVER "bind", SLOT);
+    nanosleep(&pause, NULL);
+    CHECK(get(SYS "interrupts") == 1);
+    unload();
+    CHECK(!interrupt_line());
+}
+
 static const struct test tests[] = {
     TEST(load_and_unload), TEST(an_open_file_keeps_the_module), TEST(unbound_while_open),
-    TEST(bound_again_and_again), TEST(unbound_with_references), END,
+    TEST(bound_again_and_again), TEST(unbound_with_references), TEST(a_quiet_line_without_a_driver), END,
 };
 const struct suite lifetime_suite = {"lifetime", NULL, tests};

@@ -28,6 +28,7 @@ static void the_published_calls_work(void) {
 static void it_is_an_empty_device(void) {
     struct kvcpu_insert block = {.token = 0, .request = 1, .token_end = 15};
     struct kvcpu_lookup found;
+    char text[64];
     struct kvcpu_free freed = {.request = 1};
     struct kvcpu_migrate move = {.request = 1, .tier = 2};
     const struct kvcpu_block gone = {.request = 1};
@@ -41,6 +42,7 @@ static void it_is_an_empty_device(void) {
     bind_blocks(fd, 0x10000, 4, 1, 0);
     CHECK(hint(fd, KVCPU_IOC_SHARE_PREFIX, 0x10000, 4 * BLOCK, 0) == 0);
     put("/sys/class/kv_cpu/kvcpu1/reset", "1");
+    CHECK(contents("/sys/kernel/debug/kv_cpu/kvcpu1/entries", text, sizeof text) == 0);
     close(fd);
 }
 

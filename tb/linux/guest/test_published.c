@@ -96,6 +96,7 @@ static void unknown_requests(void) {
     FAILS(ioctl(fd, 0x40084A01, &step), ENOTTY);
     FAILS(ioctl(fd, 0, &step), ENOTTY);
     FAILS(ioctl(fd, KVCPU_IOC_GET_TELEMETRY, (void *)8), EFAULT);
+    FAILS(ioctl(fd, KVCPU_IOC_GET_TELEMETRY, (void *)-4096), EFAULT);
     close(fd);
 }
 

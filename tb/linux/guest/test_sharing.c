@@ -114,8 +114,26 @@ static void two_processes(void) {
     close(node);
 }
 
+/* The last block of a head and the first of the next are given back one by one. */
+static void close_gives_back_two_heads(void) {
+    static char text[1 << 16];
+    struct kvcpu_bind last = {.va = 0x100000, .len = BLOCK, .token = 0u - TOKENS, .request = 8};
+    struct kvcpu_bind first = {.va = 0x100000 + BLOCK, .len = BLOCK, .request = 8, .head = 1};
+    struct kvcpu_insert there = {.token = 0u - TOKENS, .token_end = ~0u, .request = 8, .tier = 1};
+    struct kvcpu_insert next = {.token_end = TOKENS - 1, .request = 8, .head = 1, .tier = 1};
+    const int fd = open_node();
+    configure();
+    CHECK(ioctl(fd, KVCPU_IOC_INSERT, &there) == 0 && ioctl(fd, KVCPU_IOC_INSERT, &next) == 0);
+    CHECK(ioctl(fd, KVCPU_IOC_BIND, &last) == 0 && ioctl(fd, KVCPU_IOC_BIND, &first) == 0);
+    CHECK(hint(fd, KVCPU_IOC_SHARE_PREFIX, 0x100000, 2 * BLOCK, 0) == 0);
+    CHECK(contents(DEBUG "entries", text, sizeof text) > 0 && !strstr(text, "refs 0"));
+    close(fd);
+    CHECK(contents(DEBUG "entries", text, sizeof text) > 0 && !strstr(text, "refs 1"));
+    CHECK(get(SYS "counters/ref_underflow_count") == 0);
+}
+
 static const struct test tests[] = {
     TEST(close_gives_back), TEST(release_is_of_ones_own), TEST(absent_blocks_are_not_shared),
-    TEST(a_process_that_ends_gives_back), TEST(two_processes), END,
+    TEST(a_process_that_ends_gives_back), TEST(two_processes), TEST(close_gives_back_two_heads), END,
 };
 const struct suite sharing_suite = {"sharing", "", tests};

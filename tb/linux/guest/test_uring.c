@@ -10,6 +10,7 @@
 
 #define REQUEST 5
 #define MANY 64
+#define EARLIER 48
 
 static struct ring ring;
 static int node;
@@ -157,6 +158,41 @@ static void one_move_a_block(void) {
     close(node);
 }
 
+/* An earlier move of the block ends at different times before, during and after the launch of the next: its completion
+ * is not the next one's, whose result comes when the block has arrived. */
+static void an_earlier_move_ends(void) {
+    struct kvcpu_lookup found;
+    unsigned moved = 0, refused = 0;
+    begin(EARLIER);
+    for (unsigned n = 0; n < EARLIER; n++) {
+        struct kvcpu_migrate first = {.token = n * TOKENS, .request = REQUEST, .tier = 2};
+        CHECK(ioctl(node, KVCPU_IOC_MIGRATE, &first) == 0);
+        for (unsigned reads = 0; reads < n; reads++) get(SYS "weight_r");
+        const int result = do_move(KVCPU_URING_MIGRATE, n, 3);
+        CHECK(result == -EAGAIN || result == KVCPU_COMPLETION_OK);
+        if (result == KVCPU_COMPLETION_OK) CHECK(lookup(node, REQUEST, n * TOKENS, &found) == 0 && found.tier == 3);
+        moved += result == KVCPU_COMPLETION_OK;
+        refused += result == -EAGAIN;
+    }
+    CHECK(moved > 0 && refused > 0);
+    close(node);
+}
+
+/* The device drops a hint when its queue is full, and no completion will come. */
+static void the_queue_is_full(void) {
+    begin(0);
+    for (unsigned n = 0; n < MANY; n++) insert(node, REQUEST, n * TOKENS, 1);
+    insert(node, REQUEST, MANY * TOKENS, 2);
+    hold_moves();
+    for (unsigned n = 0; n < MANY; n++) put_move(KVCPU_URING_MIGRATE, n, 3);
+    ring_submit(&ring, MANY);
+    wait_ms(1);
+    CHECK(do_move(KVCPU_URING_EVICT, MANY, 0) == -EAGAIN);
+    let_moves_go();
+    for (unsigned n = 0; n < MANY; n++) CHECK(ring_wait(&ring, NULL) == KVCPU_COMPLETION_OK);
+    close(node);
+}
+
 /* The block goes while it moves. */
 static void removed_while_it_moves(void) {
     const struct kvcpu_block gone = {.token = 0, .request = REQUEST};
@@ -185,6 +221,32 @@ static void bus_errors(void) {
     CHECK(do_move(KVCPU_URING_MIGRATE, 0, 3) == KVCPU_COMPLETION_ERROR);
     CHECK(do_move(KVCPU_URING_MIGRATE, 1, 2) == KVCPU_COMPLETION_OK);
     CHECK(strstr(entry(REQUEST, 0), "tier 1"));
+    close(node);
+}
+
+/* A move runs: the queues are empty, and the device is not idle. */
+static int moving(void) {
+    const uint64_t status = get(SYS "status");
+    return !(status & 1) && !(status >> 16 & 0x7f) && !(status >> 8 & 0x1f);
+}
+
+/* The accelerator writes the block while it moves: the move is void, and the block stays with what was written. */
+static void written_while_it_moves(void) {
+    struct kvcpu_event event;
+    begin(1);
+    hold_moves();
+    put_move(KVCPU_URING_MIGRATE, 0, 2);
+    ring_submit(&ring, 1);
+    wait_ms(1);
+    let_moves_go();
+    for (unsigned n = 0; !moving() && n < 100; n++) CHECK(!ring_ready(&ring));
+    CHECK(accelerator_lookup(REQUEST, 3, 1));
+    CHECK(ring_wait(&ring, NULL) == KVCPU_COMPLETION_VOID);
+    CHECK(read(node, &event, sizeof event) == sizeof event && event.status == KVCPU_COMPLETION_VOID);
+    CHECK(get(SYS "counters/evict_void_count") == 1);
+    CHECK(strstr(entry(REQUEST, 0), "tier 1") && strstr(entry(REQUEST, 0), "dirty"));
+    step_to(1); /* what was accessed in a step does not move down in it */
+    CHECK(do_move(KVCPU_URING_MIGRATE, 0, 2) == KVCPU_COMPLETION_OK);
     close(node);
 }
 
@@ -264,6 +326,20 @@ static void wait_for_steps(unsigned count) {
     wait_ms(1);
 }
 
+static void close_all(void) {
+    close(node);
+}
+
+/* Another process has the same file, and closes it: the commands are not its own. */
+static void another_process_closes(void) {
+    wait_for_steps(4);
+    CHECK(in_child(close_all) == 0);
+    CHECK(!ring_ready(&ring));
+    step_to(9);
+    all_end_with(4, KVCPU_COMPLETION_OK);
+    close(node);
+}
+
 static void soft_reset(void) {
     wait_for_steps(8);
     put(SYS "reset", "1");
@@ -328,8 +404,10 @@ static void completions_overflow(void) {
 
 static const struct test tests[] = {
     TEST(many_migrations), TEST(evict_and_prefetch), TEST(prefetch_waits_for_its_step), TEST(refused),
-    TEST(one_move_a_block), TEST(removed_while_it_moves), TEST(bus_errors), TEST(cancelled), TEST(closed_in_flight),
-    TEST(a_process_dies_in_flight), TEST(soft_reset), TEST(reset_pin), TEST(lost), TEST(unbound),
+    TEST(one_move_a_block), TEST(an_earlier_move_ends), TEST(the_queue_is_full), TEST(removed_while_it_moves),
+    TEST(bus_errors), TEST(written_while_it_moves), TEST(cancelled), TEST(closed_in_flight),
+    TEST(a_process_dies_in_flight), TEST(another_process_closes), TEST(soft_reset), TEST(reset_pin), TEST(lost),
+    TEST(unbound),
     TEST(completions_overflow), END,
 };
 const struct suite uring_suite = {"uring", "timeout_ms=10", tests};

@@ -15,7 +15,7 @@ SHOWN = (
     ("prefetched_percent", "prefetched, %"),
     ("loaded_percent", "moved on demand, %"),
     ("again_percent", "computed again, %"),
-    ("stall_slow_tier_s", "stall, s"),
+    ("stall_s", "waits for slower tiers, s"),
 )
 GOODPUT, MOVED, BASE = "goodput_per_s", "bytes_moved_per_token", "lru"
 
