@@ -26,16 +26,14 @@ module kvcpu_soft_reset (
   } state_e;
 
   state_e state_q, state_d;
-  // Nothing is under way, as `Halt` finds it; nothing begins any more then. One register for each part of the
-  // device: they are far from each other.
-  logic   dma_over_q, rtbd_over_q;
+  logic   over_q;  // nothing is under way, as `Halt` finds it; nothing begins any more then
 
   always_comb begin
     state_d = state_q;
     unique case (state_q)
       Run:     if (request_i) state_d = Settle;
       Settle:  state_d = Halt;
-      Halt:    if (dma_over_q && rtbd_over_q) state_d = Clear;
+      Halt:    if (over_q) state_d = Clear;
       Clear:   state_d = Run;
       default: state_d = Run;
     endcase
@@ -43,17 +41,15 @@ module kvcpu_soft_reset (
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      state_q     <= Run;
-      dma_over_q  <= 1'b0;
-      rtbd_over_q <= 1'b0;
-      halt_o      <= 1'b0;
-      clear_o     <= 1'b0;
+      state_q <= Run;
+      over_q  <= 1'b0;
+      halt_o  <= 1'b0;
+      clear_o <= 1'b0;
     end else begin
-      state_q     <= state_d;
-      dma_over_q  <= (state_q == Halt) && dma_idle_i;
-      rtbd_over_q <= (state_q == Halt) && quiet_i;
-      halt_o      <= state_d != Run;
-      clear_o     <= state_d == Clear;
+      state_q <= state_d;
+      over_q  <= (state_q == Halt) && dma_idle_i && quiet_i;
+      halt_o  <= state_d != Run;
+      clear_o <= state_d == Clear;
     end
   end
 

@@ -28,8 +28,6 @@ module kvcpu_hepc_lane
   output logic      s5_score_o,
   /// The entry to write back: PRIORITY, R, F, epoch; in_flight is set where there is a decision.
   output meta_t     s5_meta_o,
-  /// Parity of its fields but PRIORITY and in_flight: 1 where an odd number of their bits is 1.
-  output logic      s5_rest_odd_o,
   /// Decision: evict (never together with prefetch).
   output logic      s5_evict_o,
   /// Decision: prefetch.
@@ -211,15 +209,8 @@ module kvcpu_hepc_lane
   end
 
   // ------------------------------------------------------------------ S5
-  logic  s5_score_q, s5_evict_q, s5_prefetch_q, s5_hist_q, s5_rest_odd_q;
-  meta_t s4_rest, s5_meta_q;
-
-  // Parity of what S4 leaves as it is, a cycle ahead: S5 has to wait for the decision's place in its queue.
-  always_comb begin
-    s4_rest           = s4_meta_q;
-    s4_rest.prio      = '0;
-    s4_rest.in_flight = 1'b0;
-  end
+  logic  s5_score_q, s5_evict_q, s5_prefetch_q, s5_hist_q;
+  meta_t s5_meta_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) s5_score_q <= 1'b0;
@@ -230,7 +221,6 @@ module kvcpu_hepc_lane
     s5_meta_q           <= s4_meta_q;
     s5_meta_q.prio      <= s4_prio;
     s5_meta_q.in_flight <= s4_meta_q.in_flight || s4_prefetch || (s4_leave && s4_below);
-    s5_rest_odd_q       <= ^s4_rest;
     s5_evict_q          <= s4_score_q && s4_leave && s4_below;
     s5_prefetch_q       <= s4_score_q && s4_prefetch;
     s5_hist_q           <= s4_score_q && s4_leave;
@@ -238,7 +228,6 @@ module kvcpu_hepc_lane
 
   assign s5_score_o    = s5_score_q;
   assign s5_meta_o     = s5_meta_q;
-  assign s5_rest_odd_o = s5_rest_odd_q;
   assign s5_evict_o    = s5_evict_q;
   assign s5_prefetch_o = s5_prefetch_q;
   assign s5_hist_o     = s5_hist_q;

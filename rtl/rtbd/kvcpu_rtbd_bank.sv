@@ -367,7 +367,6 @@ module kvcpu_rtbd_bank #(
   // ------------------------------------------------------------------ memories
   logic s2_tag_ok, op_tag_we_q, op_meta_we, meta_we, s5_scored;
   meta_t scan_wmeta;
-  logic lane_rest_odd;  // kvcpu_hepc_lane.s5_rest_odd_o
 
   kvcpu_rtbd_store #(
     .ROWS        (ROWS),
@@ -407,8 +406,7 @@ module kvcpu_rtbd_bank #(
     .s5_meta_i           (s5_meta_i),
     .s5_meta_bad_i       (s5_meta_bad_i),
     .s5_scored_i         (s5_scored),
-    .scan_meta_i         (scan_wmeta),
-    .scan_rest_odd_i     (lane_rest_odd)
+    .scan_meta_i         (scan_wmeta)
   );
 
   assign s2_row_o = s2_q.row;
@@ -431,7 +429,6 @@ module kvcpu_rtbd_bank #(
     .s2_parity_ok_i (s2_meta_ok_o && s2_tag_ok),
     .s5_score_o     (lane_score),
     .s5_meta_o      (lane_meta),
-    .s5_rest_odd_o  (lane_rest_odd),
     .s5_evict_o     (lane_evict),
     .s5_prefetch_o  (lane_prefetch),
     .s5_hist_o      (lane_hist)

@@ -89,9 +89,7 @@ module kvcpu_rtbd_store #(
   /// S5: a scan step has scored its entry.
   input  logic                              s5_scored_i,
   /// S5: meta word of the scan step.
-  input  kvcpu_pkg::meta_t                  scan_meta_i,
-  /// S5: parity of its fields but PRIORITY and in_flight.
-  input  logic                              scan_rest_odd_i
+  input  kvcpu_pkg::meta_t                  scan_meta_i
 );
   import kvcpu_pkg::*;
 
@@ -308,7 +306,7 @@ module kvcpu_rtbd_store #(
     meta_wdata = '0;
     if (op_tag_we_i) tag_wdata = pack_tag(s5_tag_i);
     if (op_meta_we_i) meta_wdata = pack_meta(s5_meta_i) ^ {s5_meta_bad_i, {(MetaBits - 1) {1'b0}}};
-    else if (s5_scored_i) meta_wdata = {scan_rest_odd_i ^ (^scan_meta_i.prio) ^ scan_meta_i.in_flight, scan_meta_i};
+    else if (s5_scored_i) meta_wdata = pack_meta(scan_meta_i);
   end
 
 endmodule
