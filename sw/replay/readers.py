@@ -31,7 +31,7 @@ def load(path: Path, limit: int | None = None, *, block_tokens: int | None = Non
 
 
 def assumption(path: Path, trace: Trace) -> str | None:
-    """What a user is told of a trace that was read, before it runs; None when nothing was assumed."""
+    """What the user gets to know of a trace that was read, before it runs; None when nothing was assumed."""
     if not trace.assumed:
         return None
     return (

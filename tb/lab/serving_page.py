@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tb.lab.axes import log_scale
 from tb.lab.results import Record
 from tb.lab.serving import CURVE, SHOWN, rows, title
 from tb.run.page import pages
@@ -169,7 +170,7 @@ def _waits(_serving: Record, axes: Axes, policies: Policies) -> None:
                 color=COLOURS[list(policies).index(policy) % len(COLOURS)],
             )  # fmt: skip
             _value(axes, f"{text} {mean:.2f}", mean + reach[1][0], place + 0.24 * (shift - 1), size=7)
-    axes.set_xscale("log")
+    log_scale(axes)
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 3)
     axes.set_xlabel("seconds to the first token (logarithmic)")

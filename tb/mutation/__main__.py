@@ -55,7 +55,7 @@ TOP = (
     "top_meetings_registers",
 )
 LEGS: dict[str, tuple[str, ...]] = {
-    "rtl/rtbd": ("rtbd_free", "rtbd_hash", *TOP),
+    "rtl/rtbd": ("rtbd", "rtbd_free", "rtbd_hash", *TOP),
     "rtl/hepc": ("hepc_lane", "hepc_scan", "hepc_scan_16", "moveq_4", *TOP),
     "rtl/cmd": ("cmd", *TOP),
     "rtl/csr": ("csr_map", "csr_refusals", "csr_events", "csr_bus", "bar2", "bar2_65536", *TOP),

@@ -11,8 +11,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from tb.lab.axes import log_scale
 from tb.lab.bounded.criteria import ran
 from tb.lab.bounded.decode import PARTS
 
@@ -174,10 +174,7 @@ def _finish(axes: Axes, names: list[str], *, log: bool) -> None:
     axes.set_yticks(np.arange(len(names)), names)
     axes.invert_yaxis()
     if log:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:,.0f}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        log_scale(axes)
     else:
         axes.set_xlim(left=0)
     axes.grid(axis="x", alpha=0.3)
