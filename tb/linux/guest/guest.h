@@ -89,6 +89,8 @@ void fault(int what, uint32_t after_ns);
 void axi_errors(unsigned tier, int write, unsigned bursts);
 /* The accelerator looks up a token, to write or not (sw/transport/accelerator.py); whether the block is there. */
 int accelerator_lookup(unsigned request, unsigned token, int write);
+/* The same without a look at the answer: no interrupt is served meanwhile. */
+void accelerator_asks(unsigned request, unsigned token, int write);
 /* An entry has bad parity. */
 void bad_parity(unsigned index);
 /* The level of the interrupt line, also when no driver has the device. */
