@@ -410,8 +410,33 @@ module kvcpu_rtbd_bank #(
   );
 
   assign s2_row_o = s2_q.row;
-  assign s2_bad_o = s2_q.kind != StepNone && !(s2_q.kind == StepScan && s2_q.forced) &&
+  logic s2_again;
+  assign s2_bad_o = s2_q.kind != StepNone && !(s2_q.kind == StepScan && s2_q.forced) && !s2_again &&
                     (!s2_meta_ok_o || (s2_q.reads_tag && !s2_tag_ok));
+
+  // A scan reads a row again where the walk goes back: what was at S2 before has been counted, if it is bad.
+  localparam int unsigned AgainMax = 4;  // the row of the decision that had to wait, and those at S4, S3, S2
+  logic [$clog2(AgainMax+1)-1:0] again_q, again_d;  // steps of the walk to come that were at S2 before
+
+  function automatic logic walks(stage_t s);
+    return s.kind == StepScan && !s.forced;
+  endfunction
+
+  assign s2_again = walks(s2_q) && again_q != '0;
+
+  always_comb begin
+    again_d = again_q - $bits(again_q)'(s2_again);
+    if (replay && !s5_q.forced) begin
+      again_d = again_d + $bits(again_q)'(walks(s2_q)) + $bits(again_q)'(walks(s3_q)) +
+                $bits(again_q)'(walks(s4_q)) + 1'b1;
+    end
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) again_q <= '0;
+    else if (clear_i) again_q <= '0;
+    else again_q <= again_d;
+  end
 
   // ------------------------------------------------------------------ scan lane, S2..S5
   logic lane_score, lane_evict, lane_prefetch, lane_hist;

@@ -20,6 +20,7 @@ OWN_ENDING = {
     "fpga/board.py": "runs where the board is: nothing of the testbench is needed there",
     "tb/engines/worker.py": "a cell in the environment of llama.cpp, judged by `make rt-bench`",
     "tb/engines/vllm_run.py": "half of a comparison in the environment of vLLM, judged by `make vllm-check`",
+    "tb/linux/inside.py": "runs in the guest, whose test reads its lines and its status",
     "tb/results/technical/reproduce.py": "runs out of an unpacked archive, with the standard library alone",
 }
 

@@ -113,7 +113,6 @@ class Bench:
         self.full = [False, False]  # queues of items
         self.scanning = False
         self.eager = 1.0  # chance of a port, and of a lane, to take what it is given
-        self.decisions_wait = True  # whether a lane may have to wait with a decision: its bank then reads rows again
         self._dump: list[DumpRecord] = []
         operations = self.operations
         self._handlers: dict[int, Callable[[Any], None]] = {
@@ -176,8 +175,7 @@ class Bench:
         dut = self.dut
         ready = sum(1 << p for p in range(self.ports) if self.rng.random() < self.eager)
         dut.answer_ready.value = ready
-        takes = self.eager if self.decisions_wait else 1.0
-        dut.dec_accept.value = sum(1 << lane for lane in range(self.lanes) if self.rng.random() < takes)
+        dut.dec_accept.value = sum(1 << lane for lane in range(self.lanes) if self.rng.random() < self.eager)
         valid = write = addr = 0
         for p, port in enumerate(self.port):
             if port.todo:

@@ -157,7 +157,6 @@ async def test_relocations(ctx: Context) -> None:
 async def test_bad_parity(ctx: Context) -> None:
     """Entries with a bad tag or meta word, met by every operation, by scans and by FREE_REQUEST: counted, not used."""
     bench = Bench(ctx)
-    bench.decisions_wait = False  # else a bad entry is read, and counted, once more for each time
     traffic = Traffic(bench)
     await bench.start(SLOTS)
     for _ in range(120):
