@@ -258,3 +258,29 @@ class test_search_among_bad_tags(BitTest):
             where = {"block": addr, "status": result.status.name}
             self.ctx.compare("PARITY_COUNT after INSERT", state.counters.parity, seen, **where)
         self.ctx.compare("at least 20 searches", True, searches >= 20, searches=searches)
+
+
+@kv_test(timeout_cycles=600_000)
+class test_rows_read_again(BitTest):
+    """A scan goes back over rows, since its decisions come faster than their queue takes them: each read counts once."""
+
+    slots = (8, 8, 700, 100)
+
+    async def body(self) -> None:
+        """All blocks are to be evicted, one entry in five is bad; three scans, the first with an empty queue."""
+        state, tokens = self.board.state, self.bench.block_tokens
+        await self.r.insert_many([(kv(1, i * tokens), 1, 2) for i in range(640)])
+        self.look()
+        for number, index in enumerate(self.rng.sample(state.entries.arrays["valid"].nonzero()[0].tolist(), 128)):
+            word = BadParity.META if number % 2 else BadParity.TAG
+            await self.flip(index, word, PLAIN[word])
+        self.memory.ideal(latency=300)
+        await self.r.write(EVICT_THRESH=0xFFFF, EVICT_TIERS=0xF)
+        for step in range(1, 4):
+            before = state.counters.parity
+            await self.r.step(step)
+            await self.r.wait_idle()
+            seen = await self.r.read("PARITY_COUNT")
+            self.look()
+            self.ctx.compare("PARITY_COUNT after a scan and its moves", state.counters.parity, seen, step=step)
+            self.ctx.compare("the scan reads every bad entry", True, seen - before >= 128, step=step)
