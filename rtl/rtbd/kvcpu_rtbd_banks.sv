@@ -100,7 +100,7 @@ module kvcpu_rtbd_banks #(
   input  logic                                  scan_start_i,
   /// Scan: first row.
   input  logic [kvcpu_pkg::RowW-1:0]            scan_row_i,
-  /// Scan: enter no step while high (relocations).
+  /// Relocations: scans enter no step and FREE_REQUEST does not start while high.
   input  logic                                  freeze_i,
   /// Scan: configuration, as it was at the start of the scan.
   input  kvcpu_pkg::scan_cfg_t                  scan_cfg_i,
@@ -134,7 +134,7 @@ module kvcpu_rtbd_banks #(
   output logic [LANES-1:0][1:0]                 hist_tier_o,
   /// Histogram: the new P[15:8].
   output logic [LANES-1:0][7:0]                 hist_bin_o,
-  /// FREE_REQUEST: start a walk over all rows (pulse).
+  /// FREE_REQUEST: start a walk over all rows (pulse); it waits while `freeze_i` is high.
   input  logic                                  free_start_i,
   /// FREE_REQUEST: request to remove.
   input  logic [15:0]                           free_request_id_i,
@@ -201,6 +201,16 @@ module kvcpu_rtbd_banks #(
     else ready_o <= !sweep_q && !clear_i;
   end
   assign sweep_o = sweep_q;
+
+  // An INSERT has its answer before its search has moved entries and written the new one, and FREE_REQUEST may follow
+  // at once: the walk starts when the last of these writes has been made, or it would pass rows that they fill later.
+  // No INSERT enters during the walk, since directory commands run one after another.
+  logic free_start, free_held_q;
+  assign free_start = (free_start_i || free_held_q) && !freeze_i;
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) free_held_q <= 1'b0;
+    else free_held_q <= (free_start_i || free_held_q) && freeze_i && !clear_i;
+  end
 
   // ------------------------------------------------------------------ banks
   banks_t bank_s2_bad, free_bank_done, free_removed, free_stayed, free_orphan, freed_valid, freed_pop, freed_moving;
@@ -274,7 +284,7 @@ module kvcpu_rtbd_banks #(
       .hist_valid_o        (hist_valid_o[b]),
       .hist_tier_o         (hist_tier_o[b]),
       .hist_bin_o          (hist_bin_o[b]),
-      .free_start_i        (free_start_i),
+      .free_start_i        (free_start),
       .free_request_id_i   (free_request_id_i),
       .free_done_o         (free_bank_done[b]),
       .free_removed_o      (free_removed[b]),
@@ -300,7 +310,7 @@ module kvcpu_rtbd_banks #(
     .clk_i          (clk_i),
     .rst_ni         (rst_ni),
     .clear_i        (clear_i),
-    .start_i        (free_start_i),
+    .start_i        (free_start),
     .done_o         (free_done_o),
     .removed_o      (free_removed_o),
     .stayed_o       (free_stayed_o),
@@ -348,5 +358,10 @@ module kvcpu_rtbd_banks #(
       if (s2_bad_q[b]) parity_index_o <= IndexW'({s2_bad_row_q[b][RowBits-1:0], BankBits'(b)});
     end
   end
+
+
+  // ------------------------------------------------------------------ invariants
+  `KVCPU_ASSERT(no_walk_while_relocating, freeze_i |-> &free_bank_done,
+                "FREE_REQUEST walks no row while an entry is relocated")
 
 endmodule

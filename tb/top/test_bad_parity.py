@@ -262,7 +262,7 @@ class test_search_among_bad_tags(BitTest):
 
 @kv_test(timeout_cycles=600_000)
 class test_rows_read_again(BitTest):
-    """A scan goes back over rows, since its decisions come faster than their queue takes them: each read counts once."""
+    """A scan goes back over rows, since its decisions come faster than they are taken: an entry counts once."""
 
     slots = (8, 8, 700, 100)
 
