@@ -594,13 +594,7 @@ module kvcpu_rtbd #(
     .put_slot_o        (put_slot_o),
     .abort_o           (abort_o)
   );
-
-
-  // ------------------------------------------------------------------ invariants
-  // An INSERT with a place is answered at S1 and writes its tag at S5. The interlock compares keys, not places: T1 of
-  // the next INSERT, of another key, must not read the tags before that, or it would take the same place. The way of a
-  // command through kvcpu_csr and kvcpu_cmd gives 4 cycles; 3 are enough (T1 sees a word that S5 writes in its cycle).
-  `KVCPU_ASSERT(inserts_apart, cmd_valid_i && cmd_ready_o && cmd_takes_i |-> !cmd_inserted_o && !$past(cmd_inserted_o) &&
-                !$past(cmd_inserted_o, 2), "an INSERT enters 3 cycles after the answer of the one before at the earliest")
-
+  // Answered at S1, written at S5: T1 of the next INSERT must not come before (kvcpu_csr and kvcpu_cmd take 4 cycles).
+  `KVCPU_ASSERT(inserts_apart, cmd_valid_i && cmd_ready_o && cmd_takes_i |-> !(cmd_inserted_o || $past(cmd_inserted_o) ||
+                $past(cmd_inserted_o, 2)), "an INSERT enters 3 cycles after the answer of the one before at the earliest")
 endmodule
