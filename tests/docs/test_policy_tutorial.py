@@ -78,4 +78,5 @@ def test_the_command_of_the_page_runs(trace: Path, tmp_path: Path) -> None:
     results: dict[str, Any] = json.loads((tmp_path / "out" / "eviction.json").read_text())
     half = results["traces"][0]["capacities"]["256"]["second_half"]
     assert half["hepc"].keys() == {"blind", "session_end", "queue_256", "all", "self_tuned"}
-    assert eviction.units(settings.load("eviction", tmp_path / "policy.toml")) > 10
+    given = settings.load("eviction", tmp_path / "policy.toml")
+    assert eviction.units(given, [stream_of("t", load(trace), trace)]) > 10
