@@ -58,7 +58,7 @@ def test_the_page_lists_the_sets_that_failed_with_the_other_tests() -> None:
 class NoNewDeadline(Scheduler):
     """A wrong replenishment: the budget returns, the deadline stays."""
 
-    def _replenish(self, server, periods, now):  # type: ignore[no-untyped-def]
+    def _replenish(self, server, periods, now):  # type: ignore[no-untyped-def]  # takes what the original takes
         before = server.d
         super()._replenish(server, periods, now)
         server.d = server.due = before

@@ -23,7 +23,7 @@ def test_the_same_is_no_difference_and_counted(good: dict[str, object]) -> None:
 
 def test_another_token_is_a_problem_with_both(good: dict[str, object]) -> None:
     other = copy.deepcopy(good)
-    other["tokens"][1][2] += 1  # type: ignore[index]
+    other["tokens"][1][2] += 1  # type: ignore[index]  # a record of plain JSON
     figures, problems = micro_llm.judge(micro_llm.line(other), lambda: good)
     assert figures is not None
     assert figures["identical"] == 29

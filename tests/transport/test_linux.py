@@ -127,7 +127,7 @@ class OnStandIn(LinuxTransport):
     """Its time is the device model's."""
 
     def __init__(self, node: StandIn) -> None:
-        super().__init__(node, node)  # type: ignore[arg-type]
+        super().__init__(node, node)  # type: ignore[arg-type]  # one fake is both
         self.inner = node.inner
 
     def now(self) -> int:
