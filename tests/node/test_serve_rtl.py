@@ -35,9 +35,11 @@ SERVING = """
     from tests.node.serving import serving
 
     print("a simulator's log", flush=True)
+    {first}
     with serving(Path(json.loads(os.environ["KVCPU_SETTINGS"])["socket"]).parent):
         {then}
 """
+ASKED = "asked = {signal.SIGTERM}; signal.pthread_sigmask(signal.SIG_BLOCK, asked)"
 
 
 def front(tmp_path: Path, simulator: str) -> subprocess.Popen[str]:
@@ -56,8 +58,9 @@ def front(tmp_path: Path, simulator: str) -> subprocess.Popen[str]:
     )
 
 
-def serving_simulator(then: str) -> str:
-    return f"#!{sys.executable}\n" + textwrap.dedent(SERVING.format(then=then))
+def serving_simulator(then: str, first: str = "") -> str:
+    """A simulator that serves, then does `then`; what it does `first` is done before it can be asked for anything."""
+    return f"#!{sys.executable}\n" + textwrap.dedent(SERVING.format(first=first, then=then))
 
 
 def served(tmp_path: Path, process: subprocess.Popen[str]) -> int:
@@ -110,7 +113,7 @@ def test_the_simulator_dies_while_it_serves(tmp_path: Path) -> None:
 
 def test_a_run_without_evidence_is_no_success(tmp_path: Path) -> None:
     """It ends when asked to, but has compared nothing: Ctrl-C does not make a pass of it."""
-    process = front(tmp_path, serving_simulator("signal.signal(signal.SIGTERM, lambda *_: None); signal.pause()"))
+    process = front(tmp_path, serving_simulator("signal.sigwait(asked)", ASKED))
     pid = served(tmp_path, process)
     os.kill(process.pid, signal.SIGINT)
     status, lines = ended(process)
@@ -120,8 +123,8 @@ def test_a_run_without_evidence_is_no_success(tmp_path: Path) -> None:
 
 
 def test_a_simulator_that_does_not_end_is_killed(tmp_path: Path) -> None:
-    deaf = "signal.signal(signal.SIGTERM, lambda *_: None)\n        while True: signal.pause()"
-    process = front(tmp_path, serving_simulator(deaf))
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    process = front(tmp_path, serving_simulator("while True: signal.pause()", deaf))
     pid = served(tmp_path, process)
     os.kill(process.pid, signal.SIGINT)
     status, lines = ended(process)
